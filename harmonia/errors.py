@@ -1,0 +1,84 @@
+"""Errors that a user meets, each with what, where, the value seen and the remedy.
+
+Every error is also a standard-library type and pickles, so that it crosses process
+borders whole. Exit codes: `InputError` and its children end a command with 2, all
+other `HarmoniaError` with 1.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+__all__ = ["HarmoniaError", "InputError", "MissingExtraError", "TrainingError"]
+
+_UNSEEN: Any = object()
+_LONGEST_SEEN = 120
+
+
+class HarmoniaError(Exception):
+    """Root of all errors raised on purpose by harmonia."""
+
+
+class InputError(HarmoniaError, ValueError):
+    """Something given by the user is wrong.
+
+    Args:
+        problem: What is wrong, in one sentence without a full stop.
+        file: The file it stands in.
+        row: Line (text files, from 1) or row (tables, from 1) in that file.
+        field: The field it stands in.
+        seen: The value seen there.
+        remedy: What to do about it.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        file: str | Path | None = None,
+        row: int | None = None,
+        field: str | None = None,
+        seen: Any = _UNSEEN,
+        remedy: str = "",
+    ) -> None:
+        self.problem = problem
+        self.file = None if file is None else str(file)
+        self.row = row
+        self.field = field
+        self.seen = None if seen is _UNSEEN else _shorten(seen)
+        self.remedy = remedy
+        super().__init__(self._message())
+
+    def _message(self) -> str:
+        place = [part for part in (self.file, None if self.row is None else f"row {self.row}") if part]
+        if self.field is not None:
+            place.append(f"field '{self.field}'")
+        text = f"{', '.join(place)}: {self.problem}" if place else self.problem
+        if self.seen is not None:
+            text += f"; saw {self.seen}"
+        return f"{text}. {self.remedy}" if self.remedy else f"{text}."
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by the finished parts, not by the message."""
+        return (_rebuild, (type(self), self.__dict__.copy()))
+
+
+def _rebuild(cls: type[InputError], state: dict[str, Any]) -> InputError:
+    error = cls.__new__(cls)
+    error.__dict__.update(state)
+    error.args = (error._message(),)
+    return error
+
+
+def _shorten(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST_SEEN else text[: _LONGEST_SEEN - 3] + "..."
+
+
+class MissingExtraError(InputError, ImportError):
+    """An optional library is needed and not installed."""
+
+
+class TrainingError(HarmoniaError, RuntimeError):
+    """A fine-tuning run cannot go on: a loss that is not finite, say."""

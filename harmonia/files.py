@@ -1,0 +1,124 @@
+"""Reading and writing files so that a half-written one never looks finished."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from harmonia.errors import InputError
+
+__all__ = [
+    "fresh_directory",
+    "fresh_file",
+    "read_json_lines",
+    "read_text",
+    "require_file",
+    "write_json",
+    "write_json_lines",
+    "write_text",
+]
+
+
+@contextmanager
+def fresh_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`, renamed over it when the block ends well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        yield partial
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def fresh_directory(path: Path) -> Iterator[Path]:
+    """Yield an empty temporary folder beside `path`, renamed over it when the block ends well."""
+    partial = path.with_name(f".{path.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        shutil.rmtree(path, ignore_errors=True)
+        os.replace(partial, path)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text in one step."""
+    with fresh_file(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write indented JSON in one step."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_json_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write one JSON object a line in one step."""
+    with fresh_file(path) as partial, partial.open("w", encoding="utf-8") as handle:
+        for row in rows:
+            handle.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def require_file(path: Path, *, what: str) -> Path:
+    """Return `path` if it is a file.
+
+    Raises:
+        InputError: It is not there or not a file.
+    """
+    if not path.is_file():
+        raise InputError(f"{what} is not a file", file=path, remedy="Give the path of an existing file.")
+    return path
+
+
+def read_text(path: Path, *, what: str) -> str:
+    """Read a whole UTF-8 file.
+
+    Raises:
+        InputError: The file is missing or holds bytes that are not UTF-8.
+    """
+    require_file(path, what=what)
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"byte {error.start} is not UTF-8",
+            file=path,
+            seen=error.object[error.start : error.start + 4],
+            remedy="Save the file as UTF-8.",
+        ) from error
+
+
+def read_json_lines(path: Path, *, what: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (line number from 1, object) for each line that is not blank.
+
+    Raises:
+        InputError: The file is missing, or a line is not a JSON object.
+    """
+    # Lines end at "\n" alone: str.splitlines would also cut at characters that JSON strings may hold.
+    for number, line in enumerate(read_text(path, what=what).split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise InputError(
+                f"not JSON ({error.msg}, column {error.colno})",
+                file=path,
+                row=number,
+                seen=line,
+                remedy="Write one JSON object a line.",
+            ) from error
+        if not isinstance(value, dict):
+            raise InputError(
+                "not a JSON object", file=path, row=number, seen=value, remedy="Write one JSON object a line."
+            )
+        yield number, value

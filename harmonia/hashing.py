@@ -1,0 +1,77 @@
+"""Content addresses and addressed randomness.
+
+An address is the sha256 of canonical JSON. Randomness is drawn from
+(seed, stage, item), never from the order in which items come, so that a shard, a
+limit or a resume changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+__all__ = [
+    "addressed_order",
+    "addressed_random",
+    "canonical_json",
+    "draw",
+    "file_sha256",
+    "sample",
+    "sha256_json",
+]
+
+T = TypeVar("T")
+
+
+def canonical_json(value: Any) -> str:
+    """Serialise `value` with sorted keys and no spaces.
+
+    Raises:
+        TypeError: `value` holds something JSON has no word for.
+        ValueError: `value` holds a float that is not finite.
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def sha256_json(value: Any) -> str:
+    """Hex sha256 of the canonical JSON of `value`."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """Hex sha256 of a file's bytes."""
+    # hashlib.file_digest needs Python 3.11.
+    digest = hashlib.sha256()
+    with path.open("rb") as handle:
+        while block := handle.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def draw(seed: int, stage: str, item: str) -> int:
+    """A 64-bit number that depends on the address alone, uniform over addresses."""
+    return int.from_bytes(hashlib.sha256(canonical_json([seed, stage, item]).encode()).digest()[:8], "big")
+
+
+def addressed_random(seed: int, stage: str, item: str) -> random.Random:
+    """A generator for one item of one stage."""
+    return random.Random(draw(seed, stage, item))
+
+
+def addressed_order(seed: int, stage: str, ids: Iterable[str]) -> list[str]:
+    """The ids in a random order that does not depend on the order given.
+
+    The first n of it are a uniform sample of size n; a larger sample contains the
+    smaller one.
+    """
+    return sorted(ids, key=lambda item: (draw(seed, stage, item), item))
+
+
+def sample(seed: int, stage: str, pool: Sequence[T], ids: Sequence[str], size: int) -> list[T]:
+    """`size` members of `pool` (all, if it has fewer), in the pool's own order."""
+    chosen = set(addressed_order(seed, stage, ids)[:size])
+    return [member for member, name in zip(pool, ids, strict=True) if name in chosen]

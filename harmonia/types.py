@@ -1,0 +1,159 @@
+"""The nouns of the flow, one dataclass each.
+
+    Item -> Prompt -> Scores -> Belief -> Group -> Checkpoint -> Predictions -> Consistency -> Report
+
+Values are frozen and flow one way. Nothing here reads, writes or computes: the
+verbs live in the package of their stage.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Method = Literal["letter", "cloze"]
+Normalisation = Literal["raw", "char", "token"]
+GroupName = Literal["harmonious", "incompatible", "self_aligning", "mixed", "general"]
+SuiteName = Literal["homogeneous", "in_domain", "out_of_domain"]
+
+SUITES: tuple[SuiteName, ...] = ("homogeneous", "in_domain", "out_of_domain")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One multiple-choice question.
+
+    Attributes:
+        id: Name of the item, unique in its file.
+        domain: What the question is about, as the prompt names it (`engineering`,
+            `electrical_engineering`).
+        question: The question's text, without its options.
+        choices: 2 to 26 option texts.
+        answer: Index of the right option.
+        explanation: Why it is right; may be empty.
+        source: File or dataset that the item was read from.
+        split: Split of that dataset; may be empty.
+    """
+
+    id: str
+    domain: str
+    question: str
+    choices: tuple[str, ...]
+    answer: int
+    explanation: str = ""
+    source: str = ""
+    split: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """A question as the model reads it, with the texts whose likelihood is asked.
+
+    Attributes:
+        item_id: The item asked.
+        form: How it is asked: `icl<k>` or `chat0`.
+        context: The text up to the point where the answer begins. It never ends in
+            a space that a tokenizer would fold into the answer.
+        continuations: One text per option, in the item's order, each starting
+            exactly where the context ends.
+        shots: Demonstrations that the context holds.
+    """
+
+    item_id: str
+    form: str
+    context: str
+    continuations: tuple[str, ...]
+    shots: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    """What a model said to one prompt.
+
+    Attributes:
+        item_id: The item asked.
+        logprobs: Log-likelihood in nats of each continuation, all its tokens
+            summed, under the softmax over the whole vocabulary (fp32).
+        n_tokens: Tokens of each continuation.
+        n_chars: Characters of each continuation, its joining white space left out.
+        shots: Demonstrations left after fitting the model's context.
+        context: The text that was scored after that fitting.
+    """
+
+    item_id: str
+    logprobs: tuple[float, ...]
+    n_tokens: tuple[int, ...]
+    n_chars: tuple[int, ...]
+    shots: int
+    context: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Belief:
+    """An item with what a model thinks of it.
+
+    Attributes:
+        item: The item asked.
+        probs: Probability of each option, in the item's order; sums to 1.
+        pred: Index of the largest probability, ties to the lowest.
+        confidence: The largest probability.
+        correct: Whether `pred` is the item's answer.
+        letter_mass: Share of the whole vocabulary's probability on the scored
+            letters, 0 to 1; None for `cloze`.
+        form: How it was asked: `icl5`, `chat0`, ...
+        method: `letter` or `cloze`.
+        preset: Which rules made prompt and token ids: `corrected`.
+        normalisation: What a cloze log-likelihood was divided by; None for `letter`.
+        shots: Demonstrations in the prompt; None where a file does not say.
+        prompt: The exact text whose next token was scored; None unless kept.
+    """
+
+    item: Item
+    probs: tuple[float, ...]
+    pred: int
+    confidence: float
+    correct: bool
+    letter_mass: float | None
+    form: str
+    method: str
+    preset: str
+    normalisation: str | None = None
+    shots: int | None = None
+    prompt: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One turn of a conversation: `role` is `system`, `user` or `assistant`."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupRow:
+    """One row of a training set.
+
+    Attributes:
+        id: The item's id, or the general instruction's.
+        domain: The item's domain; `general` for an instruction.
+        group: The intervention that made the row; `general` for an instruction.
+        question: The item's question; the instruction's text for `general`.
+        choices: The item's options; empty for `general`.
+        answer: Index of the right option; None for `general`.
+        target: Index of the option trained on; None for `general`.
+        explanation: The explanation that the assistant gives; may be empty.
+        messages: The conversation to train on; its last turn is the assistant's.
+        weight: Weight of the row in the loss.
+    """
+
+    id: str
+    domain: str
+    group: str
+    question: str
+    choices: tuple[str, ...]
+    answer: int | None
+    target: int | None
+    explanation: str
+    messages: tuple[Message, ...]
+    weight: float = 1.0
