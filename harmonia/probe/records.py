@@ -1,0 +1,218 @@
+"""Belief files: Parquet as harmonia writes it, or JSONL records of other probes.
+
+A JSONL record needs `id`, `question`, `choices`, `answer` and `probs`; the authors'
+published probe results are of this form. Its other fields are left unread.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from harmonia.errors import InputError
+from harmonia.files import fresh_file, read_json_lines, require_file
+from harmonia.types import Belief, Item
+
+_SUM_TOLERANCE = 1e-3  # published records carry rounded probabilities
+
+_SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("domain", pa.string()),
+        ("question", pa.string()),
+        ("choices", pa.list_(pa.string())),
+        ("answer", pa.int32()),
+        ("explanation", pa.string()),
+        ("source", pa.string()),
+        ("split", pa.string()),
+        ("probs", pa.list_(pa.float64())),
+        ("pred", pa.int32()),
+        ("confidence", pa.float64()),
+        ("correct", pa.bool_()),
+        ("letter_mass", pa.float64()),
+        ("form", pa.string()),
+        ("method", pa.string()),
+        ("preset", pa.string()),
+        ("normalisation", pa.string()),
+        ("shots", pa.int32()),
+    ]
+)
+
+
+class _Record(BaseModel):
+    """One record, checked; fields that only some files have carry defaults."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    id: str | int
+    question: str = Field(min_length=1)
+    choices: list[str] = Field(min_length=2, max_length=26)
+    answer: int = Field(ge=0)
+    probs: list[float]
+    domain: str | None = None
+    explanation: str | None = None
+    source: str | None = None
+    split: str | None = None
+    pred: int | None = None
+    letter_mass: float | None = None
+    form: str | None = None
+    method: str | None = None
+    preset: str | None = None
+    normalisation: str | None = None
+    shots: int | None = None
+    prompt: str | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> _Record:
+        if self.answer >= len(self.choices):
+            raise ValueError(f"answer {self.answer} is not an index of {len(self.choices)} choices")
+        if len(self.probs) != len(self.choices):
+            raise ValueError(f"{len(self.probs)} probs for {len(self.choices)} choices")
+        if not all(0 <= p <= 1 for p in self.probs) or abs(sum(self.probs) - 1) > _SUM_TOLERANCE:
+            raise ValueError(f"probs {self.probs} are not a distribution")
+        if self.pred is not None and self.pred != self.probs.index(max(self.probs)):
+            raise ValueError(f"pred {self.pred} is not the largest of probs {self.probs}")
+        return self
+
+
+def write_beliefs(path: Path, beliefs: Sequence[Belief], about: Mapping[str, Any]) -> None:
+    """Write beliefs as Parquet, in one step.
+
+    Args:
+        path: The file.
+        beliefs: Its rows.
+        about: How they were made (model hash, template hash, token ids, ...), kept as
+            JSON in the file's own metadata under the key `harmonia`.
+    """
+    keep_prompt = any(belief.prompt is not None for belief in beliefs)
+    schema = _SCHEMA.append(pa.field("prompt", pa.string())) if keep_prompt else _SCHEMA
+    rows = [_row(belief, keep_prompt) for belief in beliefs]
+    table = pa.Table.from_pylist(rows, schema=schema)
+    table = table.replace_schema_metadata({"harmonia": json.dumps(dict(about), sort_keys=True)})
+    with fresh_file(path) as partial:
+        pq.write_table(table, partial)
+
+
+def read_beliefs(path: Path, *, domain: str | None = None) -> tuple[Belief, ...]:
+    """Read a belief file.
+
+    Args:
+        path: Parquet or JSONL.
+        domain: Domain of records that do not name one.
+
+    Raises:
+        InputError: The file is missing or not of either form, a record is wrong, or an
+            id comes twice.
+    """
+    require_file(path, what="the belief file")
+    beliefs = []
+    first: dict[str, int] = {}
+    for number, values in _raw_records(path):
+        belief = _belief(_checked(values, path, number), path, domain)
+        if belief.item.id in first:
+            raise InputError(
+                f"the id was used in row {first[belief.item.id]} already",
+                file=path,
+                row=number,
+                field="id",
+                seen=belief.item.id,
+                remedy="Give each item one id and one row.",
+            )
+        first[belief.item.id] = number
+        beliefs.append(belief)
+    if not beliefs:
+        raise InputError("the file holds no belief", file=path, remedy="Probe some items first.")
+    return tuple(beliefs)
+
+
+def read_about(path: Path) -> dict[str, Any]:
+    """How a Parquet belief file was made: what `write_beliefs` was told; empty if nothing."""
+    metadata = pq.read_schema(path).metadata or {}
+    about: dict[str, Any] = json.loads(metadata.get(b"harmonia", b"{}"))
+    return about
+
+
+def _raw_records(path: Path) -> list[tuple[int, dict[str, Any]]]:
+    if path.suffix in {".jsonl", ".json"}:
+        return list(read_json_lines(path, what="the belief file"))
+    try:
+        table = pq.read_table(path)
+    except pa.ArrowInvalid as error:
+        raise InputError(
+            "neither Parquet nor JSONL",
+            file=path,
+            remedy="Give a file written by harmonia probe, or JSONL records.",
+        ) from error
+    return list(enumerate(table.to_pylist(), start=1))
+
+
+def _checked(values: dict[str, Any], path: Path, number: int) -> _Record:
+    try:
+        return _Record.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = str(first["loc"][0]) if first["loc"] else None
+        missing = first["type"] == "missing"
+        seen = {"seen": values[field]} if field in values and not missing else {}
+        raise InputError(
+            first["msg"].removeprefix("Value error, "),
+            file=path,
+            row=number,
+            field=field,
+            remedy="A belief needs id, question, choices, answer and probs over the choices.",
+            **seen,
+        ) from error
+
+
+def _belief(record: _Record, path: Path, domain: str | None) -> Belief:
+    pred = record.probs.index(max(record.probs))
+    item = Item(
+        id=str(record.id),
+        domain=record.domain or domain or "unnamed",
+        question=record.question,
+        choices=tuple(record.choices),
+        answer=record.answer,
+        explanation=record.explanation or "",
+        source=record.source or str(path),
+        split=record.split or "",
+    )
+    return Belief(
+        item=item,
+        probs=tuple(record.probs),
+        pred=pred,
+        confidence=record.probs[pred],
+        correct=pred == record.answer,
+        letter_mass=record.letter_mass,
+        form=record.form or "unknown",
+        method=record.method or "unknown",
+        preset=record.preset or "unknown",
+        normalisation=record.normalisation,
+        shots=record.shots,
+        prompt=record.prompt,
+    )
+
+
+def _row(belief: Belief, keep_prompt: bool) -> dict[str, Any]:
+    item = belief.item
+    row: dict[str, Any] = {name: getattr(item, name) for name in ("id", "domain", "question", "answer")}
+    row |= {name: getattr(item, name) for name in ("explanation", "source", "split")}
+    row |= {"choices": list(item.choices), "probs": list(belief.probs)}
+    fields = (
+        "pred",
+        "confidence",
+        "correct",
+        "letter_mass",
+        "form",
+        "method",
+        "preset",
+        "normalisation",
+        "shots",
+    )
+    row |= {name: getattr(belief, name) for name in fields}
+    return row | {"prompt": belief.prompt} if keep_prompt else row

@@ -1,0 +1,58 @@
+"""Demonstrations: from a fixed pool, the same for all items or drawn per item."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harmonia.errors import InputError
+from harmonia.hashing import addressed_order
+from harmonia.prompts.settings import PromptSettings
+from harmonia.types import Item
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShotPool:
+    """Items to demonstrate with, and how to choose among them.
+
+    Attributes:
+        items: The pool, in its file's order.
+        choice: `fixed` takes the first ones; `per_item` draws by (seed, item).
+        seed: Seed of the draw.
+    """
+
+    items: tuple[Item, ...]
+    choice: str = "fixed"
+    seed: int = 0
+
+    @classmethod
+    def of(cls, items: Sequence[Item], settings: PromptSettings) -> ShotPool:
+        """A pool under the settings of an experiment."""
+        return cls(items=tuple(items), choice=settings.shot_choice, seed=settings.shot_seed)
+
+    def choose(self, item: Item, count: int) -> tuple[Item, ...]:
+        """`count` demonstrations for an item, never the item itself.
+
+        Where the pool holds several domains (MMLU's subjects), only the item's own
+        domain is drawn from.
+
+        Raises:
+            InputError: The pool has too few demonstrations for the item.
+        """
+        several = len({shot.domain for shot in self.items}) > 1
+        fit = [
+            shot
+            for shot in self.items
+            if (not several or shot.domain == item.domain) and shot.question != item.question
+        ]
+        if len(fit) < count:
+            raise InputError(
+                f"{count} demonstrations are needed for item {item.id} of domain '{item.domain}'",
+                file=self.items[0].source if self.items else None,
+                seen=f"{len(fit)} that fit",
+                remedy="Ask with fewer shots or give a larger file of demonstrations.",
+            )
+        if self.choice == "per_item":
+            by_id = {shot.id: shot for shot in fit}
+            fit = [by_id[name] for name in addressed_order(self.seed, f"shots/{item.id}", by_id)]
+        return tuple(fit[:count])

@@ -1,0 +1,22 @@
+"""Prompt -> Scores: the log-likelihood of each continuation, exact to the token.
+
+`letter` and `cloze` are one question to the model: how likely is this text here? A
+letter is a continuation of one token.
+"""
+
+from harmonia.scoring.encode import Encoder, Request
+from harmonia.scoring.fit import Fitted, fit_prompt
+from harmonia.scoring.likelihood import loglikelihoods
+from harmonia.scoring.models import LoadedModel, ModelSettings, load_model, load_tokenizer
+
+__all__ = [
+    "Encoder",
+    "Fitted",
+    "LoadedModel",
+    "ModelSettings",
+    "Request",
+    "fit_prompt",
+    "load_model",
+    "load_tokenizer",
+    "loglikelihoods",
+]

@@ -1,0 +1,146 @@
+"""Text -> token ids, with one BOS where the tokenizer wants it and seams that hold.
+
+A continuation's tokens are those that follow the context's own tokens when both are
+encoded together. If the tokenizer joins the two across the seam, the text cannot be
+scored there and the item is refused: a token id that only looks right is worse than
+none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harmonia.errors import InputError
+from harmonia.types import Prompt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One context with its continuations, as token ids."""
+
+    context: tuple[int, ...]
+    continuations: tuple[tuple[int, ...], ...]
+
+    @property
+    def length(self) -> int:
+        """Tokens of the longest row that scoring this needs."""
+        return len(self.context) + max(len(ids) for ids in self.continuations) - 1
+
+
+class Encoder:
+    """Encodes prompts and training rows with one tokenizer.
+
+    Args:
+        tokenizer: A transformers tokenizer.
+    """
+
+    def __init__(self, tokenizer: Any) -> None:
+        self.tokenizer = tokenizer
+        plain = self._ids(["a"], special=False)[0]
+        marked = self._ids(["a"], special=True)[0]
+        # Some tokenizers also close with EOS; only what stands in front matters here.
+        self.bos: int | None = marked[0] if marked[0] != plain[0] else None
+
+    def encode(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
+        """Token ids of each text, beginning with exactly one BOS if the tokenizer uses one.
+
+        A BOS that a chat template has already written is not doubled.
+        """
+        written = self.tokenizer.bos_token
+        marks = [bool(written) and text.startswith(written) for text in texts]
+        bare = [text[len(written) :] if mark else text for text, mark in zip(texts, marks, strict=True)]
+        front = [self.tokenizer.bos_token_id if mark else self.bos for mark in marks]
+        rows = self._ids(bare, special=False)
+        return [tuple(ids) if bos is None else (bos, *ids) for bos, ids in zip(front, rows, strict=True)]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of some tokens, special tokens included, white space as it is."""
+        text: str = self.tokenizer.decode(
+            list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False
+        )
+        return text
+
+    def split(self, context: str, whole: str, *, what: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Token ids of `context`, and of what `whole` adds to it.
+
+        Raises:
+            InputError: `whole` does not continue the context token by token, or adds
+                nothing.
+        """
+        head, row = self.encode([context, whole])
+        return head, self._tail(head, row, context, whole, what)
+
+    def request(self, prompt: Prompt) -> Request:
+        """Encode a prompt and its continuations.
+
+        Raises:
+            InputError: A continuation's tokens cannot be told from the context's.
+        """
+        texts = [prompt.context, *(prompt.context + text for text in prompt.continuations)]
+        head, *rows = self.encode(texts)
+        what = f"item {prompt.item_id}"
+        tails = tuple(
+            self._tail(head, row, prompt.context, text, what)
+            for row, text in zip(rows, texts[1:], strict=True)
+        )
+        return Request(context=head, continuations=tails)
+
+    def letter_request(self, prompt: Prompt, following: Sequence[str]) -> Request:
+        """Encode a prompt whose continuations are letters, each one token.
+
+        Args:
+            prompt: The prompt.
+            following: For each letter, what stands after it where the model has seen
+                it as an answer; the letter must be the same token there.
+
+        Raises:
+            InputError: A letter is not one token of its own here, two letters share
+                one, or a solved example holds another token than the one scored.
+        """
+        request = self.request(prompt)
+        singles = [ids for ids in request.continuations if len(ids) == 1]
+        if len(singles) < len(request.continuations) or len(set(singles)) < len(singles):
+            seen = {text: self.tokens(ids) for text, ids in self._pairs(prompt, request)}
+            raise InputError(
+                f"the letters are not single, different tokens in item {prompt.item_id}",
+                seen=seen,
+                remedy="Use the cloze method (method: cloze) with this tokenizer.",
+            )
+        solved = [
+            prompt.context + text + after for text, after in zip(prompt.continuations, following, strict=True)
+        ]
+        for (text, ids), row in zip(self._pairs(prompt, request), self.encode(solved), strict=True):
+            if row[: len(request.context) + 1] != request.context + ids:
+                raise InputError(
+                    f"the letter {text.strip()!r} is another token in a solved example than when scored",
+                    seen=self.tokens(row[len(request.context) - 1 : len(request.context) + 2]),
+                    remedy="Use the cloze method (method: cloze) with this tokenizer.",
+                )
+        return request
+
+    def tokens(self, ids: Sequence[int]) -> list[str]:
+        """The vocabulary's own spelling of some ids."""
+        spelled: list[str] = self.tokenizer.convert_ids_to_tokens(list(ids))
+        return spelled
+
+    def _pairs(self, prompt: Prompt, request: Request) -> list[tuple[str, tuple[int, ...]]]:
+        return list(zip(prompt.continuations, request.continuations, strict=True))
+
+    def _tail(
+        self, head: tuple[int, ...], row: tuple[int, ...], context: str, whole: str, what: str
+    ) -> tuple[int, ...]:
+        if row[: len(head)] != head or len(row) == len(head):
+            raise InputError(
+                f"the tokenizer joins prompt and answer of {what}",
+                seen={whole[len(context) - 20 : len(context) + 20]: self.tokens(row[len(head) - 2 :][:6])},
+                remedy="Use another chat template or language for this tokenizer.",
+            )
+        return row[len(head) :]
+
+    def _ids(self, texts: Sequence[str], *, special: bool) -> list[list[int]]:
+        rows: list[list[int]] = self.tokenizer(
+            list(texts), add_special_tokens=special, return_attention_mask=False, verbose=False
+        )["input_ids"]
+        return rows
