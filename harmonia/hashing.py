@@ -14,6 +14,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pydantic import BaseModel
+
 __all__ = [
     "addressed_order",
     "addressed_random",
@@ -75,3 +77,20 @@ def sample(seed: int, stage: str, pool: Sequence[T], ids: Sequence[str], size: i
     """`size` members of `pool` (all, if it has fewer), in the pool's own order."""
     chosen = set(addressed_order(seed, stage, ids)[:size])
     return [member for member, name in zip(pool, ids, strict=True) if name in chosen]
+
+
+def result_settings(settings: BaseModel) -> dict[str, Any]:
+    """The settings that can change a result, as JSON values.
+
+    Fields declared `json_schema_extra={"execution": True}` (device, batch size, ...)
+    are left out, in nested settings too.
+    """
+    kept = {}
+    for name, field in type(settings).model_fields.items():
+        extra = field.json_schema_extra
+        if isinstance(extra, dict) and extra.get("execution"):
+            continue
+        value = getattr(settings, name)
+        dumped = settings.model_dump(mode="json", include={name})[name]
+        kept[name] = result_settings(value) if isinstance(value, BaseModel) else dumped
+    return kept

@@ -31,7 +31,8 @@ class Asked:
 
     Attributes:
         beliefs: One per item, in order.
-        shortened: Items whose prompt lost demonstrations to fit the model's context.
+        shortened: Items asked with fewer demonstrations than the form names, because the
+            model's context or the pool holds no more.
     """
 
     beliefs: tuple[Belief, ...]

@@ -31,13 +31,14 @@ class ShotPool:
         return cls(items=tuple(items), choice=settings.shot_choice, seed=settings.shot_seed)
 
     def choose(self, item: Item, count: int) -> tuple[Item, ...]:
-        """`count` demonstrations for an item, never the item itself.
+        """Up to `count` demonstrations for an item, never the item itself.
 
         Where the pool holds several domains (MMLU's subjects), only the item's own
-        domain is drawn from.
+        domain is drawn from. A pool that has fewer gives all it has: the belief says
+        how many there were, and such items are counted.
 
         Raises:
-            InputError: The pool has too few demonstrations for the item.
+            InputError: The pool has no demonstration for the item.
         """
         several = len({shot.domain for shot in self.items}) > 1
         fit = [
@@ -45,12 +46,11 @@ class ShotPool:
             for shot in self.items
             if (not several or shot.domain == item.domain) and shot.question != item.question
         ]
-        if len(fit) < count:
+        if count and not fit:
             raise InputError(
-                f"{count} demonstrations are needed for item {item.id} of domain '{item.domain}'",
+                f"no demonstration fits item {item.id} of domain '{item.domain}'",
                 file=self.items[0].source if self.items else None,
-                seen=f"{len(fit)} that fit",
-                remedy="Ask with fewer shots or give a larger file of demonstrations.",
+                remedy="Give a file of demonstrations that holds this domain, or ask without any (icl0, chat0).",
             )
         if self.choice == "per_item":
             by_id = {shot.id: shot for shot in fit}

@@ -186,14 +186,17 @@ def load_model(settings: ModelSettings) -> LoadedModel:
 def load_weights(settings: ModelSettings) -> Any:
     """The bare model on the CPU, in the dtype asked for."""
     import torch
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM, GgufConfig
 
     folder = resolve_folder(settings)
     if (folder / ADAPTER_CONFIG).exists():
         base = load_weights(adapter_base(folder).model_copy(update={"dtype": settings.dtype}))
         return _peft().PeftModel.from_pretrained(base, str(folder))
     _require_gguf(folder, settings)
-    named = {"gguf_file": settings.gguf_file} if settings.gguf_file else {}
+    named: dict[str, Any] = {}
+    if settings.gguf_file:
+        # Packed weights would be computed by whatever kernel the machine has, and cannot be trained.
+        named = {"gguf_file": settings.gguf_file, "quantization_config": GgufConfig(dequantize=True)}
     try:
         return AutoModelForCausalLM.from_pretrained(
             str(folder), dtype=getattr(torch, settings.dtype), **named

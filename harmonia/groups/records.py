@@ -1,0 +1,114 @@
+"""Training sets as JSONL: written whole, read by their `messages` alone.
+
+What is read needs no more than `messages`, so that a set made elsewhere trains too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from harmonia.errors import InputError
+from harmonia.files import read_json_lines, write_json_lines
+from harmonia.hashing import sha256_json
+from harmonia.types import GroupRow, Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingRow:
+    """What training needs of a row.
+
+    Attributes:
+        id: The row's id, unique in its set.
+        messages: The conversation; its last turn is the assistant's.
+        row: Its line in the file.
+    """
+
+    id: str
+    messages: tuple[Message, ...]
+    row: int
+
+
+class _Turn(BaseModel):
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    role: str
+    content: str = Field(min_length=1)
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    id: str | int | None = None
+    messages: list[_Turn] = Field(min_length=2)
+    weight: float = 1.0
+
+
+def write_group(path: Path, rows: Sequence[GroupRow]) -> None:
+    """Write a training set, one row a line, in one step."""
+    write_json_lines(path, (asdict(row) for row in rows))
+
+
+def read_training_rows(path: Path) -> tuple[TrainingRow, ...]:
+    """Read the conversations of a training set.
+
+    A row without an id is named by its content.
+
+    Raises:
+        InputError: The file is missing or empty, a row is not a conversation that ends
+            with the assistant, an id comes twice, or a row carries a weight.
+    """
+    rows: list[TrainingRow] = []
+    first: dict[str, int] = {}
+    for number, values in read_json_lines(path, what="the training set"):
+        record = _checked(values, path, number)
+        messages = tuple(Message(role=turn.role, content=turn.content) for turn in record.messages)
+        name = sha256_json(values["messages"])[:16] if record.id is None else str(record.id)
+        if name in first:
+            raise InputError(
+                f"the id was used in row {first[name]} already",
+                file=path,
+                row=number,
+                field="id",
+                seen=name,
+                remedy="Give each row an id of its own.",
+            )
+        first[name] = number
+        rows.append(TrainingRow(id=name, messages=messages, row=number))
+    if not rows:
+        raise InputError("the training set is empty", file=path, remedy="Give a file with at least one row.")
+    return tuple(rows)
+
+
+def _checked(values: dict[str, object], path: Path, number: int) -> _Record:
+    remedy = "A row needs messages: a list of {role, content} that ends with the assistant."
+    try:
+        record = _Record.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise InputError(
+            first["msg"], file=path, row=number, field=place, seen=first["input"], remedy=remedy
+        ) from error
+    if record.messages[-1].role != "assistant":
+        raise InputError(
+            "the last turn is not the assistant's",
+            file=path,
+            row=number,
+            field="messages",
+            seen=record.messages[-1].role,
+            remedy=remedy,
+        )
+    if record.weight != 1.0:
+        raise InputError(
+            "rows cannot be weighted yet",
+            file=path,
+            row=number,
+            field="weight",
+            seen=record.weight,
+            remedy="Set every weight to 1.0.",
+        )
+    return record

@@ -1,0 +1,72 @@
+"""How to fine-tune. The defaults are the paper's (Ren et al. 2024)."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+_EXECUTION: dict[str, Any] = {"execution": True}
+
+
+class LoraSettings(BaseModel):
+    """Low-rank adapters on all linear layers (Hu et al. 2021).
+
+    Attributes:
+        rank: Rank of the update.
+        alpha: Its scale; the update is multiplied by alpha / rank.
+        dropout: Dropout before the adapter.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rank: int = Field(default=16, ge=1)
+    alpha: float = Field(default=32.0, gt=0)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+
+
+class TrainingSettings(BaseModel):
+    """One fine-tuning run.
+
+    Attributes:
+        lora: Adapter settings; None trains all weights.
+        epochs: Passes over the set.
+        learning_rate: Peak learning rate (the paper takes 1e-5 for Mistral).
+        schedule: Shape of the learning rate after warm-up.
+        warmup: Share of the optimizer steps that warm up.
+        weight_decay: AdamW's.
+        max_grad_norm: Gradients are clipped to this norm.
+        batch_size: Rows of one optimizer step, over all devices.
+        max_length: Tokens of a row; the end of a longer one is cut.
+        precision: `bf16` computes in mixed precision with fp32 weights.
+        micro_batch: Rows of one forward pass on one device.
+        gradient_checkpointing: Recompute activations to save memory.
+        save_steps: Optimizer steps between checkpoints to resume from; None for one an
+            epoch, 0 for none.
+        report_to: Trackers to tell (`tensorboard`, `wandb`, `mlflow`).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    lora: LoraSettings | None = None
+    epochs: int = Field(default=3, ge=1)
+    learning_rate: float = Field(default=2e-5, gt=0)
+    schedule: Literal["cosine", "linear", "constant_with_warmup"] = "cosine"
+    warmup: float = Field(default=0.03, ge=0, lt=1)
+    weight_decay: float = Field(default=0.0, ge=0)
+    max_grad_norm: float = Field(default=1.0, gt=0)
+    batch_size: int = Field(default=256, ge=1)
+    max_length: int = Field(default=2048, ge=8)
+    precision: Literal["bf16", "fp32"] = "bf16"
+    micro_batch: int = Field(default=4, ge=1, json_schema_extra=_EXECUTION)
+    gradient_checkpointing: bool = Field(default=True, json_schema_extra=_EXECUTION)
+    save_steps: int | None = Field(default=None, ge=0, json_schema_extra=_EXECUTION)
+    report_to: tuple[str, ...] = Field(default=(), json_schema_extra=_EXECUTION)
+
+    @model_validator(mode="after")
+    def _whole_steps(self) -> TrainingSettings:
+        if self.batch_size % self.micro_batch:
+            raise ValueError(
+                f"batch_size {self.batch_size} is not a multiple of micro_batch {self.micro_batch}"
+            )
+        return self

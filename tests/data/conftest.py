@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harmonia.data import ItemSource, ReadResult, read_items
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def data_root() -> Path:
+    named = os.environ.get("HARMONIA_DATA_ROOT")
+    root = Path(named) if named else REPOSITORY.parent / "shared" / "data"
+    if not (root / "exams").is_dir():
+        pytest.skip(f"no exam data at {root}: set HARMONIA_DATA_ROOT")
+    return root
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Callable[..., ReadResult]:
+    """Write a file below `law/` (or at the path given) and read it."""
+
+    def write_and_read(content: str | bytes, name: str = "law/test.jsonl", **fields: object) -> ReadResult:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return read_items(ItemSource(path=name, **fields), tmp_path)  # type: ignore[arg-type]
+
+    return write_and_read
