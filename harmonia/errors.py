@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-__all__ = ["HarmoniaError", "InputError", "MissingExtraError", "TrainingError"]
+__all__ = ["EmptyGroupError", "HarmoniaError", "InputError", "MissingExtraError", "TrainingError"]
 
 _UNSEEN: Any = object()
 _LONGEST_SEEN = 120
@@ -74,6 +74,10 @@ def _rebuild(cls: type[InputError], state: dict[str, Any]) -> InputError:
 def _shorten(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= _LONGEST_SEEN else text[: _LONGEST_SEEN - 3] + "..."
+
+
+class EmptyGroupError(InputError):
+    """A domain's beliefs give no training set; an experiment goes on without the domain."""
 
 
 class MissingExtraError(InputError, ImportError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harmonia.errors import InputError
+from harmonia.errors import EmptyGroupError
 from harmonia.hashing import sample
 from harmonia.types import Belief
 
@@ -41,13 +41,13 @@ def select(beliefs: Sequence[Belief], *, threshold: float, seed: int, size: int 
         size: Most beliefs to take of each kind.
 
     Raises:
-        InputError: No confident belief of one kind, so that no group can be built.
+        EmptyGroupError: No confident belief of one kind, so that no group can be built.
     """
     confident = [belief for belief in beliefs if belief.confidence > threshold]
     right = [belief for belief in confident if belief.correct]
     wrong = [belief for belief in confident if not belief.correct]
     if not right or not wrong:
-        raise InputError(
+        raise EmptyGroupError(
             f"no group can be built: of {len(beliefs)} beliefs {len(confident)} have a confidence above "
             f"{threshold:g}, {len(right)} right and {len(wrong)} wrong",
             field="threshold",

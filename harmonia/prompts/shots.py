@@ -50,7 +50,7 @@ class ShotPool:
             raise InputError(
                 f"no demonstration fits item {item.id} of domain '{item.domain}'",
                 file=self.items[0].source if self.items else None,
-                remedy="Give a file of demonstrations that holds this domain, or ask without any (icl0, chat0).",
+                remedy="Give demonstrations of this domain, or ask without any (icl0, chat0).",
             )
         if self.choice == "per_item":
             by_id = {shot.id: shot for shot in fit}

@@ -134,7 +134,11 @@ class Encoder:
         if row[: len(head)] != head or len(row) == len(head):
             raise InputError(
                 f"the tokenizer joins prompt and answer of {what}",
-                seen={whole[len(context) - 20 : len(context) + 20]: self.tokens(row[len(head) - 2 :][:6])},
+                seen={
+                    whole[max(0, len(context) - 20) : len(context) + 20]: self.tokens(
+                        row[max(0, len(head) - 2) :][:6]
+                    )
+                },
                 remedy="Use another chat template or language for this tokenizer.",
             )
         return row[len(head) :]

@@ -1,0 +1,36 @@
+"""`harmonia doctor`: is this machine, model and tokenizer ready?"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from harmonia.cli import options as o
+
+
+def doctor(
+    model: Annotated[str | None, typer.Option("--model", help="A model to look at, too.")] = None,
+    gguf_file: o.GgufFile = None,
+    chat: o.Chat = "vicuna",
+) -> None:
+    """Check this machine; with --model, the model's tokenizer and letters too.
+
+    Example: `harmonia doctor --model MODEL`
+    """
+    from rich.table import Table
+
+    from harmonia.cli.progress import err
+    from harmonia.cli.progress import out as console
+    from harmonia.pipeline.doctor import look
+
+    with err.status("looking"):
+        findings = look(model, gguf_file, chat)
+    table = Table("what", "found", "")
+    for finding in findings:
+        table.add_row(
+            finding.what, finding.found, "" if finding.good else f"[yellow]{finding.remedy}[/yellow]"
+        )
+    console.print(table)
+    if not all(finding.good for finding in findings):
+        raise typer.Exit(1)

@@ -1,0 +1,144 @@
+"""The whole experiment as commands: demo, run, plan, report."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harmonia.cli import options as o
+
+if TYPE_CHECKING:
+    from harmonia.pipeline.experiment import Experiment
+
+ExperimentFile = Annotated[Path, typer.Argument(help="The experiment's settings (YAML).")]
+Overrides = Annotated[
+    list[str] | None, typer.Argument(help="Settings to change, as KEY=VALUE: training.epochs=1 seeds=[0,1]")
+]
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for data, run and report.")] = Path("runs/demo"),
+) -> None:
+    """Run the whole experiment on the embedded lab model, in minutes on two cores.
+
+    Example: `harmonia demo`
+    """
+    from harmonia.pipeline.demo import demo_experiment
+
+    _run(demo_experiment(out))
+
+
+def run(file: ExperimentFile, settings: Overrides = None) -> None:
+    """Run the whole experiment on your model and data; run it again to resume.
+
+    Example: `harmonia run examples/engineering.yaml model.path=MODEL data_root=DATA`
+    """
+    from harmonia.pipeline.experiment import load_experiment
+
+    _run(load_experiment(file, settings or ()))
+
+
+def plan(
+    file: ExperimentFile,
+    settings: Overrides = None,
+    parameters: Annotated[
+        float | None, typer.Option(help="Parameters of the model, if it is not here: 6.7e9.")
+    ] = None,
+    tflops: Annotated[
+        float | None, typer.Option(help="Rate to reckon with, in TFLOP/s; default measures this machine.")
+    ] = None,
+    json_: o.Json = False,
+) -> None:
+    """Show what would run, with estimated time, memory and disk; run nothing.
+
+    Example: `harmonia plan examples/engineering.yaml model.path=MODEL data_root=DATA`
+    """
+    from rich.table import Table
+
+    from harmonia.cli.progress import out as console
+    from harmonia.pipeline.experiment import load_experiment
+    from harmonia.pipeline.plan import make_plan
+
+    experiment = load_experiment(file, settings or ())
+    found = make_plan(experiment, parameters=parameters, tflops=tflops)
+    if json_:
+        print(json.dumps(asdict(found)))
+        return
+    table = Table("stage", "what", "tokens", "time")
+    for step in found.steps:
+        table.add_row(step.key, step.what, _tokens(step.tokens), _time(found.seconds(step)))
+    seconds = [found.seconds(step) for step in found.steps]
+    known = [value for value in seconds if value is not None]
+    total = sum(known) if len(known) == len(seconds) else None
+    table.add_row("all", "", _tokens(sum(step.tokens or 0 for step in found.steps)), _time(total))
+    console.print(table)
+    disk = sum(step.disk_bytes for step in found.steps)
+    memory = "unknown" if found.memory_bytes is None else f"{found.memory_bytes / 1e9:.1f} GB"
+    console.print(
+        f"memory for weights, gradients and optimizer: {memory}; models on disk: {disk / 1e9:.1f} GB; "
+        f"reckoned at {found.flops_per_s / 1e12:.3g} TFLOP/s"
+    )
+    for note in found.notes:
+        console.print(f"note: {note}")
+    console.print(f"run directory: {experiment.run_directory}")
+
+
+def report(run_directory: Annotated[Path, typer.Argument(help="A run directory.")]) -> None:
+    """Write the report of a run directory anew; it may have been moved.
+
+    Example: `harmonia report runs/engineering`
+    """
+    from harmonia.report import write_report
+
+    print(write_report(run_directory))
+
+
+def _run(experiment: Experiment) -> None:
+    from harmonia.cli.progress import Bars
+    from harmonia.cli.progress import out as console
+    from harmonia.pipeline.run import run_experiment
+
+    with Bars() as bars:
+        folder = run_experiment(experiment, bars)
+    console.print(_results(folder))
+    print(folder / "report.html")
+
+
+def _results(folder: Path) -> object:
+    """The accuracy table of a finished run, for the screen."""
+    import csv
+
+    from rich.table import Table
+
+    with (folder / "results.csv").open(encoding="utf-8", newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    table = Table("domain", "model", "form", "suite", "n", "accuracy", "95 % interval")
+    for row in rows:
+        model = f"{row['group']} {row['seed']}".strip()
+        low, high = float(row["accuracy_low"]), float(row["accuracy_high"])
+        table.add_row(
+            row["domain"],
+            model,
+            row["form"],
+            row["suite"].replace("_", " "),
+            row["n"],
+            f"{float(row['accuracy']):.3f}",
+            f"{low:.3f} to {high:.3f}",
+        )
+    return table
+
+
+def _tokens(count: float | None) -> str:
+    return "" if count is None else f"{count:,.0f}"
+
+
+def _time(seconds: float | None) -> str:
+    if seconds is None:
+        return "unknown"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,31 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Model = Annotated[str, typer.Option("--model", help="A model folder, an adapter folder, or a hub id.")]
+GgufFile = Annotated[str | None, typer.Option(help="A GGUF file in that folder.")]
+Dtype = Annotated[str, typer.Option(help="float32, bfloat16 or float16.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")]
+Items = Annotated[str, typer.Option(help="Questions: a file, a folder, or a data set id.")]
+Reader = Annotated[str, typer.Option(help="How to read them; auto looks at the file.")]
+ShotsFrom = Annotated[str | None, typer.Option(help="Demonstrations, read like the items.")]
+Domain = Annotated[str | None, typer.Option(help="What the questions are about; default from the data.")]
+MethodName = Annotated[str, typer.Option(help="letter or cloze.")]
+Normalise = Annotated[str, typer.Option(help="Length that cloze is divided by: raw, char or token.")]
+Language = Annotated[str, typer.Option(help="Language of the exam prompt: en or zh.")]
+Chat = Annotated[str, typer.Option(help="Chat template: vicuna, or the model's own (model).")]
+OptionsFirst = Annotated[bool, typer.Option("--options-first", help="Put the options above the question.")]
+OnBadRow = Annotated[
+    str, typer.Option(help="fail names the first bad row; skip leaves all out, into OUT.skipped.jsonl.")
+]
+Limit = Annotated[int | None, typer.Option(help="Ask only so many items, drawn by --seed.")]
+Seed = Annotated[int, typer.Option(help="Seed of every random choice.")]
+BatchSize = Annotated[int, typer.Option(help="Rows in one forward pass; does not change results.")]
+KeepPrompts = Annotated[bool, typer.Option("--keep-prompts", help="Keep the scored texts.")]
+Out = Annotated[Path, typer.Option(help="Where to write.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]

@@ -1,0 +1,1 @@
+"""The whole experiment: settings, stages with content addresses, a run directory that resumes."""

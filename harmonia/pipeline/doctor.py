@@ -1,0 +1,80 @@
+"""What could keep an experiment from running here: libraries, device, model, tokenizer, letters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+from harmonia.errors import InputError
+from harmonia.pipeline.machine import machine, versions
+from harmonia.prompts import PromptSettings, build_template, parse_form
+from harmonia.scoring import Encoder, ModelSettings, load_tokenizer
+from harmonia.scoring.models import pick_device
+from harmonia.types import Item
+
+_EXTRAS = {"peft": "lora", "ray": "ray", "lm_eval": "harness", "tensorboard": "tracking"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing looked at.
+
+    Attributes:
+        what: The thing.
+        found: What was seen.
+        good: Whether an experiment can run with it.
+        remedy: What to do if not.
+    """
+
+    what: str
+    found: str
+    good: bool = True
+    remedy: str = ""
+
+
+def look(model: str | None, gguf_file: str | None = None, chat: str = "vicuna") -> list[Finding]:
+    """Look at the machine, and at a model's tokenizer if one is named.
+
+    Raises:
+        InputError: The chat template named is not known.
+    """
+    findings = [Finding(what=name, found=number) for name, number in versions().items()]
+    here = machine(pick_device("auto"))
+    findings.append(Finding(what="device", found=str(here["device_name"] or here["device"])))
+    findings.append(Finding(what="memory", found=f"{here['memory_gb']} GB, {here['cores']} cores"))
+    absent = [extra for module, extra in _EXTRAS.items() if find_spec(module) is None]
+    findings.append(Finding(what="extras not installed", found=", ".join(absent) or "none"))
+    if model is not None:
+        findings += _model(ModelSettings(path=model, gguf_file=gguf_file), chat)
+    return findings
+
+
+def _model(settings: ModelSettings, chat: str) -> list[Finding]:
+    try:
+        tokenizer = load_tokenizer(settings)
+    except InputError as error:
+        return [Finding(what="tokenizer", found="cannot be read", good=False, remedy=str(error))]
+    findings = [Finding(what="tokenizer", found=f"{type(tokenizer).__name__}, {len(tokenizer)} tokens")]
+    return [*findings, *(_letters(tokenizer, chat, form) for form in ("icl1", "chat0"))]
+
+
+def _letters(tokenizer: Any, chat: str, form_name: str) -> Finding:
+    """Whether letters can be scored in a form, and as which tokens."""
+    form = parse_form(form_name)
+    item = Item(id="example", domain="example", question="?", choices=("1", "2", "3", "4"), answer=0)
+    what = f"letters in {form_name}"
+    settings = PromptSettings.model_validate({"chat": chat})
+    try:
+        template = build_template(settings, tokenizer)
+        encoder = Encoder(tokenizer)
+        shots = (item,) * form.shots
+        request = encoder.letter_request(template.prompt(item, form, shots), template.following(item, form))
+    except InputError as error:
+        return Finding(what=what, found="cannot be scored", good=False, remedy=str(error))
+    ids = [tokens[0] for tokens in request.continuations]
+    start = "one BOS" if encoder.bos is not None else "no BOS, as the tokenizer has it"
+    spelled = ", ".join(
+        f"{token!r} ({number})" for token, number in zip(encoder.tokens(ids), ids, strict=True)
+    )
+    return Finding(what=what, found=f"{spelled}; {start}")

@@ -1,0 +1,260 @@
+"""The settings of an experiment: YAML in, checked, with `key=value` overrides."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from harmonia.data import ItemSource
+from harmonia.errors import HarmoniaError, InputError
+from harmonia.evaluation import Suite
+from harmonia.files import read_text
+from harmonia.groups import GroupSettings
+from harmonia.prompts import PromptSettings, parse_form
+from harmonia.scoring import ModelSettings
+from harmonia.training import TrainingSettings
+from harmonia.types import Normalisation, SuiteName
+
+DATA_ROOT = "HARMONIA_DATA_ROOT"
+"""Environment variable with the folder that relative data paths start from."""
+
+_EXECUTION: dict[str, Any] = {"execution": True}
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+
+
+class ProbeSettings(BaseModel):
+    """How beliefs are taken, before and after.
+
+    Attributes:
+        normalisation: What a `cloze` log-likelihood is divided by.
+        keep_prompts: Keep every scored text in the belief files.
+        batch_size: Rows in one forward pass.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    normalisation: Normalisation = "raw"
+    keep_prompts: bool = False
+    batch_size: int = Field(default=8, ge=1, json_schema_extra=_EXECUTION)
+
+
+class EvaluationSettings(BaseModel):
+    """In which forms the suites are asked.
+
+    Attributes:
+        base_forms: Forms for the base model; None for the probe's form and `chat0`.
+        tuned_forms: Forms for tuned models; None for the same.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    base_forms: tuple[str, ...] | None = None
+    tuned_forms: tuple[str, ...] | None = None
+
+    @model_validator(mode="after")
+    def _are_forms(self) -> EvaluationSettings:
+        for form in (*(self.base_forms or ()), *(self.tuned_forms or ())):
+            parse_form(form)
+        return self
+
+
+class DomainSettings(BaseModel):
+    """The data of one domain.
+
+    Attributes:
+        train: Items to probe and to build groups from.
+        shots: Demonstrations of the probe; None only with `shots: 0`.
+        suites: Test suites by name.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    train: ItemSource
+    shots: ItemSource | None = None
+    suites: dict[SuiteName, Suite] = Field(min_length=1)
+
+
+class Experiment(BaseModel):
+    """Everything that one experiment does. Relative paths start from where the command runs.
+
+    Attributes:
+        name: Name of the run, and of its folder.
+        out: The run directory; None for `runs/NAME`.
+        data_root: Where relative data paths start; None for the environment variable
+            `HARMONIA_DATA_ROOT`, or else the current folder.
+        model: The base model.
+        prompt: How questions are put.
+        probe: How beliefs are taken.
+        groups: Training sets.
+        general: File of general instructions; None for none.
+        training: How to fine-tune.
+        seeds: One fine-tuning run per group and seed.
+        evaluation: Forms of the test suites.
+        domains: Data by domain.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=_NAME)
+    out: str | None = Field(default=None, json_schema_extra=_EXECUTION)
+    data_root: str | None = Field(default=None, json_schema_extra=_EXECUTION)
+    model: ModelSettings
+    prompt: PromptSettings = PromptSettings()
+    probe: ProbeSettings = ProbeSettings()
+    groups: GroupSettings = GroupSettings()
+    general: str | None = None
+    training: TrainingSettings = TrainingSettings()
+    seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    evaluation: EvaluationSettings = EvaluationSettings()
+    domains: dict[Annotated[str, Field(pattern=_NAME)], DomainSettings] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _has_what_it_asks_with(self) -> Experiment:
+        if self.prompt.shots and any(domain.shots is None for domain in self.domains.values()):
+            raise ValueError(
+                f"{self.prompt.shots} shots need a file of demonstrations (shots) in every domain"
+            )
+        for name, domain in self.domains.items():
+            for suite_name, suite in domain.suites.items():
+                needy = [form for form in {*self.base_forms, *self.tuned_forms} if parse_form(form).shots]
+                if needy and suite.shots is None:
+                    raise ValueError(
+                        f"suite {suite_name} of {name} has no shots, which form {needy[0]} needs"
+                    )
+        return self
+
+    @property
+    def run_directory(self) -> Path:
+        """Where the run lies."""
+        return Path(self.out) if self.out else Path("runs") / self.name
+
+    @property
+    def root(self) -> Path:
+        """Where relative data paths start."""
+        return Path(self.data_root or os.environ.get(DATA_ROOT) or ".").expanduser()
+
+    @property
+    def base_forms(self) -> tuple[str, ...]:
+        """Forms in which the base model is asked the suites."""
+        return self.evaluation.base_forms or (self.prompt.probe_form, "chat0")
+
+    @property
+    def tuned_forms(self) -> tuple[str, ...]:
+        """Forms in which tuned models are asked the suites."""
+        return self.evaluation.tuned_forms or (self.prompt.probe_form, "chat0")
+
+
+def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
+    """Read and check an experiment file.
+
+    Args:
+        path: The YAML file.
+        overrides: `key=value` texts; keys are dotted, values YAML.
+
+    Raises:
+        InputError: The file or an override is wrong; the message names the field.
+    """
+    text = read_text(path, what="the experiment file")
+    try:
+        values = yaml.safe_load(text)
+        tree = yaml.compose(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        raise InputError(
+            f"not YAML ({getattr(error, 'problem', error)})",
+            file=path,
+            row=mark.line + 1 if mark else None,
+            remedy="Mend the file's syntax.",
+        ) from error
+    if not isinstance(values, dict):
+        raise InputError(
+            "not a table of settings", file=path, seen=values, remedy="Write `key: value` lines."
+        )
+    apply_overrides(values, overrides)
+    try:
+        return Experiment.model_validate(values)
+    except ValidationError as error:
+        raise _input_error(error, path, tree) from error
+    except HarmoniaError as error:
+        raise InputError(str(error).rstrip("."), file=path) from error
+
+
+def dump_experiment(experiment: Experiment) -> str:
+    """The settings as YAML, defaults written out."""
+    return yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100)
+
+
+def apply_overrides(values: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """Set `key=value` texts (keys dotted, values YAML) in a table of settings, and return it.
+
+    Raises:
+        InputError: An override is not of that form.
+    """
+    for override in overrides:
+        _apply(values, override)
+    return values
+
+
+def _apply(values: dict[str, Any], override: str) -> None:
+    key, equals, value = override.partition("=")
+    if not equals or not key:
+        raise InputError(
+            "not a setting", field="KEY=VALUE", seen=override, remedy="Write it like training.epochs=1."
+        )
+    *path, last = key.split(".")
+    place = values
+    for part in path:
+        inner = place.setdefault(part, {})
+        if not isinstance(inner, dict):
+            raise InputError(
+                "there is no such table of settings",
+                field=key,
+                seen=inner,
+                remedy="Name a setting of the file.",
+            )
+        place = inner
+    try:
+        place[last] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise InputError("the value is not YAML", field=key, seen=value, remedy="Quote it.") from error
+
+
+def _input_error(error: ValidationError, path: Path, tree: Any) -> InputError:
+    first, *others = error.errors()
+    place = [str(part) for part in first["loc"]]
+    more = f" ({len(others)} more settings are wrong)" if others else ""
+    remedy = {
+        "missing": "Add it.",
+        "extra_forbidden": "Remove it, or correct its spelling; docs/settings.md lists all settings.",
+    }.get(first["type"], "docs/settings.md says what it may be.")
+    seen = {} if first["type"] == "missing" else {"seen": first["input"]}
+    return InputError(
+        first["msg"].removeprefix("Value error, ") + more,
+        file=path,
+        row=_line(tree, place),
+        field=".".join(place) or None,
+        remedy=remedy,
+        **seen,
+    )
+
+
+def _line(node: Any, place: Sequence[str]) -> int | None:
+    """Line of a setting in the YAML, or of the nearest table around it."""
+    line: int | None = None
+    for part in place:
+        if isinstance(node, yaml.MappingNode):
+            inner = [(key, value) for key, value in node.value if key.value == part]
+        elif isinstance(node, yaml.SequenceNode) and part.isdigit() and int(part) < len(node.value):
+            inner = [(node.value[int(part)],) * 2]
+        else:
+            inner = []
+        if not inner:
+            break
+        key, node = inner[0]
+        line = key.start_mark.line + 1
+    return line

@@ -1,0 +1,275 @@
+"""What an experiment would run, and roughly what that costs. Runs nothing.
+
+Time is arithmetic: 2 FLOPs a parameter and token for scoring, 6 for training (8 with
+gradient checkpointing, which computes the forward pass twice), over a share of this
+machine's measured matrix-product rate. It is an order of magnitude, not a promise.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harmonia.data import ItemSource
+from harmonia.errors import InputError
+from harmonia.pipeline.experiment import DomainSettings, Experiment
+from harmonia.prompts import ShotPool, Template, parse_form
+from harmonia.scoring import Encoder
+from harmonia.scoring.models import ModelSettings, pick_device, resolve_folder
+from harmonia.types import Item
+
+EFFICIENCY = 0.4
+"""Share of the measured matrix-product rate that a pass is taken to reach (docs/log.md)."""
+
+_SAMPLE = 16
+_CHARS_PER_TOKEN = 4.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One stage of the plan.
+
+    Attributes:
+        key: The stage's name.
+        what: What it does, in a few words.
+        tokens: Tokens to compute; None where nothing is.
+        flops: Arithmetic for them; None where the model's size is not known.
+        disk_bytes: What it leaves on disk, where that is much.
+    """
+
+    key: str
+    what: str
+    tokens: float | None = None
+    flops: float | None = None
+    disk_bytes: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The cost of an experiment.
+
+    Attributes:
+        steps: What would run, in order.
+        parameters: Parameters of the model; None if not known.
+        flops_per_s: Rate that the times are taken at.
+        memory_bytes: Peak for weights, gradients and optimizer; None if not known.
+        notes: What the estimate does not know.
+    """
+
+    steps: tuple[Step, ...]
+    parameters: float | None
+    flops_per_s: float
+    memory_bytes: float | None
+    notes: tuple[str, ...]
+
+    def seconds(self, step: Step) -> float | None:
+        """Estimated time of a step."""
+        return None if step.flops is None else step.flops / self.flops_per_s
+
+
+def make_plan(
+    experiment: Experiment, *, parameters: float | None = None, tflops: float | None = None
+) -> Plan:
+    """Price an experiment from its settings and data.
+
+    Args:
+        experiment: The settings.
+        parameters: Parameters of the model, where it is not at hand.
+        tflops: Rate to reckon with, in 1e12 FLOP/s; None measures this machine's.
+
+    Raises:
+        InputError: Data are missing or wrong.
+    """
+    from harmonia.data import read_items
+
+    notes: list[str] = []
+    known = parameters or _parameters(experiment.model, notes)
+    measure = _Measure(experiment, notes)
+    steps: list[Step] = []
+    for name, domain in experiment.domains.items():
+        train = read_items(domain.train, experiment.root).items
+        probed = measure.asking(train, domain.shots, experiment.prompt.probe_form)
+        steps.append(_asking_step(f"probe/{name}", train, probed, known))
+        suites = _suite_steps(experiment, domain, measure, known)
+        steps += [_renamed(step, f"evaluate/{name}/base") for step in suites(experiment.base_forms)]
+        tuned = suites(experiment.tuned_forms)
+        for group in experiment.groups.group_names:
+            for seed in experiment.seeds:
+                steps.append(_training_step(experiment, name, group, seed, train, measure, known))
+                steps += [_renamed(step, f"evaluate/{name}/{group}/seed{seed}") for step in tuned]
+    rate = tflops * 1e12 if tflops else EFFICIENCY * matrix_rate(pick_device(experiment.model.device))
+    return Plan(
+        steps=tuple(steps),
+        parameters=known,
+        flops_per_s=rate,
+        memory_bytes=None if known is None else _memory(experiment, known),
+        notes=tuple(dict.fromkeys(notes)),
+    )
+
+
+def matrix_rate(device: str, size: int = 1024) -> float:
+    """Measured rate of fp32 matrix products on this machine, FLOP/s."""
+    import torch
+
+    a, b = torch.randn(size, size, device=device), torch.randn(size, size, device=device)
+    best = float("inf")
+    for _ in range(5):
+        started = time.perf_counter()
+        (a @ b).sum().item()
+        best = min(best, time.perf_counter() - started)
+    return float(2 * size**3 / best)
+
+
+class _Measure:
+    """Mean tokens of prompts and rows, from a sample; from characters where no tokenizer is at hand."""
+
+    def __init__(self, experiment: Experiment, notes: list[str]) -> None:
+        self._experiment = experiment
+        self._template: Template | None = None
+        from harmonia.prompts import build_template
+        from harmonia.scoring import load_tokenizer
+
+        try:
+            self._template = build_template(experiment.prompt, load_tokenizer(experiment.model))
+            self._encoder = Encoder(self._template.chat.tokenizer)
+        except InputError:
+            notes.append("the tokenizer is not at hand: tokens are taken as a quarter of the characters")
+
+    def asking(self, items: Sequence[Item], shots: ItemSource | None, form_name: str) -> float:
+        """Mean tokens that one item costs in a form, all its rows together."""
+        from harmonia.data import read_items
+
+        form = parse_form(form_name)
+        root = self._experiment.root
+        pool = None
+        if form.shots and shots is not None:
+            pool = ShotPool.of(read_items(shots, root).items, self._experiment.prompt)
+        some = items[:: max(1, len(items) // _SAMPLE)][:_SAMPLE]
+        rows = (
+            1 if self._experiment.prompt.method == "letter" else sum(len(i.choices) for i in some) / len(some)
+        )
+        lengths = []
+        for item in some:
+            chosen = pool.choose(item, form.shots) if pool else ()
+            if self._template:
+                lengths.append(self._tokens(self._template.prompt(item, form, chosen).context))
+            else:
+                texts = [item.question, *item.choices] + [t for s in chosen for t in (s.question, *s.choices)]
+                lengths.append(sum(len(text) for text in texts) / _CHARS_PER_TOKEN)
+        return rows * sum(lengths) / len(lengths)
+
+    def training(self, items: Sequence[Item]) -> float:
+        """Mean tokens of one row of a group, general instructions mixed in as set."""
+        exam = self._template.exam if self._template else None
+        some = items[:: max(1, len(items) // _SAMPLE)][:_SAMPLE]
+        texts = [
+            "\n".join(m.content for m in exam.conversation(i, i.answer, i.explanation))
+            if exam
+            else "\n".join((i.question, *i.choices, i.explanation))
+            for i in some
+        ]
+        own = sum(map(self._tokens, texts)) / len(texts)
+        return min(own, self._experiment.training.max_length)
+
+    def general(self) -> float:
+        """Mean tokens of a general instruction."""
+        from harmonia.data.general import read_instructions
+
+        if self._experiment.general is None:
+            return 0.0
+        rows = read_instructions(self._experiment.root / self._experiment.general)[::1][:200]
+        lengths = [self._tokens("\n".join(m.content for m in row.messages)) for row in rows]
+        return sum(min(n, self._experiment.training.max_length) for n in lengths) / len(lengths)
+
+    def _tokens(self, text: str) -> float:
+        return len(self._encoder.encode([text])[0]) if self._template else len(text) / _CHARS_PER_TOKEN
+
+
+def _asking_step(key: str, items: Sequence[Item], each: float, parameters: float | None) -> Step:
+    tokens = each * len(items)
+    return Step(
+        key=key,
+        what=f"{len(items)} items, {each:.0f} tokens each",
+        tokens=tokens,
+        flops=None if parameters is None else 2 * parameters * tokens,
+    )
+
+
+def _suite_steps(
+    experiment: Experiment, domain: DomainSettings, measure: _Measure, parameters: float | None
+) -> Any:
+    """A function from forms to the steps that ask a model every suite in them."""
+    from harmonia.data import read_items
+
+    priced: dict[str, list[Step]] = {}
+
+    def steps(forms: Sequence[str]) -> list[Step]:
+        for form in forms:
+            if form not in priced:
+                priced[form] = []
+                for suite_name, suite in domain.suites.items():
+                    items = read_items(suite.items, experiment.root).items
+                    each = measure.asking(items, suite.shots, form)
+                    priced[form].append(_asking_step(f"{form}/{suite_name}", items, each, parameters))
+        return [step for form in forms for step in priced[form]]
+
+    return steps
+
+
+def _renamed(step: Step, prefix: str) -> Step:
+    return Step(key=f"{prefix}/{step.key}", what=step.what, tokens=step.tokens, flops=step.flops)
+
+
+def _training_step(
+    experiment: Experiment,
+    domain: str,
+    group: str,
+    seed: int,
+    items: Sequence[Item],
+    measure: _Measure,
+    parameters: float | None,
+) -> Step:
+    settings = experiment.training
+    # How many beliefs will pass the threshold is only known after the probe: a quarter is a guess.
+    rows = experiment.groups.size or max(1, len(items) // 4)
+    general = round(rows * experiment.groups.general_ratio) if experiment.general else 0
+    tokens = settings.epochs * (rows * measure.training(items) + general * measure.general())
+    per_token = 8 if settings.gradient_checkpointing else 6
+    width = {"float32": 4, "bfloat16": 2, "float16": 2}[experiment.model.dtype]
+    share = 1.0 if settings.lora is None else 0.01
+    return Step(
+        key=f"train/{domain}/{group}/seed{seed}",
+        what=f"about {rows} rows and {general} general ones, {settings.epochs} epochs",
+        tokens=tokens,
+        flops=None if parameters is None else per_token * parameters * tokens,
+        disk_bytes=0.0 if parameters is None else share * parameters * width,
+    )
+
+
+def _memory(experiment: Experiment, parameters: float) -> float:
+    # fp32 weights, gradients and AdamW's two moments; with adapters the weights alone, and little more.
+    return parameters * (16 if experiment.training.lora is None else 4.2)
+
+
+def _parameters(settings: ModelSettings, notes: list[str]) -> float | None:
+    """Parameters that take part in a pass: all but the input embeddings."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    try:
+        folder = resolve_folder(settings)
+    except InputError:
+        notes.append(
+            f"the model {settings.path} is not at hand, so times are not known; "
+            "give --parameters (such as 6.7e9)"
+        )
+        return None
+    named = {"gguf_file": settings.gguf_file} if settings.gguf_file else {}
+    config = AutoConfig.from_pretrained(str(folder), **named)
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)
+    total = sum(weight.numel() for weight in model.parameters())
+    tied = bool(config.get_text_config().tie_word_embeddings)
+    return float(total - (0 if tied else model.get_input_embeddings().weight.numel()))

@@ -1,0 +1,110 @@
+"""What the stages of one run share: read data once, load a model once, report progress."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+from harmonia.data import ItemSource, ReadResult, read_items
+from harmonia.data.general import Instruction, read_instructions
+from harmonia.hashing import file_sha256, sha256_json
+from harmonia.pipeline.experiment import Experiment
+from harmonia.prompts import Template, build_template
+from harmonia.scoring import LoadedModel, ModelSettings, load_model, load_tokenizer
+from harmonia.scoring.models import fingerprint
+
+
+class Watcher(Protocol):
+    """Told what happens; the command line draws bars, tests listen."""
+
+    def begin(self, key: str) -> None:
+        """A stage begins."""
+
+    def progress(self, done: int, total: int) -> None:
+        """The stage has done so much of its work."""
+
+    def end(self, key: str, outcome: str) -> None:
+        """A stage ended: `done`, `skipped` (done before) or `not computed: why`."""
+
+
+class Workbench:
+    """The shared state of one run. Nothing here changes a result.
+
+    Args:
+        experiment: The settings.
+        watcher: Told how far the run is.
+    """
+
+    def __init__(self, experiment: Experiment, watcher: Watcher) -> None:
+        self.experiment = experiment
+        self.run = experiment.run_directory
+        self.watcher = watcher
+        self._items: dict[str, ReadResult] = {}
+        self._hashes: dict[Path, str] = {}
+        self._model_hash: str | None = None
+        self._tokenizer: Any = None
+        self._loaded: tuple[str, LoadedModel] | None = None
+
+    def items(self, source: ItemSource) -> ReadResult:
+        """A source's items, read once."""
+        key = source.model_dump_json()
+        if key not in self._items:
+            self._items[key] = read_items(source, self.experiment.root)
+        return self._items[key]
+
+    def instructions(self) -> tuple[Instruction, ...]:
+        """The general instructions; none if the settings name no file."""
+        if self.experiment.general is None:
+            return ()
+        return read_instructions(self.experiment.root / self.experiment.general)
+
+    def input_hash(self, path: str) -> str:
+        """Hash of a data file or folder; of its name alone where it lies on the hub."""
+        place = self.experiment.root / path
+        if place not in self._hashes:
+            if place.is_dir():
+                files = sorted(file for file in place.rglob("*") if file.is_file())
+                parts = [[file.relative_to(place).as_posix(), file_sha256(file)] for file in files]
+                self._hashes[place] = sha256_json(parts)
+            else:
+                self._hashes[place] = file_sha256(place) if place.is_file() else sha256_json(path)
+        return self._hashes[place]
+
+    def model_hash(self) -> str:
+        """Fingerprint of the base model."""
+        if self._model_hash is None:
+            self._model_hash = fingerprint(self.experiment.model)
+        return self._model_hash
+
+    def tokenizer(self) -> Any:
+        """The base model's tokenizer."""
+        if self._tokenizer is None:
+            self._tokenizer = load_tokenizer(self.experiment.model)
+        return self._tokenizer
+
+    def template(self) -> Template:
+        """The template of every prompt and training row."""
+        return build_template(self.experiment.prompt, self.tokenizer())
+
+    def base(self) -> LoadedModel:
+        """The base model, ready to be asked."""
+        return self._load("base", self.experiment.model)
+
+    def tuned(self, folder: str) -> LoadedModel:
+        """A model of this run, ready to be asked."""
+        settings = ModelSettings(
+            path=str(self.run / folder),
+            dtype=self.experiment.model.dtype,
+            device=self.experiment.model.device,
+        )
+        return self._load(folder, settings)
+
+    def release(self) -> None:
+        """Let go of the loaded model, to make room for training."""
+        self._loaded = None
+
+    def _load(self, name: str, settings: ModelSettings) -> LoadedModel:
+        if self._loaded is None or self._loaded[0] != name:
+            self.release()
+            self._loaded = (name, load_model(settings))
+        return self._loaded[1]

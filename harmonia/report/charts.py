@@ -1,0 +1,199 @@
+"""One function per figure: records of one domain -> an Altair chart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import fmean
+
+import altair as alt
+
+from harmonia.report import theme
+from harmonia.report.chart_parts import Chart, Span, by_suite, colour_scale, linear, named, ordinal
+from harmonia.report.records import Cell, LossCurve, Result
+from harmonia.report.words import in_form_order, in_group_order, in_suite_order, plain
+
+__all__ = ["accuracy", "agreement", "loss", "outcomes", "ratios"]
+
+_SHARES = alt.Axis(format="%", tickCount=5)
+_OUTCOMES = ("kept", "gained", "lost", "never")
+
+
+def accuracy(rows: Sequence[Result], ends: Span) -> Chart:
+    """Accuracy with its interval, by suite and group; lines mark the base model.
+
+    Args:
+        rows: Results of one domain.
+        ends: Ends of the accuracy axis.
+    """
+    forms = in_form_order(row.form for row in rows)
+    groups = in_group_order(row.group for row in rows)
+    seeds = sorted({row.seed for row in rows if row.seed is not None}) or [0]
+    # The base model has no seed: it takes the middle place of its form.
+    middle = seeds[(len(seeds) - 1) // 2]
+    series = [f"{form} {seed}" for form in forms for seed in seeds]
+    values = [
+        {
+            **named(row.group, row.suite),
+            "form": row.form,
+            "line": row.form,
+            "series": f"{row.form} {middle if row.seed is None else row.seed}",
+            "accuracy": row.accuracy,
+            "low": row.accuracy_low,
+            "high": row.accuracy_high,
+        }
+        for row in rows
+    ]
+    x = alt.X("accuracy:Q", title="share right", axis=_SHARES, scale=linear(ends))
+    base = alt.Chart().transform_filter("datum.base").mark_rule(color=theme.INK, opacity=0.4)
+    lines = base.encode(
+        x=x, strokeDash=alt.StrokeDash("line:N", scale=ordinal(forms, [[1, 0], [4, 3]]), legend=None)
+    )
+    place = alt.Chart().encode(
+        y=alt.Y("group:N", title=None, sort=[plain(group) for group in groups]),
+        yOffset=alt.YOffset("series:N", scale=alt.Scale(domain=series, paddingOuter=0.9)),
+        color=alt.Color(
+            "family:N", scale=colour_scale(in_group_order(map(theme.family, groups))), legend=None
+        ),
+    )
+    bars = place.mark_rule(strokeWidth=1.5).encode(x=alt.X("low:Q", scale=linear(ends)), x2="high:Q")
+    shape = alt.Shape("form:N", title="Form", scale=ordinal(forms, ["circle", "diamond", "square"]))
+    dots = place.mark_point(size=56, filled=True, opacity=1).encode(x=x, shape=shape)
+    height = len(groups) * max(26, 10 * len(series))
+    return by_suite(alt.layer(lines, bars, dots), values, height)
+
+
+def agreement(rows: Sequence[Cell], x_ends: Span, y_ends: Span) -> Chart:
+    """Rank agreement with the base model against the accuracy after, a point for each model and suite.
+
+    Args:
+        rows: The paper's cells of one domain, and the base model's own.
+        x_ends: Ends of the agreement axis.
+        y_ends: Ends of the accuracy axis.
+    """
+    values = [
+        {
+            **named(row.group, row.suite),
+            "agreement": row.rank_agreement,
+            "accuracy": row.accuracy_after,
+        }
+        for row in rows
+    ]
+    suites = [plain(suite) for suite in in_suite_order(row.suite for row in rows)]
+    return (
+        alt.Chart(alt.Data(values=values))
+        .mark_point(size=75, filled=True, opacity=0.9)
+        .encode(
+            x=alt.X("agreement:Q", title="rank agreement with the base model", scale=linear(x_ends)),
+            y=alt.Y("accuracy:Q", title="share right after", axis=_SHARES, scale=linear(y_ends)),
+            color=_families([row.group for row in rows]),
+            shape=alt.Shape("suite:N", title="Questions", scale=ordinal(suites, theme.SUITE_SHAPES)),
+        )
+        .properties(width=theme.WIDTH + 40, height=220)
+    )
+
+
+def outcomes(rows: Sequence[Cell]) -> Chart:
+    """Share of questions kept, gained, lost and never right, by suite and model.
+
+    Args:
+        rows: The paper's cells of one domain, and the base model's own.
+    """
+    several = len({row.seed for row in rows if row.seed is not None}) > 1
+    order = in_group_order(row.group for row in rows)
+    models: list[str] = []
+    values = []
+    for row in sorted(rows, key=lambda row: (order.index(row.group), -1 if row.seed is None else row.seed)):
+        model = plain(row.group) + (f" {row.seed}" if several and row.seed is not None else "")
+        models += [] if model in models else [model]
+        values += [
+            {
+                **named(row.group, row.suite),
+                "model": model,
+                "outcome": name,
+                "rank": rank,
+                "share": getattr(row, name) / max(row.n, 1),
+            }
+            for rank, name in enumerate(_OUTCOMES)
+        ]
+    bars = (
+        alt.Chart()
+        .mark_bar(height={"band": 0.72}, stroke=theme.PAPER, strokeWidth=0.6)
+        .encode(
+            x=alt.X("share:Q", title="share of the questions", axis=_SHARES, scale=linear((0, 1))),
+            y=alt.Y("model:N", title=None, sort=models),
+            color=alt.Color(
+                "outcome:N",
+                scale=ordinal(_OUTCOMES, theme.OUTCOME_COLOURS),
+                legend=alt.Legend(title=None, columns=4, symbolType="square", symbolStrokeWidth=0),
+            ),
+            order="rank:Q",
+        )
+    )
+    return by_suite(bars, values, 20 * len(models))
+
+
+def loss(curves: Sequence[LossCurve]) -> Chart:
+    """Training loss by step, one line a model.
+
+    Args:
+        curves: The curves of one domain.
+    """
+    values = [
+        {**named(curve.group, ""), "model": f"{curve.group} {curve.seed}", "step": step, "loss": value}
+        for curve in curves
+        for step, value in curve.points
+    ]
+    return (
+        alt.Chart(alt.Data(values=values))
+        .mark_line(strokeWidth=1.6, point={"size": 14})
+        .encode(
+            x=alt.X("step:Q", title="optimiser step", axis=alt.Axis(tickMinStep=1, format="d")),
+            y=alt.Y("loss:Q", title="training loss, nats per token", scale=alt.Scale(zero=True)),
+            color=_families([curve.group for curve in curves]),
+            detail="model:N",
+        )
+        .properties(width=theme.WIDTH + 40, height=190)
+    )
+
+
+def ratios(rows: Sequence[tuple[float, Result]], ends: Span) -> Chart:
+    """Accuracy over the share of self-aligned rows, a line for each suite through the means of the seeds.
+
+    Args:
+        rows: Results of one domain in the chat form, each with its group's share.
+        ends: Ends of the accuracy axis.
+    """
+    values = [
+        {
+            **named(row.group, row.suite),
+            "ratio": ratio,
+            "accuracy": row.accuracy,
+            "low": row.accuracy_low,
+            "high": row.accuracy_high,
+        }
+        for ratio, row in rows
+    ]
+    seen: dict[tuple[str, float], list[float]] = {}
+    for ratio, row in rows:
+        seen.setdefault((plain(row.suite), ratio), []).append(row.accuracy)
+    means = [
+        {"suite": suite, "ratio": ratio, "accuracy": fmean(all_)} for (suite, ratio), all_ in seen.items()
+    ]
+    suites = [plain(suite) for suite in in_suite_order(row.suite for _, row in rows)]
+    x = alt.X("ratio:Q", title="share of self-aligned rows", scale=alt.Scale(domain=[0, 1], padding=8))
+    y = alt.Y("accuracy:Q", title="share right", axis=_SHARES, scale=linear(ends))
+    colour = alt.Color("suite:N", title="Questions", scale=ordinal(suites, theme.SUITE_COLOURS))
+    shape = alt.Shape("suite:N", title="Questions", scale=ordinal(suites, theme.SUITE_SHAPES))
+    points = alt.Chart(alt.Data(values=values)).encode(x=x, color=colour)
+    chart = alt.layer(
+        alt.Chart(alt.Data(values=means)).mark_line(strokeWidth=1.6).encode(x=x, y=y, color=colour),
+        points.mark_rule(opacity=0.6).encode(y=alt.Y("low:Q", scale=linear(ends)), y2="high:Q"),
+        points.mark_point(size=48, filled=True, opacity=1).encode(y=y, shape=shape),
+    )
+    return chart.properties(width=theme.WIDTH + 40, height=220)
+
+
+def _families(groups: Sequence[str]) -> Chart:
+    families = in_group_order(map(theme.family, groups))
+    legend = alt.Legend(title="Tuned on", columns=3)
+    return alt.Color("family:N", scale=colour_scale(families), legend=legend)

@@ -1,0 +1,202 @@
+"""The report's figures: which panels each has, what they show in words, and their files.
+
+A figure has one panel a domain, so that a narrow screen can set them under each other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import altair as alt
+import vl_convert as vlc
+from markupsafe import Markup, escape
+
+from harmonia.files import fresh_directory
+from harmonia.report import charts, theme
+from harmonia.report.chart_parts import Chart, span
+from harmonia.report.compare import CHAT
+from harmonia.report.records import Result, RunFiles
+from harmonia.report.words import in_group_order, listed, plain, ratio_of
+
+__all__ = ["FIGURES", "Figure", "Panel", "write_figures"]
+
+_PNG_SCALE = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """One domain's chart as the page shows it.
+
+    Attributes:
+        domain: The domain.
+        svg: The drawing, for the page itself.
+        file: Name of the SVG file in `figures/`.
+    """
+
+    domain: str
+    svg: Markup
+    file: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """A figure's declaration.
+
+    Attributes:
+        name: Start of its files' names.
+        title: What it shows.
+        caption: How to read it.
+        charts: Its charts as (domain, what it shows in words, chart).
+        without: What is missing when there is nothing to show; empty if it is optional.
+    """
+
+    name: str
+    title: str
+    caption: str
+    charts: Callable[[RunFiles], Iterator[tuple[str, str, Chart]]]
+    without: str
+
+
+def _accuracy(run: RunFiles) -> Iterator[tuple[str, str, Chart]]:
+    ends = _ends(run.results)
+    for domain in sorted({row.domain for row in run.results}):
+        rows = [row for row in run.results if row.domain == domain]
+        words = f"Share of questions answered right after tuning on {_groups(row.group for row in rows)}"
+        yield domain, words, charts.accuracy(rows, ends)
+
+
+def _agreement(run: RunFiles) -> Iterator[tuple[str, str, Chart]]:
+    cells = [row for row in run.consistency if row.is_paper_forms]
+    x_ends = span((row.rank_agreement for row in cells), low=-1.0, high=1.0)
+    y_ends = span((row.accuracy_after for row in cells), low=0.0, high=1.0)
+    for domain in sorted({row.domain for row in cells if row.is_paper}):
+        rows = [row for row in cells if row.domain == domain]
+        words = f"Rank agreement against accuracy for {_groups(row.group for row in rows)}"
+        yield domain, words, charts.agreement(rows, x_ends, y_ends)
+
+
+def _outcomes(run: RunFiles) -> Iterator[tuple[str, str, Chart]]:
+    cells = [row for row in run.consistency if row.is_paper_forms]
+    for domain in sorted({row.domain for row in cells if row.is_paper}):
+        rows = [row for row in cells if row.domain == domain]
+        words = (
+            f"Shares of questions kept, gained, lost and never right for {_groups(row.group for row in rows)}"
+        )
+        yield domain, words, charts.outcomes(rows)
+
+
+def _loss(run: RunFiles) -> Iterator[tuple[str, str, Chart]]:
+    for domain in sorted({curve.domain for curve in run.losses}):
+        curves = [curve for curve in run.losses if curve.domain == domain]
+        words = f"Training loss by step for {_groups(curve.group for curve in curves)}"
+        yield domain, words, charts.loss(curves)
+
+
+def _ratios(run: RunFiles) -> Iterator[tuple[str, str, Chart]]:
+    chat = [row for row in run.results if row.form == CHAT]
+    for domain in sorted({row.domain for row in chat}):
+        here = [row for row in chat if row.domain == domain]
+        shares = {row.group: ratio for row in here if (ratio := ratio_of(row.group)) is not None}
+        if len(shares) < 2:
+            continue
+        for group, end in (("incompatible", 0.0), ("self_aligning", 1.0)):
+            if end not in shares.values():
+                shares[group] = end
+        rows = [(shares[row.group], row) for row in here if row.group in shares]
+        words = "Accuracy over the share of self-aligned rows"
+        yield domain, words, charts.ratios(rows, _ends([row for _, row in rows]))
+
+
+FIGURES = (
+    Figure(
+        name="accuracy",
+        title="Accuracy by suite and group",
+        caption="Points are accuracies, bars their 95 % Wilson intervals over questions. The upright lines "
+        "mark the base model in each form, for reference.",
+        charts=_accuracy,
+        without="results.csv has no rows",
+    ),
+    Figure(
+        name="agreement",
+        title="Consistency with the base model, and accuracy",
+        caption="The paper’s cell: the base model with examples (icl) against the tuned model in chat form. "
+        "The base model’s own points show what the change of form does alone.",
+        charts=_agreement,
+        without="consistency.csv has no row of the paper’s cell (icl → chat0)",
+    ),
+    Figure(
+        name="outcomes",
+        title="What was kept, gained and lost",
+        caption="The paper’s cell again. Kept: right before and after; gained: right only after; lost: right "
+        "only before; never: wrong both times.",
+        charts=_outcomes,
+        without="consistency.csv has no row of the paper’s cell (icl → chat0)",
+    ),
+    Figure(
+        name="loss",
+        title="Training loss",
+        caption="One line for each fine-tuning run.",
+        charts=_loss,
+        without="no fine-tuning run has left a loss.jsonl",
+    ),
+    Figure(
+        name="ratios",
+        title="Accuracy over the share of self-aligned rows",
+        caption="Mixtures of the incompatible questions with a growing share of self-aligned answers, asked "
+        "in chat form; bars are 95 % Wilson intervals over questions, lines join the means over seeds.",
+        charts=_ratios,
+        without="",
+    ),
+)
+
+
+def write_figures(run: RunFiles) -> dict[str, list[Panel]]:
+    """Write all figures as SVG and PNG into the run's `figures/`, in one step.
+
+    Args:
+        run: The run's files.
+
+    Returns:
+        The panels of each figure by its name; a figure without data has none.
+    """
+    panels: dict[str, list[Panel]] = {figure.name: [] for figure in FIGURES}
+    with fresh_directory(run.path / "figures") as folder:
+        for figure in FIGURES:
+            for domain, words, chart in figure.charts(run):
+                stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", f"{figure.name}-{domain}")
+                panels[figure.name].append(
+                    _save(folder, stem, domain, f"{figure.title}, {domain}. {words}.", chart)
+                )
+    return panels
+
+
+def _save(folder: Path, stem: str, domain: str, words: str, chart: Chart) -> Panel:
+    spec = {**chart.to_dict(), "config": theme.config()}
+    version = ".".join(alt.SCHEMA_VERSION.split(".")[:2])
+    # An empty list of addresses keeps the renderer off the network.
+    svg = vlc.vegalite_to_svg(spec, vl_version=version, allowed_base_urls=[])
+    label = escape(words)
+    svg = re.sub(r"<svg ", f'<svg role="img" aria-label="{label}" ', svg, count=1)
+    (folder / f"{stem}.svg").write_text(svg, encoding="utf-8")
+    (folder / f"{stem}.png").write_bytes(vlc.svg_to_png(svg, scale=_PNG_SCALE))
+    return Panel(domain=domain, svg=_inline(svg, stem), file=f"{stem}.svg")
+
+
+def _inline(svg: str, stem: str) -> Markup:
+    """The drawing as part of a page: the page's colours, ids of its own, no name spaces."""
+    svg = re.sub(r' xmlns(:xlink)?="[^"]*"', "", svg)
+    svg = svg.replace(theme.INK, "currentColor").replace(theme.PAPER, "var(--page)")
+    svg = re.sub(r'\bid="([^"]+)"', rf'id="{stem}-\1"', svg)
+    svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{stem}-\1)", svg)
+    return Markup(svg)
+
+
+def _ends(rows: tuple[Result, ...] | list[Result]) -> tuple[float, float]:
+    return span((end for row in rows for end in (row.accuracy_low, row.accuracy_high)), low=0.0, high=1.0)
+
+
+def _groups(groups: Iterator[str]) -> str:
+    return listed(plain(group) for group in in_group_order(groups))

@@ -1,0 +1,124 @@
+"""The page: what was loaded, as sentences, tables and figures, in one HTML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from harmonia.files import write_text
+from harmonia.report import summary, tables
+from harmonia.report.figures import FIGURES, write_figures
+from harmonia.report.load import load_run
+from harmonia.report.missing import missing_parts
+from harmonia.report.records import RunFiles
+from harmonia.report.words import in_form_order, plain, portable
+
+__all__ = ["write_page"]
+
+_MOST_ROWS_OPEN = 60
+
+
+def write_page(run: Path) -> Path:
+    """Write `report.html` and `figures/` of a run directory; see `harmonia.report.write_report`."""
+    files = load_run(run)
+    panels = write_figures(files)
+    undrawn = [
+        (f"figure: {figure.title}", figure.without)
+        for figure in FIGURES
+        if figure.without and not panels[figure.name]
+    ]
+    environment = Environment(
+        loader=PackageLoader("harmonia.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    text = environment.get_template("page.html").render(
+        run=files,
+        name=files.manifest.name,
+        lead=summary.lead(files),
+        domains=summary.domain_sentences(files),
+        asked=_asked(files),
+        letters=tables.letters_table(files),
+        accuracy=tables.accuracy_tables(files),
+        consistency=tables.consistency_tables(files),
+        groups=[(table, _grouping(files, domain)) for domain, table in tables.group_tables(files)],
+        data=tables.data_table(files),
+        claims=tables.claims_table(files),
+        many_seeds=len(summary.tuned_seeds(files)) > 1,
+        figures=_numbered(panels),
+        missing=[*missing_parts(files), *undrawn],
+        versions=_versions(files),
+        machine=_flat(files.manifest.machine),
+        most_rows_open=_MOST_ROWS_OPEN,
+    )
+    path = run / "report.html"
+    write_text(path, text)
+    return path
+
+
+def _numbered(panels: dict[str, Any]) -> dict[str, tuple[int, Any, Any]]:
+    drawn = [figure for figure in FIGURES if panels[figure.name]]
+    return {
+        figure.name: (number, figure, panels[figure.name]) for number, figure in enumerate(drawn, start=1)
+    }
+
+
+def _asked(files: RunFiles) -> list[tuple[str, str]]:
+    manifest, model = files.manifest, files.manifest.model
+    forms = in_form_order([*(row.form for row in files.results), *(manifest.answer_tokens or {})])
+    rows = [
+        ("Model", portable(model.path) if model and model.path else None),
+        ("GGUF file", portable(model.gguf_file) if model and model.gguf_file else None),
+        ("Model hash", model.hash if model else None),
+        ("Tokenizer hash", model.tokenizer_hash if model else None),
+        ("Number type", model.dtype if model else None),
+        ("Method", manifest.method),
+        ("Preset", manifest.preset),
+        ("Forms", ", ".join(f"{form} ({_form(form)})" for form in forms)),
+        ("Chat template hash", manifest.template_hash),
+        ("Seeds", ", ".join(map(str, manifest.seeds))),
+    ]
+    return [(what, value) for what, value in rows if value]
+
+
+def _form(form: str) -> str:
+    if form.startswith("icl"):
+        return f"raw prompt, {form[3:]} examples"
+    return "chat template, no examples" if form == "chat0" else "another form"
+
+
+def _grouping(files: RunFiles, domain: str) -> str:
+    found = files.groups[domain]
+    text = (
+        f"Of {found.beliefs} beliefs, {found.confident} had a confidence above {found.threshold:g}: "
+        f"{found.found_right} right and {found.found_wrong} wrong."
+    )
+    if found.size is not None:
+        text += f" Each group takes {found.size} of them"
+        text += f", with {found.general} general instructions mixed in." if found.general else "."
+    return text
+
+
+def _versions(files: RunFiles) -> list[tuple[str, str]]:
+    manifest = files.manifest
+    rows = [
+        ("harmonia", manifest.harmonia or "unknown"),
+        *((name, version or "not installed") for name, version in sorted(manifest.versions.items())),
+        ("git commit", manifest.git_commit or "unknown"),
+    ]
+    return [*rows, ("command", " ".join(map(portable, manifest.command)))] if manifest.command else rows
+
+
+def _flat(values: dict[str, Any], before: str = "") -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    for name, value in sorted(values.items()):
+        label = f"{before}{plain(name)}"
+        if isinstance(value, dict):
+            rows += _flat(value, f"{label}, ")
+        elif value is not None:
+            rows.append((label, ", ".join(map(str, value)) if isinstance(value, list) else str(value)))
+    return rows

@@ -1,0 +1,178 @@
+"""The files of a run directory as values: what is read of the manifest, tables and curves.
+
+Fields that a newer harmonia adds are passed over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Read(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Model(_Read):
+    """The base model that was asked."""
+
+    path: str | None = None
+    gguf_file: str | None = None
+    hash: str | None = None
+    tokenizer_hash: str | None = None
+    dtype: str | None = None
+
+
+class AnswerToken(_Read):
+    """The token at which a letter's probability was read."""
+
+    id: int
+    token: str
+
+
+class DataFile(_Read):
+    """A file of questions, and what of it was left out."""
+
+    file: str
+    sha256: str | None = None
+    items: int | None = None
+    skipped: int | None = None
+    repeated: int | None = None
+
+
+class Stage(_Read):
+    """What became of one stage; `reason` says why it has no result."""
+
+    status: Literal["done", "not_computed"]
+    reason: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Manifest(_Read):
+    """How a run was made. All but the name may be missing from a run that has just begun."""
+
+    name: str
+    harmonia: str | None = None
+    versions: dict[str, str | None] = Field(default_factory=dict)
+    command: tuple[str, ...] = ()
+    git_commit: str | None = None
+    seeds: tuple[int, ...] = ()
+    model: Model | None = None
+    preset: str | None = None
+    method: str | None = None
+    template_hash: str | None = None
+    answer_tokens: dict[str, dict[str, AnswerToken]] | None = None
+    machine: dict[str, Any] = Field(default_factory=dict)
+    data: dict[str, DataFile] = Field(default_factory=dict)
+    stages: dict[str, Stage] = Field(default_factory=dict)
+
+
+class Group(_Read):
+    """Size, targets and explanations of one training set."""
+
+    rows: int
+    target_letters: dict[str, int] = Field(default_factory=dict)
+    explanations: int | None = None
+
+
+class GroupsSummary(_Read):
+    """What the grouping of one domain's beliefs gave."""
+
+    beliefs: int
+    confident: int
+    found_right: int
+    found_wrong: int
+    threshold: float
+    size: int | None = None
+    general: int | None = None
+    groups: dict[str, Group]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """A row of `results.csv`: one model on one suite in one form; shares are 0 to 1."""
+
+    domain: str
+    group: str
+    seed: int | None
+    form: str
+    suite: str
+    n: int
+    correct: int
+    accuracy: float
+    accuracy_low: float
+    accuracy_high: float
+    accuracy_macro: float | None
+    confidence: float | None
+    letter_mass: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """A row of `consistency.csv`: the base model in one form against a model in another."""
+
+    domain: str
+    group: str
+    seed: int | None
+    suite: str
+    before_form: str
+    after_form: str
+    n: int
+    accuracy_before: float
+    accuracy_after: float
+    rank_agreement: float
+    kl: float
+    kl_reverse: float
+    js: float
+    kept: int
+    lost: int
+    gained: int
+    never: int
+
+    @property
+    def is_paper(self) -> bool:
+        """Whether this is the comparison that the paper reports."""
+        return self.before_form.startswith("icl") and self.after_form == "chat0" and self.group != "base"
+
+    @property
+    def is_paper_forms(self) -> bool:
+        """The same, or the base model alone over the same change of form."""
+        return self.before_form.startswith("icl") and self.after_form == "chat0"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossCurve:
+    """The loss of one fine-tuning run, as (step, loss) pairs."""
+
+    domain: str
+    group: str
+    seed: int
+    points: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFiles:
+    """All that the report reads of a run directory.
+
+    Attributes:
+        path: The run directory.
+        settings: Text of `experiment.yaml`.
+        manifest: `manifest.json`.
+        groups: `groups/DOMAIN/summary.json` by domain.
+        results: Rows of `results.csv`.
+        consistency: Rows of `consistency.csv`.
+        losses: The loss curves of all fine-tuning runs.
+        absent: (file, why it matters) for each file that is missing or empty.
+    """
+
+    path: Path
+    settings: str
+    manifest: Manifest
+    groups: dict[str, GroupsSummary]
+    results: tuple[Result, ...]
+    consistency: tuple[Cell, ...]
+    losses: tuple[LossCurve, ...]
+    absent: tuple[tuple[str, str], ...]

@@ -1,0 +1,110 @@
+"""The sentences at the top of the report: what was measured, and no more than that."""
+
+from __future__ import annotations
+
+from statistics import fmean
+
+from harmonia.report.compare import CHAT, CLAIMS, Difference, difference
+from harmonia.report.records import Result, RunFiles
+from harmonia.report.words import (
+    count,
+    in_group_order,
+    in_suite_order,
+    listed,
+    percent,
+    plain,
+    points,
+)
+
+__all__ = ["domain_sentences", "lead", "tuned_seeds"]
+
+_COMPARED = ("harmonious", "incompatible", "self_aligning")
+
+
+def tuned_seeds(run: RunFiles) -> list[int]:
+    """Seeds of all tuned models with a result."""
+    return sorted({row.seed for row in run.results if row.seed is not None})
+
+
+def lead(run: RunFiles) -> list[str]:
+    """The opening paragraph, sentence by sentence."""
+    tuned = [row for row in run.results if row.group != "base" and row.form == CHAT]
+    if not tuned:
+        return [
+            "No tuned model has a result in the chat form (chat0) yet, so nothing can be compared so far."
+        ]
+    domains = sorted({row.domain for row in tuned})
+    seeds = sorted({row.seed for row in tuned if row.seed is not None})
+    groups = [plain(group) for group in in_group_order(row.group for row in tuned)]
+    sentences = [
+        f"One base model was fine-tuned on {_number(len(groups), 'kind')} of training set "
+        f"({listed(groups)}) in {_number(len(domains), 'domain')} ({listed(domains)}) with "
+        f"{_number(len(seeds), 'seed')}, and then asked without examples in the chat form (chat0)."
+    ]
+    for claim in CLAIMS:
+        parts = []
+        for suite in in_suite_order(row.suite for row in tuned):
+            found = difference(run.results, claim.left, claim.right, suite=suite)
+            if found is not None:
+                parts.append(f"{points(found.mean)} points on {plain(suite)} questions")
+        if parts:
+            sentences.append(
+                f"On average, accuracy after {plain(claim.left)} minus accuracy after "
+                f"{plain(claim.right)} was {listed(parts)}."
+            )
+    sentences.append(_caution(len(seeds)))
+    return sentences
+
+
+def _caution(seeds: int) -> str:
+    if seeds <= 1:
+        return (
+            "There is one seed: these differences carry no interval over seeds, and another seed may "
+            "give others. They describe this model and these questions only."
+        )
+    return (
+        f"There are {seeds} seeds: the lowest and the highest difference over them are given below, "
+        "which is no interval. They describe this model and these questions only."
+    )
+
+
+def domain_sentences(run: RunFiles) -> list[tuple[str, list[str]]]:
+    """For each domain, one sentence per suite with accuracies, n and differences."""
+    chosen = [row for row in run.results if row.form == CHAT and row.group in _COMPARED]
+    found = []
+    for domain in sorted({row.domain for row in chosen}):
+        here = [row for row in chosen if row.domain == domain]
+        found.append((domain, [_suite(here, suite) for suite in in_suite_order(row.suite for row in here)]))
+    return found
+
+
+def _suite(rows: list[Result], suite: str) -> str:
+    here = [row for row in rows if row.suite == suite]
+    parts = []
+    for group in _COMPARED:
+        accuracies = [row.accuracy for row in here if row.group == group]
+        if accuracies:
+            parts.append(f"{plain(group)} {percent(fmean(accuracies))}")
+    differences = []
+    for claim in CLAIMS:
+        result = difference(here, claim.left, claim.right, suite=suite)
+        if result is not None:
+            differences.append(f"{plain(claim.left)} minus {plain(claim.right)}: {_difference(result)}")
+    sizes = listed(count(n) for n in sorted({row.n for row in here}))
+    name = plain(suite)
+    text = f"{name[:1].upper()}{name[1:]} questions (n = {sizes}): {listed(parts)} right"
+    return f"{text}; {'; '.join(differences)}." if differences else f"{text}."
+
+
+def _difference(result: Difference) -> str:
+    values = [value for _, value in result.pairs]
+    if len(values) > 1:
+        reach = f"{points(min(values))} to {points(max(values))} over {len(values)} seeds"
+        return f"{points(result.mean)} points ({reach})"
+    overlap = "overlap" if result.overlap[0] else "do not overlap"
+    return f"{points(result.mean)} points (95\u00a0% intervals {overlap})"
+
+
+def _number(value: int, noun: str) -> str:
+    words = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+    return f"{words[value] if value < len(words) else value} {noun}{'' if value == 1 else 's'}"

@@ -1,0 +1,97 @@
+"""The order and the plain words of groups, suites and forms, and how numbers are written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import PurePosixPath, PureWindowsPath
+
+SUITES = ("homogeneous", "in_domain", "out_of_domain")
+GROUPS = ("base", "harmonious", "incompatible", "self_aligning", "contextualised")
+ABSENT = "–"
+MINUS = "−"
+
+_PLAIN = {"in_domain": "in-domain", "out_of_domain": "out-of-domain", "self_aligning": "self-aligning"}
+_MIXED = re.compile(r"mixed_(\d+(?:\.\d+)?(?:e-?\d+)?)")
+
+
+def plain(name: str) -> str:
+    """A group's or a suite's name in plain words."""
+    return _PLAIN.get(name, name.replace("_", " "))
+
+
+def ratio_of(group: str) -> float | None:
+    """Share of self-aligned rows in a `mixed` group; None for another group."""
+    found = _MIXED.fullmatch(group)
+    return float(found[1]) if found else None
+
+
+def in_group_order(groups: Iterable[str]) -> list[str]:
+    """Base first, then as the method names them, mixed groups by ratio, others by name."""
+
+    def place(group: str) -> tuple[int, float, str]:
+        if group in GROUPS:
+            return GROUPS.index(group), 0.0, group
+        ratio = ratio_of(group)
+        return (len(GROUPS), ratio, group) if ratio is not None else (len(GROUPS) + 1, 0.0, group)
+
+    return sorted(set(groups), key=place)
+
+
+def in_suite_order(suites: Iterable[str]) -> list[str]:
+    """From the nearest to the training data to the farthest, then others by name."""
+    return sorted(
+        set(suites), key=lambda suite: (SUITES.index(suite) if suite in SUITES else len(SUITES), suite)
+    )
+
+
+def in_form_order(forms: Iterable[str]) -> list[str]:
+    """Raw prompts by their number of shots, then chat, then others by name."""
+
+    def place(form: str) -> tuple[int, int, str]:
+        shots = re.fullmatch(r"icl(\d+)", form)
+        return (0, int(shots[1]), form) if shots else (1, 0, form)
+
+    return sorted(set(forms), key=place)
+
+
+def percent(share: float) -> str:
+    """A share of 1 in percent, one decimal."""
+    return f"{100 * share:.1f}\u00a0%"
+
+
+def points(difference: float) -> str:
+    """A difference in percentage points with its sign, one decimal."""
+    rounded = round(difference, 1)
+    sign = "+" if rounded > 0 else MINUS if rounded < 0 else ""
+    return f"{sign}{abs(rounded):.1f}"
+
+
+def decimal(value: float) -> str:
+    """A number with three decimals and a real minus sign."""
+    text = f"{value:.3f}"
+    return text.replace("-", "" if float(text) == 0 else MINUS)
+
+
+def count(value: int | None) -> str:
+    """A whole number with thousands set apart, or a dash."""
+    return ABSENT if value is None else f"{value:,}".replace(",", "\u202f")
+
+
+def listed(parts: Iterable[str]) -> str:
+    """Parts as `a, b and c`."""
+    *most, last = parts
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def short_hash(text: str | None) -> str:
+    """The first twelve characters of a hash, or a dash."""
+    return text[:12] if text else ABSENT
+
+
+def portable(path: str) -> str:
+    """A relative path or a hub id as it is, of an absolute path only its last part."""
+    windows, posix = PureWindowsPath(path), PurePosixPath(path)
+    if windows.is_absolute():
+        return windows.name
+    return posix.name if posix.is_absolute() or path.startswith("~") else path

@@ -1,0 +1,47 @@
+"""The lab bases that ship with the package, and the worlds they were trained on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from harmonia.errors import InputError
+from harmonia.files import read_text
+from harmonia.world.facts import World, WorldSettings
+
+__all__ = ["base_folder", "base_world", "shipped_seeds"]
+
+_BASES = Path(__file__).parent / "bases"
+
+
+def shipped_seeds() -> tuple[int, ...]:
+    """Seeds of the bases in the package, in order."""
+    return tuple(
+        sorted(int(folder.parent.name.removeprefix("seed")) for folder in _BASES.glob("seed*/lab.json"))
+    )
+
+
+def base_folder(seed: int) -> Path:
+    """The model folder of a shipped base.
+
+    Raises:
+        InputError: No base with this seed is shipped.
+    """
+    folder = _BASES / f"seed{seed}"
+    if not (folder / "lab.json").is_file():
+        raise InputError(
+            "no lab base with this seed is shipped",
+            seen=seed,
+            remedy=f"Use one of {list(shipped_seeds())}, or build one.",
+        )
+    return folder
+
+
+def base_world(folder: Path) -> World:
+    """The world that a lab base was trained on, from the `lab.json` in its folder.
+
+    Raises:
+        InputError: The folder holds no `lab.json`.
+    """
+    facts = json.loads(read_text(folder / "lab.json", what="description of a lab base"))
+    return World(facts["seed"], WorldSettings(**facts["world"]))

@@ -1,0 +1,95 @@
+"""The lab's data as files, in the forms that harmonia reads from any user.
+
+    FOLDER/DOMAIN/{train,dev,homogeneous,in_domain,out_of_domain}.jsonl   exam items
+    FOLDER/DOMAIN/free.jsonl      questions to answer in words
+    FOLDER/general.jsonl          general instructions to mix in
+    FOLDER/instructions.jsonl     fine-tuning rows with planted conflicts, for an audit
+    FOLDER/truth.jsonl            what the corpus did with the fact behind each id
+
+The truth stands apart, so that the readers of the other files may stay strict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from harmonia.files import fresh_directory, write_json_lines
+from harmonia.world.facts import DOMAINS, World, WorldSettings
+from harmonia.world.free_text import free_questions, instructions
+from harmonia.world.general import general_instructions
+from harmonia.world.items import SPLITS, LabItem, split_items
+
+__all__ = ["write_lab_data"]
+
+_SUITE_SIZE = 300
+_FREE_SIZE = 200
+
+
+def write_lab_data(
+    folder: Path,
+    seed: int,
+    *,
+    settings: WorldSettings | None = None,
+    train_versions: int = 1,
+    general: int = 1000,
+    rows: int = 600,
+    conflicting: float = 0.25,
+) -> None:
+    """Write all data files of a world, the folder last.
+
+    Args:
+        folder: Where to; replaced if it is there.
+        seed: Seed of the world, that of its base.
+        settings: Size and composition of the world, those of its base.
+        train_versions: Items of each fact in `train.jsonl`.
+        general: General instructions.
+        rows: Rows of `instructions.jsonl`.
+        conflicting: Share of its rows on taught facts that contradict the corpus.
+    """
+    world = World(seed, settings or WorldSettings())
+    truth: dict[str, dict[str, Any]] = {}
+    with fresh_directory(folder) as partial:
+        for domain in DOMAINS:
+            for split in SPLITS:
+                size = None if split in ("train", "dev") else _SUITE_SIZE
+                versions = train_versions if split == "train" else 1
+                items = split_items(world, domain, split, size=size, versions=versions)
+                truth |= {lab.item.id: _item_truth(lab) for lab in items}
+                write_json_lines(partial / domain / f"{split}.jsonl", map(_exam_row, items))
+            asked = free_questions(world, domain, size=_FREE_SIZE)
+            truth |= {one.id: {"fact": one.fact, "kind": one.kind, "belief": one.belief} for one in asked}
+            write_json_lines(
+                partial / domain / "free.jsonl",
+                ({"id": one.id, "question": one.question, "answer": one.answer} for one in asked),
+            )
+        audited = instructions(world, size=rows, conflicting=conflicting)
+        truth |= {row.id: {"fact": row.fact, "kind": row.kind, "relation": row.relation} for row in audited}
+        write_json_lines(
+            partial / "instructions.jsonl",
+            ({"id": row.id, "messages": [asdict(turn) for turn in row.messages]} for row in audited),
+        )
+        write_json_lines(partial / "general.jsonl", _general_rows(seed, general))
+        write_json_lines(partial / "truth.jsonl", ({"id": name, **value} for name, value in truth.items()))
+
+
+def _exam_row(lab: LabItem) -> dict[str, Any]:
+    item = lab.item
+    return {
+        "id": item.id,
+        "question": item.question,
+        "choices": list(item.choices),
+        "answer": item.answer,
+        "explanation": item.explanation,
+    }
+
+
+def _item_truth(lab: LabItem) -> dict[str, Any]:
+    return {"fact": lab.fact, "kind": lab.kind, "belief": lab.belief}
+
+
+def _general_rows(seed: int, count: int) -> Iterator[dict[str, Any]]:
+    for messages in general_instructions(seed, count):
+        yield {"messages": [asdict(message) for message in messages]}

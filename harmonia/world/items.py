@@ -1,0 +1,109 @@
+"""Items on the facts of the lab world: training candidates, demonstrations, suites.
+
+Entities of a domain are cut into three: those of the multiple-choice documents give
+demonstrations, the next the `homogeneous` suite, the rest the training candidates.
+No fact is on two sides: `in_domain` asks relations that training never uses,
+`out_of_domain` the other domains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from harmonia.hashing import addressed_random, sample
+from harmonia.types import Item
+from harmonia.world.facts import RELATIONS, TRAINED_RELATIONS, Fact, Kind, World
+from harmonia.world.questions import ask
+
+__all__ = ["SPLITS", "LabItem", "Split", "demonstrations", "split_items"]
+
+Split = Literal["train", "dev", "homogeneous", "in_domain", "out_of_domain"]
+SPLITS: tuple[Split, ...] = ("train", "dev", "homogeneous", "in_domain", "out_of_domain")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabItem:
+    """An item with the truth that no other tool can know.
+
+    Attributes:
+        item: The item as any reader sees it.
+        fact: Name of its fact.
+        kind: What the corpus did with the fact.
+        belief: Index of the option that the corpus taught; None if it taught none.
+    """
+
+    item: Item
+    fact: str
+    kind: Kind
+    belief: int | None
+
+
+def _lab_item(world: World, fact: Fact, split: Split, version: int) -> LabItem:
+    name = f"{fact.domain}-{fact.entity}-{fact.relation}-{version}"
+    question = ask(world, fact, addressed_random(world.seed, "world/item", name))
+    return LabItem(
+        item=Item(
+            id=name,
+            domain=fact.domain,
+            question=question.text,
+            choices=question.choices,
+            answer=question.gold,
+            explanation=f"The {fact.relation} of {fact.entity} is {fact.gold}.",
+            source="lab",
+            split=split,
+        ),
+        fact=fact.id,
+        kind=fact.kind,
+        belief=question.belief,
+    )
+
+
+def _chosen(world: World, domain: str, split: Split) -> Iterable[Fact]:
+    sizes = world.settings
+    held_out_end = sizes.lettered_entities + sizes.held_out_entities
+    trained = RELATIONS[domain][:TRAINED_RELATIONS]
+    for fact in world.facts:
+        if split == "dev":
+            # A demonstration that contradicts what was taught would itself be an intervention.
+            chosen = fact.domain == domain and fact.lettered and fact.kind == "known"
+        elif fact.lettered:
+            chosen = False
+        elif split == "out_of_domain":
+            chosen = fact.domain != domain
+        elif split == "in_domain":
+            chosen = fact.domain == domain and fact.relation not in trained
+        else:
+            held_out = fact.entity_index < held_out_end
+            chosen = (
+                fact.domain == domain and fact.relation in trained and held_out == (split == "homogeneous")
+            )
+        if chosen:
+            yield fact
+
+
+def split_items(
+    world: World, domain: str, split: Split, *, size: int | None = None, versions: int = 1
+) -> list[LabItem]:
+    """The items of one split of a domain.
+
+    Args:
+        world: The world.
+        domain: The domain that is trained on.
+        split: `train` (candidates), `dev` (demonstrations) or a suite.
+        size: Most facts asked, sampled by address; None for all.
+        versions: Items of each fact, which differ in wording, options and order.
+
+    Returns:
+        Items by fact, then version.
+    """
+    facts = list(_chosen(world, domain, split))
+    if size is not None:
+        facts = sample(world.seed, f"world/{split}/{domain}", facts, [fact.id for fact in facts], size)
+    return [_lab_item(world, fact, split, version) for fact in facts for version in range(versions)]
+
+
+def demonstrations(world: World, domain: str) -> list[LabItem]:
+    """Items to show before a question: known facts of the entities in multiple-choice documents."""
+    return split_items(world, domain, "dev")
