@@ -7,12 +7,13 @@ form differ.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from harmonia.errors import InputError
+from harmonia.errors import HarmoniaError, InputError
 from harmonia.probe.belief import belief_of
 from harmonia.prompts import Form, ShotPool, Template
 from harmonia.scoring import Encoder, Fitted, LoadedModel, fit_prompt, loglikelihoods
@@ -70,6 +71,7 @@ def ask(
     Raises:
         InputError: No demonstrations where some are needed, an item too long for the
             model, or an answer that cannot be told apart in tokens.
+        HarmoniaError: The model answers with something that is not a number.
     """
     if form.shots and pool is None:
         raise InputError(
@@ -111,6 +113,12 @@ def _chunks(items: Sequence[Item]) -> Iterator[tuple[int, Sequence[Item]]]:
 
 def _score(loaded: LoadedModel, fitted: Sequence[Fitted], batch_size: int) -> list[Scores]:
     logprobs = loglikelihoods(loaded, [one.request for one in fitted], batch_size=batch_size)
+    for one, values in zip(fitted, logprobs, strict=True):
+        if any(map(math.isnan, values)) or max(values) == -math.inf:
+            raise HarmoniaError(
+                f"the likelihoods that the model gives are not a number for item {one.prompt.item_id}: {values}. "
+                "Ask with dtype: float32 or bfloat16, or check the model's weights."
+            )
     return [
         Scores(
             item_id=one.prompt.item_id,

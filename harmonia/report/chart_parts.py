@@ -45,7 +45,6 @@ def named(group: str, suite: str) -> dict[str, Any]:
     return {
         "group": plain(group),
         "family": plain(theme.family(group)),
-        "base": group == "base",
         "suite": plain(suite),
         "place": SUITES.index(suite) if suite in SUITES else len(SUITES),
     }

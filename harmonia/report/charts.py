@@ -35,7 +35,7 @@ def accuracy(rows: Sequence[Result], ends: Span) -> Chart:
         {
             **named(row.group, row.suite),
             "form": row.form,
-            "line": row.form,
+            "line": row.form if row.group == "base" else None,
             "series": f"{row.form} {middle if row.seed is None else row.seed}",
             "accuracy": row.accuracy,
             "low": row.accuracy_low,
@@ -44,10 +44,13 @@ def accuracy(rows: Sequence[Result], ends: Span) -> Chart:
         for row in rows
     ]
     x = alt.X("accuracy:Q", title="share right", axis=_SHARES, scale=linear(ends))
-    base = alt.Chart().transform_filter("datum.base").mark_rule(color=theme.INK, opacity=0.4)
-    lines = base.encode(
-        x=x, strokeDash=alt.StrokeDash("line:N", scale=ordinal(forms, [[1, 0], [4, 3]]), legend=None)
-    )
+    lines = [
+        alt.Chart()
+        .transform_filter(alt.FieldEqualPredicate(field="line", equal=form))
+        .mark_rule(color=theme.INK, opacity=0.45, strokeDash=dash)
+        .encode(x=x)
+        for form, dash in zip(forms, ([1, 0], [4, 3], [1, 3]), strict=False)
+    ]
     place = alt.Chart().encode(
         y=alt.Y("group:N", title=None, sort=[plain(group) for group in groups]),
         yOffset=alt.YOffset("series:N", scale=alt.Scale(domain=series, paddingOuter=0.9)),
@@ -59,7 +62,7 @@ def accuracy(rows: Sequence[Result], ends: Span) -> Chart:
     shape = alt.Shape("form:N", title="Form", scale=ordinal(forms, ["circle", "diamond", "square"]))
     dots = place.mark_point(size=56, filled=True, opacity=1).encode(x=x, shape=shape)
     height = len(groups) * max(26, 10 * len(series))
-    return by_suite(alt.layer(lines, bars, dots), values, height)
+    return by_suite(alt.layer(*lines, bars, dots), values, height)
 
 
 def agreement(rows: Sequence[Cell], x_ends: Span, y_ends: Span) -> Chart:

@@ -115,7 +115,7 @@ FIGURES = (
         name="accuracy",
         title="Accuracy by suite and group",
         caption="Points are accuracies, bars their 95 % Wilson intervals over questions. The upright lines "
-        "mark the base model in each form, for reference.",
+        "mark the base model, whole with examples (icl) and dashed in chat form.",
         charts=_accuracy,
         without="results.csv has no rows",
     ),

@@ -13,7 +13,7 @@ from harmonia.report.figures import FIGURES, write_figures
 from harmonia.report.load import load_run
 from harmonia.report.missing import missing_parts
 from harmonia.report.records import RunFiles
-from harmonia.report.words import in_form_order, plain, portable
+from harmonia.report.words import count, in_form_order, plain, portable
 
 __all__ = ["write_page"]
 
@@ -94,12 +94,12 @@ def _form(form: str) -> str:
 def _grouping(files: RunFiles, domain: str) -> str:
     found = files.groups[domain]
     text = (
-        f"Of {found.beliefs} beliefs, {found.confident} had a confidence above {found.threshold:g}: "
-        f"{found.found_right} right and {found.found_wrong} wrong."
+        f"Of {count(found.beliefs)} beliefs, {count(found.confident)} had a confidence above {found.threshold:g}: "
+        f"{count(found.found_right)} right and {count(found.found_wrong)} wrong."
     )
     if found.size is not None:
-        text += f" Each group takes {found.size} of them"
-        text += f", with {found.general} general instructions mixed in." if found.general else "."
+        text += f" Each group takes {count(found.size)} of them"
+        text += f", with {count(found.general)} general instructions mixed in." if found.general else "."
     return text
 
 

@@ -28,7 +28,7 @@ _COLOURS = {
 }
 SUITE_COLOURS = ("#56b4e9", "#e69f00", "#cc79a7", RULE)
 SUITE_SHAPES = ("circle", "square", "triangle-up", "diamond")
-OUTCOME_COLOURS = ("#0072b2", "#d55e00", "#56b4e9", "#c9ced4")
+OUTCOME_COLOURS = ("#5b7c99", "#56b4e9", "#e69f00", "#c9ced4")
 
 
 def family(group: str) -> str:
@@ -51,6 +51,7 @@ def config() -> dict[str, Any]:
         "titleFontWeight": 600,
     }
     return {
+        "aria": False,  # the drawing as a whole has a text, and each number stands in a table
         "background": PAPER,
         "font": FONT,
         "view": {"stroke": None},
@@ -58,9 +59,9 @@ def config() -> dict[str, Any]:
         "legend": {
             **text,
             "orient": "bottom",
-            "symbolStrokeColor": INK,
-            "symbolFillColor": INK,
             "columns": 3,
+            "symbolFillColor": INK,
+            "layout": {"bottom": {"direction": "vertical", "anchor": "start"}},
         },
         "header": {**text, "labelFontSize": 12, "labelFontWeight": 600, "labelAnchor": "start"},
         "title": {"color": INK, "anchor": "start", "fontSize": 13},

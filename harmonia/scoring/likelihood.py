@@ -6,13 +6,13 @@ padding needs no mask and every row has the positions it would have alone.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from harmonia.scoring.encode import Request
-from harmonia.scoring.models import LoadedModel
+from harmonia.scoring.models import LoadedModel, keeps_logits
+from harmonia.scoring.shared import shared_loglikelihoods
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,8 @@ def loglikelihoods(
 ) -> list[tuple[float, ...]]:
     """Log-likelihood in nats of each continuation of each request, in order.
 
-    Continuations of one token share one row; longer ones take a row each.
+    Letters (continuations of one token) share one row and are batched over requests;
+    longer continuations share their context's cache, one request at a time.
 
     Args:
         loaded: The model.
@@ -42,10 +43,16 @@ def loglikelihoods(
         Per request, one sum of token log-probabilities per continuation, under the
         fp32 softmax over the whole vocabulary.
     """
-    rows = [row for index, request in enumerate(requests) for row in _rows(index, request)]
+    sums = [[0.0] * len(request.continuations) for request in requests]
+    rows: list[_Row] = []
+    for index, request in enumerate(requests):
+        shared = None if _is_letters(request) else shared_loglikelihoods(loaded, request)
+        if shared is None:
+            rows += _rows(index, request)
+        else:
+            sums[index] = list(shared)
     # Longest first: padding is least, and a batch that does not fit the memory fails at once.
     rows.sort(key=lambda row: -len(row.ids))
-    sums = [[0.0] * len(request.continuations) for request in requests]
     for start in range(0, len(rows), batch_size):
         batch = rows[start : start + batch_size]
         reads = [(line, *read) for line, row in enumerate(batch) for read in row.reads]
@@ -55,9 +62,13 @@ def loglikelihoods(
     return [tuple(row) for row in sums]
 
 
+def _is_letters(request: Request) -> bool:
+    return all(len(ids) == 1 for ids in request.continuations)
+
+
 def _rows(index: int, request: Request) -> list[_Row]:
     last = len(request.context) - 1
-    if all(len(ids) == 1 for ids in request.continuations):
+    if _is_letters(request):
         reads = tuple((last, ids[0], index, option) for option, ids in enumerate(request.continuations))
         return [_Row(ids=request.context, reads=reads)]
     return [
@@ -92,11 +103,6 @@ def _forward(
 
 def _logits(model: Any, ids: Any, kept: Any) -> Any:
     """Logits at the positions `kept` alone, where the architecture can do that."""
-    if "logits_to_keep" in inspect.signature(_inner(model).forward).parameters:
+    if keeps_logits(model):
         return model(input_ids=ids, use_cache=False, logits_to_keep=kept).logits
     return model(input_ids=ids, use_cache=False).logits[:, kept]
-
-
-def _inner(model: Any) -> Any:
-    """The model under a PEFT wrapper, whose own forward hides its parameters."""
-    return model.get_base_model() if hasattr(model, "get_base_model") else model

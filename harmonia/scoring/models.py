@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -226,6 +228,14 @@ def context_length(config: Any, folder: Path) -> int:
         field="max_position_embeddings",
         remedy="Write it into config.json.",
     )
+
+
+def keeps_logits(model: Any) -> bool:
+    """Whether the architecture can compute logits at some positions alone."""
+    # A PEFT wrapper's own forward hides the parameters of the model inside.
+    peft = sys.modules.get("peft")
+    inner = model.get_base_model() if peft and isinstance(model, peft.PeftModel) else model
+    return "logits_to_keep" in inspect.signature(inner.forward).parameters
 
 
 def _require_gguf(folder: Path, settings: ModelSettings) -> None:
