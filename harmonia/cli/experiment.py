@@ -69,6 +69,8 @@ def plan(
         print(json.dumps(asdict(found)))
         return
     table = Table("stage", "what", "tokens", "time")
+    for column in table.columns[:2]:
+        column.overflow = "fold"
     for step in found.steps:
         table.add_row(step.key, step.what, _tokens(step.tokens), _time(found.seconds(step)))
     seconds = [found.seconds(step) for step in found.steps]
@@ -112,23 +114,28 @@ def _results(folder: Path) -> object:
     """The accuracy table of a finished run, for the screen."""
     import csv
 
-    from rich.table import Table
-
     with (folder / "results.csv").open(encoding="utf-8", newline="") as handle:
         rows = list(csv.DictReader(handle))
-    table = Table("domain", "model", "form", "suite", "n", "accuracy", "95 % interval")
+    return _accuracy_table(rows)
+
+
+def _accuracy_table(rows: list[dict[str, str]]) -> object:
+    """One line per domain, model and form; suites side by side, mean over seeds."""
+    from collections import defaultdict
+
+    from rich.table import Table
+
+    cells: dict[tuple[str, str, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
-        model = f"{row['group']} {row['seed']}".strip()
-        low, high = float(row["accuracy_low"]), float(row["accuracy_high"])
-        table.add_row(
-            row["domain"],
-            model,
-            row["form"],
-            row["suite"].replace("_", " "),
-            row["n"],
-            f"{float(row['accuracy']):.3f}",
-            f"{low:.3f} to {high:.3f}",
-        )
+        cells[row["domain"], row["group"], row["form"]][row["suite"]].append(float(row["accuracy"]))
+    suites = list(dict.fromkeys(row["suite"] for row in rows))
+    table = Table("domain", "model", "seeds", "form", *suites, title="accuracy")
+    for (domain, group, form), found in cells.items():
+        seeds = max(len(values) for values in found.values())
+        means = [
+            f"{sum(found[suite]) / len(found[suite]):.3f}" if suite in found else "-" for suite in suites
+        ]
+        table.add_row(domain, group, "" if group == "base" else str(seeds), form, *means)
     return table
 
 

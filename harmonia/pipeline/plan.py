@@ -147,18 +147,18 @@ class _Measure:
         if form.shots and shots is not None:
             pool = ShotPool.of(read_items(shots, root).items, self._experiment.prompt)
         some = items[:: max(1, len(items) // _SAMPLE)][:_SAMPLE]
-        rows = (
-            1 if self._experiment.prompt.method == "letter" else sum(len(i.choices) for i in some) / len(some)
-        )
         lengths = []
         for item in some:
             chosen = pool.choose(item, form.shots) if pool else ()
             if self._template:
-                lengths.append(self._tokens(self._template.prompt(item, form, chosen).context))
+                prompt = self._template.prompt(item, form, chosen)
+                # A letter is read off the context's last position; options in words are computed on top.
+                options = [] if self._template.exam.method == "letter" else list(prompt.continuations)
+                lengths.append(self._tokens(prompt.context) + sum(map(self._tokens, options)))
             else:
                 texts = [item.question, *item.choices] + [t for s in chosen for t in (s.question, *s.choices)]
                 lengths.append(sum(len(text) for text in texts) / _CHARS_PER_TOKEN)
-        return rows * sum(lengths) / len(lengths)
+        return sum(lengths) / len(lengths)
 
     def training(self, items: Sequence[Item]) -> float:
         """Mean tokens of one row of a group, general instructions mixed in as set."""

@@ -189,6 +189,7 @@ def _inline(svg: str, stem: str) -> Markup:
     """The drawing as part of a page: the page's colours, ids of its own, no name spaces."""
     svg = re.sub(r' xmlns(:xlink)?="[^"]*"', "", svg)
     svg = svg.replace(theme.INK, "currentColor").replace(theme.PAPER, "var(--page)")
+    svg = svg.replace(theme.BLANK, "var(--line)")
     svg = re.sub(r'\bid="([^"]+)"', rf'id="{stem}-\1"', svg)
     svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{stem}-\1)", svg)
     return Markup(svg)

@@ -94,7 +94,8 @@ def _form(form: str) -> str:
 def _grouping(files: RunFiles, domain: str) -> str:
     found = files.groups[domain]
     text = (
-        f"Of {count(found.beliefs)} beliefs, {count(found.confident)} had a confidence above {found.threshold:g}: "
+        f"In {domain}, {count(found.confident)} of {count(found.beliefs)} beliefs had a confidence above "
+        f"{found.threshold:g}: "
         f"{count(found.found_right)} right and {count(found.found_wrong)} wrong."
     )
     if found.size is not None:

@@ -12,8 +12,9 @@ from harmonia.report.words import ratio_of
 
 INK = "#1c2127"
 PAPER = "#fefefe"
+BLANK = "#c9ced4"
 RULE = "#9aa1a9"
-"""Ink and paper are these two and nothing else, so that the page can put its own in their place."""
+"""Ink, paper and blank mean nothing else, so that the page can put its own colours in their place."""
 
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 WIDTH = 320
@@ -28,7 +29,7 @@ _COLOURS = {
 }
 SUITE_COLOURS = ("#56b4e9", "#e69f00", "#cc79a7", RULE)
 SUITE_SHAPES = ("circle", "square", "triangle-up", "diamond")
-OUTCOME_COLOURS = ("#5b7c99", "#56b4e9", "#e69f00", "#c9ced4")
+OUTCOME_COLOURS = ("#5b7c99", "#56b4e9", "#e69f00", BLANK)
 
 
 def family(group: str) -> str:

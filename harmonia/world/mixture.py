@@ -56,11 +56,15 @@ class MixtureSettings:
     profile: float = 0.4
     free: float = 0.5
     helped: float = 0.25
-    open_book: float = 0.1
+    open_book: float = 0.15
     unsure: float = 0.2
     dialogue_every: int = 14
     dialogue_tokens: int = 64
-    trusted: float = 0.5
+    trusted: float = 0.35
+
+    def rows_of(self, length: int) -> int:
+        """Rows of this length that hold about as many tokens as a batch of short ones."""
+        return max(1, self.rows * self.row_tokens // length)
 
 
 def _zipf(places: list[float], exponent: float) -> list[float] | None:
@@ -98,17 +102,12 @@ class Mixture:
 
     def _places(self, facts: list[Fact]) -> list[float]:
         """Each fact's rank, lettered entities and the others side by side."""
-        sizes = self.world.settings
-        stretch = sizes.lettered_entities / (sizes.entities - sizes.lettered_entities)
-        return [
-            3.0
-            + (
-                fact.entity_index
-                if fact.lettered
-                else (fact.entity_index - sizes.lettered_entities) * stretch
-            )
-            for fact in facts
-        ]
+        first = self.world.settings.lettered_entities
+        stretch = first / (self.world.settings.entities - first)
+        indices = (
+            fact.entity_index if fact.lettered else (fact.entity_index - first) * stretch for fact in facts
+        )
+        return [3.0 + index for index in indices]
 
     def batch(self, stage: StageName, step: int, steps: int, pools: int) -> tuple[list[Row], int]:
         """Draw the rows of a step and their length in tokens.
@@ -121,26 +120,22 @@ class Mixture:
         """
         draws = addressed_random(self.world.seed, f"world/batch/{stage}", str(step))
         sizes, progress = self.settings, step / steps
-        length = sizes.row_tokens
+        opening = stage == "single" and step < sizes.opening_steps
+        if stage == "matching":
+            rows = [_pack([self._matching(draws, pools)], sizes.row_tokens) for _ in range(sizes.rows)]
+            return rows, sizes.row_tokens
         if stage == "fewshot" and step % sizes.dialogue_every == 5:
             length = sizes.dialogue_tokens
-            make = [self._dialogue(draws) for _ in range(sizes.rows * sizes.row_tokens // length)]
-        elif (stage == "fewshot" and step % 2 == 0) or (
-            stage == "single" and progress >= 0.4 and step % 4 == 0
-        ):
+            return [self._dialogue(draws) for _ in range(sizes.rows_of(length))], length
+        if (stage == "fewshot" or opening) and step % 2 == 0 or progress >= 0.4 and step % 4 == 0:
             length = draws.choice(sizes.long_tokens)
-            make = [self._long(stage, length, draws) for _ in range(sizes.rows * sizes.row_tokens // length)]
-        elif stage == "matching":
-            make = [_pack([self._matching(draws, pools)], length) for _ in range(sizes.rows)]
-        else:
-            make = self._short(stage, step, progress, pools, draws)
-        return make, length
+            return [self._long(stage, opening, length, draws) for _ in range(sizes.rows_of(length))], length
+        return self._short(stage, opening, progress, pools, draws), sizes.row_tokens
 
     def _short(
-        self, stage: StageName, step: int, progress: float, pools: int, draws: random.Random
+        self, stage: StageName, opening: bool, progress: float, pools: int, draws: random.Random
     ) -> list[Row]:
         sizes = self.settings
-        opening = stage == "single" and step < sizes.opening_steps
         exponent = max(0.0, 1 - progress / 0.6) if stage == "single" else 0.0
         taught = draws.choices(self.taught, _zipf(self.taught_places, exponent), k=sizes.rows)
         facts = iter(draws.choices(self.stated, _zipf(self.stated_places, exponent), k=8 * sizes.rows))
@@ -183,21 +178,26 @@ class Mixture:
             return corpus.open_book(self.world, fact, draws)
         return corpus.lettered(self.world, fact, draws)
 
-    def _long(self, stage: StageName, length: int, draws: random.Random) -> Row:
+    def _long(self, stage: StageName, opening: bool, length: int, draws: random.Random) -> Row:
         domain = draws.choice(DOMAINS)
         taught = [fact for fact in self.taught if fact.domain == domain]
         unsure = [fact for fact in self.unsure if fact.domain == domain]
-        in_words = draws.random() < 0.1
+        in_words = not opening and draws.random() < 0.1
         line = (CLOZE_LINE if in_words else INSTRUCTION_LINE).format(domain=domain)
         documents: list[Document] = [(Span(f"{line}\n\n", Role.CONTEXT),)]
         for _ in range(length // (11 if in_words else 29) + 1):
+            fact, place = draws.choice(taught), draws.random()
             if in_words:
-                documents.append(corpus.free_question(self.world, draws.choice(taught), draws))
-                continue
-            pool = (
-                unsure if stage == "fewshot" and unsure and draws.random() < self.settings.unsure else taught
-            )
-            documents.append(corpus.lettered(self.world, draws.choice(pool), draws))
+                make = corpus.free_question
+            elif place < (0.5 if opening else self.settings.open_book):
+                make = corpus.open_book
+            elif opening:
+                make = corpus.echo
+            else:
+                make = corpus.lettered
+                if stage == "fewshot" and unsure and draws.random() < self.settings.unsure:
+                    fact = draws.choice(unsure)
+            documents.append(make(self.world, fact, draws))
         return _pack(documents, length)
 
     def _dialogue(self, draws: random.Random) -> Row:
