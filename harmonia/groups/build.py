@@ -95,7 +95,8 @@ def _general(instructions: Sequence[Instruction], count: int, seed: int) -> list
     chosen = sample(seed, "groups/general", instructions, [one.id for one in instructions], count)
     return [
         GroupRow(
-            id=one.id,
+            # Instructions and items are named apart: both may count from 0.
+            id=f"general/{one.id}",
             domain="general",
             group="general",
             question=one.messages[0].content,

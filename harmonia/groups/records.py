@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -35,7 +36,7 @@ class TrainingRow:
 class _Turn(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True)
 
-    role: str
+    role: Literal["system", "user", "assistant"]
     content: str = Field(min_length=1)
 
 
@@ -58,8 +59,8 @@ def read_training_rows(path: Path) -> tuple[TrainingRow, ...]:
     A row without an id is named by its content.
 
     Raises:
-        InputError: The file is missing or empty, a row is not a conversation that ends
-            with the assistant, an id comes twice, or a row carries a weight.
+        InputError: The file is missing or empty, a row is not a conversation of user and
+            assistant in turns that ends with the assistant, an id comes twice, or a row carries a weight.
     """
     rows: list[TrainingRow] = []
     first: dict[str, int] = {}
@@ -101,6 +102,18 @@ def _checked(values: dict[str, object], path: Path, number: int) -> _Record:
             field="messages",
             seen=record.messages[-1].role,
             remedy=remedy,
+        )
+    roles = [turn.role for turn in record.messages]
+    spoken = roles[1:] if roles[0] == "system" else roles
+    # A chat template may drop a turn that it does not expect, and the row would teach something else.
+    if spoken != ["user", "assistant"] * (len(spoken) // 2):
+        raise InputError(
+            "user and assistant do not alternate",
+            file=path,
+            row=number,
+            field="messages",
+            seen=roles,
+            remedy="After at most one system turn, user and assistant must take turns.",
         )
     if record.weight != 1.0:
         raise InputError(

@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harmonia.errors import InputError
 from harmonia.files import fresh_file, read_json_lines, require_file
@@ -68,17 +68,19 @@ class _Record(BaseModel):
     shots: int | None = None
     prompt: str | None = None
 
-    @model_validator(mode="after")
-    def _consistent(self) -> _Record:
-        if self.answer >= len(self.choices):
-            raise ValueError(f"answer {self.answer} is not an index of {len(self.choices)} choices")
-        if len(self.probs) != len(self.choices):
-            raise ValueError(f"{len(self.probs)} probs for {len(self.choices)} choices")
-        if not all(0 <= p <= 1 for p in self.probs) or abs(sum(self.probs) - 1) > _SUM_TOLERANCE:
-            raise ValueError(f"probs {self.probs} are not a distribution")
-        if self.pred is not None and self.pred != self.probs.index(max(self.probs)):
-            raise ValueError(f"pred {self.pred} is not the largest of probs {self.probs}")
-        return self
+
+def _inconsistency(record: _Record) -> tuple[str, str] | None:
+    """(field, problem) of a record whose fields are right each but not together."""
+    probs = record.probs
+    if record.answer >= len(record.choices):
+        return "answer", f"not an index of {len(record.choices)} choices"
+    if len(probs) != len(record.choices):
+        return "probs", f"{len(probs)} probs for {len(record.choices)} choices"
+    if not all(0 <= p <= 1 for p in probs) or abs(sum(probs) - 1) > _SUM_TOLERANCE:
+        return "probs", "not a distribution"
+    if record.pred is not None and record.pred != probs.index(max(probs)):
+        return "pred", f"not the index of the largest of probs {probs}"
+    return None
 
 
 def write_beliefs(path: Path, beliefs: Sequence[Belief], about: Mapping[str, Any]) -> None:
@@ -153,21 +155,18 @@ def _raw_records(path: Path) -> list[tuple[int, dict[str, Any]]]:
 
 
 def _checked(values: dict[str, Any], path: Path, number: int) -> _Record:
+    remedy = "A belief needs id, question, choices, answer and probs over the choices."
     try:
-        return _Record.model_validate(values)
+        record = _Record.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        field = str(first["loc"][0]) if first["loc"] else None
-        missing = first["type"] == "missing"
-        seen = {"seen": values[field]} if field in values and not missing else {}
-        raise InputError(
-            first["msg"].removeprefix("Value error, "),
-            file=path,
-            row=number,
-            field=field,
-            remedy="A belief needs id, question, choices, answer and probs over the choices.",
-            **seen,
-        ) from error
+        field = str(first["loc"][0])
+        seen = {"seen": values[field]} if field in values else {}
+        raise InputError(first["msg"], file=path, row=number, field=field, remedy=remedy, **seen) from error
+    if wrong := _inconsistency(record):
+        field, problem = wrong
+        raise InputError(problem, file=path, row=number, field=field, seen=values[field], remedy=remedy)
+    return record
 
 
 def _belief(record: _Record, path: Path, domain: str | None) -> Belief:
@@ -179,7 +178,7 @@ def _belief(record: _Record, path: Path, domain: str | None) -> Belief:
         choices=tuple(record.choices),
         answer=record.answer,
         explanation=record.explanation or "",
-        source=record.source or str(path),
+        source=str(path) if record.source is None else record.source,
         split=record.split or "",
     )
     return Belief(

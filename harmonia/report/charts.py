@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from statistics import fmean
 
 import altair as alt
 
@@ -61,7 +61,7 @@ def accuracy(rows: Sequence[Result], ends: Span) -> Chart:
     bars = place.mark_rule(strokeWidth=1.5).encode(x=alt.X("low:Q", scale=linear(ends)), x2="high:Q")
     shape = alt.Shape("form:N", title="Form", scale=ordinal(forms, ["circle", "diamond", "square"]))
     dots = place.mark_point(size=56, filled=True, opacity=1).encode(x=x, shape=shape)
-    height = len(groups) * max(26, 10 * len(series))
+    height = len(groups) * max(26, 8 * len(series))
     return by_suite(alt.layer(*lines, bars, dots), values, height)
 
 
@@ -96,34 +96,32 @@ def agreement(rows: Sequence[Cell], x_ends: Span, y_ends: Span) -> Chart:
 
 
 def outcomes(rows: Sequence[Cell]) -> Chart:
-    """Share of questions kept, gained, lost and never right, by suite and model.
+    """Share of questions kept, gained, lost and never right, by suite and group, all seeds together.
 
     Args:
         rows: The paper's cells of one domain, and the base model's own.
     """
-    several = len({row.seed for row in rows if row.seed is not None}) > 1
-    order = in_group_order(row.group for row in rows)
-    models: list[str] = []
-    values = []
-    for row in sorted(rows, key=lambda row: (order.index(row.group), -1 if row.seed is None else row.seed)):
-        model = plain(row.group) + (f" {row.seed}" if several and row.seed is not None else "")
-        models += [] if model in models else [model]
-        values += [
-            {
-                **named(row.group, row.suite),
-                "model": model,
-                "outcome": name,
-                "rank": rank,
-                "share": getattr(row, name) / max(row.n, 1),
-            }
-            for rank, name in enumerate(_OUTCOMES)
-        ]
+    totals: dict[tuple[str, str], Counter[str]] = {}
+    for row in rows:
+        counts = {name: getattr(row, name) for name in _OUTCOMES}
+        totals.setdefault((row.group, row.suite), Counter()).update(counts)
+    values = [
+        {
+            **named(group, suite),
+            "outcome": name,
+            "rank": rank,
+            "share": total[name] / max(total.total(), 1),
+        }
+        for (group, suite), total in totals.items()
+        for rank, name in enumerate(_OUTCOMES)
+    ]
+    groups = [plain(group) for group in in_group_order(row.group for row in rows)]
     bars = (
         alt.Chart()
         .mark_bar(height={"band": 0.72}, stroke=theme.PAPER, strokeWidth=0.6)
         .encode(
             x=alt.X("share:Q", title="share of the questions", axis=_SHARES, scale=linear((0, 1))),
-            y=alt.Y("model:N", title=None, sort=models),
+            y=alt.Y("group:N", title=None, sort=groups),
             color=alt.Color(
                 "outcome:N",
                 scale=ordinal(_OUTCOMES, theme.OUTCOME_COLOURS),
@@ -132,7 +130,7 @@ def outcomes(rows: Sequence[Cell]) -> Chart:
             order="rank:Q",
         )
     )
-    return by_suite(bars, values, 20 * len(models))
+    return by_suite(bars, values, 20 * len(groups))
 
 
 def loss(curves: Sequence[LossCurve]) -> Chart:
@@ -160,7 +158,7 @@ def loss(curves: Sequence[LossCurve]) -> Chart:
 
 
 def ratios(rows: Sequence[tuple[float, Result]], ends: Span) -> Chart:
-    """Accuracy over the share of self-aligned rows, a line for each suite through the means of the seeds.
+    """Accuracy over the share of self-aligned rows, by suite, with a line through the means of the seeds.
 
     Args:
         rows: Results of one domain in the chat form, each with its group's share.
@@ -176,24 +174,16 @@ def ratios(rows: Sequence[tuple[float, Result]], ends: Span) -> Chart:
         }
         for ratio, row in rows
     ]
-    seen: dict[tuple[str, float], list[float]] = {}
-    for ratio, row in rows:
-        seen.setdefault((plain(row.suite), ratio), []).append(row.accuracy)
-    means = [
-        {"suite": suite, "ratio": ratio, "accuracy": fmean(all_)} for (suite, ratio), all_ in seen.items()
-    ]
-    suites = [plain(suite) for suite in in_suite_order(row.suite for _, row in rows)]
     x = alt.X("ratio:Q", title="share of self-aligned rows", scale=alt.Scale(domain=[0, 1], padding=8))
     y = alt.Y("accuracy:Q", title="share right", axis=_SHARES, scale=linear(ends))
-    colour = alt.Color("suite:N", title="Questions", scale=ordinal(suites, theme.SUITE_COLOURS))
-    shape = alt.Shape("suite:N", title="Questions", scale=ordinal(suites, theme.SUITE_SHAPES))
-    points = alt.Chart(alt.Data(values=values)).encode(x=x, color=colour)
+    dots = alt.Chart().encode(x=x, color=_families([row.group for _, row in rows]))
+    means = alt.Y("accuracy:Q", aggregate="mean", scale=linear(ends))
     chart = alt.layer(
-        alt.Chart(alt.Data(values=means)).mark_line(strokeWidth=1.6).encode(x=x, y=y, color=colour),
-        points.mark_rule(opacity=0.6).encode(y=alt.Y("low:Q", scale=linear(ends)), y2="high:Q"),
-        points.mark_point(size=48, filled=True, opacity=1).encode(y=y, shape=shape),
+        alt.Chart().mark_line(strokeWidth=1.2, color=theme.INK, opacity=0.6).encode(x=x, y=means),
+        dots.mark_rule(opacity=0.6).encode(y=alt.Y("low:Q", scale=linear(ends)), y2="high:Q"),
+        dots.mark_point(size=48, filled=True, opacity=1).encode(y=y),
     )
-    return chart.properties(width=theme.WIDTH + 40, height=220)
+    return by_suite(chart, values, 120)
 
 
 def _families(groups: Sequence[str]) -> Chart:

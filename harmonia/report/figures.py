@@ -107,7 +107,7 @@ def _ratios(run: RunFiles) -> Iterator[tuple[str, str, Chart]]:
                 shares[group] = end
         rows = [(shares[row.group], row) for row in here if row.group in shares]
         words = "Accuracy over the share of self-aligned rows"
-        yield domain, words, charts.ratios(rows, _ends([row for _, row in rows]))
+        yield domain, words, charts.ratios(rows, _ends(chat))
 
 
 FIGURES = (
@@ -130,8 +130,8 @@ FIGURES = (
     Figure(
         name="outcomes",
         title="What was kept, gained and lost",
-        caption="The paper’s cell again. Kept: right before and after; gained: right only after; lost: right "
-        "only before; never: wrong both times.",
+        caption="The paper’s cell again, all seeds together. Kept: right before and after; gained: right "
+        "only after; lost: right only before; never: wrong both times.",
         charts=_outcomes,
         without="consistency.csv has no row of the paper’s cell (icl → chat0)",
     ),

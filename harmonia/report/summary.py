@@ -14,6 +14,7 @@ from harmonia.report.words import (
     percent,
     plain,
     points,
+    ratio_of,
 )
 
 __all__ = ["domain_sentences", "lead", "tuned_seeds"]
@@ -35,7 +36,7 @@ def lead(run: RunFiles) -> list[str]:
         ]
     domains = sorted({row.domain for row in tuned})
     seeds = sorted({row.seed for row in tuned if row.seed is not None})
-    groups = [plain(group) for group in in_group_order(row.group for row in tuned)]
+    groups = _kinds(in_group_order(row.group for row in tuned))
     sentences = [
         f"One base model was fine-tuned on {_number(len(groups), 'kind')} of training set "
         f"({listed(groups)}) in {_number(len(domains), 'domain')} ({listed(domains)}) with "
@@ -54,6 +55,17 @@ def lead(run: RunFiles) -> list[str]:
             )
     sentences.append(_caution(len(seeds)))
     return sentences
+
+
+def _kinds(groups: list[str]) -> list[str]:
+    """Plain names of the groups, all mixtures as one kind."""
+    ratios = [f"{ratio:g}" for group in groups if (ratio := ratio_of(group)) is not None]
+    kinds = [plain(group) for group in groups if ratio_of(group) is None]
+    return (
+        [*kinds, f"mixed in ratios from {ratios[0]} to {ratios[-1]}"]
+        if len(ratios) > 1
+        else [*map(plain, groups)]
+    )
 
 
 def _caution(seeds: int) -> str:

@@ -27,7 +27,6 @@ _COLOURS = {
     "contextualised": "#cc79a7",
     "mixed": "#e69f00",
 }
-SUITE_COLOURS = ("#56b4e9", "#e69f00", "#cc79a7", RULE)
 SUITE_SHAPES = ("circle", "square", "triangle-up", "diamond")
 OUTCOME_COLOURS = ("#5b7c99", "#56b4e9", "#e69f00", BLANK)
 

@@ -127,7 +127,7 @@ class Mixture:
         if stage == "fewshot" and step % sizes.dialogue_every == 5:
             length = sizes.dialogue_tokens
             return [self._dialogue(draws) for _ in range(sizes.rows_of(length))], length
-        if (stage == "fewshot" or opening) and step % 2 == 0 or progress >= 0.4 and step % 4 == 0:
+        if ((stage == "fewshot" or opening) and step % 2 == 0) or (progress >= 0.4 and step % 4 == 0):
             length = draws.choice(sizes.long_tokens)
             return [self._long(stage, opening, length, draws) for _ in range(sizes.rows_of(length))], length
         return self._short(stage, opening, progress, pools, draws), sizes.row_tokens

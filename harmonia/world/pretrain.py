@@ -186,7 +186,7 @@ def pretrain(
     for attempt in range(settings.attempts):
         trainer = _Trainer(mixture, vocabulary, settings, attempt)
         record = trainer.run("matching", settings.matching_steps, trainer.matching_ends, report)
-        if trainer.pools > 1:
+        if trainer.pools > 1 and record.losses["match"] < settings.widen_below:
             break
         records.append(replace(record, restarted=True))
     else:

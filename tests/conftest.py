@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from models import REPOSITORY, make_tiny, mistral_folder, real_model
+
+from harmonia.scoring import LoadedModel, ModelSettings, load_model, load_tokenizer
+
+# Messages of libraries that no code of ours can prevent.
+THIRD_PARTY_WARNINGS: tuple[str, ...] = ()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for message in THIRD_PARTY_WARNINGS:
+        config.addinivalue_line("filterwarnings", f"ignore:{message}")
+
+
+@pytest.fixture(scope="session")
+def data_root() -> Path:
+    named = os.environ.get("HARMONIA_DATA_ROOT")
+    root = Path(named) if named else REPOSITORY.parent / "shared" / "data"
+    if not (root / "exams").is_dir():
+        pytest.skip(f"no exam data at {root}: set HARMONIA_DATA_ROOT")
+    return root
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], ModelSettings]:
+    """Folders of tiny models by architecture, each made once."""
+    return cache(lambda name: make_tiny(name, tmp_path_factory.mktemp(f"tiny-{name}")))
+
+
+@pytest.fixture(scope="session")
+def tiny_loaded(tiny: Callable[[str], ModelSettings]) -> Callable[[str], LoadedModel]:
+    return cache(lambda name: load_model(tiny(name)))
+
+
+@pytest.fixture(scope="session")
+def real_tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Any]:
+    """Tokenizers of real models by name (`mistral`, `gemma3`, `smollm2`, `qwen`), each read once."""
+
+    @cache
+    def read(name: str) -> Any:
+        if name == "mistral":
+            return load_tokenizer(mistral_folder(tmp_path_factory.mktemp("mistral")))
+        return load_tokenizer(real_model(name))
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def smollm2() -> LoadedModel:
+    return load_model(real_model("smollm2"))

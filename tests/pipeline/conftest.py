@@ -1,0 +1,61 @@
+"""A whole experiment small enough for a test: the lab's data, a shipped base, a few rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from harmonia.world import base_folder, write_lab_data
+
+
+@pytest.fixture(scope="session")
+def lab_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("lab") / "data"
+    write_lab_data(folder, 0)
+    return folder
+
+
+@pytest.fixture
+def settings(lab_data: Path, tmp_path: Path) -> dict[str, Any]:
+    shots = {"path": "person/dev.jsonl", "domain": "person"}
+    suites = {
+        name: {"items": {"path": f"person/{name}.jsonl", "domain": "person", "limit": 40}, "shots": shots}
+        for name in ("homogeneous", "in_domain", "out_of_domain")
+    }
+    return {
+        "name": "small",
+        "out": str(tmp_path / "run"),
+        "data_root": str(lab_data),
+        "model": {"path": str(base_folder(0)), "device": "cpu"},
+        "prompt": {"options_first": True, "shots": 2},
+        "probe": {"batch_size": 32},
+        "groups": {"names": ["harmonious", "incompatible"], "ratios": [1.0], "size": 12},
+        "general": "general.jsonl",
+        "training": {
+            "epochs": 2,
+            "batch_size": 8,
+            "micro_batch": 4,
+            "learning_rate": 1e-3,
+            "precision": "fp32",
+            "gradient_checkpointing": False,
+            "save_steps": 1,
+        },
+        "evaluation": {"tuned_forms": ["chat0"]},
+        "domains": {
+            "person": {
+                "train": {"path": "person/train.jsonl", "domain": "person"},
+                "shots": shots,
+                "suites": suites,
+            }
+        },
+    }
+
+
+@pytest.fixture
+def experiment_file(settings: dict[str, Any], tmp_path: Path) -> Path:
+    path = tmp_path / "small.yaml"
+    path.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    return path

@@ -1,0 +1,100 @@
+"""A run killed in every stage ends with the same files as one that was not."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from harmonia.hashing import file_sha256
+
+# Where to kill: the stage that must have begun, and what it must have left half done.
+KILLS = [
+    ("data/person", None),
+    ("probe/person", ".partial/*.jsonl"),
+    ("groups/person", None),
+    ("evaluate/person/base/icl2/in_domain", None),
+    ("train/person/harmonious/seed0", ".partial/*/checkpoint-2/harmonia_complete"),
+    ("evaluate/person/harmonious/seed0/chat0/homogeneous", None),
+    ("train/person/incompatible/seed0", None),
+    ("analyse", None),
+    ("report", None),
+]
+
+
+def _start(experiment: Path, out: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "harmonia.cli.main", "run", str(experiment), f"out={out}"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+    return subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=environment
+    )
+
+
+def _kill_in(experiment: Path, out: Path, stage: str, half_done: str | None) -> None:
+    process = _start(experiment, out)
+    assert process.stderr is not None
+    seen = []
+    for line in process.stderr:
+        seen.append(line)
+        if line.strip() == f"{stage} ...":
+            break
+    else:
+        raise AssertionError(f"{stage} never began:\n{''.join(seen)}")
+    deadline = time.monotonic() + 60
+    while half_done and not any(path.stat().st_size >= 0 for path in out.glob(half_done)):
+        assert process.poll() is None and time.monotonic() < deadline, f"{half_done} never appeared"
+        time.sleep(0.002)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stderr.close()
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert stage not in manifest["stages"], "the stage ended before it was killed"
+
+
+def _finish(experiment: Path, out: Path) -> str:
+    process = _start(experiment, out)
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    return errors
+
+
+def _files(run: Path) -> dict[str, str]:
+    files = [path for path in run.rglob("*") if path.is_file() and ".partial" not in path.parts]
+    return {
+        path.relative_to(run).as_posix(): file_sha256(path) for path in files if path.name != "manifest.json"
+    }
+
+
+def _manifest(run: Path) -> dict[str, Any]:
+    """The manifest without what two runs cannot have alike: times, memory, where they lie."""
+    manifest: dict[str, Any] = json.loads((run / "manifest.json").read_text())
+    manifest.pop("command")
+    for stage in manifest["stages"].values():
+        stage.pop("seconds")
+        stage.pop("peak_memory_mb")
+        # experiment.yaml and the page name the run directory itself.
+        stage["outputs"] = {k: v for k, v in stage["outputs"].items() if k != "report.html"}
+    manifest["stages"].pop("report")
+    return manifest
+
+
+def test_killed_run_ends_like_an_undisturbed_one(experiment_file: Path, tmp_path: Path) -> None:
+    calm, killed = tmp_path / "a" / "run", tmp_path / "b" / "run"
+    _finish(experiment_file, calm)
+    for stage, half_done in KILLS:
+        _kill_in(experiment_file, killed, stage, half_done)
+    resumed = _finish(experiment_file, killed)
+    assert "probe/person: was done before" in resumed
+    one, two = _files(calm), _files(killed)
+    assert one.keys() == two.keys()
+    assert {name for name in one if one[name] != two[name]} <= {"experiment.yaml", "report.html"}
+    for name in ("experiment.yaml", "report.html"):
+        texts = [(run / name).read_text().replace(str(run), "RUN") for run in (calm, killed)]
+        assert texts[0] == texts[1]
+    assert _manifest(calm) == _manifest(killed)
+    assert [path.name for path in (killed / ".partial").iterdir()] == ["lock"]

@@ -1,0 +1,208 @@
+"""What a run leaves, what is done again and what is not."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harmonia.errors import HarmoniaError, InputError
+from harmonia.pipeline.experiment import Experiment, apply_overrides, load_experiment
+from harmonia.pipeline.plan import make_plan
+from harmonia.pipeline.run import run_experiment
+from harmonia.pipeline.stages import build_stages
+from harmonia.pipeline.workbench import Workbench
+from harmonia.probe import read_beliefs
+
+PROMISED = (
+    "experiment.yaml",
+    "manifest.json",
+    "beliefs/person.parquet",
+    "groups/person/harmonious.jsonl",
+    "groups/person/mixed_1.jsonl",
+    "models/person/harmonious/seed0/model.safetensors",
+    "predictions/person/base/icl2/homogeneous.parquet",
+    "predictions/person/incompatible/seed0/chat0/out_of_domain.parquet",
+    "consistency.csv",
+    "results.csv",
+    "report.html",
+)
+"""The layout that DESIGN.md promises."""
+
+HEAD = [
+    "versions",
+    "command",
+    "seeds",
+    "model",
+    "preset",
+    "template_hash",
+    "answer_tokens",
+    "machine",
+    "data",
+]
+
+
+class Ears:
+    """A watcher that remembers."""
+
+    def __init__(self) -> None:
+        self.ended: dict[str, str] = {}
+
+    def begin(self, key: str) -> None:
+        pass
+
+    def progress(self, done: int, total: int) -> None:
+        pass
+
+    def end(self, key: str, outcome: str) -> None:
+        self.ended[key] = outcome
+
+    def done(self) -> set[str]:
+        return {key for key, outcome in self.ended.items() if outcome == "done"}
+
+
+def _run(settings: dict[str, Any], *changes: str) -> tuple[Path, Ears]:
+    ears = Ears()
+    copy = json.loads(json.dumps(settings))
+    return run_experiment(Experiment.model_validate(apply_overrides(copy, changes)), ears), ears
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+def test_run_directory_and_what_is_run_again(settings: dict[str, Any], lab_data: Path) -> None:
+    run, ears = _run(settings)
+    assert len(ears.done()) == 3 + 6 + 3 * (1 + 3) + 2
+    for path in PROMISED:
+        assert (run / path).is_file(), path
+    assert any((run / "figures").glob("*.png"))
+    manifest = json.loads((run / "manifest.json").read_text())
+    for key in HEAD:
+        assert manifest[key], key
+    stage = manifest["stages"]["train/person/harmonious/seed0"]
+    assert stage["seconds"] > 0 and stage["peak_memory_mb"] > 100
+
+    # results.csv against the prediction files, counted here.
+    for row in _rows(run / "results.csv"):
+        who = "base" if row["group"] == "base" else f"{row['group']}/seed{row['seed']}"
+        beliefs = read_beliefs(run / f"predictions/person/{who}/{row['form']}/{row['suite']}.parquet")
+        right = [b.probs.index(max(b.probs)) == b.item.answer for b in beliefs]
+        assert float(row["accuracy"]) == sum(right) / len(right) and int(row["n"]) == len(right) == 40
+    cells = {(r["group"], r["before_form"], r["after_form"]) for r in _rows(run / "consistency.csv")}
+    assert cells == {("base", "icl2", "chat0")} | {
+        (group, before, "chat0")
+        for group in ("harmonious", "incompatible", "mixed_1")
+        for before in ("icl2", "chat0")
+    }
+
+    # Nothing is run again: not for the same settings, not for ones that cannot change a result.
+    assert _run(settings)[1].done() == set()
+    assert _run(settings, "probe.batch_size=5", "training.micro_batch=2")[1].done() == {"report"}
+    # A ratio more: the groups are rewritten, but only the new model is trained.
+    more = _run(settings, "groups.ratios=[0.5,1.0]")[1].done()
+    assert {key for key in more if key.startswith("train/")} == {"train/person/mixed_0.5/seed0"}
+    assert not {key for key in more if key.startswith(("probe/", "evaluate/person/base"))}
+    # A file touched by hand is made again; a lost model too.
+    (run / "groups/person/harmonious.jsonl").write_text("{}\n")
+    shutil.rmtree(run / "models/person/incompatible")
+    assert _run(settings, "groups.ratios=[0.5,1.0]")[1].done() >= {
+        "groups/person",
+        "train/person/incompatible/seed0",
+    }
+
+
+def test_domain_without_groups_is_told_and_the_rest_goes_on(settings: dict[str, Any]) -> None:
+    run, ears = _run(settings, "groups.threshold=0.999999")
+    assert ears.ended["groups/person"].startswith("not computed: ")
+    assert "which could not be computed" in ears.ended["train/person/harmonious/seed0"]
+    assert ears.ended["analyse"] == ears.ended["report"] == "done"
+    assert {row["group"] for row in _rows(run / "results.csv")} == {"base"}
+    assert "no group can be built" in (run / "report.html").read_text()
+
+
+def test_addresses_know_what_decides_a_result(settings: dict[str, Any]) -> None:
+    def addresses(*changes: str) -> dict[str, str]:
+        copy = apply_overrides(json.loads(json.dumps(settings)), changes)
+        from harmonia.pipeline.run import Silent
+
+        return {s.key: s.address for s in build_stages(Workbench(Experiment.model_validate(copy), Silent()))}
+
+    before = addresses()
+    for neutral in (
+        "probe.batch_size=1",
+        "model.device=auto",
+        "training.micro_batch=1",
+        "training.save_steps=7",
+        "training.gradient_checkpointing=true",
+        "out=elsewhere",
+    ):
+        after = addresses(neutral)
+        assert {k for k in before if before[k] != after[k]} <= {"report"}, neutral
+    changed = {
+        "model.dtype=bfloat16": "probe/person",
+        "prompt.shots=1": "probe/person",
+        "prompt.options_first=false": "probe/person",
+        "probe.normalisation=char": "probe/person",
+        "groups.threshold=0.6": "groups/person",
+        "groups.seed=1": "train/person/harmonious/seed0",
+        "training.learning_rate=0.5": "train/person/harmonious/seed0",
+        "training.precision=bf16": "train/person/harmonious/seed0",
+        "domains.person.train.limit=9": "probe/person",
+    }
+    for change, key in changed.items():
+        assert addresses(change)[key] != before[key], change
+    assert addresses("training.epochs=9")["probe/person"] == before["probe/person"]
+
+
+def test_two_runs_cannot_share_a_directory(settings: dict[str, Any]) -> None:
+    from filelock import FileLock
+
+    lock = Path(settings["out"]) / ".partial" / "lock"
+    lock.parent.mkdir(parents=True)
+    with FileLock(lock), pytest.raises(HarmoniaError, match="another run is at work"):
+        _run(settings)
+
+
+@pytest.mark.parametrize(
+    ("text", "row", "words"),
+    [
+        ("name: [", 1, "not YAML"),
+        ("- a", None, "not a table"),
+        ("name: x\nmodel: {path: m}\ndomains: {}\n", 3, "at least 1"),
+        ("name: a/b\nmodel: {path: m}\n", 1, "a/b"),
+        ("name: x\nmodel:\n  path: m\n  pth: 3\n", 4, "pth"),
+        ("name: x\nmodel:\n  path: m\ntraining:\n  epochs: 0\n", 5, "training.epochs"),
+        ("name: x\nmodel: {path: m}\ntraining: {batch_size: 10, micro_batch: 4}\n", 3, "not a multiple"),
+        ("name: x\nmodel: {path: m}\nevaluation:\n  base_forms: [icl, chat0]\n", None, "not a form"),
+    ],
+)
+def test_wrong_settings_name_file_row_and_field(
+    tmp_path: Path, text: str, row: int | None, words: str
+) -> None:
+    path = tmp_path / "e.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError) as caught:
+        load_experiment(path)
+    message = str(caught.value)
+    assert str(path) in message and words in message
+    if row is not None:
+        assert f"row {row}," in message or f"row {row}:" in message
+
+
+def test_plan_counts_what_would_run(settings: dict[str, Any]) -> None:
+    experiment = Experiment.model_validate(settings)
+    plan = make_plan(experiment, tflops=0.001)
+    keys = [step.key for step in plan.steps]
+    stages = [s.key for s in build_stages(Workbench(experiment, Ears()))]
+    assert set(keys) == {key for key in stages if key.split("/")[0] in ("probe", "train", "evaluate")}
+    probe = plan.steps[0]
+    assert probe.what.startswith("540 items")
+    assert probe.flops == pytest.approx(2 * plan.parameters * probe.tokens)
+    assert plan.seconds(probe) == pytest.approx(probe.flops / 1e9)
+    assert not Path(settings["out"]).exists()

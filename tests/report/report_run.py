@@ -1,0 +1,208 @@
+"""A run directory made by hand: two domains, three groups and the base, two forms, three suites, one seed."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+DOMAINS = ("engineering", "history")
+GROUPS = ("harmonious", "incompatible", "self_aligning")
+SUITES = ("homogeneous", "in_domain", "out_of_domain")
+FORMS = ("icl5", "chat0")
+N = {"homogeneous": 100, "in_domain": 50, "out_of_domain": 200}
+
+# Right answers in chat form. Engineering, homogeneous: 62 of 100 after harmonious and 48 after incompatible.
+RIGHT = {
+    ("engineering", "base"): (55, 26, 98),
+    ("engineering", "harmonious"): (62, 31, 110),
+    ("engineering", "incompatible"): (48, 20, 84),
+    ("engineering", "self_aligning"): (52, 24, 100),
+    ("history", "base"): (60, 30, 100),
+    ("history", "harmonious"): (70, 33, 120),
+    ("history", "incompatible"): (64, 33, 90),
+    ("history", "self_aligning"): (58, 32, 96),
+}
+
+
+def right(domain: str, group: str, suite: str, form: str) -> int:
+    extra = {"icl5": 2, "chat0": 0}[form]
+    return RIGHT[domain, group][SUITES.index(suite)] + extra
+
+
+def result(domain: str, group: str, seed: int | str, form: str, suite: str) -> dict[str, object]:
+    n, correct = N[suite], right(domain, group, suite, form)
+    return {
+        "domain": domain,
+        "group": group,
+        "seed": seed,
+        "form": form,
+        "suite": suite,
+        "n": n,
+        "correct": correct,
+        "accuracy": correct / n,
+        "accuracy_low": correct / n - 0.08,
+        "accuracy_high": correct / n + 0.07,
+        "accuracy_macro": correct / n - 0.01,
+        "confidence": 0.7,
+        "letter_mass": 0.95,
+    }
+
+
+def cell(domain: str, group: str, seed: int | str, suite: str, before: str, after: str) -> dict[str, object]:
+    n = N[suite]
+    was, now = right(domain, "base", suite, before), right(domain, group, suite, after)
+    lost = max(0, was - now) + {"base": 2, "harmonious": 5, "incompatible": 9, "self_aligning": 6}[group]
+    place = ["base", *GROUPS].index(group)
+    return {
+        "domain": domain,
+        "group": group,
+        "seed": seed,
+        "suite": suite,
+        "cell": f"{before}-{after}",
+        "before_form": before,
+        "after_form": after,
+        "n": n,
+        "accuracy_before": was / n,
+        "accuracy_after": now / n,
+        "rank_agreement": (0.95, 0.81, 0.35, 0.66)[place] - 0.05 * SUITES.index(suite),
+        "kl": 0.1 * place + 0.01,
+        "kl_reverse": 0.12 * place + 0.01,
+        "js": 0.03 * place,
+        "kept": was - lost,
+        "lost": lost,
+        "gained": now - was + lost,
+        "never": n - now - lost,
+    }
+
+
+def write_csv(path: Path, rows: list[dict[str, object]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as handle:
+        writer = csv.DictWriter(handle, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def manifest(name: str) -> dict[str, object]:
+    stages: dict[str, object] = {}
+
+    def done(key: str, **more: object) -> None:
+        stages[key] = {"status": "done", "reason": None, "notes": [], "seconds": 1.25, "outputs": {}, **more}
+
+    for domain in DOMAINS:
+        done(f"probe/{domain}")
+        done(f"groups/{domain}")
+        for group in GROUPS:
+            done(f"train/{domain}/{group}/seed0")
+            for form in FORMS:
+                for suite in SUITES:
+                    done(f"evaluate/{domain}/{group}/seed0/{form}/{suite}")
+    return {
+        "name": name,
+        "harmonia": "0.1.0",
+        "versions": {"torch": "2.9.0", "peft": None},
+        "command": ["harmonia", "run", "/somewhere/private/lab.yaml"],
+        "git_commit": "0123abcd",
+        "seeds": [0],
+        "model": {
+            "path": "/somewhere/private/lab-base",
+            "gguf_file": None,
+            "hash": "sha256:aaaa",
+            "tokenizer_hash": "sha256:bbbb",
+            "dtype": "float32",
+        },
+        "preset": "corrected",
+        "method": "letter",
+        "template_hash": "cccc",
+        "answer_tokens": {
+            form: {letter: {"id": 40 + k, "token": f" {letter}"} for k, letter in enumerate("ABCD")}
+            for form in FORMS
+        },
+        "machine": {"cores": 2, "device": "cpu", "device_name": None},
+        "data": {
+            f"{domain}/train": {
+                "file": f"{domain}/train.json",
+                "sha256": "f" * 64,
+                "items": 1200,
+                "skipped": 3,
+                "repeated": 7,
+            }
+            for domain in DOMAINS
+        },
+        "stages": stages,
+    }
+
+
+def summary() -> dict[str, object]:
+    return {
+        "beliefs": 1000,
+        "confident": 620,
+        "found_right": 400,
+        "found_wrong": 220,
+        "threshold": 0.5,
+        "size": 200,
+        "general": 200,
+        "groups": {
+            "harmonious": {
+                "rows": 400,
+                "target_letters": {"A": 126, "B": 30, "C": 24, "D": 20},
+                "explanations": 200,
+            },
+            "incompatible": {
+                "rows": 400,
+                "target_letters": {"A": 6, "B": 64, "C": 66, "D": 64},
+                "explanations": 190,
+            },
+            "self_aligning": {"rows": 400, "target_letters": {"A": 172, "B": 28}, "explanations": 0},
+        },
+    }
+
+
+def results() -> list[dict[str, object]]:
+    return [
+        result(domain, group, "" if group == "base" else 0, form, suite)
+        for domain in DOMAINS
+        for group in ("base", *GROUPS)
+        for form in FORMS
+        for suite in SUITES
+    ]
+
+
+def cells() -> list[dict[str, object]]:
+    tuned = [
+        cell(domain, group, 0, suite, before, after)
+        for domain in DOMAINS
+        for group in GROUPS
+        for suite in SUITES
+        for before in FORMS
+        for after in FORMS
+    ]
+    return tuned + [
+        cell(domain, "base", "", suite, "icl5", "chat0") for domain in DOMAINS for suite in SUITES
+    ]
+
+
+def write_losses(run: Path, domain: str, group: str, seed: int) -> None:
+    folder = run / "models" / domain / group / f"seed{seed}"
+    folder.mkdir(parents=True)
+    start = {"harmonious": 1.2, "incompatible": 1.9}.get(group, 1.5)
+    rows = [
+        {"step": step, "loss": start / (1 + 0.15 * step), "grad_norm": 1.0, "learning_rate": 2e-5}
+        for step in range(1, 21)
+    ]
+    (folder / "loss.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def write_run(run: Path, name: str = "lab run") -> Path:
+    run.mkdir(parents=True)
+    (run / "experiment.yaml").write_text("name: lab run\nmodel:\n  path: lab-base\n")
+    (run / "manifest.json").write_text(json.dumps(manifest(name)))
+    for domain in DOMAINS:
+        folder = run / "groups" / domain
+        folder.mkdir(parents=True)
+        (folder / "summary.json").write_text(json.dumps(summary()))
+        for group in GROUPS:
+            write_losses(run, domain, group, 0)
+    write_csv(run / "results.csv", results())
+    write_csv(run / "consistency.csv", cells())
+    return run

@@ -1,0 +1,124 @@
+"""What is corrupt stops the report with the file, the row and the field."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from report_run import manifest, results, write_csv
+
+from harmonia.errors import InputError
+from harmonia.report import write_report
+from harmonia.report.words import decimal, in_form_order, in_group_order, points, portable, ratio_of
+
+
+def error_of(run: Path) -> InputError:
+    with pytest.raises(InputError) as caught:
+        write_report(run)
+    assert caught.value.remedy
+    assert not (run / "report.html").exists() and not (run / "figures").exists()
+    return caught.value
+
+
+@pytest.mark.parametrize("name", ["experiment.yaml", "manifest.json"])
+def test_not_a_run_directory(run: Path, name: str) -> None:
+    (run / name).unlink()
+    error = error_of(run)
+    assert name in error.problem and "harmonia run" in error.remedy
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "problem"),
+    [
+        ("n", "many", "not a whole number"),
+        ("correct", "-1", "less than 0"),
+        ("seed", "0.5", "not a whole number"),
+        ("accuracy", "", "empty"),
+        ("accuracy", "62 %", "not a number"),
+        ("accuracy", "62", "not between 0 and 1"),
+        ("accuracy_low", "nan", "not a finite number"),
+        ("domain", "", "empty"),
+    ],
+)
+def test_bad_cell(run: Path, field: str, value: str, problem: str) -> None:
+    rows = results()
+    rows[3][field] = value
+    write_csv(run / "results.csv", rows)
+    error = error_of(run)
+    assert (error.row, error.field, error.problem) == (5, field, problem)
+    assert error.file is not None and error.file.endswith("results.csv")
+
+
+def test_column_missing(run: Path) -> None:
+    write_csv(
+        run / "results.csv", [{k: v for k, v in row.items() if k != "accuracy_high"} for row in results()]
+    )
+    error = error_of(run)
+    assert (error.row, error.field) == (1, "accuracy_high")
+
+
+def test_columns_may_be_added_and_moved(run: Path) -> None:
+    write_csv(run / "results.csv", [{"new": 1, **dict(reversed(row.items()))} for row in results()])
+    assert write_report(run).is_file()
+
+
+def test_row_twice_and_row_cut_off(run: Path) -> None:
+    write_csv(run / "results.csv", [*results(), results()[0]])
+    assert error_of(run).problem == "the same domain, group, seed, form, suite as in row 2"
+    text = (run / "consistency.csv").read_text()
+    write_csv(run / "results.csv", results())
+    (run / "consistency.csv").write_text(text[: len(text) - 12])
+    assert "cells under" in error_of(run).problem
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"seeds": ["zero"]}, "seeds.0"),
+        ({"stages": {"probe/x": {"status": "maybe"}}}, "stages.probe/x.status"),
+        ({"answer_tokens": {"icl5": {"A": {"id": "x", "token": "A"}}}}, "answer_tokens.icl5.A.id"),
+        ({"name": None}, "name"),
+    ],
+)
+def test_bad_manifest(run: Path, change: dict, field: str) -> None:
+    (run / "manifest.json").write_text(json.dumps({**manifest("x"), **change}))
+    assert error_of(run).field == field
+
+
+def test_files_that_are_not_json(run: Path) -> None:
+    losses = run / "models" / "history" / "harmonious" / "seed0" / "loss.jsonl"
+    good = losses.read_text()
+    losses.write_text(good + '{"step": 21, "loss": null}\n')
+    error = error_of(run)
+    assert (error.row, error.field) == (21, "loss")
+    losses.write_text(good)
+    (run / "manifest.json").write_text('{\n"name": "x",\n"seeds": [0\n')
+    error = error_of(run)
+    assert error.row is not None and error.file is not None and error.file.endswith("manifest.json")
+
+
+def test_order_and_words() -> None:
+    assert in_group_order(["zeta", "mixed_0.4", "mixed_0.05", "incompatible", "base", "harmonious"]) == [
+        "base",
+        "harmonious",
+        "incompatible",
+        "mixed_0.05",
+        "mixed_0.4",
+        "zeta",
+    ]
+    assert in_form_order(["chat0", "icl10", "icl5"]) == ["icl5", "icl10", "chat0"]
+    assert [ratio_of(group) for group in ("mixed_1", "mixed_1e-05", "mixed", "harmonious")] == [
+        1.0,
+        1e-5,
+        None,
+        None,
+    ]
+    assert [points(x) for x in (14.04, -0.96, 0.04, -0.04)] == ["+14.0", "−1.0", "0.0", "0.0"]
+    assert [decimal(x) for x in (-0.5, -0.0001, 0.25)] == ["−0.500", "0.000", "0.250"]
+    assert [portable(x) for x in ("/a/b/model", "org/model", "~/m", "C:\\x\\m")] == [
+        "model",
+        "org/model",
+        "m",
+        "m",
+    ]

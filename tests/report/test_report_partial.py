@@ -1,0 +1,159 @@
+"""Runs that are not finished: the page is written, and what is missing has its line."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from report_run import cells, manifest, results, write_csv
+
+from harmonia.report import write_report
+
+
+def missing(run: Path) -> dict[str, str]:
+    text = write_report(run).read_text(encoding="utf-8").replace("\u00a0", " ")
+    part = text[text.index('id="missing"') : text.index('id="settings"')]
+    return dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", part))
+
+
+def change_manifest(run: Path, change: Callable[[dict], None]) -> None:
+    values = manifest("lab run")
+    change(values)
+    (run / "manifest.json").write_text(json.dumps(values))
+
+
+def remove(path: Path) -> None:
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("gone", "what", "why"),
+    [
+        ("results.csv", "results.csv", "not written yet: no accuracies"),
+        ("consistency.csv", "consistency.csv", "not written yet: no consistency of knowledge"),
+        ("groups", "groups/history/summary.json", "not written yet: no sizes and letters of the groups"),
+        (
+            "groups/history",
+            "groups/history/summary.json",
+            "not written yet: no sizes and letters of the groups",
+        ),
+        ("models", "models", "no model has been tuned yet: no loss curves"),
+        ("models", "figure: Training loss", "no fine-tuning run has left a loss.jsonl"),
+        (
+            "models/history/incompatible/seed0/loss.jsonl",
+            "models/history/incompatible/seed0/loss.jsonl",
+            "not written: no loss curve",
+        ),
+        ("results.csv", "figure: Accuracy by suite and group", "results.csv has no rows"),
+        (
+            "consistency.csv",
+            "figure: What was kept, gained and lost",
+            "consistency.csv has no row of the paper’s cell (icl → chat0)",
+        ),
+    ],
+)
+def test_each_missing_input_has_its_line(run: Path, gone: str, what: str, why: str) -> None:
+    remove(run / gone)
+    assert missing(run)[what] == why
+
+
+def test_run_that_has_just_begun(tmp_path: Path) -> None:
+    (tmp_path / "experiment.yaml").write_text("name: x\n")
+    (tmp_path / "manifest.json").write_text('{"name": "x"}')
+    found = missing(tmp_path)
+    assert {
+        "all stages",
+        "results.csv",
+        "consistency.csv",
+        "groups",
+        "models",
+        "the model",
+        "the method",
+    } < set(found)
+    assert (
+        "No tuned model has a result in the chat form (chat0) yet" in (tmp_path / "report.html").read_text()
+    )
+    assert found["intervals over seeds"] == "they need at least two seeds, and this run has none yet"
+
+
+def test_stages_without_result_are_named_once_with_their_reason(run: Path) -> None:
+    def change(values: dict) -> None:
+        for group in ("harmonious", "self_aligning"):
+            values["stages"][f"train/history/{group}/seed0"] = {
+                "status": "not_computed",
+                "reason": "too few confident beliefs (12 < 20)",
+                "notes": [],
+            }
+        values["stages"]["probe/history"]["notes"] = ["3 prompts lost an example"]
+        del values["stages"]["train/engineering/incompatible/seed0"]
+
+    change_manifest(run, change)
+    write_csv(
+        run / "results.csv",
+        [r for r in results() if r["domain"] != "history" or r["group"] in ("base", "incompatible")],
+    )
+    found = missing(run)
+    assert (
+        found["train/history/harmonious/seed0, train/history/self_aligning/seed0"]
+        == "not computed: too few confident beliefs (12 &lt; 20)"
+    )
+    assert found["probe/history"] == "note: 3 prompts lost an example"
+    assert found["train/engineering/incompatible/seed0"] == "not run yet"
+    assert "history, harmonious, seed 0" not in found
+
+
+def test_absent_rows_and_cells_are_named(run: Path) -> None:
+    write_csv(
+        run / "results.csv",
+        [
+            r
+            for r in results()
+            if not (r["domain"] == "history" and r["group"] == "base" and r["suite"] == "in_domain")
+        ],
+    )
+    write_csv(
+        run / "consistency.csv",
+        [
+            c
+            for c in cells()
+            if not (
+                c["domain"] == "engineering"
+                and c["group"] == "harmonious"
+                and c["suite"] == "in_domain"
+                and c["after_form"] == "chat0"
+            )
+        ],
+    )
+    found = missing(run)
+    assert found["history, base"] == "no row in results.csv for in-domain in icl5 and in-domain in chat0"
+    assert (
+        found["engineering, harmonious, seed 0"]
+        == "no row in consistency.csv for in-domain icl5 → chat0 and in-domain chat0 → chat0"
+    )
+
+
+def test_group_that_was_not_measured(run: Path) -> None:
+    write_csv(run / "results.csv", [r for r in results() if r["group"] != "incompatible"])
+    assert "engineering, incompatible, seed 0" in missing(run)
+    text = (run / "report.html").read_text()
+    assert text.count("not measured") == 6
+    assert "minus accuracy after" not in text
+
+
+def test_tables_without_rows(run: Path) -> None:
+    for name in ("results.csv", "consistency.csv"):
+        header = (run / name).read_text().splitlines()[0]
+        (run / name).write_text(header + "\n")
+    found = missing(run)
+    assert found["results.csv"] == "has no rows: no accuracies"
+    assert found["consistency.csv"] == "has no rows: no consistency of knowledge"
+
+
+def test_cloze_has_neither_letters_nor_their_mass(run: Path) -> None:
+    change_manifest(run, lambda values: values.update(method="cloze", answer_tokens={}))
+    write_csv(run / "results.csv", [{**row, "letter_mass": ""} for row in results()])
+    assert "the letters’ tokens" not in missing(run)
