@@ -1,0 +1,195 @@
+"""The commands as a user types them: outputs, exit codes, messages."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harmonia.world import base_folder, write_lab_data
+
+
+def _harmonia(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "harmonia.cli.main", *words]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cli") / "data"
+    write_lab_data(folder, 0)
+    return folder
+
+
+def test_every_command_has_help_with_an_example() -> None:
+    from typer.main import get_command
+
+    from harmonia.cli.main import app
+
+    for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
+        assert "Example:" in (command.help or ""), name
+
+
+def test_stage_commands_make_a_whole_experiment(data: Path, tmp_path: Path) -> None:
+    base = str(base_folder(0))
+    shared = ["--options-first", "--device", "cpu", "--batch-size", "64"]
+    shots = ["--shots-from", str(data / "person/dev.jsonl"), "--domain", "person"]
+    train, suite = str(data / "person/train.jsonl"), str(data / "person/homogeneous.jsonl")
+    beliefs, before, after = (tmp_path / f"{name}.parquet" for name in ("beliefs", "before", "after"))
+
+    made = _harmonia(
+        "probe", "--model", base, "--items", train, *shots, *shared, "--limit", "120", "--out", str(beliefs)
+    )
+    assert made.returncode == 0, made.stderr
+    made = _harmonia(
+        "groups",
+        "--beliefs",
+        str(beliefs),
+        "--out",
+        str(tmp_path / "groups"),
+        "--options-first",
+        "--ratios",
+        "0,1",
+        "--size",
+        "8",
+        "--general",
+        str(data / "general.jsonl"),
+        "--json",
+    )
+    assert made.returncode == 0, made.stderr
+    summary = json.loads(made.stdout)
+    assert summary["beliefs"] == 120 and set(summary["groups"]) == {
+        "harmonious",
+        "incompatible",
+        "self_aligning",
+        "mixed_0",
+        "mixed_1",
+    }
+    assert (tmp_path / "groups/mixed_1.jsonl").read_text().count("\n") == 2 * summary["size"]
+    made = _harmonia(
+        "train",
+        "--model",
+        base,
+        "--group",
+        str(tmp_path / "groups/harmonious.jsonl"),
+        "--device",
+        "cpu",
+        "--out",
+        str(tmp_path / "tuned"),
+        "epochs=1",
+        "batch_size=4",
+        "precision=fp32",
+    )
+    assert made.returncode == 0, made.stderr
+    for model, out in ((base, before), (str(tmp_path / "tuned"), after)):
+        made = _harmonia(
+            "evaluate",
+            "--model",
+            model,
+            "--items",
+            suite,
+            "--form",
+            "chat0",
+            *shared,
+            "--domain",
+            "person",
+            "--limit",
+            "30",
+            "--out",
+            str(out),
+        )
+        assert made.returncode == 0, made.stderr
+    made = _harmonia("consistency", "--before", str(before), "--after", str(after), "--json")
+    found = json.loads(made.stdout)
+    assert found["n"] == 30 == found["kept"] + found["lost"] + found["gained"] + found["never"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "after.parquet",
+        "before.parquet",
+        "beliefs.parquet",
+        "groups",
+        "tuned",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (
+            [
+                "probe",
+                "--model",
+                "nowhere",
+                "--items",
+                "{data}/person/train.jsonl",
+                "--shots",
+                "0",
+                "--out",
+                "o",
+            ],
+            ["no such model folder", "nowhere"],
+        ),
+        (["probe", "--model", "{base}", "--items", "missing.jsonl", "--out", "o"], ["missing.jsonl"]),
+        (
+            ["probe", "--model", "{base}", "--items", "{data}/person/train.jsonl", "--out", "o"],
+            ["demonstrations"],
+        ),
+        (
+            [
+                "probe",
+                "--model",
+                "{base}",
+                "--items",
+                "{data}/person/train.jsonl",
+                "--method",
+                "guess",
+                "--out",
+                "o",
+            ],
+            ["method", "guess"],
+        ),
+        (
+            [
+                "evaluate",
+                "--model",
+                "{base}",
+                "--items",
+                "{data}/person/dev.jsonl",
+                "--form",
+                "icl",
+                "--out",
+                "o",
+            ],
+            ["not a form", "icl"],
+        ),
+        (["evaluate", "--model", "{base}", "--items", "{bad}", "--out", "o"], ["row 2", "answer", "9"]),
+        (["groups", "--beliefs", "{bad}", "--out", "o"], ["row 1", "probs"]),
+        (["train", "--model", "{base}", "--group", "{bad}", "--out", "o"], ["row 1", "messages"]),
+        (["train", "--model", "{base}", "--group", "{bad}", "--out", "o", "epoch=3"], ["epoch"]),
+        (["run", "{bad}"], ["not YAML", "row 2"]),
+        (["report", "{data}"], ["experiment.yaml"]),
+    ],
+)
+def test_bad_input_is_one_message_and_exit_code_2(
+    words: list[str], expected: list[str], data: Path, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text(
+        '{"id": 1, "question": "a?", "choices": ["x", "y"], "answer": 0}\n'
+        '{"id": 2, "question": "b?", "choices": ["x", "y"], "answer": 9}\n'
+    )
+    places = {"data": str(data), "base": str(base_folder(0)), "bad": str(bad)}
+    made = _harmonia(*(word.format(**places) for word in words), cwd=tmp_path)
+    assert made.returncode == 2, made.stderr
+    assert "Traceback" not in made.stderr and made.stdout == ""
+    for part in expected:
+        assert part in made.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.jsonl"], "nothing is written"
+
+
+def test_doctor_names_the_letters() -> None:
+    made = _harmonia("doctor", "--model", str(base_folder(0)))
+    assert made.returncode == 0, made.stdout + made.stderr
+    assert "letters in chat0" in made.stdout

@@ -1,0 +1,56 @@
+"""The house rules that a machine can check."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "harmonia"
+
+# The flow, left to right: a stage imports from its left, never from its right.
+ORDER = [
+    *("types", "errors", "hashing", "files", "world"),
+    *("data", "prompts", "scoring", "probe", "groups", "training", "evaluation", "analysis", "report"),
+    *("pipeline", "cli"),
+]
+
+
+def _imports(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
+    return {name.split(".")[1] for name in names if name.startswith("harmonia.")}
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_follow_the_flow_and_files_stay_small(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").count("\n")
+    assert lines <= 400, f"{lines} lines: does it still hold one idea?"
+    own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    if own == "__init__":
+        return
+    later = {name for name in _imports(path) if ORDER.index(name) > ORDER.index(own)}
+    assert not later, f"{own} imports {later}, which stands to its right"
+
+
+@pytest.mark.parametrize("name", ["cli.main", "world", "data", "report", "types"])
+def test_light_imports_stay_light(name: str) -> None:
+    heavy = "('torch', 'transformers', 'datasets', 'altair')"
+    code = f"import sys, harmonia.{name}; print([m for m in {heavy} if m in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_nothing_of_one_machine_in_the_project() -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=PACKAGE.parent, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    for name in listed.stdout.splitlines():
+        path = PACKAGE.parent / name
+        if path.suffix in {".py", ".md", ".yaml", ".toml", ".txt", ".html"} and path.name != "test_house.py":
+            text = path.read_text(encoding="utf-8")
+            assert "/work/" not in text and "/root/" not in text, name
