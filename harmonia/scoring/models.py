@@ -189,8 +189,11 @@ def load_weights(settings: ModelSettings) -> Any:
     """The bare model on the CPU, in the dtype asked for."""
     import torch
     from transformers import AutoModelForCausalLM, GgufConfig
+    from transformers.utils import logging
 
     folder = resolve_folder(settings)
+    # A bar for every load and save drowns the bars of the work itself.
+    logging.disable_progress_bar()
     if (folder / ADAPTER_CONFIG).exists():
         base = load_weights(adapter_base(folder).model_copy(update={"dtype": settings.dtype}))
         return _peft().PeftModel.from_pretrained(base, str(folder))
