@@ -6,6 +6,7 @@ Nothing heavy is imported before a command needs it, so that `--help` answers at
 from __future__ import annotations
 
 import sys
+import warnings
 
 import typer
 
@@ -38,6 +39,8 @@ for command in (
 
 def main() -> None:
     """Run a command. Exit codes: 0 done, 1 failed, 2 bad input."""
+    # What libraries will change in their next versions is our concern, not the user's.
+    warnings.filterwarnings("ignore", category=FutureWarning)
     # pydantic and harmonia.errors are light; everything else is imported by the commands.
     from pydantic import ValidationError
 

@@ -20,6 +20,8 @@ Normalise = Annotated[str, typer.Option(help="Length that cloze is divided by: r
 Language = Annotated[str, typer.Option(help="Language of the exam prompt: en or zh.")]
 Chat = Annotated[str, typer.Option(help="Chat template: vicuna, or the model's own (model).")]
 OptionsFirst = Annotated[bool, typer.Option("--options-first", help="Put the options above the question.")]
+SubjectsOf = Annotated[str | None, typer.Option(help="Only the MMLU subjects of this domain.")]
+SubjectsOutside = Annotated[str | None, typer.Option(help="Only the MMLU subjects outside this domain.")]
 OnBadRow = Annotated[
     str, typer.Option(help="fail names the first bad row; skip leaves all out, into OUT.skipped.jsonl.")
 ]

@@ -24,6 +24,8 @@ def probe(
     language: o.Language = "en",
     options_first: o.OptionsFirst = False,
     reader: o.Reader = "auto",
+    subjects_of: o.SubjectsOf = None,
+    subjects_outside: o.SubjectsOutside = None,
     on_bad_row: o.OnBadRow = "fail",
     limit: o.Limit = None,
     seed: o.Seed = 0,
@@ -38,11 +40,18 @@ def probe(
     Example: `harmonia probe --model MODEL --items engineering/train.jsonl
     --shots-from engineering/dev.jsonl --method cloze --on-bad-row skip --out beliefs.parquet`
     """
+    source = {
+        "reader": reader,
+        "domain": domain,
+        "subjects_of": subjects_of,
+        "subjects_outside": subjects_outside,
+        "on_bad_row": on_bad_row,
+    }
     _ask(
         form=f"icl{shots}",
         out=out,
-        items=_source(items, reader, domain, on_bad_row, limit, seed),
-        shots=None if shots_from is None else _source(shots_from, reader, domain, on_bad_row, None, seed),
+        items={**source, "path": items, "limit": limit, "seed": seed},
+        shots=None if shots_from is None else {**source, "path": shots_from},
         model={"path": model, "gguf_file": gguf_file, "dtype": dtype, "device": device},
         prompt={"method": method, "language": language, "options_first": options_first, "shots": shots},
         asking={"normalisation": normalisation, "batch_size": batch_size, "keep_prompts": keep_prompts},
@@ -62,6 +71,8 @@ def evaluate(
     chat: o.Chat = "vicuna",
     options_first: o.OptionsFirst = False,
     reader: o.Reader = "auto",
+    subjects_of: o.SubjectsOf = None,
+    subjects_outside: o.SubjectsOutside = None,
     on_bad_row: o.OnBadRow = "fail",
     limit: o.Limit = None,
     seed: o.Seed = 0,
@@ -78,11 +89,18 @@ def evaluate(
     """
     from harmonia.prompts import parse_form
 
+    source = {
+        "reader": reader,
+        "domain": domain,
+        "subjects_of": subjects_of,
+        "subjects_outside": subjects_outside,
+        "on_bad_row": on_bad_row,
+    }
     _ask(
         form=form,
         out=out,
-        items=_source(items, reader, domain, on_bad_row, limit, seed),
-        shots=None if shots_from is None else _source(shots_from, reader, domain, on_bad_row, None, seed),
+        items={**source, "path": items, "limit": limit, "seed": seed},
+        shots=None if shots_from is None else {**source, "path": shots_from},
         model={"path": model, "gguf_file": gguf_file, "dtype": dtype, "device": device},
         prompt={
             "method": method,
@@ -172,6 +190,7 @@ def train(
     Example: `harmonia train --model MODEL --group groups/harmonious.jsonl --out tuned/
     epochs=1 batch_size=16 precision=fp32`
     """
+    import logging
     import shutil
 
     from harmonia.cli.progress import Bars
@@ -194,6 +213,9 @@ def train(
         group=require_file(group, what="the training set"),
         seed=seed,
     )
+    # The rows that show the loss mask go to the screen: a person should see what is learned.
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("harmonia").setLevel(logging.INFO)
     address = job_hash(job, fingerprint(job.model), file_sha256(group))
     work = out.with_name(f".{out.name}.checkpoints-{address[:12]}")
     with Bars("training") as bars:
@@ -222,19 +244,6 @@ def consistency(
         print(json.dumps(found))
         return
     _print_pairs(found)
-
-
-def _source(
-    path: str, reader: str, domain: str | None, on_bad_row: str, limit: int | None, seed: int
-) -> dict[str, Any]:
-    return {
-        "path": path,
-        "reader": reader,
-        "domain": domain,
-        "on_bad_row": on_bad_row,
-        "limit": limit,
-        "seed": seed,
-    }
 
 
 def _ask(
@@ -283,11 +292,11 @@ def _ask(
     write_beliefs(out, asked.beliefs, about)
     if read.skipped:
         write_skipped(read, out.with_name(f"{out.name}.skipped.jsonl"))
-        err.print(f"{len(read.skipped)} bad rows were left out; see {out}.skipped.jsonl")
+        err.print(f"bad rows left out: {len(read.skipped)}; see {out}.skipped.jsonl")
     if read.repeated:
-        err.print(f"{sum(len(ids) - 1 for ids in read.repeated)} questions are repeated under other ids")
+        err.print(f"questions repeated under another id: {sum(len(ids) - 1 for ids in read.repeated)}")
     if asked.shortened:
-        err.print(f"{asked.shortened} items were asked with fewer than {how.shots} demonstrations")
+        err.print(f"items asked with fewer than {how.shots} demonstrations: {asked.shortened}")
     confident = sum(belief.confidence > 0.5 for belief in asked.beliefs)
     _print_pairs(
         {**asdict(accuracy_of(asked.beliefs)), "confidence above 0.5": confident, "written": str(out)}

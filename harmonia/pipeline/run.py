@@ -124,6 +124,7 @@ def _head(bench: Workbench) -> dict[str, Any]:
     experiment = bench.experiment
     template = bench.template()
     tokenizer = template.chat.tokenizer
+    general = experiment.general
     return {
         "name": experiment.name,
         "harmonia": harmonia.__version__,
@@ -142,6 +143,7 @@ def _head(bench: Workbench) -> dict[str, Any]:
         "answer_tokens": _answer_tokens(bench),
         "machine": machine(pick_device(experiment.model.device)),
         "data": data_found(bench.run),
+        "general": general and {"file": general, "sha256": bench.input_hash(general)},
     }
 
 
