@@ -200,7 +200,7 @@ def make_tiny(name: str, folder: Path, *, seed: int = 0, init: float | None = No
 
 def item(index: int = 0, options: int = 4, **fields: Any) -> Item:
     """A question of a length of its own, for tests that do not care which."""
-    words = "river city metal current pressure voltage steel bridge treaty king".split()
+    words = ["river", "city", "metal", "current", "pressure", "voltage", "steel", "bridge", "treaty", "king"]
     question = " ".join(words[(index + k) % len(words)] for k in range(3 + 2 * (index % 5)))
     choices = tuple(f"{words[(index + k) % len(words)]} {k}" + " of the" * (k % 3) for k in range(options))
     values: dict[str, Any] = {

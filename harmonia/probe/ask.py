@@ -116,7 +116,7 @@ def _score(loaded: LoadedModel, fitted: Sequence[Fitted], batch_size: int) -> li
     for one, values in zip(fitted, logprobs, strict=True):
         if any(map(math.isnan, values)) or max(values) == -math.inf:
             raise HarmoniaError(
-                f"the likelihoods that the model gives are not a number for item {one.prompt.item_id}: {values}. "
+                f"the model's likelihoods for item {one.prompt.item_id} are not a number: {values}. "
                 "Ask with dtype: float32 or bfloat16, or check the model's weights."
             )
     return [

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,8 @@ Progress = Callable[[int, int], None]
 
 RECORD = "training.json"
 LOSSES = "loss.jsonl"
+TRACKED = "runs"
+"""Where TensorBoard's event files lie, in transformers' own layout."""
 _COMPLETE = "harmonia_complete"
 _KEPT = ("step", "loss", "grad_norm", "learning_rate")
 
@@ -124,6 +127,9 @@ def fine_tune(job: TrainingJob, out: Path, *, work: Path, progress: Progress | N
             "mask": shown,
         }
         write_json(partial / RECORD, record)
+        if (work / TRACKED).is_dir():
+            # The caller removes `work`, and what a tracker drew there would go with it.
+            shutil.copytree(work / TRACKED, partial / TRACKED)
     return Trained(
         steps=steps,
         rows=len(encoded.rows),

@@ -200,6 +200,25 @@ def test_the_reply_that_teaches_an_option(tokenizer):
     assert cloze.conversation(ASKED, 1, "Seen.") == turns("Snow?\nAnswer:", "white\nSeen.")
 
 
+CHATML = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+def test_the_line_end_after_the_end_mark_is_not_learned():
+    from models import wrapped
+
+    chatml = wrapped("byte")
+    chatml.chat_template = CHATML
+    template = build_template(PromptSettings(chat="model"), chatml)
+    assert template.training_text(turns("Hi", "Yo.\nYou?\n")) == (
+        "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n",
+        "Yo.\nYou?\n<|im_end|>",
+    )
+    assert template.prompt(ASKED, CHAT).continuations == ("A", "B")
+
+
 OWN = {
     "smollm2": "You are a helpful AI assistant named SmolLM, trained by Hugging Face",
     "qwen": "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.",

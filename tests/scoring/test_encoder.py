@@ -69,6 +69,15 @@ def test_tiny_tokenizers_get_exactly_one_bos_where_they_want_one(kind):
     assert rows[0] == rows[1]
 
 
+def test_a_bos_that_only_the_template_writes_stays():
+    """SmolLM2's way: no BOS is added to plain text, and the template opens with it."""
+    tokenizer = wrapped("byte")
+    tokenizer.bos_token = "<|im_start|>"
+    plain, opened = Encoder(tokenizer).encode(["user\nThe river", "<|im_start|>user\nThe river"])
+    assert opened == (tokenizer.bos_token_id, *plain)
+    assert tokenizer.bos_token_id not in plain
+
+
 def test_a_tokenizer_that_closes_with_eos_gets_none_from_us():
     from tokenizers import processors
 

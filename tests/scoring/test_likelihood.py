@@ -112,6 +112,12 @@ def compare(loaded, plain, items, shots, method, batch_size, tolerance):
         assert sum(belief.probs) == pytest.approx(1, abs=1e-12)
 
 
+VICUNA_SYSTEM = (
+    "A chat between a curious user and an artificial intelligence assistant. "
+    "The assistant gives helpful, detailed, and polite answers to the user's questions."
+)
+
+
 @pytest.fixture(scope="module", params=list(TINY))
 def tiny_pair(request, tiny, tiny_loaded):
     return tiny_loaded(request.param), Plain(tiny(request.param).path)
@@ -122,6 +128,20 @@ def tiny_pair(request, tiny, tiny_loaded):
 @pytest.mark.parametrize("shots", [(), SHOTS], ids=["icl0", "icl2"])
 def test_tiny_models_of_every_architecture(tiny_pair, method, batch_size, shots):
     compare(*tiny_pair, ITEMS, shots, method, batch_size, 1e-5)
+
+
+@pytest.mark.parametrize("method", ["letter", "cloze"])
+def test_tiny_models_in_the_chat_template(tiny_pair, method):
+    loaded, plain = tiny_pair
+    template = build_template(PromptSettings(method=method), loaded.tokenizer)
+    asked = ask(loaded, ITEMS, Form(chat=True, shots=0), template, batch_size=4)
+    for one, belief in zip(ITEMS, asked.beliefs, strict=True):
+        options = "".join(f"{chr(65 + k)}. {text}\n" for k, text in enumerate(one.choices))
+        user = f"{one.question}\n{options if method == 'letter' else ''}Answer:"
+        answers = [chr(65 + k) if method == "letter" else text for k, text in enumerate(one.choices)]
+        context = f"{VICUNA_SYSTEM} USER: {user} ASSISTANT:"
+        expected = softmax([plain.likelihood(context, f" {answer}")[0] for answer in answers])
+        assert belief.probs == pytest.approx(expected, abs=1e-5)
 
 
 def test_the_tiny_models_have_opinions(tiny_loaded):
@@ -232,5 +252,5 @@ def test_a_model_that_answers_no_number_is_an_error(tiny):
     with torch.no_grad():
         loaded.model.lm_head.weight.fill_(float("nan"))
     template = build_template(PromptSettings(), loaded.tokenizer)
-    with pytest.raises(HarmoniaError, match="not a number.*item q0"):
+    with pytest.raises(HarmoniaError, match=r"likelihoods for item q0 are not a number.*float32"):
         ask(loaded, ITEMS, Form(chat=False, shots=0), template)

@@ -1,0 +1,118 @@
+"""Asking in chunks: what an interruption leaves is taken up, and changes nothing."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from models import item
+
+from harmonia.errors import InputError
+from harmonia.probe import ask
+from harmonia.prompts import Form, PromptSettings, ShotPool, build_template
+
+ITEMS = tuple(item(k, options=2 + k % 4) for k in range(11))
+SHOTS = ShotPool(items=(item(0, id="s", question="Shot?"),))
+FORM = Form(chat=False, shots=1)
+
+
+@pytest.fixture
+def module(monkeypatch):
+    import sys
+
+    module = sys.modules["harmonia.probe.ask"]
+    monkeypatch.setattr(module, "CHUNK", 4)
+    return module
+
+
+@pytest.fixture(params=["letter", "cloze"])
+def asking(request, tiny_loaded):
+    loaded = tiny_loaded("llama")
+    template = build_template(PromptSettings(method=request.param), loaded.tokenizer)
+
+    def run(**options):
+        return ask(loaded, ITEMS, FORM, template, pool=SHOTS, keep_prompts=True, batch_size=3, **options)
+
+    return run
+
+
+class Killed(BaseException):
+    pass
+
+
+class Scorer:
+    """The real scorer, which is cut off after some calls and notes how many items it saw."""
+
+    def __init__(self, real, calls_left: int) -> None:
+        self.real, self.calls_left, self.scored = real, calls_left, 0
+
+    def __call__(self, loaded, requests, **options):
+        if not self.calls_left:
+            raise Killed
+        self.calls_left -= 1
+        self.scored += len(requests)
+        return self.real(loaded, requests, **options)
+
+
+@pytest.mark.parametrize("finished", [0, 1, 2])
+@pytest.mark.parametrize("cut", [None, 1, 40], ids=["whole line", "cut at once", "cut"])
+def test_an_interrupted_pass_goes_on_where_it_stopped(module, monkeypatch, asking, tmp_path, finished, cut):
+    undisturbed = asking()
+    journal = tmp_path / "made" / "journal.jsonl"
+    real = module.loglikelihoods
+    monkeypatch.setattr(module, "loglikelihoods", Scorer(real, finished))
+    with pytest.raises(Killed):
+        asking(journal=journal)
+    noted = journal.read_text().splitlines() if journal.exists() else []
+    assert len(noted) == finished
+    if cut and journal.exists():
+        # The machine went down in the middle of the next note.
+        with journal.open("a") as handle:
+            handle.write(noted[0][:cut])
+    going_on = Scorer(real, 99)
+    monkeypatch.setattr(module, "loglikelihoods", going_on)
+    seen: list[tuple[int, int]] = []
+    resumed = asking(journal=journal, progress=lambda done, total: seen.append((done, total)))
+    assert resumed == undisturbed
+    assert going_on.scored == len(ITEMS) - 4 * finished
+    assert seen == [(4, 11), (8, 11), (11, 11)]
+    # The journal is whole now: a third pass scores nothing, and agrees.
+    assert [json.loads(line)["start"] for line in journal.read_text().splitlines()] == [0, 4, 8]
+    monkeypatch.setattr(module, "loglikelihoods", Scorer(real, 0))
+    assert asking(journal=journal) == undisturbed
+
+
+def test_chunks_and_batches_do_not_change_a_belief(module, monkeypatch, asking):
+    small = asking()
+    monkeypatch.setattr(module, "CHUNK", 256)
+    for one, other in zip(small.beliefs, asking().beliefs, strict=True):
+        assert one.probs == pytest.approx(other.probs, abs=1e-6)
+        assert (one.item, one.prompt, one.shots) == (other.item, other.prompt, other.shots)
+
+
+def test_demonstrations_are_needed_where_the_form_has_some(tiny_loaded):
+    loaded = tiny_loaded("llama")
+    template = build_template(PromptSettings(), loaded.tokenizer)
+    with pytest.raises(InputError, match="form icl1 needs demonstrations") as caught:
+        ask(loaded, ITEMS, FORM, template)
+    assert caught.value.field == "shots"
+
+
+def test_each_item_gets_the_demonstrations_of_its_pool(tiny_loaded):
+    loaded = tiny_loaded("llama")
+    template = build_template(PromptSettings(), loaded.tokenizer)
+    asked = ask(
+        loaded, ITEMS[:1] + SHOTS.items, FORM, template, pool=ShotPool(items=ITEMS), keep_prompts=True
+    )
+    assert [belief.prompt for belief in asked.beliefs] == [
+        template.prompt(ITEMS[0], FORM, (ITEMS[1],)).context,
+        template.prompt(SHOTS.items[0], FORM, (ITEMS[0],)).context,
+    ]
+
+
+def test_the_tuned_form_has_no_demonstrations(tiny_loaded):
+    loaded = tiny_loaded("llama")
+    template = build_template(PromptSettings(), loaded.tokenizer)
+    (belief,) = ask(loaded, ITEMS[:1], Form(chat=True, shots=0), template, keep_prompts=True).beliefs
+    assert belief.prompt == template.prompt(ITEMS[0], Form(chat=True, shots=0)).context
+    assert (belief.form, belief.shots) == ("chat0", 0)

@@ -1,0 +1,141 @@
+"""Belief files: what is written is read back exactly, and wrong records are named."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from models import item
+
+from harmonia.errors import InputError
+from harmonia.probe import read_beliefs, write_beliefs
+from harmonia.probe.records import read_about
+from harmonia.types import Belief
+
+
+def belief(index: int, probs: tuple[float, ...], **fields: object) -> Belief:
+    asked = item(index, options=len(probs), explanation="因为。\n\u2028So." if index % 2 else "")
+    pred = probs.index(max(probs))
+    values: dict[str, object] = {
+        "item": asked,
+        "probs": probs,
+        "pred": pred,
+        "confidence": probs[pred],
+        "correct": pred == asked.answer,
+        "letter_mass": 0.1 + 0.2,
+        "form": "icl5",
+        "method": "letter",
+        "preset": "corrected",
+        "shots": 5,
+    }
+    return Belief(**{**values, **fields})  # type: ignore[arg-type]
+
+
+THIRD = 1 / 3
+BELIEFS = (
+    belief(0, (THIRD, THIRD, 1 - 2 * THIRD)),
+    belief(1, (math.exp(-1), 1 - math.exp(-1)), letter_mass=None, method="cloze", normalisation="char"),
+    belief(2, (1.0, 0.0, 0.0, 0.0, 0.0), shots=None, prompt="The prompt\nAnswer:"),
+    belief(3, (5e-324, 1.0 - 2e-16, 2e-16), prompt=""),
+    replace(belief(4, (0.25,) * 4), item=item(4, source="", split="", domain="a_b")),
+    belief(5, (1 / 26,) * 26),
+)
+
+
+def test_parquet_gives_back_every_bit(tmp_path):
+    path = tmp_path / "deep" / "law.parquet"
+    write_beliefs(path, BELIEFS, {"model": "x", "ids": [1, 2]})
+    assert read_beliefs(path) == BELIEFS
+    assert read_about(path) == {"model": "x", "ids": [1, 2]}
+    assert [file.name for file in path.parent.iterdir()] == ["law.parquet"]
+
+
+def test_prompts_take_no_column_unless_kept(tmp_path):
+    write_beliefs(tmp_path / "a.parquet", BELIEFS[:2], {})
+    assert "prompt" not in pq.read_schema(tmp_path / "a.parquet").names
+    assert read_beliefs(tmp_path / "a.parquet") == BELIEFS[:2]
+
+
+def test_the_columns_are_those_of_the_design(tmp_path):
+    write_beliefs(tmp_path / "a.parquet", BELIEFS, {})
+    names = pq.read_schema(tmp_path / "a.parquet").names
+    item_columns = ["id", "domain", "question", "choices", "answer", "explanation", "source", "split"]
+    belief_columns = ["probs", "pred", "confidence", "correct", "letter_mass", "form", "method", "preset"]
+    assert {*item_columns, *belief_columns, "prompt"} <= set(names)
+
+
+RECORD = {"id": 7, "question": "Which?", "choices": ["a", "b"], "answer": 1, "probs": [0.25, 0.75]}
+
+
+def write(path, *records):
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    return path
+
+
+def test_a_bare_record_is_enough(tmp_path):
+    path = write(tmp_path / "b.jsonl", RECORD, {**RECORD, "id": "8", "output": 3, "pred": 1})
+    first, second = read_beliefs(path, domain="art")
+    assert (first.item.id, first.item.domain, first.item.source) == ("7", "art", str(path))
+    assert (first.pred, first.confidence, first.correct) == (1, 0.75, True)
+    assert (first.letter_mass, first.shots, first.prompt) == (None, None, None)
+    assert second.item.id == "8"
+    named = write(tmp_path / "c.jsonl", {**RECORD, "domain": "law"})
+    assert read_beliefs(named, domain="art")[0].item.domain == "law"
+
+
+BAD = {
+    "no probs": ({"probs": ...}, "probs", "required"),
+    "no id": ({"id": ...}, "id", "required"),
+    "no question": ({"question": ""}, "question", "at least 1"),
+    "id of a wrong type": ({"id": 1.5}, "id", "valid"),
+    "probs no list": ({"probs": 0.5}, "probs", "list"),
+    "probs of text": ({"probs": ["0.25", "0.75"]}, "probs", "number"),
+    "too few probs": ({"probs": [1.0]}, "probs", "1 probs for 2 choices"),
+    "probs that do not sum to 1": ({"probs": [0.25, 0.7]}, "probs", "not a distribution"),
+    "a negative prob": ({"probs": [-0.5, 1.5]}, "probs", "not a distribution"),
+    "a prob that is no number": ({"probs": [float("nan"), 1.0]}, "probs", "not a distribution"),
+    "answer out of range": ({"answer": 2}, "answer", "not an index of 2 choices"),
+    "a negative answer": ({"answer": -1}, "answer", "greater than or equal"),
+    "a letter as answer": ({"answer": "B"}, "answer", "integer"),
+    "one choice": ({"choices": ["a"], "probs": [1.0], "answer": 0}, "choices", "at least 2"),
+    "a pred that is another": ({"pred": 0}, "pred", "not the index of the largest"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_wrong_record_is_named(tmp_path, name):
+    change, field, problem = BAD[name]
+    record = {key: value for key, value in {**RECORD, "id": 9, **change}.items() if value is not ...}
+    path = write(tmp_path / "b.jsonl", RECORD, record)
+    with pytest.raises(InputError, match=problem) as caught:
+        read_beliefs(path)
+    assert (caught.value.file, caught.value.row, caught.value.field) == (str(path), 2, field)
+    assert "A belief needs id, question, choices, answer and probs" in caught.value.remedy
+
+
+def test_an_id_that_comes_twice_is_named(tmp_path):
+    path = write(tmp_path / "b.jsonl", RECORD, {**RECORD, "id": 8}, {**RECORD, "id": "7"})
+    with pytest.raises(InputError, match="used in row 1 already; saw '7'") as caught:
+        read_beliefs(path)
+    assert (caught.value.row, caught.value.field) == (3, "id")
+
+
+def test_files_that_hold_no_beliefs_are_named(tmp_path):
+    with pytest.raises(InputError, match="is not a file"):
+        read_beliefs(tmp_path / "none.parquet")
+    with pytest.raises(InputError, match="holds no belief"):
+        read_beliefs(write(tmp_path / "empty.jsonl"))
+    (tmp_path / "text.parquet").write_text("no")
+    with pytest.raises(InputError, match="neither Parquet nor JSONL"):
+        read_beliefs(tmp_path / "text.parquet")
+    pq.write_table(pa.table({"id": ["a"], "x": [1]}), tmp_path / "other.parquet")
+    with pytest.raises(InputError, match="row 1, field 'question': Field required"):
+        read_beliefs(tmp_path / "other.parquet")
+    (tmp_path / "cut.jsonl").write_text(json.dumps(RECORD)[:-5])
+    with pytest.raises(InputError, match="not JSON") as caught:
+        read_beliefs(tmp_path / "cut.jsonl")
+    assert caught.value.row == 1
