@@ -135,7 +135,7 @@ class GroupRow:
     """One row of a training set.
 
     Attributes:
-        id: The item's id, or the general instruction's.
+        id: The item's id; `general/ID` for a general instruction.
         domain: The item's domain; `general` for an instruction.
         group: The intervention that made the row; `general` for an instruction.
         question: The item's question; the instruction's text for `general`.

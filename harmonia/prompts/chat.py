@@ -7,7 +7,7 @@ on is the text any other tool renders from the saved model.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harmonia.errors import InputError
@@ -52,13 +52,16 @@ class ChatFormat:
 
         What is learned is the assistant's text with its end-of-turn mark, as the
         template writes them; white space that the template sets after the mark is
-        left out, since no reply ever has to produce it.
+        left out, since no reply ever has to produce it, and so is white space around
+        the assistant's text, which some templates trim and others keep.
 
         Raises:
             InputError: The template does not end in the assistant's text as given, so
                 that prompt and reply cannot be told apart.
         """
         *before, last = messages
+        last = replace(last, content=last.content.strip())
+        messages = [*before, last]
         prompt = self.prompt(before)
         whole = self._render(messages, add_generation_prompt=False).rstrip("\n")
         if (

@@ -1,9 +1,9 @@
 """Text -> token ids, with one BOS where the tokenizer wants it and seams that hold.
 
 A continuation's tokens are those that follow the context's own tokens when both are
-encoded together. If the tokenizer joins the two across the seam, the text cannot be
+encoded together. If the tokenizer joins the two across the seam, a letter cannot be
 scored there and the item is refused: a token id that only looks right is worse than
-none.
+none. Options in words are then read from the last token that all of them share.
 """
 
 from __future__ import annotations
@@ -87,6 +87,30 @@ class Encoder:
         )
         return Request(context=head, continuations=tails)
 
+    def text_request(self, prompt: Prompt) -> Request:
+        """Encode a prompt whose continuations are texts of any length.
+
+        Where the tokenizer joins the context's end with the beginning of a text (a
+        Chinese colon with an opening quotation mark, say), all the prompt's texts are
+        read from the last token that they and the context have in common: what is
+        scored is then the same end of the context and the text, for every option.
+
+        Raises:
+            InputError: The texts have no token of the context in common.
+        """
+        texts = [prompt.context, *(prompt.context + text for text in prompt.continuations)]
+        head, *rows = self.encode(texts)
+        shared = _common(head, *rows)
+        # A text that the tokenizer swallowed whole would leave nothing to read.
+        shared = min(shared, *(len(row) - 1 for row in rows))
+        if shared < 1:
+            raise InputError(
+                f"the options of item {prompt.item_id} share no token with its prompt",
+                seen=self.tokens(rows[0][:6]),
+                remedy="Leave the item out.",
+            )
+        return Request(context=head[:shared], continuations=tuple(row[shared:] for row in rows))
+
     def letter_request(self, prompt: Prompt, following: Sequence[str]) -> Request:
         """Encode a prompt whose continuations are letters, each one token.
 
@@ -148,3 +172,11 @@ class Encoder:
             list(texts), add_special_tokens=special, return_attention_mask=False, verbose=False
         )["input_ids"]
         return rows
+
+
+def _common(first: tuple[int, ...], *others: tuple[int, ...]) -> int:
+    """Length of the longest beginning that all have in common."""
+    for place, tokens in enumerate(zip(first, *others, strict=False)):
+        if len(set(tokens)) > 1:
+            return place
+    return min(len(first), *(len(row) for row in others))

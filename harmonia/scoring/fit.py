@@ -41,7 +41,7 @@ def fit_prompt(
         if template.exam.method == "letter":
             request = encoder.letter_request(prompt, template.following(item, form))
         else:
-            request = encoder.request(prompt)
+            request = encoder.text_request(prompt)
         if request.length <= max_tokens:
             return Fitted(prompt=prompt, request=request)
     raise InputError(

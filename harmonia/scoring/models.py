@@ -19,6 +19,7 @@ BASE_RECORD = "harmonia_base.json"
 """Beside an adapter: the ModelSettings of the base that it belongs to."""
 
 # Files of a model folder that decide what it answers.
+_RECORDS = {BASE_RECORD, "training.json", "trainer_state.json"}
 _WEIGHTS = ("*.safetensors", "*.bin", "*.gguf", "*.json", "*.model", "*.jinja", "*.txt")
 
 
@@ -98,9 +99,17 @@ def fingerprint(settings: ModelSettings) -> str:
     folder = resolve_folder(settings)
     patterns = (settings.gguf_file,) if settings.gguf_file else _WEIGHTS
     files = sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_file()})
-    hashes = {path.name: file_sha256(path) for path in files if path.name != BASE_RECORD}
+    hashes = {path.name: _identity(path) for path in files if path.name not in _RECORDS}
     base = fingerprint(adapter_base(folder)) if (folder / ADAPTER_CONFIG).exists() else None
     return sha256_json({"files": hashes, "base": base, "dtype": settings.dtype})
+
+
+def _identity(path: Path) -> str:
+    """Hash of a file; of an adapter's configuration without the place where its base lay."""
+    if path.name != ADAPTER_CONFIG:
+        return file_sha256(path)
+    values = json.loads(path.read_text(encoding="utf-8"))
+    return sha256_json({key: value for key, value in values.items() if key != "base_model_name_or_path"})
 
 
 def adapter_base(folder: Path) -> ModelSettings:

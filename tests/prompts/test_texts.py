@@ -212,10 +212,17 @@ def test_the_line_end_after_the_end_mark_is_not_learned():
     chatml = wrapped("byte")
     chatml.chat_template = CHATML
     template = build_template(PromptSettings(chat="model"), chatml)
-    assert template.training_text(turns("Hi", "Yo.\nYou?\n")) == (
-        "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n",
-        "Yo.\nYou?\n<|im_end|>",
+    learned = "Yo.\nYou?<|im_end|>"
+    prompt = "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
+    assert template.training_text(turns("Hi", "Yo.\nYou?")) == (prompt, learned)
+    # White space around a reply is left out, whether the template trims it or keeps it.
+    assert template.training_text(turns("Hi", " Yo.\nYou?\n")) == (prompt, learned)
+    chatml.chat_template = CHATML.replace("message.content", "message.content | trim").replace(
+        "message['content']", "message['content'] | trim"
     )
+    trimming = build_template(PromptSettings(chat="model"), chatml)
+    assert "trim" in trimming.chat.jinja
+    assert trimming.training_text(turns("Hi", "Yo.\nYou?\n")) == (prompt, learned)
     assert template.prompt(ASKED, CHAT).continuations == ("A", "B")
 
 

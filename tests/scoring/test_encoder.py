@@ -247,6 +247,18 @@ def test_the_message_shows_the_seam_however_short_the_context(context):
     assert ":ĠA" in caught.value.seen
 
 
+def test_texts_are_read_from_the_last_token_that_all_options_share():
+    joined = bpe([*SPACED_PIECES, ":ĠA"], [*SPACED, (":", "ĠA")])
+    encoder = Encoder(joined)
+    prompt = Prompt(item_id="q", form="icl0", context="Cue:", continuations=(" A", " B"), shots=0)
+    request = encoder.text_request(prompt)
+    assert "".join(encoder.tokens(request.context)) == "Cue"
+    assert [encoder.tokens(ids) for ids in request.continuations] == [[":ĠA"], [":", "ĠB"]]
+    # Where nothing is joined, the context stays whole.
+    apart = Prompt(item_id="q", form="icl0", context="Cue:", continuations=(" B", " C"), shots=0)
+    assert encoder.text_request(apart) == encoder.request(apart)
+
+
 def test_a_continuation_that_adds_nothing_is_refused():
     prompt = Prompt(item_id="q", form="icl0", context="The river", continuations=(" A", ""), shots=0)
     with pytest.raises(InputError, match="joins prompt and answer of item q"):
