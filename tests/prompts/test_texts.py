@@ -217,9 +217,7 @@ def test_the_line_end_after_the_end_mark_is_not_learned():
     assert template.training_text(turns("Hi", "Yo.\nYou?")) == (prompt, learned)
     # White space around a reply is left out, whether the template trims it or keeps it.
     assert template.training_text(turns("Hi", " Yo.\nYou?\n")) == (prompt, learned)
-    chatml.chat_template = CHATML.replace("message.content", "message.content | trim").replace(
-        "message['content']", "message['content'] | trim"
-    )
+    chatml.chat_template = CHATML.replace("m.content", "m.content | trim")
     trimming = build_template(PromptSettings(chat="model"), chatml)
     assert "trim" in trimming.chat.jinja
     assert trimming.training_text(turns("Hi", "Yo.\nYou?\n")) == (prompt, learned)
