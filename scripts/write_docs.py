@@ -9,6 +9,7 @@ import inspect
 import re
 import sys
 import typing
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,7 @@ MODELS: dict[str, type[BaseModel]] = {
 def commands() -> str:
     """The command reference."""
     parts = [NOTE, "# Commands\n\nExit codes: 0 done, 1 failed, 2 bad input.\n"]
-    group = typer.main.get_command(app)
-    for name, command in group.commands.items():  # type: ignore[attr-defined]
+    for name, command in _commands(typer.main.get_command(app)):
         parts.append(
             f"\n## harmonia {name}\n\n{_prose(command.help or '')}\n\n"
             "| option | default | |\n| --- | --- | --- |\n"
@@ -56,17 +56,20 @@ def commands() -> str:
             if option.name == "help":
                 continue
             spelled = " ".join(f"`{text}`" for text in option.opts)
-            default = (
-                "required"
-                if option.required
-                else ""
-                if option.default in (None, "")
-                else f"`{option.default}`"
-            )
-            parts.append(
-                f"| {spelled} | {default} | {(getattr(option, 'help', '') or '').replace('|', '/')} |\n"
-            )
+            given = "" if option.default in (None, "") else f"`{option.default}`"
+            default = "required" if option.required else given
+            said = (getattr(option, "help", "") or "").replace("|", "/")
+            parts.append(f"| {spelled} | {default} | {said} |\n")
     return "".join(parts)
+
+
+def _commands(group: Any, above: str = "") -> Iterator[tuple[str, Any]]:
+    """All commands with their full names, those of groups too."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{above}{name} ")
+        else:
+            yield f"{above}{name}", command
 
 
 def settings() -> str:

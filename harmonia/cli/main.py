@@ -10,7 +10,7 @@ import warnings
 
 import typer
 
-from harmonia.cli import doctor, experiment, steps
+from harmonia.cli import doctor, experiment, lab, steps
 
 app = typer.Typer(
     name="harmonia",
@@ -35,6 +35,7 @@ for command in (
     doctor.doctor,
 ):
     app.command()(command)
+app.add_typer(lab.lab, name="lab")
 
 
 def main() -> None:
