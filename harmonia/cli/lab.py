@@ -19,11 +19,13 @@ def build(out: o.Out, seed: Seed = 0) -> None:
 
     Example: `harmonia lab build --seed 0 --out my_base/`
     """
-    from harmonia.cli.progress import err, out as console
+    from harmonia.cli.progress import err
+    from harmonia.cli.progress import out as console
     from harmonia.world import Progress, build_base
 
     def tell(progress: Progress) -> None:
-        err.print(str(progress))
+        losses = ", ".join(f"{name} {value:.3f}" for name, value in progress.losses.items())
+        err.print(f"{progress.stage} {progress.step}/{progress.steps}: {losses}; {progress.wall_s:.0f} s")
 
     report = build_base(out, seed, progress=tell)
     console.print(f"{report.parameters:,} parameters in {report.wall_s:.0f} s; figures in {out / 'lab.json'}")

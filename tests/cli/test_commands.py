@@ -29,8 +29,8 @@ def test_every_command_has_help_with_an_example() -> None:
 
     from harmonia.cli.main import app
 
-    top = get_command(app).commands  # type: ignore[attr-defined]
-    commands = {**top, **{f"lab {name}": one for name, one in top.pop("lab").commands.items()}}
+    commands = dict(get_command(app).commands)  # type: ignore[attr-defined]
+    commands |= {f"lab {name}": one for name, one in commands.pop("lab").commands.items()}
     assert {"demo", "run", "plan", "probe", "groups", "train", "evaluate", "lab build"} <= commands.keys()
     for name, command in commands.items():
         assert "Example:" in (command.help or ""), name
