@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harmonia.errors import MissingExtraError, TrainingError
+from harmonia.errors import InputError, MissingExtraError, TrainingError
 from harmonia.files import fresh_directory, write_json, write_json_lines
 from harmonia.groups.records import read_training_rows
 from harmonia.hashing import result_settings, sha256_json
@@ -147,7 +148,6 @@ def _trainer(
     steps: int,
     progress: Progress | None,
 ) -> Any:
-    import torch
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
 
@@ -157,13 +157,20 @@ def _trainer(
         {"input_ids": [list(row.input_ids) for row in rows], "labels": [list(row.labels) for row in rows]}
     )
     every = math.ceil(steps / settings.epochs) if settings.save_steps is None else settings.save_steps
-    world = max(1, torch.cuda.device_count()) if pick_device(job.model.device) == "cuda" else 1
+    accumulation, rest = divmod(settings.batch_size, settings.micro_batch * _devices(job.model.device))
+    if rest:
+        raise InputError(
+            f"batch_size is not a multiple of micro_batch times {_devices(job.model.device)} devices",
+            field="batch_size",
+            seen=settings.batch_size,
+            remedy="Change micro_batch, or the number of devices (CUDA_VISIBLE_DEVICES).",
+        )
     config = SFTConfig(
         output_dir=str(work),
         num_train_epochs=1,  # the epochs are laid out in the data
         train_sampling_strategy="sequential",
         per_device_train_batch_size=settings.micro_batch,
-        gradient_accumulation_steps=max(1, settings.batch_size // (settings.micro_batch * world)),
+        gradient_accumulation_steps=accumulation,
         learning_rate=settings.learning_rate,
         lr_scheduler_type=settings.schedule,
         warmup_steps=settings.warmup,
@@ -195,6 +202,15 @@ def _trainer(
     )
     _quiet(trainer)
     return trainer
+
+
+def _devices(device: str) -> int:
+    """Devices that share an optimizer step: the processes of a launcher, or all GPUs of this one."""
+    import torch
+
+    if "WORLD_SIZE" in os.environ:
+        return int(os.environ["WORLD_SIZE"])
+    return max(1, torch.cuda.device_count()) if pick_device(device).startswith("cuda") else 1
 
 
 def _callback(work: Path, progress: Progress | None, steps: int) -> Any:

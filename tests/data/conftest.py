@@ -1,23 +1,11 @@
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from harmonia.data import ItemSource, ReadResult, read_items
-
-REPOSITORY = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="session")
-def data_root() -> Path:
-    named = os.environ.get("HARMONIA_DATA_ROOT")
-    root = Path(named) if named else REPOSITORY.parent / "shared" / "data"
-    if not (root / "exams").is_dir():
-        pytest.skip(f"no exam data at {root}: set HARMONIA_DATA_ROOT")
-    return root
 
 
 @pytest.fixture
