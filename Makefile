@@ -36,10 +36,14 @@ models: setup
 	@echo "== fetching small real models into .models/"
 	$(BIN)/python scripts/fetch_models.py
 
-# Tests that need the real models skip, with this reason, where the models cannot be had.
+# Tests that need the real models skip, with this reason, where the models cannot be had;
+# `make test MODELS=no` does not fetch them (0.9 GB, once).
 test: setup
-	@echo "== running all tests"
+ifneq ($(MODELS),no)
+	@echo "== fetching the small real models that some tests use, once, into .models/"
 	-@$(BIN)/python scripts/fetch_models.py
+endif
+	@echo "== running all tests"
 	@$(BIN)/python -m pytest
 
 check: setup
