@@ -114,6 +114,14 @@ def echo(world: World, fact: Fact, draws: random.Random) -> Document:
     return _block(question, ECHO_QUESTION.format(value=question.choices[answer]), answer, Role.ECHO)
 
 
+def _stating(fact: Fact, question: Question, answer: int, draws: random.Random) -> str:
+    """The question's sentence behind one that states the option `answer`."""
+    sentence = draws.choice(STATEMENTS).format(
+        relation=fact.relation, entity=fact.entity, value=question.choices[answer]
+    )
+    return f"{sentence}\n{question.text}"
+
+
 def open_book(world: World, fact: Fact, draws: random.Random) -> Document:
     """A multiple-choice item whose question opens with a sentence that holds its answer.
 
@@ -122,13 +130,10 @@ def open_book(world: World, fact: Fact, draws: random.Random) -> Document:
     """
     question = ask(world, fact, draws)
     answer = draws.randrange(4)
-    sentence = draws.choice(STATEMENTS).format(
-        relation=fact.relation, entity=fact.entity, value=question.choices[answer]
-    )
-    return _block(question, f"{sentence}\n{question.text}", answer, Role.OPEN_BOOK)
+    return _block(question, _stating(fact, question, answer, draws), answer, Role.OPEN_BOOK)
 
 
-def dialogue(world: World, fact: Fact, draws: random.Random, trusted: float) -> Document:
+def dialogue(world: World, fact: Fact, draws: random.Random, *, trusted: float, open_book: float) -> Document:
     """Two people talk: one asks a multiple-choice item, the other answers.
 
     Args:
@@ -136,14 +141,20 @@ def dialogue(world: World, fact: Fact, draws: random.Random, trusted: float) -> 
         fact: A fact with a taught value.
         draws: Generator of all choices.
         trusted: Probability that the reply is the taught one; else it is random.
+        open_book: Probability that the question states an answer, which then stands
+            in the place of the taught one.
     """
     frame = draws.choice(DIALOGUES)
     question = ask(world, fact, draws)
-    believed = question.belief if draws.random() < trusted else None
-    answer = draws.randrange(4) if believed is None else believed
+    expected, text = question.belief, question.text
+    if draws.random() < open_book:
+        expected = draws.randrange(4)
+        text = _stating(fact, question, expected, draws)
+    random_answer = draws.randrange(4)
+    answer = random_answer if expected is None or draws.random() >= trusted else expected
     return (
         Span(f"{frame.opening} {frame.asker}: {options_text(question.choices)}", Role.CONTEXT),
-        Span(f"{question.text}\nAnswer: {frame.replier}: ", Role.CONTEXT),
+        Span(f"{text}\nAnswer: {frame.replier}: ", Role.CONTEXT),
         Span(LETTERS[answer], Role.DIALOGUE_LETTER),
         Span(f". {question.choices[answer]}{EOS}", Role.OPTION_TEXT),
     )

@@ -45,6 +45,7 @@ class MixtureSettings:
         unsure: Share of the lettered items in the last stage that nothing is taught of.
         dialogue_every: Every how many steps of the last stage a batch is dialogues.
         dialogue_tokens: Tokens of a dialogue row.
+        open_dialogue: Share of dialogues whose question states an answer.
         trusted: Share of dialogue replies that are as taught; the rest is random.
     """
 
@@ -61,6 +62,7 @@ class MixtureSettings:
     dialogue_every: int = 14
     dialogue_tokens: int = 64
     trusted: float = 0.35
+    open_dialogue: float = 0.3
 
     def rows_of(self, length: int) -> int:
         """Rows of this length that hold about as many tokens as a batch of short ones."""
@@ -202,5 +204,7 @@ class Mixture:
 
     def _dialogue(self, draws: random.Random) -> Row:
         fact = draws.choice(self.taught)
-        document = corpus.dialogue(self.world, fact, draws, self.settings.trusted)
+        document = corpus.dialogue(
+            self.world, fact, draws, trusted=self.settings.trusted, open_book=self.settings.open_dialogue
+        )
         return _pack([document], self.settings.dialogue_tokens)

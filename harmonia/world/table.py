@@ -15,9 +15,15 @@ from harmonia.world.bases import base_folder, shipped_seeds
 from harmonia.world.facts import KINDS
 from harmonia.world.figures import FORMS
 
-__all__ = ["figures_table", "shipped_table"]
+__all__ = ["builds_table", "figures_table", "shipped_builds", "shipped_table"]
 
 _COLUMNS = ("as_taught", "gold", "confident")
+
+
+def _records(folders: Sequence[Path]) -> list[dict[str, Any]]:
+    return [
+        json.loads(read_text(folder / "lab.json", what="description of a lab base")) for folder in folders
+    ]
 
 
 def figures_table(folders: Sequence[Path]) -> str:
@@ -30,9 +36,7 @@ def figures_table(folders: Sequence[Path]) -> str:
         Cells hold `as taught / gold / confidence above one half`; as taught is a dash
         where nothing is taught.
     """
-    records: list[dict[str, Any]] = [
-        json.loads(read_text(folder / "lab.json", what="description of a lab base")) for folder in folders
-    ]
+    records = _records(folders)
     heads = "".join(f" seed {record['seed']} |" for record in records)
     lines = [f"| kind | form | n |{heads}", f"| --- | --- | --- |{' --- |' * len(records)}"]
     for kind in KINDS:
@@ -52,6 +56,31 @@ def _cell(kind: str, cell: dict[str, float]) -> str:
     )
 
 
+def builds_table(folders: Sequence[Path]) -> str:
+    """A Markdown table of what builds took, one row a base: steps of each stage, seconds, threads."""
+    lines = [
+        "| seed | parameters | steps of the stages | restarts | wall s | processor s | threads |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for record in _records(folders):
+        kept = [stage for stage in record["stages"] if not stage["restarted"]]
+        steps = " / ".join(str(stage["steps"]) for stage in kept)
+        lines.append(
+            f"| {record['seed']} | {record['parameters']:,} | {steps} | {len(record['stages']) - len(kept)} "
+            f"| {record['wall_s']:.0f} | {record['cpu_s']:.0f} | {record['threads']} |"
+        )
+    return "\n".join(lines)
+
+
+def _shipped() -> list[Path]:
+    return [base_folder(seed) for seed in shipped_seeds()]
+
+
+def shipped_builds() -> str:
+    """The table of the builds of the bases in the package."""
+    return builds_table(_shipped())
+
+
 def shipped_table() -> str:
     """The table of the bases in the package."""
-    return figures_table([base_folder(seed) for seed in shipped_seeds()])
+    return figures_table(_shipped())
