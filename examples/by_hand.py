@@ -18,6 +18,7 @@ from harmonia.prompts import PromptSettings, ShotPool, build_template, parse_for
 from harmonia.scoring import ModelSettings, load_model
 from harmonia.training import TrainingSettings
 from harmonia.training.sft import TrainingJob, fine_tune
+from harmonia.types import Item
 from harmonia.world import base_folder, write_lab_data
 
 
@@ -25,9 +26,9 @@ def main(folder: Path) -> None:
     """Probe, group, tune, ask again, compare."""
     write_lab_data(folder / "data", seed=0)
 
-    def items(name: str, limit: int | None = None) -> tuple:  # type: ignore[type-arg]
+    def items(name: str) -> tuple[Item, ...]:
         path = str(folder / "data" / "person" / f"{name}.jsonl")
-        return read_items(ItemSource(path=path, domain="person", limit=limit)).items
+        return read_items(ItemSource(path=path, domain="person")).items
 
     settings = PromptSettings(options_first=True)
     base_model = ModelSettings(path=str(base_folder(0)), device="cpu")
@@ -37,9 +38,9 @@ def main(folder: Path) -> None:
     raw, chat = parse_form("icl5"), parse_form("chat0")
 
     # Item -> Prompt -> Scores -> Belief
-    beliefs = ask(base, items("train", 300), raw, template, pool=pool, batch_size=64).beliefs
+    beliefs = ask(base, items("train"), raw, template, pool=pool, batch_size=64).beliefs
     # Belief -> Group
-    groups = build_groups(beliefs, GroupSettings(size=60), template.exam)
+    groups = build_groups(beliefs, GroupSettings(), template.exam)
     suite = items("homogeneous")
     before = ask(base, suite, raw, template, pool=pool, batch_size=64).beliefs
     print(f"base, 5 examples: {accuracy_of(before).accuracy:.3f}")

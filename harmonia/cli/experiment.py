@@ -129,13 +129,16 @@ def _accuracy_table(rows: list[dict[str, str]]) -> object:
     for row in rows:
         cells[row["domain"], row["group"], row["form"]][row["suite"]].append(float(row["accuracy"]))
     suites = list(dict.fromkeys(row["suite"] for row in rows))
-    table = Table("domain", "model", "seeds", "form", *suites, title="accuracy")
+    table = Table(title="accuracy, mean over seeds")
+    for name in ("domain", "model", "form"):
+        table.add_column(name, no_wrap=True)
+    for suite in suites:
+        table.add_column(suite.replace("_", " "), justify="right")
     for (domain, group, form), found in cells.items():
-        seeds = max(len(values) for values in found.values())
         means = [
             f"{sum(found[suite]) / len(found[suite]):.3f}" if suite in found else "-" for suite in suites
         ]
-        table.add_row(domain, group, "" if group == "base" else str(seeds), form, *means)
+        table.add_row(domain, group, form, *means)
     return table
 
 
