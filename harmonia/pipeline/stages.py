@@ -68,7 +68,12 @@ def _source(bench: Workbench, source: ItemSource | None) -> dict[str, Any] | Non
 def _asking(bench: Workbench) -> dict[str, Any]:
     """What decides an answer besides the model, the item and the form."""
     experiment = bench.experiment
-    return {"prompt": result_settings(experiment.prompt), "probe": result_settings(experiment.probe)}
+    return {
+        "prompt": result_settings(experiment.prompt),
+        # A wording changed in the code changes every answer, whoever forgets to raise a VERSION.
+        "template": bench.template().hash,
+        "probe": result_settings(experiment.probe),
+    }
 
 
 def _data(bench: Workbench, name: str, domain: DomainSettings) -> Stage:
@@ -128,6 +133,7 @@ def _train(bench: Workbench, name: str, group: str, seed: int, probe: Stage, gro
         "train",
         model=bench.model_hash(),
         prompt=result_settings(experiment.prompt),
+        template=bench.template().hash,
         settings=result_settings(experiment.training),
         seed=seed,
         group=group,
