@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -35,7 +34,8 @@ def _start(experiment: Path, out: Path) -> subprocess.Popen[str]:
     )
 
 
-def _kill_in(experiment: Path, out: Path, stage: str, half_done: str | None) -> None:
+def _kill_in(experiment: Path, out: Path, stage: str, half_done: str | None) -> bool:
+    """Kill a run inside a stage; False if the stage ended too soon for that."""
     process = _start(experiment, out)
     assert process.stderr is not None
     seen = []
@@ -46,14 +46,21 @@ def _kill_in(experiment: Path, out: Path, stage: str, half_done: str | None) -> 
     else:
         raise AssertionError(f"{stage} never began:\n{''.join(seen)}")
     deadline = time.monotonic() + 60
-    while half_done and not any(path.stat().st_size >= 0 for path in out.glob(half_done)):
-        assert process.poll() is None and time.monotonic() < deadline, f"{half_done} never appeared"
+    while half_done and process.poll() is None and not any(out.glob(half_done)):
+        assert time.monotonic() < deadline, f"{half_done} never appeared"
         time.sleep(0.002)
-    os.kill(process.pid, signal.SIGKILL)
+    process.kill()
     process.wait()
     process.stderr.close()
     manifest = json.loads((out / "manifest.json").read_text())
-    assert stage not in manifest["stages"], "the stage ended before it was killed"
+    if stage not in manifest["stages"]:
+        return True
+    # A busy machine let the stage end first: take its note and all later ones away, to try again.
+    noted = list(manifest["stages"])
+    for key in noted[noted.index(stage) :]:
+        del manifest["stages"][key]
+    (out / "manifest.json").write_text(json.dumps(manifest))
+    return False
 
 
 def _finish(experiment: Path, out: Path) -> str:
@@ -87,7 +94,7 @@ def test_killed_run_ends_like_an_undisturbed_one(experiment_file: Path, tmp_path
     calm, killed = tmp_path / "a" / "run", tmp_path / "b" / "run"
     _finish(experiment_file, calm)
     for stage, half_done in KILLS:
-        _kill_in(experiment_file, killed, stage, half_done)
+        assert any(_kill_in(experiment_file, killed, stage, half_done) for _ in range(5)), stage
     resumed = _finish(experiment_file, killed)
     assert "probe/person: was done before" in resumed
     one, two = _files(calm), _files(killed)
