@@ -13,7 +13,6 @@ from typing import Literal
 
 Method = Literal["letter", "cloze"]
 Normalisation = Literal["raw", "char", "token"]
-GroupName = Literal["harmonious", "incompatible", "self_aligning", "mixed", "general"]
 SuiteName = Literal["homogeneous", "in_domain", "out_of_domain"]
 
 SUITES: tuple[SuiteName, ...] = ("homogeneous", "in_domain", "out_of_domain")

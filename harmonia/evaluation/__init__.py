@@ -1,5 +1,5 @@
 """Checkpoint -> Predictions: the suites a tuned model is asked, by the probe's own code."""
 
-from harmonia.evaluation.suites import Suite, read_suite
+from harmonia.evaluation.suites import Suite
 
-__all__ = ["Suite", "read_suite"]
+__all__ = ["Suite"]

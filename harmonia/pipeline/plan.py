@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harmonia.data import ItemSource
@@ -21,7 +21,7 @@ from harmonia.scoring.models import ModelSettings, pick_device, resolve_folder
 from harmonia.types import Item
 
 EFFICIENCY = 0.4
-"""Share of the measured matrix-product rate that a pass is taken to reach (docs/log.md)."""
+"""Share of the measured matrix-product rate that a pass is taken to reach; a guess."""
 
 _SAMPLE = 16
 _CHARS_PER_TOKEN = 4.0
@@ -93,12 +93,15 @@ def make_plan(
         probed = measure.asking(train, domain.shots, experiment.prompt.probe_form)
         steps.append(_asking_step(f"probe/{name}", train, probed, known))
         suites = _suite_steps(experiment, domain, measure, known)
-        steps += [_renamed(step, f"evaluate/{name}/base") for step in suites(experiment.base_forms)]
+        base = suites(experiment.base_forms)
+        steps += [replace(step, key=f"evaluate/{name}/base/{step.key}") for step in base]
         tuned = suites(experiment.tuned_forms)
+        training = _training_step(experiment, train, measure, known)
         for group in experiment.groups.group_names:
             for seed in experiment.seeds:
-                steps.append(_training_step(experiment, name, group, seed, train, measure, known))
-                steps += [_renamed(step, f"evaluate/{name}/{group}/seed{seed}") for step in tuned]
+                steps.append(replace(training, key=f"train/{name}/{group}/seed{seed}"))
+                who = f"evaluate/{name}/{group}/seed{seed}"
+                steps += [replace(step, key=f"{who}/{step.key}") for step in tuned]
     rate = tflops * 1e12 if tflops else EFFICIENCY * matrix_rate(pick_device(experiment.model.device))
     return Plan(
         steps=tuple(steps),
@@ -179,7 +182,7 @@ class _Measure:
 
         if self._experiment.general is None:
             return 0.0
-        rows = read_instructions(self._experiment.root / self._experiment.general)[::1][:200]
+        rows = read_instructions(self._experiment.root / self._experiment.general)[:200]
         lengths = [self._tokens("\n".join(m.content for m in row.messages)) for row in rows]
         return sum(min(n, self._experiment.training.max_length) for n in lengths) / len(lengths)
 
@@ -218,19 +221,10 @@ def _suite_steps(
     return steps
 
 
-def _renamed(step: Step, prefix: str) -> Step:
-    return Step(key=f"{prefix}/{step.key}", what=step.what, tokens=step.tokens, flops=step.flops)
-
-
 def _training_step(
-    experiment: Experiment,
-    domain: str,
-    group: str,
-    seed: int,
-    items: Sequence[Item],
-    measure: _Measure,
-    parameters: float | None,
+    experiment: Experiment, items: Sequence[Item], measure: _Measure, parameters: float | None
 ) -> Step:
+    """One fine-tuning of a domain; all its groups are of one size and cost the same."""
     settings = experiment.training
     # How many beliefs will pass the threshold is only known after the probe: a quarter is a guess.
     rows = experiment.groups.size or max(1, len(items) // 4)
@@ -240,7 +234,7 @@ def _training_step(
     width = {"float32": 4, "bfloat16": 2, "float16": 2}[experiment.model.dtype]
     share = 1.0 if settings.lora is None else 0.01
     return Step(
-        key=f"train/{domain}/{group}/seed{seed}",
+        key="train",
         what=f"about {rows} rows and {general} general ones, {settings.epochs} epochs",
         tokens=tokens,
         flops=None if parameters is None else per_token * parameters * tokens,

@@ -17,6 +17,7 @@ from harmonia.pipeline import work
 from harmonia.pipeline.experiment import DomainSettings, Experiment
 from harmonia.pipeline.stage import Stage
 from harmonia.pipeline.workbench import Workbench
+from harmonia.types import SuiteName
 
 VERSIONS = {"data": 1, "probe": 1, "groups": 1, "train": 1, "evaluate": 1, "analyse": 1, "report": 1}
 
@@ -161,7 +162,7 @@ def _evaluate(
     data: Stage,
     train: Stage | None,
     form: str,
-    suite: str,
+    suite: SuiteName,
 ) -> Stage:
     who = "base" if train is None else train.key.removeprefix(f"train/{name}/")
     recipe = _recipe(
@@ -170,8 +171,8 @@ def _evaluate(
         dtype=bench.experiment.model.dtype,
         asking=_asking(bench),
         form=form,
-        items=_source(bench, domain.suites[suite].items),  # type: ignore[index]
-        shots=_source(bench, domain.suites[suite].shots),  # type: ignore[index]
+        items=_source(bench, domain.suites[suite].items),
+        shots=_source(bench, domain.suites[suite].shots),
     )
     return Stage(
         key=f"evaluate/{name}/{who}/{form}/{suite}",

@@ -21,7 +21,7 @@ from harmonia.probe import ask, read_beliefs, write_beliefs
 from harmonia.prompts import LETTERS, ShotPool, parse_form
 from harmonia.scoring import LoadedModel
 from harmonia.training.sft import TrainingJob, fine_tune
-from harmonia.types import Belief
+from harmonia.types import Belief, SuiteName
 
 PARTIAL = ".partial"
 """Folder in the run for what an interrupted stage can take up again."""
@@ -77,10 +77,10 @@ def probe(bench: Workbench, *, domain_name: str, address: str) -> list[str]:
 
 
 def evaluate(
-    bench: Workbench, *, domain_name: str, suite: str, form: str, who: str, address: str
+    bench: Workbench, *, domain_name: str, suite: SuiteName, form: str, who: str, address: str
 ) -> list[str]:
     """Ask a model one suite in one form."""
-    asked = bench.experiment.domains[domain_name].suites[suite]  # type: ignore[index]
+    asked = bench.experiment.domains[domain_name].suites[suite]
     model = bench.base() if who == "base" else bench.tuned(f"models/{domain_name}/{who}")
     out = bench.run / "predictions" / domain_name / who / form / f"{suite}.parquet"
     return _ask(bench, model, asked.items, asked.shots, form, out, address)
