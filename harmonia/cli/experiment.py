@@ -37,7 +37,7 @@ def run(file: ExperimentFile, settings: Overrides = None) -> None:
 
     Example: `harmonia run examples/engineering.yaml model.path=MODEL data_root=DATA`
     """
-    from harmonia.pipeline.experiment import load_experiment
+    from harmonia.pipeline.settings_file import load_experiment
 
     _run(load_experiment(file, settings or ()))
 
@@ -60,8 +60,8 @@ def plan(
     from rich.table import Table
 
     from harmonia.cli.progress import out as console
-    from harmonia.pipeline.experiment import load_experiment
     from harmonia.pipeline.plan import make_plan
+    from harmonia.pipeline.settings_file import load_experiment
 
     experiment = load_experiment(file, settings or ())
     found = make_plan(experiment, parameters=parameters, tflops=tflops)

@@ -197,7 +197,7 @@ def train(
     from harmonia.cli.progress import out as console
     from harmonia.files import require_file
     from harmonia.hashing import file_sha256
-    from harmonia.pipeline.experiment import apply_overrides
+    from harmonia.pipeline.settings_file import apply_overrides
     from harmonia.prompts import PromptSettings
     from harmonia.scoring import ModelSettings
     from harmonia.scoring.models import fingerprint

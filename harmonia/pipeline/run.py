@@ -16,9 +16,10 @@ import harmonia
 from harmonia.errors import EmptyGroupError, HarmoniaError
 from harmonia.files import write_text
 from harmonia.hashing import sha256_json
-from harmonia.pipeline.experiment import Experiment, dump_experiment
+from harmonia.pipeline.experiment import Experiment
 from harmonia.pipeline.machine import git_commit, machine, peak_memory_mb, versions
 from harmonia.pipeline.manifest import Manifest
+from harmonia.pipeline.settings_file import dump_experiment
 from harmonia.pipeline.stage import Stage
 from harmonia.pipeline.stages import build_stages
 from harmonia.pipeline.work import PARTIAL, data_found

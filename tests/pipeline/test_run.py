@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from harmonia.errors import HarmoniaError, InputError
-from harmonia.pipeline.experiment import Experiment, apply_overrides, load_experiment
+from harmonia.pipeline.experiment import Experiment
+from harmonia.pipeline.many import Step, run_many
 from harmonia.pipeline.plan import make_plan
 from harmonia.pipeline.run import run_experiment
+from harmonia.pipeline.settings_file import apply_overrides, load_experiment
 from harmonia.pipeline.stages import build_stages
 from harmonia.pipeline.workbench import Workbench
 from harmonia.probe import read_beliefs
@@ -193,6 +196,53 @@ def test_wrong_settings_name_file_row_and_field(
     assert str(path) in message and words in message
     if row is not None:
         assert f"row {row}," in message or f"row {row}:" in message
+
+
+def test_a_file_builds_on_another(settings: dict[str, Any], tmp_path: Path) -> None:
+    below, above = tmp_path / "study" / "all.yaml", tmp_path / "one.yaml"
+    below.parent.mkdir()
+    below.write_text(yaml.safe_dump(settings))
+    above.write_text("extends: study/all.yaml\nname: one\ntraining: {epochs: 7}\n")
+    found = load_experiment(above, ["training.batch_size=16"])
+    assert (found.name, found.training.epochs, found.training.batch_size) == ("one", 7, 16)
+    assert found.training.learning_rate == settings["training"]["learning_rate"]
+    assert found.domains == Experiment.model_validate(settings).domains
+    below.write_text("extends: ../one.yaml\n")
+    with pytest.raises(InputError, match="in a circle"):
+        load_experiment(above)
+    below.unlink()
+    with pytest.raises(InputError, match=r"all\.yaml"):
+        load_experiment(above)
+
+
+def test_experiments_side_by_side_are_those_run_alone(settings: dict[str, Any], tmp_path: Path) -> None:
+    one, two = (
+        {
+            **settings,
+            "name": name,
+            "out": str(tmp_path / name),
+            "groups": {"names": ["harmonious"], "size": 4, "seed": seed},
+            "evaluation": {"base_forms": ["chat0"], "tuned_forms": ["chat0"]},
+        }
+        for name, seed in (("one", 0), ("two", 1))
+    )
+    steps: list[Step] = []
+    runs = run_many([Experiment.model_validate(e) for e in (one, two)], workers=2, watch=steps.append)
+    assert runs == [tmp_path / "one", tmp_path / "two"]
+    for name in ("one", "two"):
+        mine = [step for step in steps if step.name == name]
+        assert [step.done for step in mine] == list(range(1, mine[0].total + 1))
+    alone = run_experiment(Experiment.model_validate({**two, "out": str(tmp_path / "alone")}))
+    group = "groups/person/harmonious.jsonl"
+    assert (tmp_path / "two" / group).read_bytes() == (alone / group).read_bytes()
+    # Threads are shared out, and sums of another order round otherwise: the answers are the same.
+    for path in sorted((alone / "predictions").rglob("*.parquet")):
+        twin = read_beliefs(tmp_path / "two" / path.relative_to(alone))
+        for here, there in zip(read_beliefs(path), twin, strict=True):
+            assert here.item == there.item and there.probs == pytest.approx(here.probs, abs=1e-5)
+    broken = Experiment.model_validate({**one, "general": "nothing.jsonl", "out": str(tmp_path / "no")})
+    with pytest.raises(InputError, match=r"nothing\.jsonl"):
+        run_many([broken])
 
 
 def test_plan_counts_what_would_run(settings: dict[str, Any]) -> None:

@@ -1,0 +1,158 @@
+"""An experiment's settings from YAML: one file on top of another, with `key=value` overrides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from harmonia.errors import HarmoniaError, InputError
+from harmonia.files import read_text
+from harmonia.pipeline.experiment import Experiment
+
+EXTENDS = "extends"
+"""Setting of a file that names the file it builds on, relative to its own folder."""
+
+
+def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
+    """Read and check an experiment file.
+
+    Args:
+        path: The YAML file. `extends: FILE` in it takes that file's settings where it
+            has none of its own; tables are merged.
+        overrides: `key=value` texts; keys are dotted, values YAML.
+
+    Raises:
+        InputError: The file or an override is wrong; the message names the field.
+    """
+    values, tree = _read(path)
+    seen = [path.resolve()]
+    while EXTENDS in values:
+        below = seen[-1].parent / str(values.pop(EXTENDS))
+        if below.resolve() in seen:
+            raise InputError(
+                "the files extend one another in a circle",
+                file=path,
+                field=EXTENDS,
+                seen=str(below),
+                remedy="Let one of them stand alone.",
+            )
+        seen.append(below.resolve())
+        values = _merged(_read(below)[0], values)
+    apply_overrides(values, overrides)
+    try:
+        return Experiment.model_validate(values)
+    except ValidationError as error:
+        raise _input_error(error, path, tree) from error
+    except HarmoniaError as error:
+        raise InputError(str(error).rstrip("."), file=path) from error
+
+
+def _read(path: Path) -> tuple[dict[str, Any], Any]:
+    """A file's settings, and its syntax tree for the lines of errors."""
+    text = read_text(path, what="the experiment file")
+    try:
+        values = yaml.safe_load(text)
+        tree = yaml.compose(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        raise InputError(
+            f"not YAML ({getattr(error, 'problem', error)})",
+            file=path,
+            row=mark.line + 1 if mark else None,
+            remedy="Mend the file's syntax.",
+        ) from error
+    if not isinstance(values, dict):
+        raise InputError(
+            "not a table of settings", file=path, seen=values, remedy="Write `key: value` lines."
+        )
+    return values, tree
+
+
+def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Settings of two files: tables are merged, everything else is the upper file's."""
+    merged = dict(below)
+    for key, value in above.items():
+        under = merged.get(key)
+        both = isinstance(under, dict) and isinstance(value, dict)
+        merged[key] = _merged(under, value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
+def dump_experiment(experiment: Experiment) -> str:
+    """The settings as YAML, defaults written out."""
+    return yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100)
+
+
+def apply_overrides(values: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """Set `key=value` texts (keys dotted, values YAML) in a table of settings, and return it.
+
+    Raises:
+        InputError: An override is not of that form.
+    """
+    for override in overrides:
+        _apply(values, override)
+    return values
+
+
+def _apply(values: dict[str, Any], override: str) -> None:
+    key, equals, value = override.partition("=")
+    if not equals or not key:
+        raise InputError(
+            "not a setting", field="KEY=VALUE", seen=override, remedy="Write it like training.epochs=1."
+        )
+    *path, last = key.split(".")
+    place = values
+    for part in path:
+        inner = place.setdefault(part, {})
+        if not isinstance(inner, dict):
+            raise InputError(
+                "there is no such table of settings",
+                field=key,
+                seen=inner,
+                remedy="Name a setting of the file.",
+            )
+        place = inner
+    try:
+        place[last] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise InputError("the value is not YAML", field=key, seen=value, remedy="Quote it.") from error
+
+
+def _input_error(error: ValidationError, path: Path, tree: Any) -> InputError:
+    first, *others = error.errors()
+    place = [str(part) for part in first["loc"]]
+    more = f" ({len(others)} more settings are wrong)" if others else ""
+    remedy = {
+        "missing": "Add it.",
+        "extra_forbidden": "Remove it, or correct its spelling; docs/settings.md lists all settings.",
+    }.get(first["type"], "docs/settings.md says what it may be.")
+    seen = {} if first["type"] == "missing" else {"seen": first["input"]}
+    return InputError(
+        first["msg"].removeprefix("Value error, ") + more,
+        file=path,
+        row=_line(tree, place),
+        field=".".join(place) or None,
+        remedy=remedy,
+        **seen,
+    )
+
+
+def _line(node: Any, place: Sequence[str]) -> int | None:
+    """Line of a setting in the YAML, or of the nearest table around it."""
+    line: int | None = None
+    for part in place:
+        if isinstance(node, yaml.MappingNode):
+            inner = [(key, value) for key, value in node.value if key.value == part]
+        elif isinstance(node, yaml.SequenceNode) and part.isdigit() and int(part) < len(node.value):
+            inner = [(node.value[int(part)],) * 2]
+        else:
+            inner = []
+        if not inner:
+            break
+        key, node = inner[0]
+        line = key.start_mark.line + 1
+    return line
