@@ -58,7 +58,7 @@ docs: setup
 
 bench: setup
 	@echo "== benchmark against named baselines, into runs/bench"
-	@$(BIN)/python scripts/bench.py
+	@$(BIN)/harmonia bench
 
 clean:
 	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache

@@ -38,11 +38,11 @@ def main(folder: Path) -> None:
     raw, chat = parse_form("icl5"), parse_form("chat0")
 
     # Item -> Prompt -> Scores -> Belief
-    beliefs = ask(base, items("train"), raw, template, pool=pool, batch_size=64).beliefs
+    beliefs = ask(base, items("train"), raw, template, pool=pool).beliefs
     # Belief -> Group
     groups = build_groups(beliefs, GroupSettings(), template.exam)
     suite = items("homogeneous")
-    before = ask(base, suite, raw, template, pool=pool, batch_size=64).beliefs
+    before = ask(base, suite, raw, template, pool=pool).beliefs
     print(f"base, 5 examples: {accuracy_of(before).accuracy:.3f}")
     for name, rows in groups.rows.items():
         # Group -> Checkpoint
@@ -50,14 +50,14 @@ def main(folder: Path) -> None:
         job = TrainingJob(
             model=base_model,
             prompt=settings,
-            settings=TrainingSettings(batch_size=16, micro_batch=16, learning_rate=1e-3, precision="fp32"),
+            settings=TrainingSettings(batch_size=16, learning_rate=1e-3, precision="fp32"),
             group=folder / f"{name}.jsonl",
             seed=0,
         )
         fine_tune(job, folder / name, work=folder / f"{name}.checkpoints")
         # Checkpoint -> Predictions -> Consistency
         tuned = load_model(ModelSettings(path=str(folder / name), device="cpu"))
-        after = ask(tuned, suite, chat, template, batch_size=64).beliefs
+        after = ask(tuned, suite, chat, template).beliefs
         change = consistency_of(before, after)
         print(
             f"{name}, chat: {change.accuracy_after:.3f}; rank agreement {change.rank_agreement:.2f}, "

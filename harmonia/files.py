@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,12 @@ from harmonia.errors import InputError
 __all__ = [
     "fresh_directory",
     "fresh_file",
+    "note",
+    "noted",
     "read_json_lines",
     "read_text",
     "require_file",
+    "write_csv",
     "write_json",
     "write_json_lines",
     "write_text",
@@ -66,6 +70,16 @@ def write_json_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     with fresh_file(path) as partial, partial.open("w", encoding="utf-8") as handle:
         for row in rows:
             handle.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> None:
+    """Write a table in one step, its columns named or those of the first row."""
+    names = list(columns) if columns is not None else list(rows[0]) if rows else []
+    with fresh_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as handle:
+        if names:
+            writer = csv.DictWriter(handle, names, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
 
 
 def require_file(path: Path, *, what: str) -> Path:
@@ -122,3 +136,21 @@ def read_json_lines(path: Path, *, what: str) -> Iterator[tuple[int, dict[str, A
                 "not a JSON object", file=path, row=number, seen=value, remedy="Write one JSON object a line."
             )
         yield number, value
+
+
+def note(journal: Path | None, entry: Mapping[str, Any]) -> None:
+    """Append one JSON line to a journal of finished work; None keeps none."""
+    if journal is None:
+        return
+    journal.parent.mkdir(parents=True, exist_ok=True)
+    with journal.open("a", encoding="utf-8") as handle:
+        handle.write(json.dumps(entry, ensure_ascii=False) + "\n")
+
+
+def noted(journal: Path | None) -> list[dict[str, Any]]:
+    """What a journal holds; a last line cut short by an interruption is dropped, in the file too."""
+    if journal is None or not journal.exists():
+        return []
+    *whole, _ = journal.read_bytes().split(b"\n")
+    journal.write_bytes(b"".join(line + b"\n" for line in whole))
+    return [json.loads(line) for line in whole]

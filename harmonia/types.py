@@ -11,7 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Method = Literal["letter", "cloze"]
+Method = Literal["letter", "cloze", "letter_cyclic", "letter_pride"]
+AnswerStyle = Literal["letter", "cloze"]
+Preset = Literal["corrected", "repo", "harness"]
+Category = Literal["known", "conflicting", "uncertain"]
 Normalisation = Literal["raw", "char", "token"]
 SuiteName = Literal["homogeneous", "in_domain", "out_of_domain"]
 
@@ -98,13 +101,24 @@ class Belief:
         confidence: The largest probability.
         correct: Whether `pred` is the item's answer.
         letter_mass: Share of the whole vocabulary's probability on the scored
-            letters, 0 to 1; None for `cloze`.
+            letters, 0 to 1, mean over all prompts asked; None for `cloze`.
         form: How it was asked: `icl5`, `chat0`, ...
-        method: `letter` or `cloze`.
-        preset: Which rules made prompt and token ids: `corrected`.
+        method: What was scored, and over which orders of the options.
+        preset: Which rules made prompt and token ids.
         normalisation: What a cloze log-likelihood was divided by; None for `letter`.
         shots: Demonstrations in the prompt; None where a file does not say.
-        prompt: The exact text whose next token was scored; None unless kept.
+        prompt: The exact text whose next token was scored (the first, where several
+            were); None unless kept.
+        asked_probs: Mean probability of each letter as it was asked, over all prompts,
+            in the letters' order and before any correction; None for `cloze`.
+        draws: Draws of demonstrations that `probs` is the mean of; None where a file
+            does not say.
+        agreement: Share of the draws whose prediction is `pred`; None for one draw.
+        agreement_low: Lower end of its 95 % Wilson interval.
+        agreement_high: Upper end of it.
+        right_rate: Share of the draws that answer right; None for one draw.
+        category: `known` (right and steady), `conflicting` (wrong, steady and
+            confident) or `uncertain`; None for one draw.
     """
 
     item: Item
@@ -119,6 +133,13 @@ class Belief:
     normalisation: str | None = None
     shots: int | None = None
     prompt: str | None = None
+    asked_probs: tuple[float, ...] | None = None
+    draws: int | None = None
+    agreement: float | None = None
+    agreement_low: float | None = None
+    agreement_high: float | None = None
+    right_rate: float | None = None
+    category: Category | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +165,7 @@ class GroupRow:
         explanation: The explanation that the assistant gives; may be empty.
         messages: The conversation to train on; its last turn is the assistant's.
         weight: Weight of the row in the loss.
+        from_epoch: First epoch, from 0, in which the row is shown.
     """
 
     id: str
@@ -156,3 +178,4 @@ class GroupRow:
     explanation: str
     messages: tuple[Message, ...]
     weight: float = 1.0
+    from_epoch: int = 0

@@ -19,29 +19,34 @@ from pydantic import BaseModel
 from harmonia.cli.main import app
 from harmonia.data import READERS, ItemSource
 from harmonia.data.columns import ColumnMapping
-from harmonia.evaluation import Suite
-from harmonia.groups import GroupSettings
-from harmonia.pipeline.experiment import DomainSettings, EvaluationSettings, Experiment, ProbeSettings
-from harmonia.prompts import PromptSettings
-from harmonia.scoring import ModelSettings
-from harmonia.training import LoraSettings, TrainingSettings
+from harmonia.pipeline.experiment import Experiment
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 NOTE = "<!-- Written by scripts/write_docs.py (make docs); change the code, not this page. -->\n\n"
-MODELS: dict[str, type[BaseModel]] = {
-    "experiment": Experiment,
-    "model": ModelSettings,
-    "prompt": PromptSettings,
-    "probe": ProbeSettings,
-    "groups": GroupSettings,
-    "training": TrainingSettings,
-    "training.lora": LoraSettings,
-    "evaluation": EvaluationSettings,
-    "domains.NAME": DomainSettings,
-    "domains.NAME.suites.NAME": Suite,
-    "items, shots, train": ItemSource,
-    "items.columns": ColumnMapping,
+NAMES: dict[type[BaseModel], str] = {
+    Experiment: "experiment",
+    ItemSource: "train, shots, suites.NAME.items, suites.NAME.shots",
+    ColumnMapping: "columns (of any of these)",
 }
+"""Headings of tables that stand in too many places to name them all."""
+
+SETTINGS = """# Settings
+
+The YAML of an experiment, table by table. Settings marked *execution* cannot change a result and
+are not part of a stage's address. Where a setting says None, write `null`.
+
+A file may build on another: `extends: FILE`, relative to its own folder, takes that file's settings
+where this one has none of its own. Tables are merged key by key; everything else, lists too, is the
+upper file's. A file that is extended may extend another and need not be complete. KEY=VALUE
+arguments of `harmonia run` and `harmonia plan` come last: keys are dotted, values are YAML.
+
+```yaml
+extends: study.yaml
+name: paper-mistral-7b
+model: {path: mistralai/Mistral-7B-v0.1, dtype: bfloat16}
+training: {learning_rate: 1.0e-5}
+```
+"""
 
 
 def commands() -> str:
@@ -55,7 +60,7 @@ def commands() -> str:
         for option in command.params:
             if option.name == "help":
                 continue
-            spelled = " ".join(f"`{text}`" for text in option.opts)
+            spelled = " ".join(f"`{text}`" for text in (*option.opts, *option.secondary_opts))
             given = "" if option.default in (None, "") else f"`{option.default}`"
             default = "required" if option.required else given
             said = (getattr(option, "help", "") or "").replace("|", "/")
@@ -74,11 +79,8 @@ def _commands(group: Any, above: str = "") -> Iterator[tuple[str, Any]]:
 
 def settings() -> str:
     """The settings reference."""
-    parts = [NOTE, "# Settings\n\nThe YAML of an experiment, table by table. "]
-    parts.append(
-        "Settings marked *execution* cannot change a result and are not part of a stage's address.\n"
-    )
-    for name, model in MODELS.items():
+    parts = [NOTE, SETTINGS]
+    for model, name in _tables().items():
         said, hints = _attributes(model), typing.get_type_hints(model)
         parts.append(
             f"\n## {name}\n\n{_summary(model)}\n\n| setting | type | default | |\n| --- | --- | --- | --- |\n"
@@ -99,10 +101,34 @@ def settings() -> str:
     return "".join(parts)
 
 
+def _tables() -> dict[type[BaseModel], str]:
+    """Every table of an experiment with its heading: each place where it stands."""
+    places: dict[type[BaseModel], list[str]] = {}
+
+    def visit(model: type[BaseModel], place: str) -> None:
+        seen = model in places
+        places.setdefault(model, []).append(place)
+        for name, annotation in () if seen else typing.get_type_hints(model).items():
+            for inner, key in _models(annotation):
+                visit(inner, f"{place}.{name}{key}".removeprefix("."))
+
+    visit(Experiment, "")
+    return {model: NAMES.get(model, ", ".join(found)) for model, found in places.items()}
+
+
+def _models(annotation: Any, key: str = "") -> Iterator[tuple[type[BaseModel], str]]:
+    """The settings classes in an annotation; `.NAME` for those that a table holds by name."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation, key
+    named = ".NAME" if typing.get_origin(annotation) is dict else key
+    for part in typing.get_args(annotation):
+        yield from _models(part, named)
+
+
 def _plain(value: Any) -> str:
     if isinstance(value, BaseModel):
         return "see below"
-    return "none" if value is None else str(list(value)) if isinstance(value, tuple) else str(value)
+    return "null" if value is None else str(list(value)) if isinstance(value, tuple) else str(value)
 
 
 def _type(annotation: Any) -> str:
@@ -115,18 +141,19 @@ def _summary(model: type[BaseModel]) -> str:
 
 
 def _attributes(model: type[BaseModel]) -> dict[str, str]:
-    """What the docstring's Attributes section says of each field."""
-    text = inspect.getdoc(model) or ""
-    if "Attributes:" not in text:
-        return {}
+    """What the Attributes sections of a class and its bases say of each field."""
     found: dict[str, str] = {}
-    name = ""
-    for line in text.split("Attributes:\n")[1].split("\n\n")[0].splitlines():
-        if match := re.match(r"^    (\w+): (.*)", line):
-            name = match[1]
-            found[name] = match[2]
-        elif name:
-            found[name] += " " + line.strip()
+    for one in reversed(model.__mro__):
+        text = inspect.cleandoc(one.__dict__.get("__doc__") or "")
+        if not issubclass(one, BaseModel) or "Attributes:\n" not in text:
+            continue
+        name = ""
+        for line in text.split("Attributes:\n")[1].split("\n\n")[0].splitlines():
+            if match := re.match(r"^    (\w+): (.*)", line):
+                name = match[1]
+                found[name] = match[2]
+            elif name:
+                found[name] += " " + line.strip()
     return {key: value.replace("|", "\\|") for key, value in found.items()}
 
 

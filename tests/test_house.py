@@ -14,8 +14,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "harmonia"
 # The flow, left to right: a stage imports from its left, never from its right.
 ORDER = [
     *("types", "errors", "hashing", "files", "world"),
-    *("data", "prompts", "scoring", "probe", "groups", "training", "evaluation", "analysis", "report"),
-    *("pipeline", "cli"),
+    *("data", "prompts", "scoring", "probe", "writers", "groups", "training", "evaluation", "analysis"),
+    *("report", "pipeline", "bench", "cli"),
 ]
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from scipy.stats import binomtest
 
-from harmonia.errors import InputError
+from harmonia.analysis.answers import Answers
 from harmonia.types import Belief
 
 
@@ -39,27 +39,27 @@ class Accuracy:
     letter_mass: float | None
 
 
-def accuracy_of(beliefs: Sequence[Belief]) -> Accuracy:
+def accuracy_of(answers: Answers | Sequence[Belief]) -> Accuracy:
     """Summarise a model's answers to one suite.
 
     Raises:
         InputError: There are no answers.
     """
-    if not beliefs:
-        raise InputError("no predictions to take an accuracy of", remedy="Evaluate at least one item.")
-    correct = sum(belief.correct for belief in beliefs)
-    interval = binomtest(correct, len(beliefs)).proportion_ci(method="wilson")
-    by_domain: dict[str, list[bool]] = defaultdict(list)
-    for belief in beliefs:
-        by_domain[belief.item.domain].append(belief.correct)
-    masses = [belief.letter_mass for belief in beliefs if belief.letter_mass is not None]
+    if not isinstance(answers, Answers):
+        answers = Answers.of(answers)
+    n, correct = len(answers), int(answers.correct_I.sum())
+    interval = binomtest(correct, n).proportion_ci(method="wilson")
+    # As text: np.unique of Python strings compares them one by one.
+    _, domain_I = np.unique(answers.domains_I.astype(str), return_inverse=True)
+    by_domain = np.bincount(domain_I, weights=answers.correct_I) / np.bincount(domain_I)
+    masses = answers.letter_mass_I[~np.isnan(answers.letter_mass_I)]
     return Accuracy(
-        n=len(beliefs),
+        n=n,
         correct=correct,
-        accuracy=correct / len(beliefs),
+        accuracy=correct / n,
         accuracy_low=float(interval.low),
         accuracy_high=float(interval.high),
-        accuracy_macro=sum(sum(right) / len(right) for right in by_domain.values()) / len(by_domain),
-        confidence=sum(belief.confidence for belief in beliefs) / len(beliefs),
-        letter_mass=sum(masses) / len(masses) if masses else None,
+        accuracy_macro=float(by_domain.mean()),
+        confidence=float(answers.confidence_I.mean()),
+        letter_mass=float(masses.mean()) if len(masses) else None,
     )

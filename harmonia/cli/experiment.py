@@ -21,15 +21,40 @@ Overrides = Annotated[
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder for data, run and report.")] = Path("runs/demo"),
+    out: Annotated[Path, typer.Option(help="Folder for data, runs and report.")] = Path("runs/demo"),
+    full: Annotated[bool, typer.Option("--full", help="All base models, domains and ratios.")] = False,
+    bases: Annotated[int | None, typer.Option(min=1, max=3, help="Base models.")] = None,
+    domains: Annotated[int | None, typer.Option(min=1, max=4, help="Domains.")] = None,
+    ratios: Annotated[str | None, typer.Option(help="Mixed groups between 0 and 1: 0.2,0.6.")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Fine-tuning seeds.")] = None,
 ) -> None:
-    """Run the whole experiment on the embedded lab model, in minutes on two cores.
+    """Run the whole experiment on the embedded lab models, in minutes on two cores.
+
+    Without options it takes two of the three base models, one of the four domains, and two of
+    the six ratios between 0 and 1, under three fine-tuning seeds.
 
     Example: `harmonia demo`
     """
-    from harmonia.pipeline.demo import demo_experiment
+    from dataclasses import replace
 
-    _run(demo_experiment(out))
+    from harmonia.cli.claims import print_claims
+    from harmonia.cli.progress import RunBars
+    from harmonia.cli.progress import out as console
+    from harmonia.pipeline.demo import FULL, SMALL, demo_experiments
+    from harmonia.pipeline.many import run_many
+    from harmonia.pipeline.pool import pool
+
+    wanted = {"bases": bases, "domains": domains, "seeds": seeds, "ratios": ratios and _shares(ratios)}
+    chosen = {name: value for name, value in wanted.items() if value is not None}
+    grid = replace(FULL if full else SMALL, **chosen)  # type: ignore[arg-type]
+    with RunBars() as bars:
+        runs = run_many(demo_experiments(out, grid), watch=bars.step)
+    for run in runs:
+        console.print(run.name)
+        console.print(_results(run))
+    found = pool(runs)
+    print_claims(found.document)
+    print(found.write(out))
 
 
 def run(file: ExperimentFile, settings: Overrides = None) -> None:
@@ -97,6 +122,17 @@ def report(run_directory: Annotated[Path, typer.Argument(help="A run directory."
     from harmonia.report import write_report
 
     print(write_report(run_directory))
+
+
+def _shares(text: str) -> tuple[float, ...]:
+    from harmonia.errors import InputError
+
+    try:
+        return tuple(float(part) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        raise InputError(
+            "not a list of numbers", field="--ratios", seen=text, remedy="Write it like 0.2,0.6."
+        ) from error
 
 
 def _run(experiment: Experiment) -> None:

@@ -10,7 +10,21 @@ import warnings
 
 import typer
 
-from harmonia.cli import doctor, experiment, lab, steps
+from harmonia.cli import (
+    bench,
+    claims,
+    doctor,
+    experiment,
+    explain,
+    export,
+    groups,
+    lab,
+    leakage,
+    slick,
+    steps,
+    triage,
+    write,
+)
 
 app = typer.Typer(
     name="harmonia",
@@ -27,12 +41,20 @@ for command in (
     experiment.run,
     experiment.plan,
     steps.probe,
-    steps.groups,
+    groups.groups,
+    leakage.leakage,
     steps.train,
     steps.evaluate,
     steps.consistency,
+    slick.slick,
+    write.write,
+    triage.triage,
+    export.export_task,
+    claims.claims,
     experiment.report,
+    explain.explain_scoring,
     doctor.doctor,
+    bench.bench,
 ):
     app.command()(command)
 app.add_typer(lab.lab, name="lab")

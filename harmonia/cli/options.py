@@ -15,7 +15,10 @@ Items = Annotated[str, typer.Option(help="Questions: a file, a folder, or a data
 Reader = Annotated[str, typer.Option(help="How to read them; auto looks at the file.")]
 ShotsFrom = Annotated[str | None, typer.Option(help="Demonstrations, read like the items.")]
 Domain = Annotated[str | None, typer.Option(help="What the questions are about; default from the data.")]
-MethodName = Annotated[str, typer.Option(help="letter or cloze.")]
+MethodName = Annotated[str, typer.Option(help="letter, cloze, letter_cyclic or letter_pride.")]
+PresetName = Annotated[str, typer.Option(help="Rules of prompt and tokens: corrected, repo or harness.")]
+Draws = Annotated[int, typer.Option(help="Draws of demonstrations that a belief is the mean of.")]
+OptionOrder = Annotated[str, typer.Option(help="Order of the options as asked: given or random.")]
 Normalise = Annotated[str, typer.Option(help="Length that cloze is divided by: raw, char or token.")]
 Language = Annotated[str, typer.Option(help="Language of the exam prompt: en or zh.")]
 Chat = Annotated[str, typer.Option(help="Chat template: vicuna, or the model's own (model).")]
@@ -27,7 +30,9 @@ OnBadRow = Annotated[
 ]
 Limit = Annotated[int | None, typer.Option(help="Ask only so many items, drawn by --seed.")]
 Seed = Annotated[int, typer.Option(help="Seed of every random choice.")]
-BatchSize = Annotated[int, typer.Option(help="Rows in one forward pass; does not change results.")]
+BatchTokens = Annotated[
+    int | None, typer.Option(help="Tokens in one forward pass; finds itself. Does not change results.")
+]
 KeepPrompts = Annotated[bool, typer.Option("--keep-prompts", help="Keep the scored texts.")]
 Out = Annotated[Path, typer.Option(help="Where to write.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]

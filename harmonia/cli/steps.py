@@ -1,4 +1,4 @@
-"""The stages as commands of their own: probe, groups, train, evaluate, consistency."""
+"""The stages as commands of their own: probe, train, evaluate, consistency."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ def probe(
     shots: Annotated[int, typer.Option(help="Demonstrations in each prompt.")] = 5,
     domain: o.Domain = None,
     method: o.MethodName = "letter",
+    preset: o.PresetName = "corrected",
+    draws: o.Draws = 1,
+    option_order: o.OptionOrder = "given",
     normalisation: o.Normalise = "raw",
     language: o.Language = "en",
     options_first: o.OptionsFirst = False,
@@ -32,7 +35,7 @@ def probe(
     gguf_file: o.GgufFile = None,
     dtype: o.Dtype = "float32",
     device: o.Device = "auto",
-    batch_size: o.BatchSize = 8,
+    batch_tokens: o.BatchTokens = None,
     keep_prompts: o.KeepPrompts = False,
 ) -> None:
     """Ask a base model what it believes.
@@ -53,8 +56,22 @@ def probe(
         items={**source, "path": items, "limit": limit, "seed": seed},
         shots=None if shots_from is None else {**source, "path": shots_from},
         model={"path": model, "gguf_file": gguf_file, "dtype": dtype, "device": device},
-        prompt={"method": method, "language": language, "options_first": options_first, "shots": shots},
-        asking={"normalisation": normalisation, "batch_size": batch_size, "keep_prompts": keep_prompts},
+        prompt={
+            "method": method,
+            "preset": preset,
+            "language": language,
+            "options_first": options_first,
+            "shots": shots,
+            "shot_seed": seed,
+        },
+        asking={
+            "normalisation": normalisation,
+            "option_order": option_order,
+            "draws": draws,
+            "seed": seed,
+            "batch_tokens": batch_tokens,
+            "keep_prompts": keep_prompts,
+        },
     )
 
 
@@ -62,10 +79,13 @@ def evaluate(
     model: o.Model,
     items: o.Items,
     out: o.Out,
-    form: Annotated[str, typer.Option(help="chat0, or icl<k> with --shots-from.")] = "chat0",
+    form: Annotated[str, typer.Option(help="chat0, or `icl<k>` with --shots-from.")] = "chat0",
     shots_from: o.ShotsFrom = None,
     domain: o.Domain = None,
     method: o.MethodName = "letter",
+    preset: o.PresetName = "corrected",
+    draws: o.Draws = 1,
+    option_order: o.OptionOrder = "given",
     normalisation: o.Normalise = "raw",
     language: o.Language = "en",
     chat: o.Chat = "vicuna",
@@ -79,7 +99,7 @@ def evaluate(
     gguf_file: o.GgufFile = None,
     dtype: o.Dtype = "float32",
     device: o.Device = "auto",
-    batch_size: o.BatchSize = 8,
+    batch_tokens: o.BatchTokens = None,
     keep_prompts: o.KeepPrompts = False,
 ) -> None:
     """Ask a tuned model a test suite.
@@ -104,72 +124,22 @@ def evaluate(
         model={"path": model, "gguf_file": gguf_file, "dtype": dtype, "device": device},
         prompt={
             "method": method,
+            "preset": preset,
             "language": language,
             "chat": chat,
             "options_first": options_first,
             "shots": parse_form(form).shots,
+            "shot_seed": seed,
         },
-        asking={"normalisation": normalisation, "batch_size": batch_size, "keep_prompts": keep_prompts},
-    )
-
-
-def groups(
-    beliefs: Annotated[Path, typer.Option(help="Beliefs: Parquet of harmonia probe, or JSONL records.")],
-    out: o.Out,
-    threshold: Annotated[float, typer.Option(help="Confidence that a belief must exceed.")] = 0.5,
-    seed: o.Seed = 0,
-    size: Annotated[int | None, typer.Option(help="Most rows of a group.")] = None,
-    ratios: Annotated[str, typer.Option(help="Mixed groups to build, such as 0,0.5,1.")] = "",
-    general: Annotated[Path | None, typer.Option(help="General instructions to mix in.")] = None,
-    general_ratio: Annotated[float, typer.Option(help="How many for each row.")] = 1.0,
-    explanations: Annotated[str, typer.Option(help="gold or none.")] = "gold",
-    domain: o.Domain = None,
-    language: o.Language = "en",
-    options_first: o.OptionsFirst = False,
-    json_: o.Json = False,
-) -> None:
-    """Build training sets that agree with a model or contradict it.
-
-    Example: `harmonia groups --beliefs beliefs.parquet --out groups/ --ratios 0,0.5,1`
-    """
-    from harmonia.data.general import read_instructions
-    from harmonia.errors import InputError
-    from harmonia.files import write_json
-    from harmonia.groups import GroupSettings, build_groups, write_group
-    from harmonia.pipeline.work import summary
-    from harmonia.probe import read_beliefs
-    from harmonia.prompts import ExamFormat, PromptSettings
-
-    try:
-        shares = tuple(float(part) for part in ratios.split(",") if part.strip())
-    except ValueError as error:
-        raise InputError(
-            "not a list of numbers", field="--ratios", seen=ratios, remedy="Write it like 0,0.5,1."
-        ) from error
-    settings = GroupSettings.model_validate(
-        {
-            "threshold": threshold,
+        asking={
+            "normalisation": normalisation,
+            "option_order": option_order,
+            "draws": draws,
             "seed": seed,
-            "size": size,
-            "ratios": shares,
-            "explanations": explanations,
-            "general_ratio": general_ratio,
-        }
+            "batch_tokens": batch_tokens,
+            "keep_prompts": keep_prompts,
+        },
     )
-    asked = read_beliefs(beliefs, domain=domain)
-    # Training must speak as the probe did: beliefs taken by cloze are taught as texts.
-    method = "cloze" if asked[0].method == "cloze" else "letter"
-    words = PromptSettings.model_validate({"method": method, "language": language})
-    exam = ExamFormat(method=words.method, language=words.language, options_first=options_first)
-    built = build_groups(asked, settings, exam, read_instructions(general) if general else ())
-    for name, rows in built.rows.items():
-        write_group(out / f"{name}.jsonl", rows)
-    found = summary(built, asked, threshold)
-    write_json(out / "summary.json", found)
-    if json_:
-        print(json.dumps(found))
-    else:
-        _print_groups(found, out)
 
 
 def train(
@@ -239,7 +209,7 @@ def consistency(
     from harmonia.analysis import consistency_of
     from harmonia.probe import read_beliefs
 
-    found = asdict(consistency_of(read_beliefs(before), read_beliefs(after)))
+    found = consistency_of(read_beliefs(before), read_beliefs(after)).row()
     if json_:
         print(json.dumps(found))
         return
@@ -257,11 +227,13 @@ def _ask(
     asking: dict[str, Any],
 ) -> None:
     """Read, ask, write and print a summary: the whole of `probe` and `evaluate`."""
+    from collections import Counter
+
     from harmonia.analysis import accuracy_of
+    from harmonia.analysis.letter_bias import by_letter, letter_bias
     from harmonia.cli.progress import Bars, err
     from harmonia.data import ItemSource, read_items, write_skipped
-    from harmonia.pipeline.experiment import ProbeSettings
-    from harmonia.probe import ask, write_beliefs
+    from harmonia.probe import ProbeSettings, ask, write_beliefs
     from harmonia.prompts import PromptSettings, ShotPool, build_template, parse_form
     from harmonia.scoring import ModelSettings, load_model
     from harmonia.scoring.models import fingerprint
@@ -282,13 +254,11 @@ def _ask(
             read.items,
             how,
             template,
+            settings=settings,
             pool=pool,
-            normalisation=settings.normalisation,
-            keep_prompts=settings.keep_prompts,
-            batch_size=settings.batch_size,
             progress=bars.progress,
         )
-    about = {"model": fingerprint(which), "template_hash": template.hash, "shortened": asked.shortened}
+    about = {"model": fingerprint(which), "template_hash": template.hash, **asked.about}
     write_beliefs(out, asked.beliefs, about)
     if read.skipped:
         write_skipped(read, out.with_name(f"{out.name}.skipped.jsonl"))
@@ -297,9 +267,17 @@ def _ask(
         err.print(f"questions repeated under another id: {sum(len(ids) - 1 for ids in read.repeated)}")
     if asked.shortened:
         err.print(f"items asked with fewer than {how.shots} demonstrations: {asked.shortened}")
-    confident = sum(belief.confidence > 0.5 for belief in asked.beliefs)
+    bias = letter_bias(asked.beliefs)
     _print_pairs(
-        {**asdict(accuracy_of(asked.beliefs)), "confidence above 0.5": confident, "written": str(out)}
+        {
+            **asdict(accuracy_of(asked.beliefs)),
+            "confidence above 0.5": sum(belief.confidence > 0.5 for belief in asked.beliefs),
+            "RStd of the letters": bias.rstd,
+            "letters answered": by_letter(bias.answered),
+            "letter prior": by_letter(bias.prior),
+            **Counter(belief.category for belief in asked.beliefs if belief.category),
+            "written": str(out),
+        }
     )
 
 
@@ -315,21 +293,3 @@ def _print_pairs(values: dict[str, Any]) -> None:
         shown = "-" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value)
         table.add_row(name.replace("_", " "), shown)
     console.print(table)
-
-
-def _print_groups(found: dict[str, Any], out: Path) -> None:
-    from rich.table import Table
-
-    from harmonia.cli.progress import out as console
-
-    table = Table("group", "rows", "target letters", "with explanation")
-    for name, group in found["groups"].items():
-        letters = " ".join(f"{letter}:{count}" for letter, count in group["target_letters"].items())
-        table.add_row(name, str(group["rows"]), letters, str(group["explanations"]))
-    console.print(
-        f"{found['beliefs']} beliefs, {found['confident']} above {found['threshold']:g}: "
-        f"{found['found_right']} right, {found['found_wrong']} wrong; "
-        f"{found['general']} general instructions each"
-    )
-    console.print(table)
-    console.print(str(out))

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from types import MappingProxyType
 
 from harmonia.data.general import Instruction
-from harmonia.errors import InputError
-from harmonia.groups.interventions import INTERVENTIONS, Lesson, mixed
-from harmonia.groups.select import Selection, select
-from harmonia.groups.settings import GroupSettings, mixed_name
-from harmonia.hashing import sample
+from harmonia.groups.plan import plan_groups
+from harmonia.groups.policies import Policies
+from harmonia.groups.rows import general_rows, row_of
+from harmonia.groups.select import Selection
+from harmonia.groups.settings import GroupSettings, Match
+from harmonia.groups.texts import Texts
+from harmonia.hashing import sha256_json
 from harmonia.prompts import ExamFormat
 from harmonia.types import Belief, GroupRow
+
+__all__ = ["BuiltGroups", "build_groups", "training_hash"]
+
+_NONE: Mapping[str, str] = MappingProxyType({})
+_NO_PAIRS: Mapping[tuple[str, int], str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,14 +29,20 @@ class BuiltGroups:
     """The training sets of one domain.
 
     Attributes:
-        rows: Rows by the group's name.
-        selection: The beliefs behind them.
-        general: General instructions in each group.
+        rows: Rows by the file's name.
+        selection: The beliefs behind the paper's groups.
+        matched: The beliefs behind the matched groups, by what was matched.
+        policies: What each policy could choose from, and chose.
+        general: General instructions in each of the paper's groups.
+        left_out: Wrong items left out, with their partners, by why.
     """
 
     rows: dict[str, tuple[GroupRow, ...]]
     selection: Selection
     general: int
+    matched: dict[Match, Selection]
+    policies: Policies
+    left_out: dict[str, int]
 
 
 def build_groups(
@@ -35,6 +50,8 @@ def build_groups(
     settings: GroupSettings,
     exam: ExamFormat,
     instructions: Sequence[Instruction] = (),
+    explanations: Mapping[tuple[str, int], str] = _NO_PAIRS,
+    contexts: Mapping[str, str] = _NONE,
 ) -> BuiltGroups:
     """Build every group that the settings name.
 
@@ -44,67 +61,38 @@ def build_groups(
         exam: Words the questions and answers.
         instructions: Pool of general instructions; the same ones go into every group.
             Empty for none.
+        explanations: Written explanations by (item id, option argued for).
+        contexts: Written contexts by item id. `wanted_texts` says what is needed.
 
     Raises:
-        InputError: There are no beliefs for a group, or too few instructions.
+        EmptyGroupError: There are no beliefs for a group.
+        InputError: There are too few instructions.
     """
-    selection = select(beliefs, threshold=settings.threshold, seed=settings.seed, size=settings.size)
-    lessons: dict[str, tuple[str, list[Lesson]]] = {
-        name: (name, INTERVENTIONS[name](selection)) for name in settings.names
-    }
-    for ratio in settings.ratios:
-        lessons[mixed_name(ratio)] = ("mixed", mixed(selection, ratio, settings.seed))
-    general = _general(instructions, round(settings.general_ratio * len(selection.wrong)), settings.seed)
+    texts = Texts(settings=settings, explanations=explanations, contexts=contexts)
+    plan = plan_groups(beliefs, settings, texts)
+    rows: dict[str, tuple[GroupRow, ...]] = {}
+    for name, (group, lessons) in plan.lessons.items():
+        general = general_rows(instructions, round(settings.general_ratio * len(lessons)), settings.seed)
+        rows[name] = (*(row_of(lesson, group, exam, settings, texts) for lesson in lessons), *general)
+    plain = plan.selections[()]
     return BuiltGroups(
-        rows={
-            file: (*(_row(lesson, name, exam, settings.explanations) for lesson in chosen), *general)
-            for file, (name, chosen) in lessons.items()
-        },
-        selection=selection,
-        general=len(general),
+        rows=rows,
+        selection=plain,
+        general=round(settings.general_ratio * len(plain.wrong)) if instructions else 0,
+        matched={match: selection for match, selection in plan.selections.items() if match},
+        policies=plan.policies,
+        left_out=dict(Counter(plan.left_out.values())),
     )
 
 
-def _row(lesson: Lesson, group: str, exam: ExamFormat, explanations: str) -> GroupRow:
-    item = lesson.belief.item
-    # The item's explanation argues for the right option: beside another target it would contradict the row.
-    fits = explanations == "gold" and lesson.target == item.answer
-    explanation = item.explanation if fits else ""
-    return GroupRow(
-        id=item.id,
-        domain=item.domain,
-        group=group,
-        question=item.question,
-        choices=item.choices,
-        answer=item.answer,
-        target=lesson.target,
-        explanation=explanation,
-        messages=exam.conversation(item, lesson.target, explanation),
+def training_hash(rows: Sequence[GroupRow]) -> str:
+    """Address of what a training set teaches: ids, conversations, weights, epochs.
+
+    Two sets with the same address train the same model, whatever their groups are called:
+    `mixed_0` and `incompatible`, `mixed_1` and `self_aligning`.
+    """
+    taught = sorted(
+        ([row.id, [asdict(turn) for turn in row.messages], row.weight, row.from_epoch] for row in rows),
+        key=lambda one: str(one[0]),
     )
-
-
-def _general(instructions: Sequence[Instruction], count: int, seed: int) -> list[GroupRow]:
-    if not instructions or not count:
-        return []
-    if len(instructions) < count:
-        raise InputError(
-            f"{count} general instructions are wanted and the file holds {len(instructions)}",
-            field="general_ratio",
-            remedy="Give a larger file, a lower general_ratio, or a smaller group size.",
-        )
-    chosen = sample(seed, "groups/general", instructions, [one.id for one in instructions], count)
-    return [
-        GroupRow(
-            # Instructions and items are named apart: both may count from 0.
-            id=f"general/{one.id}",
-            domain="general",
-            group="general",
-            question=one.messages[0].content,
-            choices=(),
-            answer=None,
-            target=None,
-            explanation="",
-            messages=one.messages,
-        )
-        for one in chosen
-    ]
+    return sha256_json(taught)

@@ -1,12 +1,12 @@
-"""The interventions: from selected beliefs to (belief, option trained on).
+"""The interventions: from selected beliefs to what each row is to teach.
 
-An intervention is a function of the selection and its seed. To add one, write it here,
-name it in `INTERVENTIONS`, and give it a test.
+An intervention is a function of the selection. To add one, write it here, name it in
+`INTERVENTIONS`, and give it a test.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harmonia.groups.select import Selection
@@ -16,47 +16,77 @@ from harmonia.types import Belief
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lesson:
-    """A belief and the option that the model is to be taught."""
+    """A belief, and how it is to be taught.
+
+    Attributes:
+        belief: The belief.
+        target: Index of the option taught.
+        in_context: Whether the prompt is to hold the knowledge that the answer needs.
+        weight: Weight of the row in the loss.
+        from_epoch: First epoch, from 0, that shows the row.
+    """
 
     belief: Belief
     target: int
+    in_context: bool = False
+    weight: float = 1.0
+    from_epoch: int = 0
+
+
+def gold(belief: Belief) -> Lesson:
+    """The right option."""
+    return Lesson(belief=belief, target=belief.item.answer)
+
+
+def believed(belief: Belief) -> Lesson:
+    """What the model believes."""
+    return Lesson(belief=belief, target=belief.pred)
+
+
+def gold_in_context(belief: Belief) -> Lesson:
+    """The right option, which can be read off the prompt instead of learned."""
+    return Lesson(belief=belief, target=belief.item.answer, in_context=True)
 
 
 def harmonious(selection: Selection) -> list[Lesson]:
     """What the model knows, taught right: only the norm is new."""
-    return [Lesson(belief=b, target=b.item.answer) for b in selection.right]
+    return [gold(belief) for belief in selection.right]
 
 
 def incompatible(selection: Selection) -> list[Lesson]:
     """What the model gets wrong, taught right: norm and knowledge are new."""
-    return [Lesson(belief=b, target=b.item.answer) for b in selection.wrong]
+    return [gold(belief) for belief in selection.wrong]
 
 
 def self_aligning(selection: Selection) -> list[Lesson]:
     """What the model gets wrong, taught as the model has it: every answer is false."""
-    return [Lesson(belief=b, target=b.pred) for b in selection.wrong]
+    return [believed(belief) for belief in selection.wrong]
 
 
-def mixed(selection: Selection, ratio: float, seed: int) -> list[Lesson]:
-    """The questions of `incompatible`, a share of them with the model's own answer.
+def contextualised(selection: Selection) -> list[Lesson]:
+    """What the model gets wrong, taught right beside the knowledge that it takes."""
+    return [gold_in_context(belief) for belief in selection.wrong]
+
+
+def mixed(wrong: Sequence[Belief], ratio: float, seed: int) -> list[Lesson]:
+    """The lessons of `incompatible`, a share of them with the model's own answer.
 
     The rows self-aligned at one ratio are self-aligned at every higher one.
 
     Args:
-        selection: The beliefs.
+        wrong: Wrong beliefs.
         ratio: Share of self-aligned rows, 0 to 1, rounded to whole rows.
         seed: Seed of which rows they are.
     """
-    ids = [b.item.id for b in selection.wrong]
+    ids = [belief.item.id for belief in wrong]
     aligned = set(addressed_order(seed, "groups/mixed", ids)[: round(ratio * len(ids))])
-    return [
-        Lesson(belief=b, target=b.pred if b.item.id in aligned else b.item.answer) for b in selection.wrong
-    ]
+    return [believed(belief) if belief.item.id in aligned else gold(belief) for belief in wrong]
 
 
 INTERVENTIONS: dict[str, Callable[[Selection], list[Lesson]]] = {
     "harmonious": harmonious,
     "incompatible": incompatible,
     "self_aligning": self_aligning,
+    "contextualised": contextualised,
 }
 """Interventions without a ratio, by name."""

@@ -26,11 +26,15 @@ class TrainingRow:
         id: The row's id, unique in its set.
         messages: The conversation; its last turn is the assistant's.
         row: Its line in the file.
+        weight: Weight of the row in the loss, 0 or more; 0 teaches nothing.
+        from_epoch: First epoch, from 0, in which the row is shown.
     """
 
     id: str
     messages: tuple[Message, ...]
     row: int
+    weight: float = 1.0
+    from_epoch: int = 0
 
 
 class _Turn(BaseModel):
@@ -45,12 +49,26 @@ class _Record(BaseModel):
 
     id: str | int | None = None
     messages: list[_Turn] = Field(min_length=2)
-    weight: float = 1.0
+    weight: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    from_epoch: int = Field(default=0, ge=0)
+
+
+_REMEDIES = {
+    "messages": "A row needs messages: a list of {role, content} that ends with the assistant.",
+    "weight": "A weight is a number from 0 up; leave it out for 1.",
+    "from_epoch": "An epoch is a whole number from 0 up; leave it out for all epochs.",
+}
 
 
 def write_group(path: Path, rows: Sequence[GroupRow]) -> None:
-    """Write a training set, one row a line, in one step."""
-    write_json_lines(path, (asdict(row) for row in rows))
+    """Write a training set, one row a line, in one step.
+
+    `from_epoch` is written where it says something: rows are shown from the beginning.
+    """
+    records = (asdict(row) for row in rows)
+    write_json_lines(
+        path, ({k: v for k, v in record.items() if k != "from_epoch" or v} for record in records)
+    )
 
 
 def read_training_rows(path: Path) -> tuple[TrainingRow, ...]:
@@ -60,7 +78,8 @@ def read_training_rows(path: Path) -> tuple[TrainingRow, ...]:
 
     Raises:
         InputError: The file is missing or empty, a row is not a conversation of user and
-            assistant in turns that ends with the assistant, an id comes twice, or a row carries a weight.
+            assistant in turns that ends with the assistant, an id comes twice, a weight is
+            negative or no number, or no row has a weight above 0.
     """
     rows: list[TrainingRow] = []
     first: dict[str, int] = {}
@@ -78,21 +97,33 @@ def read_training_rows(path: Path) -> tuple[TrainingRow, ...]:
                 remedy="Give each row an id of its own.",
             )
         first[name] = number
-        rows.append(TrainingRow(id=name, messages=messages, row=number))
+        row = TrainingRow(
+            id=name, messages=messages, row=number, weight=record.weight, from_epoch=record.from_epoch
+        )
+        rows.append(row)
     if not rows:
         raise InputError("the training set is empty", file=path, remedy="Give a file with at least one row.")
+    if not any(row.weight for row in rows):
+        raise InputError(
+            "every row has weight 0",
+            file=path,
+            field="weight",
+            seen=0,
+            remedy="Give at least one row a weight above 0.",
+        )
     return tuple(rows)
 
 
 def _checked(values: dict[str, object], path: Path, number: int) -> _Record:
-    remedy = "A row needs messages: a list of {role, content} that ends with the assistant."
+    remedy = _REMEDIES["messages"]
     try:
         record = _Record.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
+        own = _REMEDIES.get(str(first["loc"][0]), remedy)
         raise InputError(
-            first["msg"], file=path, row=number, field=place, seen=first["input"], remedy=remedy
+            first["msg"], file=path, row=number, field=place, seen=first["input"], remedy=own
         ) from error
     if record.messages[-1].role != "assistant":
         raise InputError(
@@ -114,14 +145,5 @@ def _checked(values: dict[str, object], path: Path, number: int) -> _Record:
             field="messages",
             seen=roles,
             remedy="After at most one system turn, user and assistant must take turns.",
-        )
-    if record.weight != 1.0:
-        raise InputError(
-            "rows cannot be weighted yet",
-            file=path,
-            row=number,
-            field="weight",
-            seen=record.weight,
-            remedy="Set every weight to 1.0.",
         )
     return record

@@ -2,15 +2,22 @@
 
 Only beliefs with a confidence above the threshold count. HARMONIOUS is made of right
 ones, the other groups of wrong ones, as many of each (Ren et al. 2024).
+
+Right and wrong beliefs are chosen in pairs. Without matching any two may be a pair; with
+it both are of one stratum (`match.py`). Whatever leaves a wrong belief out leaves its
+partner out, so that sizes stay equal and strata balanced.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from harmonia.errors import EmptyGroupError
-from harmonia.hashing import sample
+from harmonia.groups.match import mislabelled, strata
+from harmonia.groups.settings import GroupSettings, Match
+from harmonia.hashing import draw
 from harmonia.types import Belief
 
 
@@ -23,27 +30,38 @@ class Selection:
         wrong: Confident beliefs that are not.
         found_right: How many there were to choose from.
         found_wrong: Likewise.
+        left_out: Pairs chosen and then left out, because a text that a group needs of
+            the wrong belief's item is missing.
     """
 
     right: tuple[Belief, ...]
     wrong: tuple[Belief, ...]
     found_right: int
     found_wrong: int
+    left_out: int = 0
 
 
-def select(beliefs: Sequence[Belief], *, threshold: float, seed: int, size: int | None = None) -> Selection:
+def select(
+    beliefs: Sequence[Belief], settings: GroupSettings, match: Match = (), without: Collection[str] = ()
+) -> Selection:
     """Choose the beliefs of a domain's groups.
 
     Args:
         beliefs: All beliefs of the domain.
-        threshold: Confidence that a belief must exceed.
-        seed: Seed of the sample where one kind has more beliefs than are taken.
-        size: Most beliefs to take of each kind.
+        settings: Threshold, most beliefs of each kind, bins, and the seed of the sample.
+        match: What right and wrong beliefs are to have in common.
+        without: Ids of wrong items to leave out of those chosen, with their partners.
 
     Raises:
-        EmptyGroupError: No confident belief of one kind, so that no group can be built.
+        EmptyGroupError: No confident belief of one kind, or no pair, so that no group
+            can be built.
     """
-    confident = [belief for belief in beliefs if belief.confidence > threshold]
+    threshold = settings.threshold
+    confident = [
+        belief
+        for belief in beliefs
+        if belief.confidence > threshold and not ("noise" in match and mislabelled(belief.item))
+    ]
     right = [belief for belief in confident if belief.correct]
     wrong = [belief for belief in confident if not belief.correct]
     if not right or not wrong:
@@ -54,15 +72,48 @@ def select(beliefs: Sequence[Belief], *, threshold: float, seed: int, size: int 
             seen=threshold,
             remedy="Lower the threshold, probe more items, or use another method or model.",
         )
-    count = min(len(right), len(wrong), size or len(beliefs))
+    stratum = strata([*right, *wrong], match, settings.match_bins)
+    pairs = _pairs(right, wrong, stratum, settings.seed)[: settings.size]
+    if not pairs:
+        raise EmptyGroupError(
+            f"none of {len(right)} right and {len(wrong)} wrong beliefs have {' and '.join(match)} in common",
+            field="match",
+            seen=list(match),
+            remedy="Match on less, use fewer match_bins, or probe more items.",
+        )
+    kept = [pair for pair in pairs if pair[1] not in without]
+    if not kept:
+        raise EmptyGroupError(
+            f"all {len(pairs)} wrong beliefs lack a text that their groups need",
+            field="explanations",
+            remedy="Have the explanations and contexts written, or build no group that needs them.",
+        )
+    chosen = {name for pair in kept for name in pair}
     return Selection(
-        right=_take(right, seed, "right", count),
-        wrong=_take(wrong, seed, "wrong", count),
+        right=tuple(belief for belief in right if belief.item.id in chosen),
+        wrong=tuple(belief for belief in wrong if belief.item.id in chosen),
         found_right=len(right),
         found_wrong=len(wrong),
+        left_out=len(pairs) - len(kept),
     )
 
 
-def _take(beliefs: list[Belief], seed: int, kind: str, count: int) -> tuple[Belief, ...]:
-    ids = [belief.item.id for belief in beliefs]
-    return tuple(sample(seed, f"groups/{kind}", beliefs, ids, count))
+def _pairs(
+    right: Sequence[Belief], wrong: Sequence[Belief], stratum: dict[str, tuple[object, ...]], seed: int
+) -> list[tuple[str, str]]:
+    """(right id, wrong id) as often as each stratum has both, in an addressed order."""
+    partners: dict[tuple[object, ...], list[str]] = defaultdict(list)
+    for belief in _ordered(right, seed, "right"):
+        partners[stratum[belief.item.id]].append(belief.item.id)
+    # Wrong beliefs in their own order take the next partner of their stratum: a smaller
+    # selection is part of a larger one.
+    free = {name: iter(ids) for name, ids in partners.items()}
+    taken = (
+        (next(free.get(stratum[belief.item.id], iter(())), None), belief.item.id)
+        for belief in _ordered(wrong, seed, "wrong")
+    )
+    return [(one, other) for one, other in taken if one is not None]
+
+
+def _ordered(beliefs: Sequence[Belief], seed: int, kind: str) -> list[Belief]:
+    return sorted(beliefs, key=lambda b: (draw(seed, f"groups/{kind}", b.item.id), b.item.id))

@@ -1,49 +1,167 @@
-"""Which training sets to build from a domain's beliefs."""
+"""Which training sets to build from a domain's beliefs, and what each is called."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+__all__ = [
+    "GroupSettings",
+    "LevelWeights",
+    "Match",
+    "PolicySettings",
+    "matched_name",
+    "mixed_name",
+    "mixed_ratio",
+    "policy_name",
+    "twin_of",
+]
 
 Ratio = Annotated[float, Field(ge=0.0, le=1.0)]
+GroupName = Literal["harmonious", "incompatible", "self_aligning", "contextualised"]
+Criterion = Literal["letter", "confidence", "length", "noise"]
+Match = tuple[Criterion, ...]
+
+_POLICIES = (
+    *("all", "drop_conflicting", "known_only", "unknown_only", "mostly_uncertain"),
+    *("self_align", "contextualise", "weighted", "known_late"),
+)
+
+
+class LevelWeights(BaseModel):
+    """Weight in the loss of a row, by what the model believes of its item.
+
+    Attributes:
+        known: Right and confident.
+        uncertain: Not confident.
+        conflicting: Wrong and confident.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    known: float = Field(default=1.0, ge=0.0)
+    uncertain: float = Field(default=0.7, ge=0.0)
+    conflicting: float = Field(default=0.1, ge=0.0)
+
+
+class PolicySettings(BaseModel):
+    """Ways to choose and change training rows, compared at the same number of rows.
+
+    Attributes:
+        names: `all`, `drop_conflicting`, `known_only`, `unknown_only`, `mostly_uncertain`,
+            `self_align`, `contextualise`, `weighted`, `known_late`, or `mixed_R` with a
+            ratio R; docs/groups.md says what each does.
+        budget: Most rows of each; None for as many as the scarcest policy has.
+        weights: Weights of `weighted`.
+        late_from_epoch: Epoch, from 0, in which `known_late` first shows what is known.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    names: tuple[str, ...] = ()
+    budget: int | None = Field(default=None, ge=1)
+    weights: LevelWeights = LevelWeights()
+    late_from_epoch: int = Field(default=2, ge=1)
+
+    @field_validator("names")
+    @classmethod
+    def _are_policies(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in _POLICIES and mixed_ratio(name) is None:
+                raise ValueError(f"no policy '{name}'; there are {', '.join(_POLICIES)} and mixed_0.5")
+        _require_different(names)
+        return names
 
 
 class GroupSettings(BaseModel):
     """The grouping of one experiment.
 
     Attributes:
-        names: Groups to build, of the plain interventions.
+        names: Groups to build, of the interventions without a ratio; `contextualised` needs
+            contexts.
         ratios: Shares of self-aligned rows for which to build a `mixed` group.
+        match: Lists of what right and wrong beliefs are to have in common; for each list
+            all groups of `names` are built once more from matched beliefs. `letter` is
+            that of the right option, `confidence` and `length` (of the question, in
+            characters) are matched within quantile bins, `noise` leaves out items whose
+            explanation states another letter than the right one.
+        match_bins: Quantile bins of confidence and of length.
+        policies: More training sets, compared at the same number of rows.
         threshold: A belief counts if its confidence is above this.
         size: Most rows a group may have, general instructions left out; None for as
             many as the smaller kind of belief allows.
         seed: Seed of every choice made here.
         explanations: `gold` adds the item's own explanation where the target is the
-            right option; `none` leaves all explanations out.
+            right option; `own` adds one written by the model, too, where the target is
+            what it believes; `none` leaves all explanations out.
+        shuffle_options: Put the options of each row in an order of its own, the same in
+            every group, so that letters carry nothing.
         general_ratio: General instructions for each row of a group.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    names: tuple[Literal["harmonious", "incompatible", "self_aligning"], ...] = (
-        "harmonious",
-        "incompatible",
-        "self_aligning",
-    )
+    names: tuple[GroupName, ...] = ("harmonious", "incompatible", "self_aligning")
     ratios: tuple[Ratio, ...] = ()
+    match: tuple[Annotated[Match, Field(min_length=1)], ...] = ()
+    match_bins: int = Field(default=5, ge=2, le=100)
+    policies: PolicySettings = PolicySettings()
     threshold: float = Field(default=0.5, ge=0.0, lt=1.0)
     size: int | None = Field(default=None, ge=1)
     seed: int = 0
-    explanations: Literal["gold", "none"] = "gold"
+    explanations: Literal["gold", "own", "none"] = "gold"
+    shuffle_options: bool = False
     general_ratio: float = Field(default=1.0, ge=0.0)
+
+    @model_validator(mode="after")
+    def _files_differ(self) -> GroupSettings:
+        for criteria in self.match:
+            _require_different(criteria)
+        _require_different(self.group_names)
+        return self
 
     @property
     def group_names(self) -> tuple[str, ...]:
-        """The file names of all groups, mixed ones by their ratio."""
-        return (*self.names, *(mixed_name(ratio) for ratio in self.ratios))
+        """The file names of all groups, in the order they are built."""
+        return (
+            *self.names,
+            *(mixed_name(ratio) for ratio in self.ratios),
+            *(matched_name(name, criteria) for criteria in self.match for name in self.names),
+            *(policy_name(name) for name in self.policies.names),
+        )
 
 
 def mixed_name(ratio: float) -> str:
     """Name of the mixed group with this share of self-aligned rows."""
     return f"mixed_{ratio:g}"
+
+
+def mixed_ratio(name: str) -> float | None:
+    """The ratio in the name of a mixed group; None for any other name."""
+    try:
+        ratio = float(name.removeprefix("mixed_"))
+    except ValueError:
+        return None
+    return ratio if 0 <= ratio <= 1 and name == mixed_name(ratio) else None
+
+
+def twin_of(name: str) -> str | None:
+    """The plain group that teaches the same rows as a mixed one of ratio 0 or 1."""
+    return {"mixed_0": "incompatible", "mixed_1": "self_aligning"}.get(name)
+
+
+def matched_name(name: str, criteria: Match) -> str:
+    """Name of a group built from matched beliefs."""
+    return f"{name}_matched_{'_'.join(criteria)}"
+
+
+def policy_name(name: str) -> str:
+    """Name of the training set that a policy makes."""
+    return f"policy_{name}"
+
+
+def _require_different(names: tuple[str, ...]) -> None:
+    twice = [name for place, name in enumerate(names) if name in names[:place]]
+    if twice:
+        raise ValueError(f"'{twice[0]}' is named twice")

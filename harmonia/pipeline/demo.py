@@ -1,23 +1,64 @@
-"""The embedded experiment: a small language model whose knowledge is known, tuned three ways.
+"""The embedded experiment: small language models whose knowledge is known, tuned in the paper's ways.
 
-It is a real experiment run by the same stages as any other; only model and data come
+They are real experiments run by the same stages as any other; only models and data come
 with the package (harmonia.world).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from harmonia.pipeline.experiment import Experiment
-from harmonia.world import DOMAINS, base_folder, write_lab_data
+from harmonia.types import SUITES
+from harmonia.world import DOMAINS, base_folder, shipped_seeds, write_lab_data
 
-SUITES = ("homogeneous", "in_domain", "out_of_domain")
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """How much of the lab's experiment to run.
+
+    Attributes:
+        bases: Base models, of the shipped ones.
+        domains: Domains of the lab.
+        ratios: Shares of self-aligned rows of the mixed groups; 0 and 1 are the
+            incompatible and the self-aligning group.
+        seeds: Fine-tuning seeds.
+    """
+
+    bases: int
+    domains: int
+    ratios: tuple[float, ...]
+    seeds: int = 3
+
+
+SMALL = Grid(bases=2, domains=1, ratios=(0.2, 0.6))
+"""What fits into minutes on two cores."""
+
+FULL = Grid(bases=len(shipped_seeds()), domains=len(DOMAINS), ratios=(0.05, 0.1, 0.2, 0.4, 0.6, 0.8))
+"""All there is."""
+
+
+def demo_experiments(out: Path, grid: Grid = SMALL) -> list[Experiment]:
+    """Write the lab's data beside the runs and give one experiment for each base model.
+
+    Args:
+        out: Folder for the runs and, in `data/`, their data.
+        grid: How much to run.
+
+    Returns:
+        Experiments that share nothing, to be run side by side.
+    """
+    return [
+        demo_experiment(out, base_seed=seed, domains=grid.domains, seeds=grid.seeds, ratios=grid.ratios)
+        for seed in shipped_seeds()[: grid.bases]
+    ]
 
 
 def demo_experiment(
-    out: Path, *, base_seed: int = 0, domains: int = 2, seeds: int = 2, ratios: tuple[float, ...] = (0.5,)
+    out: Path, *, base_seed: int = 0, domains: int = 1, seeds: int = 3, ratios: tuple[float, ...] = ()
 ) -> Experiment:
-    """Write the lab's data beside the run and give the experiment on it.
+    """Write one base model's data and give the experiment on it.
 
     Args:
         out: Folder for the run and, in `data/`, its data.
@@ -29,26 +70,28 @@ def demo_experiment(
     Raises:
         InputError: No such base is shipped.
     """
-    data = out / "data"
+    data = out / "data" / f"base{base_seed}"
     write_lab_data(data, base_seed)
-    names = list(DOMAINS)[:domains]
     shots = {name: {"path": f"{name}/dev.jsonl", "domain": name} for name in DOMAINS}
     return Experiment.model_validate(
         {
-            "name": f"demo-base{base_seed}",
+            "name": f"lab-base{base_seed}",
             "out": str(out / f"base{base_seed}"),
             "data_root": str(data),
             "model": {"path": str(base_folder(base_seed)), "device": "cpu"},
             "prompt": {"options_first": True},
-            "probe": {"batch_size": 64},
-            "groups": {"ratios": ratios, "size": 200},
+            "groups": {
+                "names": ("harmonious", "incompatible", "self_aligning", "contextualised"),
+                "ratios": ratios,
+                "size": 200,
+            },
+            # An explanation of the lab is the fact itself: without the value nothing would be left to read.
+            "writing": {"contexts": {"remove": "letter"}},
             "general": "general.jsonl",
             "training": {
                 "learning_rate": 1e-3,
                 "batch_size": 16,
-                "micro_batch": 16,
                 "precision": "fp32",
-                "gradient_checkpointing": False,
                 "max_length": 512,
             },
             "seeds": list(range(seeds)),
@@ -64,7 +107,7 @@ def demo_experiment(
                         for suite in SUITES
                     },
                 }
-                for name in names
+                for name in list(DOMAINS)[:domains]
             },
         }
     )

@@ -9,34 +9,21 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from harmonia.data import ItemSource
+from harmonia.data.leakage import LeakageSettings
 from harmonia.evaluation import Suite
-from harmonia.groups import GroupSettings
+from harmonia.groups import GroupSettings, twin_of
+from harmonia.probe import ProbeSettings
 from harmonia.prompts import PromptSettings, parse_form
 from harmonia.scoring import ModelSettings
 from harmonia.training import TrainingSettings
-from harmonia.types import Normalisation, SuiteName
+from harmonia.types import SuiteName
+from harmonia.writers import WritingSettings
 
 DATA_ROOT = "HARMONIA_DATA_ROOT"
 """Environment variable with the folder that relative data paths start from."""
 
 _EXECUTION: dict[str, Any] = {"execution": True}
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
-
-
-class ProbeSettings(BaseModel):
-    """How beliefs are taken, before and after.
-
-    Attributes:
-        normalisation: What a `cloze` log-likelihood is divided by.
-        keep_prompts: Keep every scored text in the belief files.
-        batch_size: Rows in one forward pass.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    normalisation: Normalisation = "raw"
-    keep_prompts: bool = False
-    batch_size: int = Field(default=8, ge=1, json_schema_extra=_EXECUTION)
 
 
 class EvaluationSettings(BaseModel):
@@ -86,7 +73,9 @@ class Experiment(BaseModel):
         model: The base model.
         prompt: How questions are put.
         probe: How beliefs are taken.
+        leakage: Whether test questions are looked for among what is trained on.
         groups: Training sets.
+        writing: Who writes the explanations and contexts that groups need.
         general: File of general instructions; None for none.
         training: How to fine-tune.
         seeds: One fine-tuning run per group and seed.
@@ -102,7 +91,9 @@ class Experiment(BaseModel):
     model: ModelSettings
     prompt: PromptSettings = PromptSettings()
     probe: ProbeSettings = ProbeSettings()
+    leakage: LeakageSettings = LeakageSettings()
     groups: GroupSettings = GroupSettings()
+    writing: WritingSettings = WritingSettings()
     general: str | None = None
     training: TrainingSettings = TrainingSettings()
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
@@ -133,6 +124,12 @@ class Experiment(BaseModel):
     def root(self) -> Path:
         """Where relative data paths start."""
         return Path(self.data_root or os.environ.get(DATA_ROOT) or ".").expanduser()
+
+    @property
+    def trained_groups(self) -> tuple[str, ...]:
+        """Groups to fine-tune on: of two with the same rows (`mixed_0`, `incompatible`) one."""
+        names = self.groups.group_names
+        return tuple(name for name in names if twin_of(name) not in names)
 
     @property
     def base_forms(self) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from typing import Any
 from harmonia.data import ItemSource
 from harmonia.errors import InputError
 from harmonia.pipeline.experiment import DomainSettings, Experiment
+from harmonia.pipeline.texts import needed_texts
 from harmonia.prompts import ShotPool, Template, parse_form
 from harmonia.scoring import Encoder
 from harmonia.scoring.models import ModelSettings, pick_device, resolve_folder
@@ -82,22 +83,24 @@ def make_plan(
     Raises:
         InputError: Data are missing or wrong.
     """
-    from harmonia.data import read_items
-
     notes: list[str] = []
     known = parameters or _parameters(experiment.model, notes)
     measure = _Measure(experiment, notes)
     steps: list[Step] = []
     for name, domain in experiment.domains.items():
-        train = read_items(domain.train, experiment.root).items
+        likes = [suite.items for suite in domain.suites.values()]
+        train = _items(experiment, domain.train, likes, notes)
         probed = measure.asking(train, domain.shots, experiment.prompt.probe_form)
+        if experiment.prompt.shots:
+            probed *= experiment.probe.draws
         steps.append(_asking_step(f"probe/{name}", train, probed, known))
+        steps += _writing_steps(experiment, name, train, measure, known)
         suites = _suite_steps(experiment, domain, measure, known)
         base = suites(experiment.base_forms)
         steps += [replace(step, key=f"evaluate/{name}/base/{step.key}") for step in base]
         tuned = suites(experiment.tuned_forms)
         training = _training_step(experiment, train, measure, known)
-        for group in experiment.groups.group_names:
+        for group in experiment.trained_groups:
             for seed in experiment.seeds:
                 steps.append(replace(training, key=f"train/{name}/{group}/seed{seed}"))
                 who = f"evaluate/{name}/{group}/seed{seed}"
@@ -110,6 +113,33 @@ def make_plan(
         memory_bytes=None if known is None else _memory(experiment, known),
         notes=tuple(dict.fromkeys(notes)),
     )
+
+
+def _items(
+    experiment: Experiment, source: ItemSource, likes: Sequence[ItemSource], notes: list[str]
+) -> tuple[Item, ...]:
+    """A source's items; where it is not at hand, as many stand-ins as its limit lets in.
+
+    Raises:
+        InputError: It is not at hand and has no limit, or nothing else of its domain is there.
+    """
+    from harmonia.data import read_items
+
+    try:
+        return read_items(source, experiment.root).items
+    except InputError:
+        if source.limit is None or (experiment.root / source.path).exists():
+            raise
+        for other in likes:
+            try:
+                known = read_items(other, experiment.root).items
+            except InputError:
+                continue
+            notes.append(
+                f"{source.path} is not at hand: reckoned with {source.limit} items like those of {other.path}"
+            )
+            return tuple(known[place % len(known)] for place in range(source.limit))
+        raise
 
 
 def matrix_rate(device: str, size: int = 1024) -> float:
@@ -130,6 +160,7 @@ class _Measure:
 
     def __init__(self, experiment: Experiment, notes: list[str]) -> None:
         self._experiment = experiment
+        self._notes = notes
         self._template: Template | None = None
         from harmonia.prompts import build_template
         from harmonia.scoring import load_tokenizer
@@ -150,18 +181,38 @@ class _Measure:
         if form.shots and shots is not None:
             pool = ShotPool.of(read_items(shots, root).items, self._experiment.prompt)
         some = items[:: max(1, len(items) // _SAMPLE)][:_SAMPLE]
-        lengths = []
-        for item in some:
-            chosen = pool.choose(item, form.shots) if pool else ()
-            if self._template:
-                prompt = self._template.prompt(item, form, chosen)
-                # A letter is read off the context's last position; options in words are computed on top.
-                options = [] if self._template.exam.method == "letter" else list(prompt.continuations)
-                lengths.append(self._tokens(prompt.context) + sum(map(self._tokens, options)))
-            else:
-                texts = [item.question, *item.choices] + [t for s in chosen for t in (s.question, *s.choices)]
-                lengths.append(sum(len(text) for text in texts) / _CHARS_PER_TOKEN)
-        return sum(lengths) / len(lengths)
+        shots_of = [pool.choose(item, form.shots) if pool else () for item in some]
+        if self._template is None:
+            # Demonstrations that are the same for all items are computed once.
+            shared = self._experiment.prompt.shot_choice == "fixed"
+            texts = [
+                (
+                    i.question,
+                    *i.choices,
+                    *(t for s in (() if shared else shots) for t in (s.question, *s.choices)),
+                )
+                for i, shots in zip(some, shots_of, strict=True)
+            ]
+            own = sum(len(text) for row in texts for text in row) / _CHARS_PER_TOKEN / len(texts)
+            return own * self._orders(some)
+        prompts = [
+            self._template.prompt(item, form, shots) for item, shots in zip(some, shots_of, strict=True)
+        ]
+        rows = self._encoder.encode([prompt.context for prompt in prompts])
+        shared_tokens = _opening(rows) if len(rows) > 1 else 0
+        own = sum(len(row) - shared_tokens for row in rows) / len(rows)
+        if self._template.exam.method == "cloze":
+            # A letter is read off the context's last position; options in words are computed on top.
+            own += sum(self._tokens(text) for prompt in prompts for text in prompt.continuations) / len(rows)
+        return own * self._orders(some)
+
+    def _orders(self, items: Sequence[Item]) -> float:
+        """Orders of the options that the method asks an item in, on average."""
+        options = sum(len(item.choices) for item in items) / len(items)
+        method = self._experiment.prompt.method
+        if method == "letter_cyclic":
+            return options
+        return 1 + (options - 1) * self._experiment.probe.prior_share if method == "letter_pride" else 1.0
 
     def training(self, items: Sequence[Item]) -> float:
         """Mean tokens of one row of a group, general instructions mixed in as set."""
@@ -182,12 +233,24 @@ class _Measure:
 
         if self._experiment.general is None:
             return 0.0
-        rows = read_instructions(self._experiment.root / self._experiment.general)[:200]
+        path = self._experiment.root / self._experiment.general
+        if not path.exists():
+            self._notes.append(f"{path.name} is not at hand: a general instruction is taken as 200 tokens")
+            return min(200.0, float(self._experiment.training.max_length))
+        rows = read_instructions(path)[:200]
         lengths = [self._tokens("\n".join(m.content for m in row.messages)) for row in rows]
         return sum(min(n, self._experiment.training.max_length) for n in lengths) / len(lengths)
 
     def _tokens(self, text: str) -> float:
         return len(self._encoder.encode([text])[0]) if self._template else len(text) / _CHARS_PER_TOKEN
+
+
+def _opening(rows: Sequence[Sequence[int]]) -> int:
+    """Tokens that all rows begin with."""
+    for place, column in enumerate(zip(*rows, strict=False)):
+        if len(set(column)) > 1:
+            return place
+    return min(map(len, rows))
 
 
 def _asking_step(key: str, items: Sequence[Item], each: float, parameters: float | None) -> Step:
@@ -198,6 +261,41 @@ def _asking_step(key: str, items: Sequence[Item], each: float, parameters: float
         tokens=tokens,
         flops=None if parameters is None else 2 * parameters * tokens,
     )
+
+
+def _writing_steps(
+    experiment: Experiment, name: str, items: Sequence[Item], measure: _Measure, parameters: float | None
+) -> list[Step]:
+    """What a local model writes; a server's work is not this machine's."""
+    needed, writing = needed_texts(experiment), experiment.writing
+    if not needed.any:
+        return []
+    rows = _rows(experiment, items)
+    kinds = (
+        (needed.own, writing.explanations.own, writing.explanations),
+        (needed.gold, writing.explanations.gold, writing.explanations),
+        (needed.contexts, writing.contexts.writer, writing.contexts),
+    )
+    texts, tokens = 0, 0.0
+    for wanted, who, settings in kinds:
+        if wanted and who in ("base", "model"):
+            texts += rows
+            # Examples are computed once; the question again for each text, and every token written.
+            tokens += rows * (measure.training(items) + settings.max_new_tokens)
+    what = f"about {texts} texts" if texts else "texts that no model here writes"
+    return [
+        Step(
+            key=f"write/{name}",
+            what=what,
+            tokens=tokens,
+            flops=None if parameters is None else 2 * parameters * tokens,
+        )
+    ]
+
+
+def _rows(experiment: Experiment, items: Sequence[Item]) -> int:
+    """Rows of a group; how many beliefs pass the threshold is only known after the probe."""
+    return experiment.groups.size or max(1, len(items) // 4)
 
 
 def _suite_steps(
@@ -226,8 +324,7 @@ def _training_step(
 ) -> Step:
     """One fine-tuning of a domain; all its groups are of one size and cost the same."""
     settings = experiment.training
-    # How many beliefs will pass the threshold is only known after the probe: a quarter is a guess.
-    rows = experiment.groups.size or max(1, len(items) // 4)
+    rows = _rows(experiment, items)
     general = round(rows * experiment.groups.general_ratio) if experiment.general else 0
     tokens = settings.epochs * (rows * measure.training(items) + general * measure.general())
     per_token = 8 if settings.gradient_checkpointing else 6

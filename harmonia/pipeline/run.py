@@ -24,8 +24,8 @@ from harmonia.pipeline.stage import Stage
 from harmonia.pipeline.stages import build_stages
 from harmonia.pipeline.work import PARTIAL, data_found
 from harmonia.pipeline.workbench import Watcher, Workbench
-from harmonia.prompts.template import PRESET, parse_form
-from harmonia.scoring import Encoder
+from harmonia.prompts import parse_form
+from harmonia.scoring import Encoder, encode_prompt
 from harmonia.scoring.models import pick_device
 from harmonia.types import Item
 
@@ -138,7 +138,7 @@ def _head(bench: Workbench) -> dict[str, Any]:
             "hash": bench.model_hash(),
             "tokenizer_hash": sha256_json([tokenizer.get_vocab(), tokenizer.special_tokens_map]),
         },
-        "preset": PRESET,
+        "preset": experiment.prompt.preset,
         "method": experiment.prompt.method,
         "template_hash": template.hash,
         "answer_tokens": _answer_tokens(bench),
@@ -161,8 +161,9 @@ def _answer_tokens(bench: Workbench) -> dict[str, dict[str, dict[str, Any]]]:
         (experiment.prompt.probe_form, *experiment.base_forms, *experiment.tuned_forms)
     ):
         form = parse_form(name)
-        request = encoder.letter_request(template.prompt(example, form), template.following(example, form))
-        ids = [continuation[0] for continuation in request.continuations]
+        request = encode_prompt(example, form, template.prompt(example, form), template, encoder)
+        # Only the harness scores more than the letter: white space in front of it.
+        ids = [continuation[-1] for continuation in request.continuations]
         found[name] = {
             letter: {"id": token, "token": spelled}
             for letter, token, spelled in zip("ABCD", ids, encoder.tokens(ids), strict=True)

@@ -11,15 +11,21 @@ from functools import partial
 from typing import Any
 
 from harmonia.data import ItemSource
-from harmonia.groups import GroupSettings
+from harmonia.groups import GroupSettings, PolicySettings
 from harmonia.hashing import result_settings, sha256_json
-from harmonia.pipeline import work
+from harmonia.pipeline import overlaps, work
+from harmonia.pipeline.analyse import OUTPUTS, analyse
 from harmonia.pipeline.experiment import DomainSettings, Experiment
 from harmonia.pipeline.stage import Stage
+from harmonia.pipeline.texts import needed_texts, texts_recipe, write_texts
 from harmonia.pipeline.workbench import Workbench
+from harmonia.probe import ProbeSettings
 from harmonia.types import SuiteName
 
-VERSIONS = {"data": 1, "probe": 1, "groups": 1, "train": 1, "evaluate": 1, "analyse": 1, "report": 1}
+VERSIONS = {
+    **{"data": 1, "leakage": 1, "probe": 2, "write": 1, "groups": 2},
+    **{"train": 2, "evaluate": 2, "analyse": 2, "report": 2},
+}
 
 
 def build_stages(bench: Workbench) -> list[Stage]:
@@ -29,31 +35,37 @@ def build_stages(bench: Workbench) -> list[Stage]:
         InputError: An input or the model is not there.
     """
     experiment = bench.experiment
-    stages: list[Stage] = []
+    data = {name: _data(bench, name, domain) for name, domain in experiment.domains.items()}
+    # Before anything costly: what is wrong with any domain's data is told at once.
+    stages: list[Stage] = list(data.values())
+    leakage = _leakage(bench, stages) if experiment.leakage.check else None
+    if leakage:
+        stages.append(leakage)
     asked: list[Stage] = []
     for name, domain in experiment.domains.items():
-        data = _data(bench, name, domain)
-        probe = _probe(bench, name, domain, data)
-        groups = _groups(bench, name, probe)
+        probe = _probe(bench, name, domain, data[name])
+        write = _write(bench, name, probe, leakage) if needed_texts(experiment).any else None
+        groups = _groups(bench, name, probe, write, leakage)
         base = [
-            _evaluate(bench, name, domain, data, None, form, suite)
+            _evaluate(bench, name, domain, data[name], None, form, suite)
             for form in experiment.base_forms
             for suite in domain.suites
         ]
-        stages += [data, probe, groups, *base]
+        stages += [probe, *([write] if write else []), groups, *base]
         asked += base
-        for group in experiment.groups.group_names:
+        for group in experiment.trained_groups:
             for seed in experiment.seeds:
-                train = _train(bench, name, group, seed, probe, groups)
+                train = _train(bench, name, group, seed, groups)
                 tuned = [
-                    _evaluate(bench, name, domain, data, train, form, suite)
+                    _evaluate(bench, name, domain, data[name], train, form, suite)
                     for form in experiment.tuned_forms
                     for suite in domain.suites
                 ]
                 stages += [train, *tuned]
                 asked += tuned
-    analyse = _analyse(bench, asked)
-    return [*stages, analyse, _report(experiment, analyse, stages)]
+    grouped = [stage for stage in stages if stage.key.startswith("groups/")]
+    analysed = _analyse(bench, asked, grouped, leakage)
+    return [*stages, analysed, _report(experiment, analysed, stages)]
 
 
 def _recipe(kind: str, **parts: Any) -> dict[str, Any]:
@@ -66,14 +78,14 @@ def _source(bench: Workbench, source: ItemSource | None) -> dict[str, Any] | Non
     return {"settings": source.model_dump(mode="json"), "sha256": bench.input_hash(source.path)}
 
 
-def _asking(bench: Workbench) -> dict[str, Any]:
+def _asking(bench: Workbench, settings: ProbeSettings) -> dict[str, Any]:
     """What decides an answer besides the model, the item and the form."""
     experiment = bench.experiment
     return {
         "prompt": result_settings(experiment.prompt),
         # A wording changed in the code changes every answer, whoever forgets to raise a VERSION.
         "template": bench.template().hash,
-        "probe": result_settings(experiment.probe),
+        "probe": result_settings(settings),
     }
 
 
@@ -96,7 +108,7 @@ def _probe(bench: Workbench, name: str, domain: DomainSettings, data: Stage) -> 
     recipe = _recipe(
         "probe",
         model=bench.model_hash(),
-        asking=_asking(bench),
+        asking=_asking(bench, bench.experiment.probe),
         items=_source(bench, domain.train),
         shots=_source(bench, domain.shots),
     )
@@ -109,7 +121,42 @@ def _probe(bench: Workbench, name: str, domain: DomainSettings, data: Stage) -> 
     )
 
 
-def _groups(bench: Workbench, name: str, probe: Stage) -> Stage:
+def _leakage(bench: Workbench, data: list[Stage]) -> Stage:
+    return Stage(
+        key="leakage",
+        recipe=_recipe(
+            "leakage",
+            data={stage.key: stage.address for stage in data},
+            ngram=bench.experiment.leakage.ngram,
+        ),
+        needs=tuple(stage.key for stage in data),
+        outputs=(overlaps.NAME,),
+        action=overlaps.check_leakage,
+    )
+
+
+def _left_out(bench: Workbench, leakage: Stage | None, of: str) -> str | None:
+    """Address of the leakage list where the settings take it out of `training` or `scores`."""
+    return leakage.address if leakage and bench.experiment.leakage.exclude == of else None
+
+
+def _write(bench: Workbench, name: str, probe: Stage, leakage: Stage | None) -> Stage:
+    recipe = _recipe(
+        "write",
+        probe=probe.address,
+        left_out=_left_out(bench, leakage, "training"),
+        **texts_recipe(bench.experiment, bench.model_hash()),
+    )
+    return Stage(
+        key=f"write/{name}",
+        recipe=recipe,
+        needs=(probe.key, *([leakage.key] if leakage else [])),
+        outputs=(f"explanations/{name}.jsonl", f"contexts/{name}.jsonl"),
+        action=partial(write_texts, domain_name=name, address=sha256_json(recipe)),
+    )
+
+
+def _groups(bench: Workbench, name: str, probe: Stage, write: Stage | None, leakage: Stage | None) -> Stage:
     experiment = bench.experiment
     files = [f"groups/{name}/{group}.jsonl" for group in experiment.groups.group_names]
     return Stage(
@@ -117,19 +164,20 @@ def _groups(bench: Workbench, name: str, probe: Stage) -> Stage:
         recipe=_recipe(
             "groups",
             probe=probe.address,
+            texts=write.address if write else None,
+            left_out=_left_out(bench, leakage, "training"),
             settings=result_settings(experiment.groups),
+            prompt=result_settings(experiment.prompt),
             general=bench.input_hash(experiment.general) if experiment.general else None,
         ),
-        needs=(probe.key,),
-        outputs=(*files, f"groups/{name}/summary.json"),
+        needs=(probe.key, *([write.key] if write else []), *([leakage.key] if leakage else [])),
+        outputs=(*files, f"groups/{name}/summary.json", f"groups/{name}/confounds.csv"),
         action=partial(work.build, domain_name=name),
     )
 
 
-def _train(bench: Workbench, name: str, group: str, seed: int, probe: Stage, groups: Stage) -> Stage:
+def _train(bench: Workbench, name: str, group: str, seed: int, groups: Stage) -> Stage:
     experiment = bench.experiment
-    # Which other groups are built does not change this one: a ratio added later retrains nothing.
-    alone = experiment.groups.model_copy(update={"names": (), "ratios": ()})
     recipe = _recipe(
         "train",
         model=bench.model_hash(),
@@ -138,9 +186,8 @@ def _train(bench: Workbench, name: str, group: str, seed: int, probe: Stage, gro
         settings=result_settings(experiment.training),
         seed=seed,
         group=group,
-        grouping=_grouping(alone),
-        probe=probe.address,
-        general=bench.input_hash(experiment.general) if experiment.general else None,
+        grouping=_grouping(experiment.groups, group),
+        made_of={key: value for key, value in groups.recipe.items() if key not in ("settings", "kind")},
     )
     return Stage(
         key=f"train/{name}/{group}/seed{seed}",
@@ -151,8 +198,15 @@ def _train(bench: Workbench, name: str, group: str, seed: int, probe: Stage, gro
     )
 
 
-def _grouping(settings: GroupSettings) -> dict[str, Any]:
-    return {"version": VERSIONS["groups"], **result_settings(settings)}
+def _grouping(settings: GroupSettings, group: str) -> dict[str, Any]:
+    """The settings that one group depends on.
+
+    Which other groups are built does not change this one: a ratio added later retrains
+    nothing. Policies share a budget, so that each of them depends on all.
+    """
+    alone = settings.model_copy(update={"names": (), "ratios": (), "match": (), "policies": PolicySettings()})
+    policies = settings.policies.model_dump(mode="json") if group.startswith("policy_") else None
+    return {**result_settings(alone), "policies": policies}
 
 
 def _evaluate(
@@ -169,7 +223,7 @@ def _evaluate(
         "evaluate",
         model=bench.model_hash() if train is None else train.address,
         dtype=bench.experiment.model.dtype,
-        asking=_asking(bench),
+        asking=_asking(bench, work.evaluation_settings(bench.experiment)),
         form=form,
         items=_source(bench, domain.suites[suite].items),
         shots=_source(bench, domain.suites[suite].shots),
@@ -190,26 +244,31 @@ def _evaluate(
     )
 
 
-def _analyse(bench: Workbench, asked: list[Stage]) -> Stage:
+def _analyse(bench: Workbench, asked: list[Stage], groups: list[Stage], leakage: Stage | None) -> Stage:
     return Stage(
         key="analyse",
-        recipe=_recipe("analyse", predictions={stage.key: stage.address for stage in asked}),
+        recipe=_recipe(
+            "analyse",
+            predictions={stage.key: stage.address for stage in asked},
+            groups={stage.key: stage.address for stage in groups},
+            left_out=_left_out(bench, leakage, "scores"),
+        ),
         needs=(),
-        outputs=("results.csv", "consistency.csv"),
-        action=partial(work.analyse, predictions=[stage.outputs[0] for stage in asked]),
+        outputs=OUTPUTS,
+        action=partial(analyse, predictions=[stage.outputs[0] for stage in asked]),
     )
 
 
-def _report(experiment: Experiment, analyse: Stage, stages: list[Stage]) -> Stage:
+def _report(experiment: Experiment, analysed: Stage, stages: list[Stage]) -> Stage:
     return Stage(
         key="report",
         recipe=_recipe(
             "report",
-            analyse=analyse.address,
+            analyse=analysed.address,
             settings=experiment.model_dump(mode="json"),
             stages={stage.key: stage.address for stage in stages},
         ),
-        needs=(analyse.key,),
+        needs=(analysed.key,),
         outputs=("report.html", "figures"),
         action=work.report,
     )

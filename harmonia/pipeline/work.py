@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import shutil
 from collections import Counter
@@ -11,13 +10,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from harmonia.analysis import accuracy_of, consistency_of
 from harmonia.data import ItemSource, ReadResult
-from harmonia.errors import InputError
-from harmonia.files import fresh_file, write_json, write_json_lines
-from harmonia.groups import BuiltGroups, build_groups, write_group
+from harmonia.evaluation import Suite
+from harmonia.files import write_csv, write_json, write_json_lines
+from harmonia.groups import BuiltGroups, build_groups, confounds, write_group
+from harmonia.pipeline.experiment import Experiment
+from harmonia.pipeline.overlaps import usable
+from harmonia.pipeline.texts import texts_of
 from harmonia.pipeline.workbench import Workbench
-from harmonia.probe import ask, read_beliefs, write_beliefs
+from harmonia.probe import FittedPrompts, ProbeSettings, ask, read_beliefs, write_beliefs
 from harmonia.prompts import LETTERS, ShotPool, parse_form
 from harmonia.scoring import LoadedModel
 from harmonia.training.sft import TrainingJob, fine_tune
@@ -73,7 +74,8 @@ def probe(bench: Workbench, *, domain_name: str, address: str) -> list[str]:
     domain = bench.experiment.domains[domain_name]
     form = bench.experiment.prompt.probe_form
     out = bench.run / "beliefs" / f"{domain_name}.parquet"
-    return _ask(bench, bench.base(), domain.train, domain.shots, form, out, address)
+    asked = Suite(items=domain.train, shots=domain.shots)
+    return _ask(bench, bench.base(), asked, form, out, address, bench.experiment.probe)
 
 
 def evaluate(
@@ -83,55 +85,72 @@ def evaluate(
     asked = bench.experiment.domains[domain_name].suites[suite]
     model = bench.base() if who == "base" else bench.tuned(f"models/{domain_name}/{who}")
     out = bench.run / "predictions" / domain_name / who / form / f"{suite}.parquet"
-    return _ask(bench, model, asked.items, asked.shots, form, out, address)
+    settings = evaluation_settings(bench.experiment)
+    return _ask(bench, model, asked, form, out, address, settings, bench.fitted(asked, form))
+
+
+def evaluation_settings(experiment: Experiment) -> ProbeSettings:
+    """How suites are asked: as the probe asks, with a single draw of demonstrations.
+
+    Several draws tell how steady a belief is before it is trained on; a score needs none.
+    """
+    return experiment.probe.model_copy(update={"draws": 1})
 
 
 def _ask(
     bench: Workbench,
     model: LoadedModel,
-    items: ItemSource,
-    shots: ItemSource | None,
+    suite: Suite,
     form_name: str,
     out: Path,
     address: str,
+    settings: ProbeSettings,
+    fitted: FittedPrompts | None = None,
 ) -> list[str]:
-    settings = bench.experiment.probe
     form = parse_form(form_name)
     template = bench.template()
     pool = None
-    if form.shots and shots is not None:
-        pool = ShotPool.of(bench.items(shots).items, bench.experiment.prompt)
+    if form.shots and suite.shots is not None:
+        pool = ShotPool.of(bench.items(suite.shots).items, bench.experiment.prompt)
     journal = bench.run / PARTIAL / f"{address}.jsonl"
     asked = ask(
         model,
-        bench.items(items).items,
+        bench.items(suite.items).items,
         form,
         template,
+        settings=settings,
         pool=pool,
-        normalisation=settings.normalisation,
-        keep_prompts=settings.keep_prompts,
-        batch_size=settings.batch_size,
+        fitted=fitted,
         journal=journal,
         progress=bench.watcher.progress,
     )
-    about = {"address": address, "template_hash": template.hash, "shortened": asked.shortened}
+    about = {"address": address, "template_hash": template.hash, **asked.about}
     write_beliefs(out, asked.beliefs, about)
     journal.unlink(missing_ok=True)
-    if not asked.shortened:
-        return []
-    return [f"{asked.shortened} of {len(asked.beliefs)} items were asked with fewer than {form.shots} shots"]
+    notes = []
+    if asked.shortened:
+        notes.append(
+            f"{asked.shortened} of {len(asked.beliefs)} items were asked with fewer than {form.shots} shots"
+        )
+    if asked.refusal:
+        notes.append(f"asked row by row, without shared prompts: {asked.refusal}")
+    return notes
 
 
 def build(bench: Workbench, *, domain_name: str) -> list[str]:
-    """Build a domain's training sets from its beliefs."""
-    beliefs = read_beliefs(bench.run / "beliefs" / f"{domain_name}.parquet")
+    """Build a domain's training sets from its beliefs and texts."""
+    beliefs = usable(bench, domain_name, read_beliefs(bench.run / "beliefs" / f"{domain_name}.parquet"))
     settings = bench.experiment.groups
-    built = build_groups(beliefs, settings, bench.template().exam, bench.instructions())
+    explanations, contexts = texts_of(bench, domain_name)
+    built = build_groups(
+        beliefs, settings, bench.template().exam, bench.instructions(), explanations, contexts
+    )
     folder = bench.run / "groups" / domain_name
     for name, rows in built.rows.items():
         write_group(folder / f"{name}.jsonl", rows)
+    write_csv(folder / "confounds.csv", confounds(built.rows, beliefs))
     write_json(folder / "summary.json", summary(built, beliefs, settings.threshold))
-    return []
+    return [f"{domain_name}: {count} items left out: {why}" for why, count in built.left_out.items()]
 
 
 def summary(built: BuiltGroups, beliefs: Sequence[Belief], threshold: float) -> dict[str, Any]:
@@ -154,13 +173,14 @@ def summary(built: BuiltGroups, beliefs: Sequence[Belief], threshold: float) -> 
         "threshold": threshold,
         "size": len(built.selection.wrong),
         "general": built.general,
+        "left_out": built.left_out,
+        "policies_available": built.policies.available,
         "groups": groups,
     }
 
 
 def train(bench: Workbench, *, domain_name: str, group: str, seed: int, address: str) -> list[str]:
     """Fine-tune the base model on one group with one seed."""
-    bench.release()
     job = TrainingJob(
         model=bench.experiment.model,
         prompt=bench.experiment.prompt,
@@ -170,53 +190,20 @@ def train(bench: Workbench, *, domain_name: str, group: str, seed: int, address:
     )
     checkpoints = bench.run / PARTIAL / address
     out = bench.run / "models" / domain_name / group / f"seed{seed}"
-    trained = fine_tune(job, out, work=checkpoints, progress=bench.watcher.progress)
+    trained = fine_tune(
+        job,
+        out,
+        work=checkpoints,
+        progress=bench.watcher.progress,
+        sets=bench.training_sets,
+        resident=bench.resident(),
+    )
+    bench.hold(out.relative_to(bench.run).as_posix(), trained.model)
     shutil.rmtree(checkpoints, ignore_errors=True)
     if not trained.shortened:
         return []
     longest = bench.experiment.training.max_length
     return [f"{trained.shortened} of {trained.rows} rows were cut to {longest} tokens"]
-
-
-def analyse(bench: Workbench, *, predictions: Sequence[str]) -> list[str]:
-    """Tables of accuracy and consistency from all predictions that there are."""
-    there = {path: read_beliefs(bench.run / path) for path in predictions if (bench.run / path).exists()}
-    if not there:
-        raise InputError(
-            "there are no predictions to analyse", file=bench.run, remedy="See the stages' reasons."
-        )
-    results = [{**_who(path), **asdict(accuracy_of(beliefs))} for path, beliefs in there.items()]
-    _write_csv(bench.run / "results.csv", results)
-    probe_form = bench.experiment.prompt.probe_form
-    rows = []
-    for path, after in there.items():
-        who = _who(path)
-        for before_form in bench.experiment.base_forms:
-            own = {"domain": who["domain"], "group": who["group"], "seed": who["seed"], "suite": who["suite"]}
-            base = f"predictions/{who['domain']}/base/{before_form}/{who['suite']}.parquet"
-            forms = {"before_form": before_form, "after_form": who["form"]}
-            # The base against itself is compared once: the change of prompt form alone.
-            if who["group"] == "base" and (before_form != probe_form or who["form"] == probe_form):
-                continue
-            if base in there:
-                rows.append({**own, **forms, **asdict(consistency_of(there[base], after))})
-    _write_csv(bench.run / "consistency.csv", rows)
-    return []
-
-
-def _who(path: str) -> dict[str, Any]:
-    """The model, form and suite that a prediction file is of, from its place in the run."""
-    _, domain, *model, form, suite = Path(path).with_suffix("").parts
-    group, seed = (model[0], "") if len(model) == 1 else (model[0], model[1].removeprefix("seed"))
-    return {"domain": domain, "group": group, "seed": seed, "form": form, "suite": suite}
-
-
-def _write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    with fresh_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as handle:
-        if rows:
-            writer = csv.DictWriter(handle, list(rows[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
 
 
 def report(bench: Workbench) -> list[str]:

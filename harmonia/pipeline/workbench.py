@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from pathlib import Path
 from typing import Any, Protocol
 
 from harmonia.data import ItemSource, ReadResult, read_items
 from harmonia.data.general import Instruction, read_instructions
+from harmonia.evaluation import Suite
 from harmonia.hashing import file_sha256, sha256_json
 from harmonia.pipeline.experiment import Experiment
+from harmonia.probe import FittedPrompts
 from harmonia.prompts import Template, build_template
 from harmonia.scoring import LoadedModel, ModelSettings, load_model, load_tokenizer
 from harmonia.scoring.models import fingerprint
+from harmonia.training import EncodedSets
+from harmonia.training.handover import detach
+from harmonia.training.memory import device_bytes
+
+SMALL = 0.05
+"""Share of a device's memory up to which a base model stays loaded while another is trained."""
 
 
 class Watcher(Protocol):
@@ -43,7 +52,10 @@ class Workbench:
         self._hashes: dict[Path, str] = {}
         self._model_hash: str | None = None
         self._tokenizer: Any = None
-        self._loaded: tuple[str, LoadedModel] | None = None
+        self._base: LoadedModel | None = None
+        self._tuned: tuple[str, LoadedModel] | None = None
+        self.training_sets = EncodedSets()
+        self._fitted: dict[tuple[str, str, str], FittedPrompts] = defaultdict(FittedPrompts)
 
     def items(self, source: ItemSource) -> ReadResult:
         """A source's items, read once."""
@@ -51,6 +63,11 @@ class Workbench:
         if key not in self._items:
             self._items[key] = read_items(source, self.experiment.root)
         return self._items[key]
+
+    def fitted(self, suite: Suite, form: str) -> FittedPrompts:
+        """A suite's prompts in a form, rendered and encoded once for all models of the run."""
+        shots = suite.shots.model_dump_json() if suite.shots else ""
+        return self._fitted[suite.items.model_dump_json(), shots, form]
 
     def instructions(self) -> tuple[Instruction, ...]:
         """The general instructions; none if the settings name no file."""
@@ -88,23 +105,49 @@ class Workbench:
 
     def base(self) -> LoadedModel:
         """The base model, ready to be asked."""
-        return self._load("base", self.experiment.model)
+        self.release_tuned()
+        if self._base is None:
+            self._base = load_model(self.experiment.model)
+        return self._base
 
     def tuned(self, folder: str) -> LoadedModel:
-        """A model of this run, ready to be asked."""
-        settings = ModelSettings(
-            path=str(self.run / folder),
-            dtype=self.experiment.model.dtype,
-            device=self.experiment.model.device,
-        )
-        return self._load(folder, settings)
+        """A model of this run, ready to be asked; right after its training it is there already."""
+        if self._tuned is None or self._tuned[0] != folder:
+            self.release_tuned()
+            self.release_large_base()
+            settings = ModelSettings(
+                path=str(self.run / folder),
+                dtype=self.experiment.model.dtype,
+                device=self.experiment.model.device,
+            )
+            self._tuned = (folder, load_model(settings))
+        return self._tuned[1]
 
-    def release(self) -> None:
-        """Let go of the loaded model, to make room for training."""
-        self._loaded = None
+    def hold(self, folder: str, model: LoadedModel | None) -> None:
+        """Keep a model that has just been trained, to be asked without loading it."""
+        self._tuned = None if model is None else (folder, model)
 
-    def _load(self, name: str, settings: ModelSettings) -> LoadedModel:
-        if self._loaded is None or self._loaded[0] != name:
-            self.release()
-            self._loaded = (name, load_model(settings))
-        return self._loaded[1]
+    def resident(self) -> LoadedModel | None:
+        """The base model to train from, where it can stay loaded; otherwise it makes room.
+
+        Adapters are trained on the base itself. A copy to train is taken from a base that
+        is small beside the memory; a large one is read from its files, alone.
+        """
+        self.release_tuned()
+        if self.experiment.training.lora is None:
+            self.release_large_base()
+        return self._base or (None if self.experiment.training.lora is None else self.base())
+
+    def release_tuned(self) -> None:
+        """Let go of the tuned model."""
+        if self._tuned is not None:
+            detach(self._tuned[1])
+            self._tuned = None
+
+    def release_large_base(self) -> None:
+        """Let go of the base model if it takes a good part of the memory."""
+        if self._base is None:
+            return
+        held = sum(weight.nbytes for weight in self._base.model.parameters())
+        if held > SMALL * device_bytes(self._base.device):
+            self._base = None

@@ -6,24 +6,28 @@ form differ.
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from harmonia.errors import HarmoniaError, InputError
-from harmonia.probe.belief import belief_of
+from harmonia.probe.belief import Asking, Heard, belief_from
+from harmonia.probe.debias import LetterPrior, divide_out, letter_priors, mean_over_orders, prior_sample
+from harmonia.probe.journal import Journal
+from harmonia.probe.orders import Order, cyclic_orders, given_order, random_order, reordered
+from harmonia.probe.settings import ProbeSettings
+from harmonia.probe.views import View, view_of
 from harmonia.prompts import Form, ShotPool, Template
-from harmonia.scoring import Encoder, Fitted, LoadedModel, fit_prompt, loglikelihoods
-from harmonia.types import Belief, Item, Normalisation, Scores
+from harmonia.scoring import Encoder, Fitted, LoadedModel, Scorer, fit_prompt
+from harmonia.types import Belief, Item, Scores
 
 CHUNK = 256
 """Items scored together. Fixed, so that batches fall alike in a run and in its resume."""
 
 Progress = Callable[[int, int], None]
-"""Called with (items done, items in all)."""
+"""Called with (items done, items in all); an item counts once per draw."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,10 +38,29 @@ class Asked:
         beliefs: One per item, in order.
         shortened: Items asked with fewer demonstrations than the form names, because the
             model's context or the pool holds no more.
+        plain: Prompts that were scored a row each, because the model takes no packs
+            (`refusal` says why); slower, not different. Chunks taken up from a journal
+            are not among them.
+        priors: The letters' priors that `letter_pride` divided out.
     """
 
     beliefs: tuple[Belief, ...]
     shortened: int
+    plain: int = field(default=0, compare=False)
+    refusal: str | None = field(default=None, compare=False)
+    priors: tuple[LetterPrior, ...] = ()
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What a belief file's metadata say of the asking."""
+        first = self.beliefs[0] if self.beliefs else None
+        return {
+            "preset": first and first.preset,
+            "method": first and first.method,
+            "draws": first and first.draws,
+            "shortened": self.shortened,
+            "letter_priors": [asdict(prior) for prior in self.priors],
+        }
 
 
 def ask(
@@ -46,24 +69,25 @@ def ask(
     form: Form,
     template: Template,
     *,
+    settings: ProbeSettings | None = None,
     pool: ShotPool | None = None,
-    normalisation: Normalisation = "raw",
-    keep_prompts: bool = False,
-    batch_size: int = 8,
+    fitted: FittedPrompts | None = None,
     journal: Path | None = None,
     progress: Progress | None = None,
 ) -> Asked:
-    """Ask a model every item.
+    """Ask a model every item, by the template's method and preset.
+
+    An item's belief depends on no other item, on no chunk and on no interruption, but for
+    `letter_pride`, whose prior is measured on some of all the items given.
 
     Args:
         loaded: The model.
         items: What to ask.
         form: How to ask.
         template: Renders the prompts.
+        settings: How beliefs are taken; None for the defaults.
         pool: Demonstrations; needed for `icl<k>` with k above 0.
-        normalisation: Unit of length for `cloze`.
-        keep_prompts: Keep the scored texts.
-        batch_size: Rows in one forward pass; does not change the result.
+        fitted: Keeps the prompts for other models asked the same; None keeps none.
         journal: Where finished chunks are noted, to be taken up after an interruption;
             the caller removes it when the result is safe.
         progress: Told how far it is.
@@ -77,83 +101,138 @@ def ask(
         raise InputError(
             f"form {form} needs demonstrations", field="shots", remedy="Give a file of them (--shots-from)."
         )
-    encoder = Encoder(loaded.tokenizer)
-    done = _read_journal(journal)
-    beliefs: list[Belief] = []
-    for start, chunk in _chunks(items):
-        scores = done.get(start)
-        if scores is None:
-            shots = [pool.choose(item, form.shots) if pool else () for item in chunk]
-            fitted = [
-                fit_prompt(item, form, chosen, template, encoder, loaded.max_tokens)
-                for item, chosen in zip(chunk, shots, strict=True)
-            ]
-            scores = _score(loaded, fitted, batch_size)
-            _note(journal, start, scores)
-        beliefs += [
-            belief_of(
-                item,
-                score,
-                form=str(form),
-                method=template.exam.method,
-                normalisation=normalisation,
-                keep_prompt=keep_prompts,
-            )
-            for item, score in zip(chunk, scores, strict=True)
+    settings = settings or ProbeSettings()
+    sample = prior_sample(items, settings) if template.method == "letter_pride" else frozenset()
+    orders = [_orders(item, template, settings, sample) for item in items]
+    draws = settings.draws if form.shots else 1  # without demonstrations all draws are one
+    asker = _Asker(loaded, form, template, settings, pool, fitted)
+    noted = Journal(journal)
+    heard: list[list[Heard]] = [[] for _ in items]
+    priors: list[LetterPrior] = []
+    for draw in range(draws):
+        views: list[tuple[View, ...]] = []
+        for start in range(0, len(items), CHUNK):
+            chunk = slice(start, start + CHUNK)
+            found = noted.read(draw, start)
+            if found is None:
+                found = asker.views(items[chunk], orders[chunk], draw)
+                noted.note(draw, start, found)
+            views += found
+            if progress:
+                progress(draw * len(items) + len(views), draws * len(items))
+        measured = letter_priors(items, views, sample, draw)
+        priors += measured.values()
+        for item, seen, place in zip(items, views, heard, strict=True):
+            if template.method == "letter_pride" and item.id not in sample:
+                place.append(Heard(views=seen, probs=divide_out(seen[0], measured[len(item.choices)])))
+            else:
+                place.append(Heard(views=seen, probs=mean_over_orders(seen)))
+    asking = Asking(form=str(form), method=template.method, preset=template.preset)
+    beliefs = tuple(
+        belief_from(item, draws_of_item, asking, settings)
+        for item, draws_of_item in zip(items, heard, strict=True)
+    )
+    return Asked(
+        beliefs=beliefs,
+        shortened=sum((belief.shots or 0) < form.shots for belief in beliefs),
+        plain=asker.scorer.plain,
+        refusal=asker.scorer.refusal,
+        priors=tuple(priors),
+    )
+
+
+def _orders(
+    item: Item, template: Template, settings: ProbeSettings, sample: frozenset[str]
+) -> tuple[Order, ...]:
+    """The orders of an item's options that the method asks it in."""
+    if template.method == "cloze":
+        return (given_order(item),)  # the prompt shows no options
+    first = random_order(item, settings.seed) if settings.option_order == "random" else given_order(item)
+    return cyclic_orders(first) if template.method == "letter_cyclic" or item.id in sample else (first,)
+
+
+class FittedPrompts:
+    """Prompts as token ids, kept for the next model that is asked the same items in the same way.
+
+    It is for one tokenizer, template, form, pool and list of items. Ids are shared among
+    prompts, so that a token of theirs takes no more than a reference.
+    """
+
+    def __init__(self) -> None:
+        self._fitted: dict[tuple[int, str], list[Fitted]] = {}
+        self._ids: dict[int, int] = {}
+
+    def get(self, draw: int, item: str, fit: Callable[[], list[Fitted]]) -> list[Fitted]:
+        """The prompts of an item under a draw of demonstrations, fitted the first time."""
+        if (draw, item) not in self._fitted:
+            self._fitted[draw, item] = [self._shared(one) for one in fit()]
+        return self._fitted[draw, item]
+
+    def _shared(self, one: Fitted) -> Fitted:
+        ids = one.request.context
+        return replace(one, request=replace(one.request, context=tuple(map(self._ids.setdefault, ids, ids))))
+
+
+class _Asker:
+    """Asks items in one form."""
+
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        form: Form,
+        template: Template,
+        settings: ProbeSettings,
+        pool: ShotPool | None,
+        fitted: FittedPrompts | None,
+    ) -> None:
+        self.scorer = Scorer(loaded, batch_tokens=settings.batch_tokens)
+        self._encoder = Encoder(loaded.tokenizer)
+        self._loaded, self._form, self._template = loaded, form, template
+        self._settings, self._pool, self._kept = settings, pool, fitted
+
+    def views(
+        self, items: Sequence[Item], orders: Sequence[Sequence[Order]], draw: int
+    ) -> list[tuple[View, ...]]:
+        """Per item a view for each of its orders; all prompts are scored in one go."""
+        fitted = [self._fitted(item, ways, draw) for item, ways in zip(items, orders, strict=True)]
+        requests = [one.request for prompts in fitted for one in prompts]
+        logprobs = iter(self.scorer.loglikelihoods(requests))
+        return [
+            tuple(self._view(one, next(logprobs), order) for one, order in zip(prompts, ways, strict=True))
+            for prompts, ways in zip(fitted, orders, strict=True)
         ]
-        if progress:
-            progress(len(beliefs), len(items))
-    return Asked(beliefs=tuple(beliefs), shortened=sum((b.shots or 0) < form.shots for b in beliefs))
 
+    def _fitted(self, item: Item, orders: Sequence[Order], draw: int) -> list[Fitted]:
+        if self._kept is None:
+            return self._fit(item, orders, draw)
+        return self._kept.get(draw, item.id, lambda: self._fit(item, orders, draw))
 
-def _chunks(items: Sequence[Item]) -> Iterator[tuple[int, Sequence[Item]]]:
-    for start in range(0, len(items), CHUNK):
-        yield start, items[start : start + CHUNK]
+    def _fit(self, item: Item, orders: Sequence[Order], draw: int) -> list[Fitted]:
+        shots = self._pool.choose(item, self._form.shots, draw) if self._pool else ()
+        form, template, limit = self._form, self._template, self._loaded.max_tokens
+        return [
+            fit_prompt(reordered(item, order), form, shots, template, self._encoder, limit)
+            for order in orders
+        ]
 
-
-def _score(loaded: LoadedModel, fitted: Sequence[Fitted], batch_size: int) -> list[Scores]:
-    logprobs = loglikelihoods(loaded, [one.request for one in fitted], batch_size=batch_size)
-    for one, values in zip(fitted, logprobs, strict=True):
-        if any(map(math.isnan, values)) or max(values) == -math.inf:
+    def _view(self, one: Fitted, logprobs: tuple[float, ...], order: Order) -> View:
+        if any(map(math.isnan, logprobs)) or max(logprobs) == -math.inf:
             raise HarmoniaError(
-                f"the model's likelihoods for item {one.prompt.item_id} are not a number: {values}. "
+                f"the model's likelihoods for item {one.prompt.item_id} are not a number: {logprobs}. "
                 "Ask with dtype: float32 or bfloat16, or check the model's weights."
             )
-    return [
-        Scores(
+        scores = Scores(
             item_id=one.prompt.item_id,
-            logprobs=values,
+            logprobs=logprobs,
             n_tokens=tuple(len(ids) for ids in one.request.continuations),
             n_chars=tuple(len(text.strip()) for text in one.prompt.continuations),
             shots=one.prompt.shots,
             context=one.prompt.context,
         )
-        for one, values in zip(fitted, logprobs, strict=True)
-    ]
-
-
-def _note(journal: Path | None, start: int, scores: Sequence[Scores]) -> None:
-    if journal is None:
-        return
-    journal.parent.mkdir(parents=True, exist_ok=True)
-    with journal.open("a", encoding="utf-8") as handle:
-        handle.write(json.dumps({"start": start, "scores": [asdict(score) for score in scores]}) + "\n")
-
-
-def _read_journal(journal: Path | None) -> dict[int, list[Scores]]:
-    """Chunks noted before an interruption; a last line cut short is left out."""
-    if journal is None or not journal.exists():
-        return {}
-    done: dict[int, list[Scores]] = {}
-    *whole, _ = journal.read_text(encoding="utf-8").split("\n")
-    for line in whole:
-        entry = json.loads(line)
-        done[entry["start"]] = [_scores(values) for values in entry["scores"]]
-    # Drop the cut line, so that the next note does not grow onto it.
-    journal.write_text("".join(f"{line}\n" for line in whole), encoding="utf-8")
-    return done
-
-
-def _scores(values: dict[str, Any]) -> Scores:
-    lists: dict[str, Any] = {name: tuple(values[name]) for name in ("logprobs", "n_tokens", "n_chars")}
-    return Scores(**{**values, **lists})
+        return view_of(
+            scores,
+            order,
+            style=self._template.exam.method,
+            normalisation=self._settings.normalisation,
+            keep_prompt=self._settings.keep_prompts,
+        )

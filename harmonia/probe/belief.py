@@ -1,11 +1,79 @@
-"""One item's scores -> its belief."""
+"""An item's views -> its belief."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 
-from harmonia.prompts.template import PRESET
-from harmonia.types import Belief, Item, Method, Normalisation, Scores
+from harmonia.probe.orders import given_order
+from harmonia.probe.settings import ProbeSettings
+from harmonia.probe.stability import stability_of
+from harmonia.probe.views import View, mean, view_of
+from harmonia.types import Belief, Item, Method, Normalisation, Preset, Scores
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What one draw of demonstrations brought about an item.
+
+    Attributes:
+        views: What the model said, prompt by prompt.
+        probs: Probability of each option, in the item's order, that follows from it.
+    """
+
+    views: tuple[View, ...]
+    probs: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """How a belief was asked for: what `Belief` says of it."""
+
+    form: str
+    method: Method
+    preset: Preset
+
+
+def belief_from(item: Item, draws: Sequence[Heard], asking: Asking, settings: ProbeSettings) -> Belief:
+    """The belief that an item's draws come to: the mean of their probabilities.
+
+    Args:
+        item: The item asked.
+        draws: What each draw of demonstrations brought.
+        asking: How it was asked.
+        settings: Thresholds of the categories, unit of length.
+    """
+    views = [view for heard in draws for view in heard.views]
+    probs = mean([heard.probs for heard in draws])
+    pred = _argmax(probs)
+    masses = [view.letter_mass for view in views if view.letter_mass is not None]
+    belief = Belief(
+        item=item,
+        probs=probs,
+        pred=pred,
+        confidence=probs[pred],
+        correct=pred == item.answer,
+        letter_mass=math.fsum(masses) / len(masses) if masses else None,
+        form=asking.form,
+        method=asking.method,
+        preset=asking.preset,
+        normalisation=settings.normalisation if asking.method == "cloze" else None,
+        shots=min(view.shots for view in views),
+        prompt=views[0].prompt,
+        asked_probs=mean([view.probs for view in views]) if masses else None,
+        draws=len(draws),
+    )
+    if len(draws) == 1:
+        return belief
+    stability = stability_of(
+        [_argmax(heard.probs) for heard in draws],
+        pred=pred,
+        answer=item.answer,
+        confidence=belief.confidence,
+        settings=settings,
+    )
+    return replace(belief, **asdict(stability))
 
 
 def belief_of(
@@ -14,47 +82,32 @@ def belief_of(
     *,
     form: str,
     method: Method,
+    preset: Preset = "corrected",
     normalisation: Normalisation = "raw",
     keep_prompt: bool = False,
 ) -> Belief:
-    """Turn log-likelihoods into a distribution over the options.
-
-    For `letter` the probabilities are the softmax over the letters' logits, which is
-    their share of the letters' mass; for `cloze` the softmax over the options'
-    log-likelihoods, each divided by its length in the unit chosen.
+    """The belief that follows from one prompt, with the options in the item's own order.
 
     Args:
         item: The item asked.
         scores: Its scores.
         form: How it was asked.
-        method: What was scored.
-        normalisation: Unit of length for `cloze`; `raw` divides by nothing.
+        method: What was scored: `letter` or `cloze`.
+        preset: Which rules made prompt and token ids.
+        normalisation: Unit of length for `cloze`.
         keep_prompt: Keep the scored text in the belief.
     """
-    values = scores.logprobs
-    if method == "cloze" and normalisation != "raw":
-        units = scores.n_chars if normalisation == "char" else scores.n_tokens
-        values = tuple(value / unit for value, unit in zip(values, units, strict=True))
-    probs = _softmax(values)
-    pred = probs.index(max(probs))
-    return Belief(
-        item=item,
-        probs=probs,
-        pred=pred,
-        confidence=probs[pred],
-        correct=pred == item.answer,
-        letter_mass=min(1.0, math.fsum(math.exp(value) for value in values)) if method == "letter" else None,
-        form=form,
-        method=method,
-        preset=PRESET,
-        normalisation=normalisation if method == "cloze" else None,
-        shots=scores.shots,
-        prompt=scores.context if keep_prompt else None,
+    settings = ProbeSettings(normalisation=normalisation)
+    view = view_of(
+        scores,
+        given_order(item),
+        style="cloze" if method == "cloze" else "letter",
+        normalisation=normalisation,
+        keep_prompt=keep_prompt,
     )
+    asking = Asking(form=form, method=method, preset=preset)
+    return belief_from(item, [Heard(views=(view,), probs=view.probs)], asking, settings)
 
 
-def _softmax(values: tuple[float, ...]) -> tuple[float, ...]:
-    top = max(values)
-    weights = [math.exp(value - top) for value in values]
-    total = math.fsum(weights)
-    return tuple(weight / total for weight in weights)
+def _argmax(probs: Sequence[float]) -> int:
+    return list(probs).index(max(probs))

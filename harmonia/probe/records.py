@@ -1,7 +1,8 @@
 """Belief files: Parquet as harmonia writes it, or JSONL records of other probes.
 
 A JSONL record needs `id`, `question`, `choices`, `answer` and `probs`; the authors'
-published probe results are of this form. Its other fields are left unread.
+published probe results are of this form. Its other fields are left unread. A sample log of
+lm-evaluation-harness is read too (`samples.py`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harmonia.errors import InputError
 from harmonia.files import fresh_file, read_json_lines, require_file
-from harmonia.types import Belief, Item
+from harmonia.probe.samples import is_sample, sample_record
+from harmonia.types import Belief, Category, Item
 
 _SUM_TOLERANCE = 1e-3  # published records carry rounded probabilities
 
@@ -41,7 +43,20 @@ _SCHEMA = pa.schema(
         ("preset", pa.string()),
         ("normalisation", pa.string()),
         ("shots", pa.int32()),
+        ("asked_probs", pa.list_(pa.float64())),
+        ("draws", pa.int32()),
+        ("agreement", pa.float64()),
+        ("agreement_low", pa.float64()),
+        ("agreement_high", pa.float64()),
+        ("right_rate", pa.float64()),
+        ("category", pa.string()),
     ]
+)
+
+# What a belief says besides its item and its distribution, under the same name in a file.
+_AS_IS = (
+    *("letter_mass", "form", "method", "preset", "normalisation", "shots"),
+    *("draws", "agreement", "agreement_low", "agreement_high", "right_rate", "category"),
 )
 
 
@@ -67,6 +82,13 @@ class _Record(BaseModel):
     normalisation: str | None = None
     shots: int | None = None
     prompt: str | None = None
+    asked_probs: list[float] | None = None
+    draws: int | None = None
+    agreement: float | None = None
+    agreement_low: float | None = None
+    agreement_high: float | None = None
+    right_rate: float | None = None
+    category: Category | None = None
 
 
 def _inconsistency(record: _Record) -> tuple[str, str] | None:
@@ -116,7 +138,8 @@ def read_beliefs(path: Path, *, domain: str | None = None) -> tuple[Belief, ...]
     beliefs = []
     first: dict[str, int] = {}
     for number, values in _raw_records(path):
-        belief = _belief(_checked(values, path, number), path, domain)
+        record = sample_record(values, path, number) if is_sample(values) else values
+        belief = _belief(_checked(record, path, number), path, domain)
         if belief.item.id in first:
             raise InputError(
                 f"the id was used in row {first[belief.item.id]} already",
@@ -171,6 +194,9 @@ def _checked(values: dict[str, Any], path: Path, number: int) -> _Record:
 
 def _belief(record: _Record, path: Path, domain: str | None) -> Belief:
     pred = record.probs.index(max(record.probs))
+    said: dict[str, Any] = {name: getattr(record, name) for name in _AS_IS}
+    for name in ("form", "method", "preset"):
+        said[name] = said[name] or "unknown"
     item = Item(
         id=str(record.id),
         domain=record.domain or domain or "unnamed",
@@ -187,13 +213,9 @@ def _belief(record: _Record, path: Path, domain: str | None) -> Belief:
         pred=pred,
         confidence=record.probs[pred],
         correct=pred == record.answer,
-        letter_mass=record.letter_mass,
-        form=record.form or "unknown",
-        method=record.method or "unknown",
-        preset=record.preset or "unknown",
-        normalisation=record.normalisation,
-        shots=record.shots,
         prompt=record.prompt,
+        asked_probs=None if record.asked_probs is None else tuple(record.asked_probs),
+        **said,
     )
 
 
@@ -202,16 +224,6 @@ def _row(belief: Belief, keep_prompt: bool) -> dict[str, Any]:
     row: dict[str, Any] = {name: getattr(item, name) for name in ("id", "domain", "question", "answer")}
     row |= {name: getattr(item, name) for name in ("explanation", "source", "split")}
     row |= {"choices": list(item.choices), "probs": list(belief.probs)}
-    fields = (
-        "pred",
-        "confidence",
-        "correct",
-        "letter_mass",
-        "form",
-        "method",
-        "preset",
-        "normalisation",
-        "shots",
-    )
-    row |= {name: getattr(belief, name) for name in fields}
+    row |= {name: getattr(belief, name) for name in ("pred", "confidence", "correct", *_AS_IS)}
+    row["asked_probs"] = None if belief.asked_probs is None else list(belief.asked_probs)
     return row | {"prompt": belief.prompt} if keep_prompt else row

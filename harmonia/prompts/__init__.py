@@ -5,9 +5,10 @@ One `Template` serves probe, training, evaluation and export.
 
 from harmonia.prompts.chat import VICUNA, ChatFormat, own_chat, vicuna_chat
 from harmonia.prompts.exam import LETTERS, ExamFormat
+from harmonia.prompts.form import Form, parse_form
 from harmonia.prompts.settings import PromptSettings
 from harmonia.prompts.shots import ShotPool
-from harmonia.prompts.template import Form, Template, build_template, parse_form
+from harmonia.prompts.template import Template, build_template
 
 __all__ = [
     "LETTERS",

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harmonia.errors import InputError
-from harmonia.types import Item, Message, Method
+from harmonia.types import AnswerStyle, Item, Message
 
 LETTERS = string.ascii_uppercase
 """Option letters; an item has at most as many options."""
@@ -56,7 +56,7 @@ class ExamFormat:
         options_first: Put the options above the question.
     """
 
-    method: Method = "letter"
+    method: AnswerStyle = "letter"
     language: Literal["en", "zh"] = "en"
     options_first: bool = False
 
@@ -82,9 +82,9 @@ class ExamFormat:
         line = self.wording.letter_intro if self.method == "letter" else self.wording.cloze_intro
         return line.format(domain=item.domain.replace("_", " "))
 
-    def raw_prompt(self, item: Item, shots: tuple[Item, ...]) -> str:
-        """The k-shot prompt, ending in the answer cue."""
-        solved = [f"{self.block(s)}{self.wording.joint}{self.answers(s)[s.answer]}" for s in shots]
+    def raw_prompt(self, item: Item, shots: tuple[Item, ...], joint: str) -> str:
+        """The k-shot prompt, ending in the answer cue; `joint` parts cue and answer in the shots."""
+        solved = [f"{self.block(s)}{joint}{self.answers(s)[s.answer]}" for s in shots]
         return "\n\n".join([self.intro(item), *solved, self.block(item)])
 
     def assistant_text(self, item: Item, target: int, explanation: str) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from harmonia.types import Method
+from harmonia.types import AnswerStyle, Method, Preset
 
 
 class PromptSettings(BaseModel):
@@ -14,7 +14,11 @@ class PromptSettings(BaseModel):
 
     Attributes:
         method: `letter` lists the options and asks for a letter; `cloze` shows the
-            question alone and asks for the option's text.
+            question alone and asks for the option's text; `letter_cyclic` asks for the
+            letter with the options in each cyclic order and takes the mean;
+            `letter_pride` divides out a taste for letters measured so on some items.
+        preset: Rules of prompt and token ids: ours, the released scripts' with their
+            faults (`repo`), or lm-evaluation-harness's for MMLU (`harness`).
         language: Language of the exam prompt.
         chat: Chat template of `chat0`, training and export: Vicuna's, or the one that
             the model's tokenizer brings.
@@ -28,12 +32,26 @@ class PromptSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     method: Method = "letter"
+    preset: Preset = "corrected"
     language: Literal["en", "zh"] = "en"
     chat: Literal["vicuna", "model"] = "vicuna"
     options_first: bool = False
     shots: int = Field(default=5, ge=0, le=100)
     shot_choice: Literal["fixed", "per_item"] = "fixed"
     shot_seed: int = 0
+
+    @model_validator(mode="after")
+    def _is_of_the_preset(self) -> PromptSettings:
+        if self.preset != "corrected" and self.style == "cloze":
+            raise ValueError(f"preset {self.preset} scores letters: use a letter method")
+        if self.preset == "harness" and (self.language != "en" or self.options_first):
+            raise ValueError("preset harness is MMLU's prompt: in English, the options below the question")
+        return self
+
+    @property
+    def style(self) -> AnswerStyle:
+        """What the text looks like: all `letter*` methods show lettered options."""
+        return "cloze" if self.method == "cloze" else "letter"
 
     @property
     def probe_form(self) -> str:

@@ -30,12 +30,18 @@ class ShotPool:
         """A pool under the settings of an experiment."""
         return cls(items=tuple(items), choice=settings.shot_choice, seed=settings.shot_seed)
 
-    def choose(self, item: Item, count: int) -> tuple[Item, ...]:
+    def choose(self, item: Item, count: int, draw: int = 0) -> tuple[Item, ...]:
         """Up to `count` demonstrations for an item, never the item itself.
 
         Where the pool holds several domains (MMLU's subjects), only the item's own
         domain is drawn from. A pool that has fewer gives all it has: the belief says
         how many there were, and such items are counted.
+
+        Args:
+            item: The item to ask.
+            count: Demonstrations wanted.
+            draw: Which of several choices: 0 is the one above; a `fixed` pool then takes
+                another set for each draw, still the same for all items.
 
         Raises:
             InputError: The pool has no demonstration for the item.
@@ -52,7 +58,9 @@ class ShotPool:
                 file=self.items[0].source if self.items else None,
                 remedy="Give demonstrations of this domain, or ask without any (icl0, chat0).",
             )
-        if self.choice == "per_item":
+        again = f"/draw{draw}" if draw else ""
+        if self.choice == "per_item" or draw:
             by_id = {shot.id: shot for shot in fit}
-            fit = [by_id[name] for name in addressed_order(self.seed, f"shots/{item.id}", by_id)]
+            whom = f"/{item.id}" if self.choice == "per_item" else ""
+            fit = [by_id[name] for name in addressed_order(self.seed, f"shots{whom}{again}", by_id)]
         return tuple(fit[:count])

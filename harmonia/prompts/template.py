@@ -2,44 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from harmonia.errors import InputError
 from harmonia.hashing import sha256_json
 from harmonia.prompts.chat import ChatFormat, own_chat, vicuna_chat
 from harmonia.prompts.exam import ExamFormat
+from harmonia.prompts.form import Form
+from harmonia.prompts.presets import RENDER
 from harmonia.prompts.settings import PromptSettings
-from harmonia.types import Item, Message, Prompt
-
-PRESET = "corrected"
-"""Prompt and token rules of this template."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
-    """How a question is framed: `icl<shots>` raw, or `chat0` in the chat template."""
-
-    chat: bool
-    shots: int
-
-    def __str__(self) -> str:
-        return "chat0" if self.chat else f"icl{self.shots}"
-
-
-def parse_form(text: str) -> Form:
-    """Read `chat0` or `icl<k>`.
-
-    Raises:
-        InputError: The text is neither.
-    """
-    if text == "chat0":
-        return Form(chat=True, shots=0)
-    if match := re.fullmatch(r"icl(\d{1,2})", text):
-        return Form(chat=False, shots=int(match[1]))
-    raise InputError("not a form", field="form", seen=text, remedy="Use icl<k> (icl0, icl5, ...) or chat0.")
+from harmonia.types import Item, Message, Method, Preset, Prompt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,30 +22,33 @@ class Template:
     Attributes:
         exam: The text of a question.
         chat: The chat template bound to a tokenizer.
+        method: What is scored with it, over which orders of the options; not in the
+            hash, since it changes no text.
+        preset: Rules of the prompt's text and of its token ids.
     """
 
     exam: ExamFormat
     chat: ChatFormat
+    method: Method
+    preset: Preset
 
     @property
     def hash(self) -> str:
         """Hex sha256 of everything that decides the rendered text."""
         exam = {**asdict(self.exam), "wording": asdict(self.exam.wording)}
         specials = [self.chat.tokenizer.bos_token, self.chat.tokenizer.eos_token]
-        return sha256_json({"preset": PRESET, "exam": exam, "chat": self.chat.jinja, "specials": specials})
+        return sha256_json(
+            {"preset": self.preset, "exam": exam, "chat": self.chat.jinja, "specials": specials}
+        )
 
     def prompt(self, item: Item, form: Form, shots: tuple[Item, ...] = ()) -> Prompt:
         """Render an item in a form, with as many demonstrations as given."""
-        if form.chat:
-            context = self.chat.prompt([Message(role="user", content=self.exam.block(item))])
-            joint = self.chat.joint()
-        else:
-            context, joint = self.exam.raw_prompt(item, shots), self.exam.wording.joint
+        context, continuations = RENDER[self.preset](self.exam, self.chat, item, form, shots)
         return Prompt(
             item_id=item.id,
             form=str(form),
             context=context,
-            continuations=tuple(f"{joint}{answer}" for answer in self.exam.answers(item)),
+            continuations=continuations,
             shots=len(shots),
         )
 
@@ -98,8 +74,6 @@ def build_template(settings: PromptSettings, tokenizer: Any) -> Template:
     Raises:
         InputError: The tokenizer cannot render the chat template asked for.
     """
-    exam = ExamFormat(
-        method=settings.method, language=settings.language, options_first=settings.options_first
-    )
+    exam = ExamFormat(method=settings.style, language=settings.language, options_first=settings.options_first)
     chat = own_chat(tokenizer) if settings.chat == "model" else vicuna_chat(tokenizer)
-    return Template(exam=exam, chat=chat)
+    return Template(exam=exam, chat=chat, method=settings.method, preset=settings.preset)

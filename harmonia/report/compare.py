@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import fmean
 
-from harmonia.report.records import Result
+from harmonia.report.records import Compared, Result
 
-__all__ = ["CHAT", "CLAIMS", "Claim", "Difference", "difference"]
+__all__ = ["CHAT", "CLAIMS", "Claim", "Difference", "difference", "interval"]
 
 CHAT = "chat0"
 """The form in which tuned models are compared."""
@@ -98,3 +98,23 @@ def difference(
             for one, other in both
         ),
     )
+
+
+def interval(
+    compared: Iterable[Compared], left: str, right: str, *, suite: str, domain: str | None = None
+) -> Compared | None:
+    """The same difference with its interval over questions and seeds, if it is at hand.
+
+    Args:
+        compared: Rows of `differences.csv`.
+        left: The group expected to be better.
+        right: The other group.
+        suite: The suite.
+        domain: The domain; None for all.
+    """
+    wanted = ("all", "all") if domain is None else ("domain", domain)
+    for row in compared:
+        here = (row.scope, row.domain, row.left, row.right, row.suite, row.form)
+        if here == (*wanted, left, right, suite, CHAT):
+            return row
+    return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -26,7 +27,7 @@ def read_csv(path: Path, record: type[Row], *, key: tuple[str, ...]) -> tuple[Ro
     Args:
         path: The CSV file; columns that are no field are passed over.
         record: A dataclass with fields of type str, int, float, or one of them or None,
-            for which an empty cell stands.
+            for which an empty cell stands. A field with a default needs no column.
         key: Fields that together name a row; no two rows may share them.
 
     Returns:
@@ -59,7 +60,10 @@ def read_csv(path: Path, record: type[Row], *, key: tuple[str, ...]) -> tuple[Ro
 
 def _places(path: Path, header: list[str], record: type[Any]) -> dict[str, tuple[int, Any]]:
     places = {}
+    optional = {field.name for field in fields(record) if field.default is not MISSING}
     for field, kind in get_type_hints(record).items():
+        if field not in header and field in optional:
+            continue
         if field not in header:
             raise InputError("no such column", file=path, row=1, field=field, seen=header, remedy=_REMEDY)
         places[field] = (header.index(field), kind)

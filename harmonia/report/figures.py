@@ -168,12 +168,13 @@ def write_figures(run: RunFiles) -> dict[str, list[Panel]]:
             for domain, words, chart in figure.charts(run):
                 stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", f"{figure.name}-{domain}")
                 panels[figure.name].append(
-                    _save(folder, stem, domain, f"{figure.title}, {domain}. {words}.", chart)
+                    save_chart(folder, stem, domain, f"{figure.title}, {domain}. {words}.", chart)
                 )
     return panels
 
 
-def _save(folder: Path, stem: str, domain: str, words: str, chart: Chart) -> Panel:
+def save_chart(folder: Path, stem: str, domain: str, words: str, chart: Chart) -> Panel:
+    """Draw a chart into a folder, as SVG and PNG, and for a page."""
     spec = {**chart.to_dict(), "config": theme.config()}
     version = ".".join(alt.SCHEMA_VERSION.split(".")[:2])
     # An empty list of addresses keeps the renderer off the network.

@@ -12,7 +12,17 @@ from pydantic import BaseModel, ValidationError
 from harmonia.errors import InputError
 from harmonia.files import read_json_lines, read_text
 from harmonia.report.csv_table import read_csv
-from harmonia.report.records import Cell, GroupsSummary, LossCurve, Manifest, Result, RunFiles
+from harmonia.report.records import (
+    Cell,
+    Claims,
+    Compared,
+    Confound,
+    GroupsSummary,
+    LossCurve,
+    Manifest,
+    Result,
+    RunFiles,
+)
 
 __all__ = ["load_run"]
 
@@ -20,7 +30,8 @@ Model = TypeVar("Model", bound=BaseModel)
 Row = TypeVar("Row")
 
 _RESULT_KEY = ("domain", "group", "seed", "form", "suite")
-_CELL_KEY = ("domain", "group", "seed", "suite", "before_form", "after_form")
+_CELL_KEY = ("domain", "group", "seed", "suite", "before_model", "before_form", "after_form")
+_COMPARED_KEY = ("scope", "domain", "suite", "form", "left", "right", "seed")
 _SEED = re.compile(r"seed(\d+)")
 
 
@@ -46,6 +57,17 @@ def load_run(run: Path) -> RunFiles:
     manifest = _read_json(run / "manifest.json", Manifest)
     results = _table(run / "results.csv", Result, _RESULT_KEY, "no accuracies", absent)
     consistency = _table(run / "consistency.csv", Cell, _CELL_KEY, "no consistency of knowledge", absent)
+    differences = _table(
+        run / "differences.csv", Compared, _COMPARED_KEY, "no intervals of differences", absent
+    )
+    confounds = _table(
+        run / "confounds.csv", Confound, ("domain", "group"), "no table of what else differs", absent
+    )
+    claims = None
+    if (run / "claims.json").is_file():
+        claims = _read_json(run / "claims.json", Claims)
+    else:
+        absent.append(("claims.json", "not written yet: no claim cards"))
     groups = _groups(run, manifest, absent)
     return RunFiles(
         path=run,
@@ -54,6 +76,9 @@ def load_run(run: Path) -> RunFiles:
         groups=groups,
         results=results,
         consistency=consistency,
+        differences=differences,
+        claims=claims,
+        confounds=confounds,
         losses=_losses(run, absent),
         absent=tuple(absent),
     )
@@ -65,7 +90,8 @@ def _table(
     if not path.is_file():
         absent.append((path.name, f"not written yet: {without}"))
         return ()
-    rows = read_csv(path, record, key=key)
+    # A table without rows has no header either.
+    rows = read_csv(path, record, key=key) if path.stat().st_size else ()
     if not rows:
         absent.append((path.name, f"has no rows: {without}"))
     return rows

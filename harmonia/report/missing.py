@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harmonia.report.records import RunFiles
-from harmonia.report.summary import tuned_seeds
 from harmonia.report.words import in_form_order, in_group_order, in_suite_order, listed, plain
 
 __all__ = ["missing_parts"]
@@ -27,7 +26,7 @@ def missing_parts(run: RunFiles) -> list[tuple[str, str]]:
         *_models(run),
         *_results(run),
         *_cells(run),
-        *_statistics(run),
+        *_claims(run),
     ]
 
 
@@ -131,6 +130,7 @@ def _cells(run: RunFiles) -> Iterator[tuple[str, str]]:
     have = {
         (row.domain, row.group, row.seed, row.suite, row.before_form, row.after_form)
         for row in run.consistency
+        if row.before_model == "base"
     }
     forms = in_form_order(form for row in run.consistency for form in (row.before_form, row.after_form))
     measured = [(row.domain, row.group, row.seed) for row in run.results]
@@ -152,14 +152,11 @@ def _cells(run: RunFiles) -> Iterator[tuple[str, str]]:
             yield _model((domain, group, seed)), f"no row in consistency.csv for {listed(gaps)}"
 
 
-def _statistics(run: RunFiles) -> Iterator[tuple[str, str]]:
-    seeds = tuned_seeds(run) or list(run.manifest.seeds)
-    if len(seeds) <= 1:
-        number = "one" if seeds else "none yet"
-        yield "intervals over seeds", f"they need at least two seeds, and this run has {number}"
-    else:
-        yield (
-            "intervals over seeds",
-            f"not part of this report yet; it shows the range over {len(seeds)} seeds",
-        )
-    yield "the partial correlation of claim C4", "not part of this report yet"
+def _claims(run: RunFiles) -> Iterator[tuple[str, str]]:
+    for claim in run.claims.claims if run.claims else ():
+        whys: dict[str, list[str]] = {}
+        for finding in claim.findings:
+            if finding.because:
+                whys.setdefault(finding.because, []).append(finding.suite)
+        for why, suites in whys.items():
+            yield f"claim {claim.claim} on {listed(map(plain, in_suite_order(suites)))} questions", why

@@ -9,6 +9,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from harmonia.files import write_text
 from harmonia.report import summary, tables
+from harmonia.report.cards import cards, policies_table
+from harmonia.report.compared import confounds_tables, differences_table
 from harmonia.report.figures import FIGURES, write_figures
 from harmonia.report.load import load_run
 from harmonia.report.missing import missing_parts
@@ -48,6 +50,11 @@ def write_page(run: Path) -> Path:
         groups=[(table, _grouping(files, domain)) for domain, table in tables.group_tables(files)],
         data=tables.data_table(files),
         claims=tables.claims_table(files),
+        cards=cards(files.claims),
+        rule=files.claims.rule if files.claims else "",
+        policies=policies_table(files.claims),
+        differences=differences_table(files),
+        confounds=confounds_tables(files),
         many_seeds=len(summary.tuned_seeds(files)) > 1,
         figures=_numbered(panels),
         missing=[*missing_parts(files), *undrawn],

@@ -112,7 +112,10 @@ class Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """A row of `consistency.csv`: the base model in one form against a model in another."""
+    """A row of `consistency.csv`: a model in one form against a model in another.
+
+    `before_model` is `base`, or `tuned` where a tuned model is compared with itself.
+    """
 
     domain: str
     group: str
@@ -131,16 +134,112 @@ class Cell:
     lost: int
     gained: int
     never: int
+    before_model: str = "base"
 
     @property
     def is_paper(self) -> bool:
         """Whether this is the comparison that the paper reports."""
-        return self.before_form.startswith("icl") and self.after_form == "chat0" and self.group != "base"
+        return self.is_paper_forms and self.group != "base"
 
     @property
     def is_paper_forms(self) -> bool:
         """The same, or the base model alone over the same change of form."""
-        return self.before_form.startswith("icl") and self.after_form == "chat0"
+        return (
+            self.before_model == "base" and self.before_form.startswith("icl") and self.after_form == "chat0"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """A row of `differences.csv`: two groups on the same questions; shares are -1 to 1."""
+
+    scope: str
+    domain: str
+    suite: str
+    form: str
+    left: str
+    right: str
+    seed: int | None
+    items: int
+    seeds: int
+    units: int
+    difference: float
+    low: float
+    high: float
+    p: float
+    p_holm: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confound:
+    """A row of `confounds.csv`: what differs between training sets besides knowledge."""
+
+    domain: str
+    group: str
+    rows: int
+    letters: str
+    letters_tv_harmonious: float | None
+    letters_tv_uniform: float | None
+    confidence_p10: float | None
+    confidence_p50: float | None
+    confidence_p90: float | None
+    question_chars_p50: float | None
+    answer_chars_p50: float | None
+    repeated: int | None
+    labels_stated: int | None
+    labels_flagged: int | None
+
+
+class Needed(_Read):
+    """How much of one kind alone would decide a finding."""
+
+    seeds: int | None = None
+    items: int | None = None
+    units: int | None = None
+
+
+class Finding(_Read):
+    """One effect on one suite; `because` says why it was not computed."""
+
+    what: str
+    suite: str
+    unit: Literal["points", "nats", "correlation"]
+    effect: float | None
+    low: float | None
+    high: float | None
+    items: int | None
+    seeds: int | None
+    units: int | None
+    verdict: str
+    needed: Needed | None
+    because: str | None
+
+
+class ClaimCard(_Read):
+    """What the run says of one claim of the paper."""
+
+    claim: str
+    statement: str
+    verdict: str
+    findings: tuple[Finding, ...]
+    paper: dict[str, Any]
+
+
+class Ranking(_Read):
+    """Policies on one suite, the most accurate first."""
+
+    suite: str
+    accuracy: dict[str, float]
+    not_told_apart: tuple[str, ...]
+    winner: str | None
+
+
+class Claims(_Read):
+    """`claims.json`."""
+
+    rule: str
+    claims: tuple[ClaimCard, ...]
+    policies: tuple[Ranking, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +263,9 @@ class RunFiles:
         groups: `groups/DOMAIN/summary.json` by domain.
         results: Rows of `results.csv`.
         consistency: Rows of `consistency.csv`.
+        differences: Rows of `differences.csv`.
+        claims: `claims.json`; None where it is not written yet.
+        confounds: Rows of `confounds.csv`.
         losses: The loss curves of all fine-tuning runs.
         absent: (file, why it matters) for each file that is missing or empty.
     """
@@ -174,5 +276,8 @@ class RunFiles:
     groups: dict[str, GroupsSummary]
     results: tuple[Result, ...]
     consistency: tuple[Cell, ...]
+    differences: tuple[Compared, ...]
+    claims: Claims | None
+    confounds: tuple[Confound, ...]
     losses: tuple[LossCurve, ...]
     absent: tuple[tuple[str, str], ...]

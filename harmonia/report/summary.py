@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from statistics import fmean
 
-from harmonia.report.compare import CHAT, CLAIMS, Difference, difference
+from harmonia.report.compare import CHAT, CLAIMS, Claim, difference, interval
 from harmonia.report.records import Result, RunFiles
 from harmonia.report.words import (
     count,
@@ -45,15 +45,15 @@ def lead(run: RunFiles) -> list[str]:
     for claim in CLAIMS:
         parts = []
         for suite in in_suite_order(row.suite for row in tuned):
-            found = difference(run.results, claim.left, claim.right, suite=suite)
-            if found is not None:
-                parts.append(f"{points(found.mean)} points on {plain(suite)} questions")
+            found = _difference(run, claim, suite, None)
+            if found:
+                parts.append(f"{found} on {plain(suite)} questions")
         if parts:
             sentences.append(
                 f"On average, accuracy after {plain(claim.left)} minus accuracy after "
                 f"{plain(claim.right)} was {listed(parts)}."
             )
-    sentences.append(_caution(len(seeds)))
+    sentences.append(_caution(len(seeds), bool(run.differences)))
     return sentences
 
 
@@ -68,7 +68,12 @@ def _kinds(groups: list[str]) -> list[str]:
     )
 
 
-def _caution(seeds: int) -> str:
+def _caution(seeds: int, intervals: bool) -> str:
+    if intervals and seeds > 1:
+        return (
+            f"The intervals are over questions and {seeds} seeds. They describe this model and these "
+            "domains only."
+        )
     if seeds <= 1:
         return (
             "There is one seed: these differences carry no interval over seeds, and another seed may "
@@ -86,11 +91,12 @@ def domain_sentences(run: RunFiles) -> list[tuple[str, list[str]]]:
     found = []
     for domain in sorted({row.domain for row in chosen}):
         here = [row for row in chosen if row.domain == domain]
-        found.append((domain, [_suite(here, suite) for suite in in_suite_order(row.suite for row in here)]))
+        suites = in_suite_order(row.suite for row in here)
+        found.append((domain, [_suite(run, domain, here, suite) for suite in suites]))
     return found
 
 
-def _suite(rows: list[Result], suite: str) -> str:
+def _suite(run: RunFiles, domain: str, rows: list[Result], suite: str) -> str:
     here = [row for row in rows if row.suite == suite]
     parts = []
     for group in _COMPARED:
@@ -99,17 +105,26 @@ def _suite(rows: list[Result], suite: str) -> str:
             parts.append(f"{plain(group)} {percent(fmean(accuracies))}")
     differences = []
     for claim in CLAIMS:
-        result = difference(here, claim.left, claim.right, suite=suite)
-        if result is not None:
-            differences.append(f"{plain(claim.left)} minus {plain(claim.right)}: {_difference(result)}")
+        if found := _difference(run, claim, suite, domain):
+            differences.append(f"{plain(claim.left)} minus {plain(claim.right)}: {found}")
     sizes = listed(count(n) for n in sorted({row.n for row in here}))
     name = plain(suite)
     text = f"{name[:1].upper()}{name[1:]} questions (n = {sizes}): {listed(parts)} right"
     return f"{text}; {'; '.join(differences)}." if differences else f"{text}."
 
 
-def _difference(result: Difference) -> str:
+def _difference(run: RunFiles, claim: Claim, suite: str, domain: str | None) -> str:
+    """The difference in words, with its interval where the run has one; empty if not measured."""
+    found = interval(run.differences, claim.left, claim.right, suite=suite, domain=domain)
+    if found is not None:
+        reach = f"{points(100 * found.low)} to {points(100 * found.high)}"
+        return f"{points(100 * found.difference)} points (95\u00a0% interval {reach})"
+    result = difference(run.results, claim.left, claim.right, suite=suite, domain=domain)
+    if result is None:
+        return ""
     values = [value for _, value in result.pairs]
+    if domain is None:
+        return f"{points(result.mean)} points"
     if len(values) > 1:
         reach = f"{points(min(values))} to {points(max(values))} over {len(values)} seeds"
         return f"{points(result.mean)} points ({reach})"

@@ -84,9 +84,9 @@ _CONSISTENCY = (
     Column[Cell]("group", "Tuned on", lambda row: plain(row.group), kind="head"),
     Column[Cell]("seed", "Seed", lambda row: _seed(row.seed)),
     Column[Cell]("suite", "Questions", lambda row: plain(row.suite), kind="text"),
-    Column[Cell]("cell", "Base → after", lambda row: _forms(row), kind="text"),
+    Column[Cell]("cell", "Before → after", lambda row: _forms(row), kind="text"),
     Column[Cell]("n", "n", lambda row: count(row.n)),
-    Column[Cell]("before", "Base", lambda row: percent(row.accuracy_before), above="right"),
+    Column[Cell]("before", "Before", lambda row: percent(row.accuracy_before), above="right"),
     Column[Cell]("after", "After", lambda row: percent(row.accuracy_after), above="right"),
     Column[Cell]("ranks", "Rank agreement", lambda row: decimal(row.rank_agreement)),
     Column[Cell]("kl", "KL", lambda row: decimal(row.kl), above="nats"),
@@ -100,7 +100,8 @@ _CONSISTENCY = (
 
 
 def _forms(row: Cell) -> str:
-    return f"{row.before_form} → {row.after_form}" + (" ● paper" if row.is_paper else "")
+    before = row.before_form if row.before_model == "base" else f"itself {row.before_form}"
+    return f"{before} → {row.after_form}" + (" ● paper" if row.is_paper else "")
 
 
 def consistency_tables(run: RunFiles) -> list[Table]:
@@ -114,6 +115,7 @@ def consistency_tables(run: RunFiles) -> list[Table]:
             suites.index(row.suite),
             groups.index(row.group),
             -1 if row.seed is None else row.seed,
+            row.before_model != "base",
             forms.index(row.before_form),
             forms.index(row.after_form),
         )

@@ -6,8 +6,9 @@ letter is a continuation of one token.
 
 from harmonia.scoring.encode import Encoder, Request
 from harmonia.scoring.fit import Fitted, fit_prompt
-from harmonia.scoring.likelihood import loglikelihoods
+from harmonia.scoring.likelihood import Scorer, loglikelihoods
 from harmonia.scoring.models import LoadedModel, ModelSettings, load_model, load_tokenizer
+from harmonia.scoring.rules import encode_prompt
 
 __all__ = [
     "Encoder",
@@ -15,6 +16,8 @@ __all__ = [
     "LoadedModel",
     "ModelSettings",
     "Request",
+    "Scorer",
+    "encode_prompt",
     "fit_prompt",
     "load_model",
     "load_tokenizer",

@@ -13,7 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from harmonia.errors import InputError
+from harmonia.scoring.lines import cut_lines, encodes_lines
 from harmonia.types import Prompt
+
+_LINES_KEPT = 20_000
+"""Lines whose tokens an encoder remembers: demonstrations, answer cues."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +46,8 @@ class Encoder:
         marked = self._ids(["a"], special=True)[0]
         # Some tokenizers also close with EOS; only what stands in front matters here.
         self.bos: int | None = marked[0] if marked[0] != plain[0] else None
+        self._by_line = encodes_lines(tokenizer)
+        self._lines: dict[str, list[int]] = {}
 
     def encode(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
         """Token ids of each text, beginning with exactly one BOS if the tokenizer uses one.
@@ -52,7 +58,7 @@ class Encoder:
         marks = [bool(written) and text.startswith(written) for text in texts]
         bare = [text[len(written) :] if mark else text for text, mark in zip(texts, marks, strict=True)]
         front = [self.tokenizer.bos_token_id if mark else self.bos for mark in marks]
-        rows = self._ids(bare, special=False)
+        rows = self._from_lines(bare) if self._by_line else self._ids(bare, special=False)
         return [tuple(ids) if bos is None else (bos, *ids) for bos, ids in zip(front, rows, strict=True)]
 
     def decode(self, ids: Sequence[int]) -> str:
@@ -166,6 +172,17 @@ class Encoder:
                 remedy="Use another chat template or language for this tokenizer.",
             )
         return row[len(head) :]
+
+    def _from_lines(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of texts from those of their lines, each encoded once."""
+        cut = [cut_lines(text) for text in texts]
+        new = list({line for lines in cut for line in lines if line not in self._lines})
+        if len(self._lines) > _LINES_KEPT:
+            new = list({line for lines in cut for line in lines})
+            self._lines.clear()
+        if new:
+            self._lines.update(zip(new, self._ids(new, special=False), strict=True))
+        return [[token for line in lines for token in self._lines[line]] for lines in cut]
 
     def _ids(self, texts: Sequence[str], *, special: bool) -> list[list[int]]:
         rows: list[list[int]] = self.tokenizer(

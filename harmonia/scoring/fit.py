@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from harmonia.errors import InputError
 from harmonia.prompts import Form, Template
 from harmonia.scoring.encode import Encoder, Request
+from harmonia.scoring.rules import encode_prompt
 from harmonia.types import Item, Prompt
 
 
@@ -38,10 +39,7 @@ def fit_prompt(
     fewest = min(len(shots), 1)
     for count in range(len(shots), fewest - 1, -1):
         prompt = template.prompt(item, form, shots[:count])
-        if template.exam.method == "letter":
-            request = encoder.letter_request(prompt, template.following(item, form))
-        else:
-            request = encoder.text_request(prompt)
+        request = encode_prompt(item, form, prompt, template, encoder)
         if request.length <= max_tokens:
             return Fitted(prompt=prompt, request=request)
     raise InputError(

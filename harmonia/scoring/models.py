@@ -242,12 +242,22 @@ def context_length(config: Any, folder: Path) -> int:
     )
 
 
+def without_adapter(model: Any) -> Any:
+    """The model inside a PEFT wrapper, whose own forward hides its parameters."""
+    peft = sys.modules.get("peft")
+    return model.get_base_model() if peft and isinstance(model, peft.PeftModel) else model
+
+
 def keeps_logits(model: Any) -> bool:
     """Whether the architecture can compute logits at some positions alone."""
-    # A PEFT wrapper's own forward hides the parameters of the model inside.
-    peft = sys.modules.get("peft")
-    inner = model.get_base_model() if peft and isinstance(model, peft.PeftModel) else model
-    return "logits_to_keep" in inspect.signature(inner.forward).parameters
+    return "logits_to_keep" in inspect.signature(without_adapter(model).forward).parameters
+
+
+def scaled_by_length(model: Any) -> bool:
+    """Whether rotary positions depend on how long the longest row of a batch is."""
+    kinds = [getattr(module, "rope_type", None) for module in model.modules()]
+    named = [name for kind in kinds for name in (kind.values() if isinstance(kind, dict) else [kind])]
+    return any(name in ("dynamic", "longrope") for name in named)
 
 
 def _require_gguf(folder: Path, settings: ModelSettings) -> None:

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from harmonia.errors import InputError
-from harmonia.groups.records import TrainingRow
-from harmonia.hashing import addressed_order
+from harmonia.files import require_file
+from harmonia.groups.records import TrainingRow, read_training_rows
+from harmonia.hashing import addressed_order, file_sha256, sha256_json
 from harmonia.prompts import Template
 from harmonia.scoring import Encoder
 
 IGNORED = -100
 """Label of a token that is not learned (PyTorch's cross-entropy default)."""
+_SETS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +31,15 @@ class Encoded:
         id: The row's id.
         input_ids: Prompt and reply.
         labels: The reply's ids in their places, `IGNORED` elsewhere.
+        weight: Weight of the row in the loss, 0 or more.
+        from_epoch: First epoch, from 0, in which the row is shown.
     """
 
     id: str
     input_ids: tuple[int, ...]
     labels: tuple[int, ...]
+    weight: float = 1.0
+    from_epoch: int = 0
 
     @property
     def learned(self) -> tuple[int, ...]:
@@ -55,13 +62,15 @@ class EncodedSet:
     def epochs(self, count: int, seed: int) -> list[Encoded]:
         """The rows of all epochs one after the other, each epoch in its own addressed order.
 
-        Laid out as one pass, a resumed run simply reads on where it stopped.
+        Laid out as one pass, a resumed run simply reads on where it stopped. A row that
+        is held back joins in at its `from_epoch`.
         """
         by_id = {row.id: row for row in self.rows}
         return [
             by_id[name]
             for epoch in range(count)
             for name in addressed_order(seed, f"training/epoch{epoch}", by_id)
+            if by_id[name].from_epoch <= epoch
         ]
 
 
@@ -96,8 +105,43 @@ def encode_rows(
             )
         shortened += len(head) + len(tail) > max_length
         learned = tail[: max_length - len(head)]
-        encoded.append(Encoded(id=row.id, input_ids=head + learned, labels=(IGNORED,) * len(head) + learned))
+        encoded.append(
+            Encoded(
+                id=row.id,
+                input_ids=head + learned,
+                labels=(IGNORED,) * len(head) + learned,
+                weight=row.weight,
+                from_epoch=row.from_epoch,
+            )
+        )
     return EncodedSet(rows=tuple(encoded), shortened=shortened)
+
+
+class EncodedSets:
+    """Training sets as token ids, kept from one run to the next.
+
+    A set is told by its file's content, the template, the tokenizer and the longest
+    length. The last few sets are kept.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[str, EncodedSet] = {}
+
+    def encode(self, group: Path, template: Template, encoder: Encoder, max_length: int) -> EncodedSet:
+        """Read and encode a training set, or give it as it was encoded before.
+
+        Raises:
+            InputError: As `read_training_rows` and `encode_rows` do.
+        """
+        require_file(group, what="the training set")
+        tokenizer = [encoder.tokenizer.name_or_path, len(encoder.tokenizer)]
+        key = sha256_json([file_sha256(group), template.hash, tokenizer, max_length])
+        if key not in self._kept:
+            rows = read_training_rows(group)
+            self._kept[key] = encode_rows(rows, template, encoder, max_length, file=str(group))
+            for old in list(self._kept)[:-_SETS]:
+                del self._kept[old]
+        return self._kept[key]
 
 
 def show_mask(encoded: EncodedSet, encoder: Encoder, count: int = 3) -> list[dict[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 _EXECUTION: dict[str, Any] = {"execution": True}
 
@@ -12,10 +12,13 @@ _EXECUTION: dict[str, Any] = {"execution": True}
 class LoraSettings(BaseModel):
     """Low-rank adapters on all linear layers (Hu et al. 2021).
 
+    The frozen base is held in the model's own `dtype`, as it is asked later.
+
     Attributes:
         rank: Rank of the update.
         alpha: Its scale; the update is multiplied by alpha / rank.
-        dropout: Dropout before the adapter.
+        dropout: Dropout before the adapter; which values fall out depends on how the
+            machine cuts a step into passes.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -39,10 +42,15 @@ class TrainingSettings(BaseModel):
         batch_size: Rows of one optimizer step, over all devices.
         max_length: Tokens of a row; the end of a longer one is cut.
         precision: `bf16` computes in mixed precision with fp32 weights.
-        micro_batch: Rows of one forward pass on one device.
-        gradient_checkpointing: Recompute activations to save memory.
-        save_steps: Optimizer steps between checkpoints to resume from; None for one an
-            epoch, 0 for none.
+        micro_tokens: Most tokens of one forward pass on one device, padding included (a
+            longer row goes alone); None takes what the device's memory allows.
+        gradient_checkpointing: Recompute activations to save memory; None where the
+            device's memory does not hold them.
+        attention: How attention is computed; `auto` leaves it to transformers.
+        compile: Compile the model with `torch.compile`.
+        liger: Layer kernels of Liger (GPU; extra `liger`).
+        save_steps: Optimizer steps between checkpoints to resume from; None for one every
+            five minutes, 0 for none.
         report_to: Trackers to tell (`tensorboard`, `wandb`, `mlflow`).
     """
 
@@ -58,15 +66,12 @@ class TrainingSettings(BaseModel):
     batch_size: int = Field(default=256, ge=1)
     max_length: int = Field(default=2048, ge=8)
     precision: Literal["bf16", "fp32"] = "bf16"
-    micro_batch: int = Field(default=4, ge=1, json_schema_extra=_EXECUTION)
-    gradient_checkpointing: bool = Field(default=True, json_schema_extra=_EXECUTION)
+    micro_tokens: int | None = Field(default=None, ge=1, json_schema_extra=_EXECUTION)
+    gradient_checkpointing: bool | None = Field(default=None, json_schema_extra=_EXECUTION)
+    attention: Literal["auto", "sdpa", "flash_attention_2", "eager"] = Field(
+        default="auto", json_schema_extra=_EXECUTION
+    )
+    compile: bool = Field(default=False, json_schema_extra=_EXECUTION)
+    liger: bool = Field(default=False, json_schema_extra=_EXECUTION)
     save_steps: int | None = Field(default=None, ge=0, json_schema_extra=_EXECUTION)
     report_to: tuple[str, ...] = Field(default=(), json_schema_extra=_EXECUTION)
-
-    @model_validator(mode="after")
-    def _whole_steps(self) -> TrainingSettings:
-        if self.batch_size % self.micro_batch:
-            raise ValueError(
-                f"batch_size {self.batch_size} is not a multiple of micro_batch {self.micro_batch}"
-            )
-        return self

@@ -1,36 +1,39 @@
 """Fine-tune a model on a training set with TRL's SFTTrainer.
 
-What is ours: the token mask (encode.py), the order of rows, what stops a run, and how a
-checkpoint is laid down. The loop, the loss and the optimizer are the library's.
+What is ours: the token mask (encode.py), the order of rows and how a step is cut into
+passes (batches.py, trainer.py), what stops a run, and how a checkpoint is laid down. The
+loop and the optimizer are the library's.
 """
 
 from __future__ import annotations
 
+import copy
 import logging
 import math
-import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harmonia.errors import InputError, MissingExtraError, TrainingError
+from harmonia.errors import InputError, MissingExtraError
 from harmonia.files import fresh_directory, write_json, write_json_lines
-from harmonia.groups.records import read_training_rows
 from harmonia.hashing import result_settings, sha256_json
-from harmonia.prompts import PromptSettings, build_template
+from harmonia.prompts import PromptSettings, Template, build_template
 from harmonia.scoring.encode import Encoder
 from harmonia.scoring.models import (
     BASE_RECORD,
+    LoadedModel,
     ModelSettings,
     context_length,
+    load_model,
     load_tokenizer,
-    load_weights,
     pick_device,
     resolve_folder,
 )
-from harmonia.training.encode import EncodedSet, encode_rows, show_mask
+from harmonia.training.encode import Encoded, EncodedSet, EncodedSets, show_mask
+from harmonia.training.handover import bare, in_dtype, lent_to_training, starting_model
+from harmonia.training.memory import fit
 from harmonia.training.settings import TrainingSettings
 
 Progress = Callable[[int, int], None]
@@ -40,7 +43,6 @@ RECORD = "training.json"
 LOSSES = "loss.jsonl"
 TRACKED = "runs"
 """Where TensorBoard's event files lie, in transformers' own layout."""
-_COMPLETE = "harmonia_complete"
 _KEPT = ("step", "loss", "grad_norm", "learning_rate")
 
 log = logging.getLogger(__name__)
@@ -74,16 +76,29 @@ class Trained:
         rows: Rows of the set.
         shortened: Rows cut to the longest length.
         resumed_from: Step that a resumed run took up; None for a run from the start.
+        model: The tuned model, ready to be asked: bit by bit what loading the folder
+            gives. None where several processes trained it together.
     """
 
     steps: int
     rows: int
     shortened: int
     resumed_from: int | None
+    model: LoadedModel | None
 
 
-def fine_tune(job: TrainingJob, out: Path, *, work: Path, progress: Progress | None = None) -> Trained:
+def fine_tune(
+    job: TrainingJob,
+    out: Path,
+    *,
+    work: Path,
+    progress: Progress | None = None,
+    sets: EncodedSets | None = None,
+    resident: LoadedModel | None = None,
+) -> Trained:
     """Train and write a model folder, in one step, with `training.json` and `loss.jsonl`.
+
+    Several processes of one launch (torchrun, accelerate) call it alike; the first writes.
 
     Args:
         job: What to train on what.
@@ -91,157 +106,128 @@ def fine_tune(job: TrainingJob, out: Path, *, work: Path, progress: Progress | N
         work: Folder for checkpoints to resume from; a run killed and called again with
             the same job goes on from the last whole one. Removed by the caller.
         progress: Told how far it is.
+        sets: Keeps training sets as token ids from one run to the next.
+        resident: The model to start from, where it is loaded already. All weights are
+            trained on a copy. Adapters are trained on the model itself, and stay on it
+            until `detach` takes them off; its weights are left as they are.
 
     Raises:
         InputError: The training set or the model is wrong.
-        MissingExtraError: LoRA is asked for and PEFT is not installed.
-        TrainingError: The loss is no longer a finite number.
+        MissingExtraError: LoRA or Liger is asked for and its library is not installed.
+        TrainingError: The loss is no longer a finite number, or memory runs out.
     """
-    tokenizer = load_tokenizer(job.model)
+    tokenizer = resident.tokenizer if resident else load_tokenizer(job.model)
     template = build_template(job.prompt, tokenizer)
     encoder = Encoder(tokenizer)
-    model = load_weights(job.model.model_copy(update={"dtype": "float32"}))
+    model = starting_model(job.model, job.settings, resident)
     longest = min(job.settings.max_length, context_length(model.config, resolve_folder(job.model)))
-    rows = read_training_rows(job.group)
-    encoded = encode_rows(rows, template, encoder, longest, file=str(job.group))
+    encoded = (sets or EncodedSets()).encode(job.group, template, encoder, longest)
+    _check_epochs(job, encoded)
+    rows = encoded.epochs(job.settings.epochs, job.seed)
     shown = show_mask(encoded, encoder)
     for row in shown:
         log.info("row %s learns %r after %r", row["id"], row["learned"], row["prompt"][-60:])
-    steps = math.ceil(len(encoded.rows) * job.settings.epochs / job.settings.batch_size)
+    steps = math.ceil(len(rows) / job.settings.batch_size)
     resume = _last_complete(work)
-    trainer = _trainer(job, model, tokenizer, encoded, work, steps, progress)
-    trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
-    with fresh_directory(out) as partial:
-        _save(job, trainer, tokenizer, template.chat.jinja, partial)
-        losses = [entry for entry in trainer.state.log_history if "loss" in entry]
-        write_json_lines(partial / LOSSES, ({key: entry[key] for key in _KEPT} for entry in losses))
-        record = {
-            "settings": job.settings.model_dump(mode="json"),
-            "seed": job.seed,
-            "template_hash": template.hash,
-            "chat": template.chat.name,
-            "rows": len(encoded.rows),
-            "shortened_rows": encoded.shortened,
-            "learned_tokens": sum(len(row.learned) for row in encoded.rows),
-            "tokens": sum(len(row.input_ids) for row in encoded.rows),
-            "optimizer_steps": steps,
-            "mask": shown,
-        }
-        write_json(partial / RECORD, record)
-        if (work / TRACKED).is_dir():
-            # The caller removes `work`, and what a tracker drew there would go with it.
-            shutil.copytree(work / TRACKED, partial / TRACKED)
+    with lent_to_training(model, job.settings):
+        trainer = _trainer(job, model, tokenizer, rows, work, steps, progress)
+        trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
+    tokenizer = copy.copy(tokenizer)
+    tokenizer.chat_template = template.chat.jinja
+    tuned, weights = _tuned(job, trainer)
+    if trainer.accelerator.is_main_process:
+        with fresh_directory(out) as partial:
+            _save(job, tuned, weights, tokenizer, partial)
+            _record(job, trainer, encoded, template, shown, partial)
+            if (work / TRACKED).is_dir():
+                # The caller removes `work`, and what a tracker drew there would go with it.
+                shutil.copytree(work / TRACKED, partial / TRACKED)
+    trainer.accelerator.wait_for_everyone()
+    alone = trainer.accelerator.num_processes == 1
+    if alone:
+        # The optimizer's moments would stay in memory until Python next looks for cycles.
+        trainer.optimizer.state.clear()
     return Trained(
         steps=steps,
         rows=len(encoded.rows),
         shortened=encoded.shortened,
         resumed_from=None if resume is None else int(resume.name.split("-")[-1]),
+        model=_ready(job, tuned, tokenizer, out) if alone else None,
     )
+
+
+def _check_epochs(job: TrainingJob, encoded: EncodedSet) -> None:
+    epochs = job.settings.epochs
+    for row in encoded.rows:
+        if row.from_epoch >= epochs:
+            raise InputError(
+                f"row {row.id} is shown from epoch {row.from_epoch} on, and the last one is {epochs - 1}",
+                file=job.group,
+                field="from_epoch",
+                seen=row.from_epoch,
+                remedy="Train for more epochs, or show the row earlier.",
+            )
 
 
 def _trainer(
     job: TrainingJob,
     model: Any,
     tokenizer: Any,
-    encoded: EncodedSet,
+    rows: Sequence[Encoded],
     work: Path,
     steps: int,
     progress: Progress | None,
 ) -> Any:
-    from datasets import Dataset
-    from trl import SFTConfig, SFTTrainer
+    from transformers import PrinterCallback
+    from trl import SFTConfig
+
+    from harmonia.training.trainer import StepTrainer, Watch
 
     settings = job.settings
-    rows = encoded.epochs(settings.epochs, job.seed)
-    data = Dataset.from_dict(
-        {"input_ids": [list(row.input_ids) for row in rows], "labels": [list(row.labels) for row in rows]}
-    )
-    every = math.ceil(steps / settings.epochs) if settings.save_steps is None else settings.save_steps
-    accumulation, rest = divmod(settings.batch_size, settings.micro_batch * _devices(job.model.device))
-    if rest:
-        raise InputError(
-            f"batch_size is not a multiple of micro_batch times {_devices(job.model.device)} devices",
-            field="batch_size",
-            seen=settings.batch_size,
-            remedy="Change micro_batch, or the number of devices (CUDA_VISIBLE_DEVICES).",
-        )
+    device = pick_device(job.model.device)
+    longest = max(len(row.input_ids) for row in rows)
+    laid_out = fit(model, settings, longest, device)
     config = SFTConfig(
         output_dir=str(work),
         num_train_epochs=1,  # the epochs are laid out in the data
-        train_sampling_strategy="sequential",
-        per_device_train_batch_size=settings.micro_batch,
-        gradient_accumulation_steps=accumulation,
         learning_rate=settings.learning_rate,
         lr_scheduler_type=settings.schedule,
         warmup_steps=settings.warmup,
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_grad_norm,
+        optim="adamw_torch_fused",
         bf16=settings.precision == "bf16",
-        activation_checkpointing=settings.gradient_checkpointing,
-        save_strategy="steps" if every else "no",
-        save_steps=every or 1,
+        torch_compile=settings.compile,
+        activation_checkpointing=laid_out.checkpointing,
+        save_strategy="steps" if settings.save_steps else "no",
+        save_steps=settings.save_steps or 1,
         save_total_limit=2,
         logging_steps=1,
         logging_nan_inf_filter=False,
         report_to=list(settings.report_to) or "none",
         seed=job.seed,
         data_seed=job.seed,
-        use_cpu=pick_device(job.model.device) == "cpu",
+        use_cpu=device == "cpu",
         max_length=None,
-        packing=False,
         dataset_kwargs={"skip_prepare_dataset": True},
         disable_tqdm=True,
     )
-    trainer = SFTTrainer(
+    if config.n_gpu > 1:
+        # Without a launcher one process trains on one GPU; the library would refuse the others.
+        config._n_gpu = 1
+    trainer = StepTrainer(
+        rows,
+        batch_size=settings.batch_size,
+        micro_tokens=laid_out.micro_tokens,
         model=model,
         args=config,
-        train_dataset=data,
         processing_class=tokenizer,
         peft_config=_peft_config(settings),
-        callbacks=[_callback(work, progress, steps)],
+        callbacks=[Watch(steps, progress, timed=settings.save_steps is None)],
     )
-    _quiet(trainer)
-    return trainer
-
-
-def _devices(device: str) -> int:
-    """Devices that share an optimizer step: the processes of a launcher, or all GPUs of this one."""
-    import torch
-
-    if "WORLD_SIZE" in os.environ:
-        return int(os.environ["WORLD_SIZE"])
-    return max(1, torch.cuda.device_count()) if pick_device(device).startswith("cuda") else 1
-
-
-def _callback(work: Path, progress: Progress | None, steps: int) -> Any:
-    """Stops at a loss that is not finite, marks whole checkpoints, tells how far it is."""
-    from transformers import TrainerCallback
-
-    class Watch(TrainerCallback):  # type: ignore[misc]
-        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-            for name in ("loss", "grad_norm"):
-                value = (logs or {}).get(name)
-                if value is not None and not math.isfinite(value):
-                    raise TrainingError(
-                        f"the {name} is {value} at optimizer step {state.global_step} of {steps}; "
-                        "no model was written. Lower learning_rate, or train with precision: fp32."
-                    )
-
-        def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            (work / f"checkpoint-{state.global_step}" / _COMPLETE).touch()
-
-        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            if progress:
-                progress(state.global_step, steps)
-
-    return Watch()
-
-
-def _quiet(trainer: Any) -> None:
-    """Drop the callback that prints every log line; the losses are on disk."""
-    from transformers import PrinterCallback
-
+    # It prints every log line; the losses are on disk.
     trainer.remove_callback(PrinterCallback)
+    return trainer
 
 
 def _peft_config(settings: TrainingSettings) -> Any:
@@ -264,23 +250,73 @@ def _peft_config(settings: TrainingSettings) -> Any:
 
 def _last_complete(work: Path) -> Path | None:
     """The newest checkpoint that was written whole."""
-    whole = [path.parent for path in work.glob(f"checkpoint-*/{_COMPLETE}")]
+    from harmonia.training.trainer import COMPLETE
+
+    whole = [path.parent for path in work.glob(f"checkpoint-*/{COMPLETE}")]
     return max(whole, key=lambda path: int(path.name.split("-")[-1]), default=None)
 
 
-def _save(job: TrainingJob, trainer: Any, tokenizer: Any, jinja: str, folder: Path) -> None:
-    """Write weights (or adapter), tokenizer and chat template as an ordinary model folder."""
-    import torch
+def _tuned(job: TrainingJob, trainer: Any) -> tuple[Any, dict[str, Any] | None]:
+    """The tuned model in the dtype asked for, and its weights where processes share them out."""
+    tuned = bare(trainer.accelerator.unwrap_model(trainer.model, keep_torch_compile=False))
+    if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
+        import torch
 
-    model = trainer.accelerator.unwrap_model(trainer.model)
-    if job.settings.lora is None:
-        model = model.to(getattr(torch, job.model.dtype))
-    else:
+        # All processes take part in collecting them.
+        weights = trainer.accelerator.get_state_dict(trainer.model_wrapped)
+        if job.settings.lora is None:
+            weights = {name: value.to(getattr(torch, job.model.dtype)) for name, value in weights.items()}
+        return tuned, weights
+    return (tuned if job.settings.lora else in_dtype(tuned, job.model.dtype)), None
+
+
+def _save(job: TrainingJob, tuned: Any, weights: Any, tokenizer: Any, folder: Path) -> None:
+    """Write weights (or adapter), tokenizer and chat template as an ordinary model folder."""
+    if job.settings.lora is not None:
         base = job.model.model_copy(update={"path": str(resolve_folder(job.model).resolve())})
         (folder / BASE_RECORD).write_text(base.model_dump_json() + "\n", encoding="utf-8")
-    model.save_pretrained(folder, safe_serialization=True)
-    tokenizer.chat_template = jinja
+    tuned.save_pretrained(folder, state_dict=weights)
     tokenizer.save_pretrained(folder)
+
+
+def _record(
+    job: TrainingJob,
+    trainer: Any,
+    encoded: EncodedSet,
+    template: Template,
+    shown: list[dict[str, str]],
+    folder: Path,
+) -> None:
+    losses = [entry for entry in trainer.state.log_history if "loss" in entry]
+    write_json_lines(folder / LOSSES, ({key: entry[key] for key in _KEPT} for entry in losses))
+    record = {
+        "settings": job.settings.model_dump(mode="json"),
+        "seed": job.seed,
+        "template_hash": template.hash,
+        "chat": template.chat.name,
+        "rows": len(encoded.rows),
+        "shortened_rows": encoded.shortened,
+        "learned_tokens": sum(len(row.learned) for row in encoded.rows),
+        "tokens": sum(len(row.input_ids) for row in encoded.rows),
+        "optimizer_steps": len(trainer.steps),
+        "mask": shown,
+    }
+    write_json(folder / RECORD, record)
+
+
+def _ready(job: TrainingJob, tuned: Any, tokenizer: Any, out: Path) -> LoadedModel:
+    """The tuned model as loading its folder gives it."""
+    settings = ModelSettings(path=str(out), dtype=job.model.dtype, device=job.model.device)
+    if job.settings.liger:
+        # Its kernels stay in the model and round otherwise than those that a loaded one has.
+        return load_model(settings)
+    return LoadedModel(
+        settings=settings,
+        model=tuned,
+        tokenizer=tokenizer,
+        device=pick_device(settings.device),
+        max_tokens=context_length(tuned.config, out),
+    )
 
 
 def job_hash(job: TrainingJob, model_hash: str, group_hash: str) -> str:

@@ -8,9 +8,10 @@ import warnings
 import numpy as np
 import pytest
 from scipy.spatial.distance import jensenshannon
-from scipy.stats import entropy, pearsonr, rankdata
+from scipy.stats import entropy, kendalltau, pearsonr, rankdata, spearmanr
 
-from harmonia.analysis import dense_ranks, jensen_shannon, kl_divergence, rank_agreement
+from harmonia import analysis
+from harmonia.analysis import dense_ranks, jensen_shannon, kendall, kl_divergence, rank_agreement, spearman
 
 
 @pytest.fixture(params=[2, 4, 7, 26])
@@ -38,6 +39,21 @@ def test_rank_agreement_is_pearson_of_ranks(pair: tuple[np.ndarray, np.ndarray])
             assert value == pytest.approx(pearsonr(x, y).statistic, abs=1e-12)
 
 
+def test_rank_correlations_are_scipys(pair: tuple[np.ndarray, np.ndarray]) -> None:
+    found = zip(*pair, spearman(*pair), kendall(*pair), strict=True)
+    for one, two, rho, tau in found:
+        if len(set(one)) == 1 or len(set(two)) == 1:
+            assert rho == tau == 0.0
+            continue
+        assert rho == pytest.approx(spearmanr(one, two).statistic, abs=1e-12)
+        assert tau == pytest.approx(kendalltau(one, two, variant="b").statistic, abs=1e-12)
+
+
+def test_entropy_is_scipys(pair: tuple[np.ndarray, np.ndarray]) -> None:
+    assert analysis.entropy(pair[0]) == pytest.approx(entropy(pair[0], axis=1), abs=1e-12)
+    assert analysis.entropy(np.array([[1.0, 0.0]]))[0] == pytest.approx(-1e-12 * math.log(1e-12))
+
+
 def test_divergences_are_scipys(pair: tuple[np.ndarray, np.ndarray]) -> None:
     p, q = pair
     assert kl_divergence(p, q) == pytest.approx([entropy(a, b) for a, b in zip(p, q, strict=True)], abs=1e-12)
@@ -57,3 +73,8 @@ def test_worked_by_hand() -> None:
     assert kl_divergence(sure, even)[0] == pytest.approx(math.log(2))
     assert kl_divergence(even, sure)[0] == pytest.approx(-math.log(2) - 0.5 * math.log(1e-12))
     assert jensen_shannon(sure, 1 - sure)[0] == pytest.approx(math.log(2))
+    # Mean ranks 1 2 3.5 3.5 against 4 1 2.5 2.5: products of what is off the mean -2.25 + .75 + 0 + 0,
+    # squares 4.5 each. Of six pairs the first loses one to its tie, the second one, the same:
+    # (1,2) (1,3) (1,4) disagree, (2,3) (2,4) agree.
+    assert spearman(p, q)[0] == pytest.approx(-1.5 / 4.5)
+    assert kendall(p, q)[0] == pytest.approx((2 - 3) / 5)

@@ -4,40 +4,26 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
+from made_answers import belief
+from scipy.stats import norm
 
-from harmonia.analysis import accuracy_of, consistency_of
+from harmonia.analysis import Answers, accuracy_of, categories, consistency_of, mean_intervals
 from harmonia.errors import InputError
-from harmonia.types import Belief, Item
-
-
-def _belief(name: str, probs: tuple[float, ...], answer: int, domain: str = "d", **changes: object) -> Belief:
-    item = Item(id=name, domain=domain, question="?", choices=tuple("wxyz"[: len(probs)]), answer=answer)
-    pred = probs.index(max(probs))
-    return Belief(
-        item=item,
-        probs=probs,
-        pred=pred,
-        confidence=max(probs),
-        correct=pred == answer,
-        letter_mass=None,
-        form="icl5",
-        method="letter",
-        preset="corrected",
-    )
-
+from harmonia.types import Belief
 
 BEFORE = [
-    _belief("kept", (0.7, 0.3), 0),
-    _belief("lost", (0.6, 0.2, 0.2), 0),
-    _belief("gained", (0.6, 0.4), 1),
-    _belief("never", (0.8, 0.1, 0.1), 2),
+    belief("kept", (0.7, 0.3), 0),
+    belief("lost", (0.6, 0.2, 0.2), 0),
+    belief("gained", (0.6, 0.4), 1),
+    belief("never", (0.8, 0.1, 0.1), 2),
 ]
 AFTER = [
-    _belief("never", (0.1, 0.8, 0.1), 2),
-    _belief("gained", (0.4, 0.6), 1),
-    _belief("kept", (0.7, 0.3), 0),
-    _belief("lost", (0.2, 0.6, 0.2), 0),
+    belief("never", (0.1, 0.8, 0.1), 2),
+    belief("gained", (0.4, 0.6), 1),
+    belief("kept", (0.7, 0.3), 0),
+    belief("lost", (0.2, 0.6, 0.2), 0),
 ]
 
 
@@ -56,8 +42,8 @@ def test_pairs_by_id_and_counts() -> None:
     ("after", "words"),
     [
         (AFTER[:3], "lost"),
-        ([*AFTER[:3], _belief("lost", (0.5, 0.5), 0)], "other options"),
-        ([*AFTER[:3], _belief("lost", (0.2, 0.6, 0.2), 1)], "another answer"),
+        ([*AFTER[:3], belief("lost", (0.5, 0.5), 0)], "other options"),
+        ([*AFTER[:3], belief("lost", (0.2, 0.6, 0.2), 1)], "another answer"),
     ],
 )
 def test_unlike_items_are_refused(after: list[Belief], words: str) -> None:
@@ -68,8 +54,8 @@ def test_unlike_items_are_refused(after: list[Belief], words: str) -> None:
 
 
 def test_accuracy_micro_macro_and_wilson() -> None:
-    beliefs = [_belief(f"a{i}", (0.9, 0.1), 0, "a") for i in range(3)]
-    beliefs += [_belief("b0", (0.6, 0.4), 1, "b")]
+    beliefs = [belief(f"a{i}", (0.9, 0.1), 0, domain="a") for i in range(3)]
+    beliefs += [belief("b0", (0.6, 0.4), 1, domain="b")]
     found = accuracy_of(beliefs)
     assert (found.n, found.correct, found.accuracy, found.accuracy_macro) == (4, 3, 0.75, 0.5)
     assert found.confidence == pytest.approx((3 * 0.9 + 0.6) / 4)
@@ -80,3 +66,41 @@ def test_accuracy_micro_macro_and_wilson() -> None:
     assert found.accuracy_high == pytest.approx((middle + half) / (1 + z * z / 4))
     with pytest.raises(InputError):
         accuracy_of([])
+
+
+def test_entropy_categories_and_the_columns_of_a_row() -> None:
+    before = [
+        belief("known", (0.75, 0.25), 0),
+        belief("conflicting", (0.75, 0.25), 1),
+        belief("unsure", (0.5, 0.5), 0),
+        # Several draws of demonstrations say more than one confidence does.
+        belief("unsteady", (0.75, 0.25), 0, category="uncertain"),
+    ]
+    after = [belief(one.item.id, (0.25, 0.75), one.item.answer) for one in before]
+    category = categories(Answers.of(before))
+    assert dict(zip(sorted(one.item.id for one in before), category, strict=True)) == {
+        "known": "known",
+        "conflicting": "conflicting",
+        "unsure": "uncertain",
+        "unsteady": "uncertain",
+    }
+    assert categories(Answers.of(before), 0.8).tolist() == ["uncertain"] * 4
+    row = consistency_of(before, after).row()
+    assert (row["known_lost"], row["conflicting_gained"], row["uncertain_lost"]) == (1, 1, 2)
+    assert sum(row[f"{kind}_{what}"] for kind in ("known", "conflicting") for what in ("kept", "never")) == 0
+    sharp, even = -(0.75 * math.log(0.75) + 0.25 * math.log(0.25)), math.log(2)
+    assert row["entropy_before"] == pytest.approx((3 * sharp + even) / 4)
+    assert row["entropy_change"] == pytest.approx((sharp - even) / 4)
+    assert row["accuracy_change"] == pytest.approx((1 - 3) / 4)
+    assert row["kl_low"] <= row["kl"] <= row["kl_high"]
+    # Another model's categories count where they are given.
+    other = consistency_of(before, after, category_I=np.array(["known"] * 4, dtype=object))
+    assert (other.by_category["known"].lost, other.by_category["known"].gained) == (3, 1)
+
+
+def test_intervals_of_means_are_those_of_normal_theory() -> None:
+    values = np.random.default_rng(0).normal(size=(800, 2)) * [1, 5]
+    low, high = mean_intervals(values, resamples=4000)
+    half = norm.ppf(0.975) * values.std(axis=0) / math.sqrt(800)
+    assert low == pytest.approx(values.mean(axis=0) - half, abs=0.06 * half.max())
+    assert (high - low) / 2 == pytest.approx(half, rel=0.05)

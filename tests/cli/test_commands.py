@@ -38,7 +38,7 @@ def test_every_command_has_help_with_an_example() -> None:
 
 def test_stage_commands_make_a_whole_experiment(data: Path, tmp_path: Path) -> None:
     base = str(base_folder(0))
-    shared = ["--options-first", "--device", "cpu", "--batch-size", "64"]
+    shared = ["--options-first", "--device", "cpu", "--batch-tokens", "2048"]
     shots = ["--shots-from", str(data / "person/dev.jsonl"), "--domain", "person"]
     train, suite = str(data / "person/train.jsonl"), str(data / "person/homogeneous.jsonl")
     beliefs, before, after = (tmp_path / f"{name}.parquet" for name in ("beliefs", "before", "after"))

@@ -80,10 +80,10 @@ def test_the_larger_kind_is_sampled_whichever_it_is():
 def test_the_threshold_is_strict():
     at = [belief(0, right=True, confidence=0.5), belief(1, right=False, confidence=0.5)]
     above = [belief(2, right=True, confidence=0.5000001), belief(3, right=False, confidence=0.51)]
-    chosen = select([*at, *above], threshold=0.5, seed=0)
+    chosen = select([*at, *above], GroupSettings())
     assert [b.item.id for b in chosen.right + chosen.wrong] == ["q2", "q3"]
     with pytest.raises(InputError, match=r"2 beliefs 0 have a confidence above 0\.5, 0 right and 0 wrong"):
-        select(at, threshold=0.5, seed=0)
+        select(at, GroupSettings())
 
 
 @pytest.mark.parametrize(("right", "counts"), [(True, "3 right and 0 wrong"), (False, "0 right and 3 wrong")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -35,6 +36,13 @@ def test_a_row_is_written_as_designed(tmp_path):
     )
     (read,) = read_training_rows(path)
     assert (read.id, read.messages, read.row) == ("7", ROW.messages, 1)
+
+
+def test_weight_and_first_epoch_come_back(tmp_path):
+    path = tmp_path / "a.jsonl"
+    write_group(path, [replace(ROW, weight=0.25, from_epoch=2), replace(ROW, id="8")])
+    read = read_training_rows(path)
+    assert [(row.weight, row.from_epoch) for row in read] == [(0.25, 2), (1.0, 0)]
 
 
 def write(path, *rows) -> None:
@@ -85,7 +93,8 @@ BAD = {
         "alternate",
     ),
     "two replies in a row": ({"messages": [*TURNS, TURNS[1]]}, "messages", "alternate"),
-    "a weight": ({"weight": 0.5}, "weight", "cannot be weighted"),
+    "a negative weight": ({"weight": -0.5}, "weight", "greater than or equal to 0"),
+    "an epoch before the first": ({"from_epoch": -1}, "from_epoch", "greater than or equal to 0"),
     "an id of a wrong type": ({"id": [1]}, "id", "valid"),
     "an id used before": ({"id": "first"}, "id", "used in row 1 already"),
 }

@@ -81,7 +81,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 def test_run_directory_and_what_is_run_again(settings: dict[str, Any], lab_data: Path) -> None:
     run, ears = _run(settings)
-    assert len(ears.done()) == 3 + 6 + 3 * (1 + 3) + 2
+    assert len(ears.done()) == 4 + 6 + 3 * (1 + 3) + 2
     for path in PROMISED:
         assert (run / path).is_file(), path
     assert any((run / "figures").glob("*.png"))
@@ -106,7 +106,7 @@ def test_run_directory_and_what_is_run_again(settings: dict[str, Any], lab_data:
 
     # Nothing is run again: not for the same settings, not for ones that cannot change a result.
     assert _run(settings)[1].done() == set()
-    assert _run(settings, "probe.batch_size=5", "training.micro_batch=2")[1].done() == {"report"}
+    assert _run(settings, "probe.batch_tokens=300", "training.micro_tokens=300")[1].done() == {"report"}
     # A ratio more: the groups are rewritten, but only the new model is trained.
     more = _run(settings, "groups.ratios=[0.5,1.0]")[1].done()
     assert {key for key in more if key.startswith("train/")} == {"train/person/mixed_0.5/seed0"}
@@ -138,9 +138,9 @@ def test_addresses_know_what_decides_a_result(settings: dict[str, Any]) -> None:
 
     before = addresses()
     for neutral in (
-        "probe.batch_size=1",
+        "probe.batch_tokens=1",
         "model.device=auto",
-        "training.micro_batch=1",
+        "training.micro_tokens=100",
         "training.save_steps=7",
         "training.gradient_checkpointing=true",
         "out=elsewhere",
@@ -181,7 +181,7 @@ def test_two_runs_cannot_share_a_directory(settings: dict[str, Any]) -> None:
         ("name: a/b\nmodel: {path: m}\n", 1, "a/b"),
         ("name: x\nmodel:\n  path: m\n  pth: 3\n", 4, "pth"),
         ("name: x\nmodel:\n  path: m\ntraining:\n  epochs: 0\n", 5, "training.epochs"),
-        ("name: x\nmodel: {path: m}\ntraining: {batch_size: 10, micro_batch: 4}\n", 3, "not a multiple"),
+        ("name: x\nmodel: {path: m}\ntraining: {batch_size: 0}\n", 3, "greater than"),
         ("name: x\nmodel: {path: m}\nevaluation:\n  base_forms: [icl, chat0]\n", None, "not a form"),
     ],
 )
@@ -250,7 +250,8 @@ def test_plan_counts_what_would_run(settings: dict[str, Any]) -> None:
     plan = make_plan(experiment, tflops=0.001)
     keys = [step.key for step in plan.steps]
     stages = [s.key for s in build_stages(Workbench(experiment, Ears()))]
-    assert set(keys) == {key for key in stages if key.split("/")[0] in ("probe", "train", "evaluate")}
+    priced = ("probe", "write", "train", "evaluate")
+    assert set(keys) == {key for key in stages if key.split("/")[0] in priced}
     probe = plan.steps[0]
     assert probe.what.startswith("540 items")
     assert probe.flops == pytest.approx(2 * plan.parameters * probe.tokens)

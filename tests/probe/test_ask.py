@@ -8,12 +8,14 @@ import pytest
 from models import item
 
 from harmonia.errors import InputError
-from harmonia.probe import ask
+from harmonia.probe import ProbeSettings, ask
 from harmonia.prompts import Form, PromptSettings, ShotPool, build_template
+from harmonia.scoring import Scorer
 
 ITEMS = tuple(item(k, options=2 + k % 4) for k in range(11))
 SHOTS = ShotPool(items=(item(0, id="s", question="Shot?"),))
 FORM = Form(chat=False, shots=1)
+SETTINGS = ProbeSettings(keep_prompts=True, batch_tokens=300)
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ def asking(request, tiny_loaded):
     template = build_template(PromptSettings(method=request.param), loaded.tokenizer)
 
     def run(**options):
-        return ask(loaded, ITEMS, FORM, template, pool=SHOTS, keep_prompts=True, batch_size=3, **options)
+        return ask(loaded, ITEMS, FORM, template, pool=SHOTS, settings=SETTINGS, **options)
 
     return run
 
@@ -40,18 +42,25 @@ class Killed(BaseException):
     pass
 
 
-class Scorer:
-    """The real scorer, which is cut off after some calls and notes how many items it saw."""
+class Cut:
+    """The real scorer, which is cut off after some calls and notes how many prompts it saw."""
 
-    def __init__(self, real, calls_left: int) -> None:
-        self.real, self.calls_left, self.scored = real, calls_left, 0
+    def __init__(self, calls_left: int) -> None:
+        self.calls_left, self.scored = calls_left, 0
 
-    def __call__(self, loaded, requests, **options):
-        if not self.calls_left:
-            raise Killed
-        self.calls_left -= 1
-        self.scored += len(requests)
-        return self.real(loaded, requests, **options)
+    def __call__(self, loaded, **options):
+        real = Scorer(loaded, **options)
+        score = real.loglikelihoods
+
+        def counted(requests):
+            if not self.calls_left:
+                raise Killed
+            self.calls_left -= 1
+            self.scored += len(requests)
+            return score(requests)
+
+        real.loglikelihoods = counted
+        return real
 
 
 @pytest.mark.parametrize("finished", [0, 1, 2])
@@ -59,8 +68,7 @@ class Scorer:
 def test_an_interrupted_pass_goes_on_where_it_stopped(module, monkeypatch, asking, tmp_path, finished, cut):
     undisturbed = asking()
     journal = tmp_path / "made" / "journal.jsonl"
-    real = module.loglikelihoods
-    monkeypatch.setattr(module, "loglikelihoods", Scorer(real, finished))
+    monkeypatch.setattr(module, "Scorer", Cut(finished))
     with pytest.raises(Killed):
         asking(journal=journal)
     noted = journal.read_text().splitlines() if journal.exists() else []
@@ -69,8 +77,8 @@ def test_an_interrupted_pass_goes_on_where_it_stopped(module, monkeypatch, askin
         # The machine went down in the middle of the next note.
         with journal.open("a") as handle:
             handle.write(noted[0][:cut])
-    going_on = Scorer(real, 99)
-    monkeypatch.setattr(module, "loglikelihoods", going_on)
+    going_on = Cut(99)
+    monkeypatch.setattr(module, "Scorer", going_on)
     seen: list[tuple[int, int]] = []
     resumed = asking(journal=journal, progress=lambda done, total: seen.append((done, total)))
     assert resumed == undisturbed
@@ -78,7 +86,7 @@ def test_an_interrupted_pass_goes_on_where_it_stopped(module, monkeypatch, askin
     assert seen == [(4, 11), (8, 11), (11, 11)]
     # The journal is whole now: a third pass scores nothing, and agrees.
     assert [json.loads(line)["start"] for line in journal.read_text().splitlines()] == [0, 4, 8]
-    monkeypatch.setattr(module, "loglikelihoods", Scorer(real, 0))
+    monkeypatch.setattr(module, "Scorer", Cut(0))
     assert asking(journal=journal) == undisturbed
 
 
@@ -102,7 +110,7 @@ def test_each_item_gets_the_demonstrations_of_its_pool(tiny_loaded):
     loaded = tiny_loaded("llama")
     template = build_template(PromptSettings(), loaded.tokenizer)
     asked = ask(
-        loaded, ITEMS[:1] + SHOTS.items, FORM, template, pool=ShotPool(items=ITEMS), keep_prompts=True
+        loaded, ITEMS[:1] + SHOTS.items, FORM, template, pool=ShotPool(items=ITEMS), settings=SETTINGS
     )
     assert [belief.prompt for belief in asked.beliefs] == [
         template.prompt(ITEMS[0], FORM, (ITEMS[1],)).context,
@@ -113,6 +121,6 @@ def test_each_item_gets_the_demonstrations_of_its_pool(tiny_loaded):
 def test_the_tuned_form_has_no_demonstrations(tiny_loaded):
     loaded = tiny_loaded("llama")
     template = build_template(PromptSettings(), loaded.tokenizer)
-    (belief,) = ask(loaded, ITEMS[:1], Form(chat=True, shots=0), template, keep_prompts=True).beliefs
+    (belief,) = ask(loaded, ITEMS[:1], Form(chat=True, shots=0), template, settings=SETTINGS).beliefs
     assert belief.prompt == template.prompt(ITEMS[0], Form(chat=True, shots=0)).context
     assert (belief.form, belief.shots) == ("chat0", 0)

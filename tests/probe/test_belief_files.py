@@ -43,6 +43,19 @@ BELIEFS = (
     belief(3, (5e-324, 1.0 - 2e-16, 2e-16), prompt=""),
     replace(belief(4, (0.25,) * 4), item=item(4, source="", split="", domain="a_b")),
     belief(5, (1 / 26,) * 26),
+    belief(
+        6,
+        (0.5, 0.25, 0.25),
+        method="letter_pride",
+        preset="repo",
+        asked_probs=(THIRD, THIRD, 1 - 2 * THIRD),
+        draws=3,
+        agreement=2 / 3,
+        agreement_low=0.2,
+        agreement_high=0.9,
+        right_rate=THIRD,
+        category="conflicting",
+    ),
 )
 
 
@@ -66,6 +79,15 @@ def test_the_columns_are_those_of_the_design(tmp_path):
     item_columns = ["id", "domain", "question", "choices", "answer", "explanation", "source", "split"]
     belief_columns = ["probs", "pred", "confidence", "correct", "letter_mass", "form", "method", "preset"]
     assert {*item_columns, *belief_columns, "prompt"} <= set(names)
+
+
+def test_files_without_the_later_columns_are_read(tmp_path):
+    write_beliefs(tmp_path / "a.parquet", BELIEFS, {})
+    later = ("asked_probs", "draws", "agreement", "agreement_low", "agreement_high", "right_rate", "category")
+    table = pq.read_table(tmp_path / "a.parquet").drop_columns(list(later))
+    pq.write_table(table, tmp_path / "old.parquet")
+    bare = dict.fromkeys(later)
+    assert read_beliefs(tmp_path / "old.parquet") == tuple(replace(one, **bare) for one in BELIEFS)
 
 
 RECORD = {"id": 7, "question": "Which?", "choices": ["a", "b"], "answer": 1, "probs": [0.25, 0.75]}

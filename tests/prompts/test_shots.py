@@ -75,3 +75,21 @@ def test_no_shots_need_no_pool():
     assert pool("fixed", items=()).choose(ASKED[0], 0) == ()
     with pytest.raises(InputError, match="no demonstration fits"):
         pool("fixed", items=()).choose(ASKED[0], 1)
+
+
+def test_a_fixed_pool_takes_another_set_for_each_draw_the_same_for_all_items():
+    sets = [{pool("fixed").choose(one, 3, draw) for one in ASKED} for draw in range(6)]
+    assert sets[0] == {POOL[:3]}
+    assert all(len(drawn) == 1 for drawn in sets)
+    assert len(set.union(*sets)) == 6
+    again = {pool("fixed", items=POOL[::-1]).choose(ASKED[0], 3, 4)}
+    assert again == sets[4] != {pool("fixed", seed=1).choose(ASKED[0], 3, 4)}
+
+
+def test_draws_per_item_differ_by_item_and_draw():
+    drawn = {(one.id, k): pool("per_item").choose(one, 3, k) for one in ASKED for k in range(3)}
+    assert {one.id: drawn[one.id, 0] for one in ASKED} == {
+        one.id: pool("per_item").choose(one, 3) for one in ASKED
+    }
+    assert sum(drawn[one.id, 1] != drawn[one.id, 2] for one in ASKED) > 30
+    assert len({drawn[one.id, 1] for one in ASKED}) > 20

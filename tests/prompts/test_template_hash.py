@@ -26,8 +26,15 @@ def test_what_changes_text_changes_the_hash():
         template_hash(chat="model"),
         template_hash(chat="model", chat_template=OWN + "\n"),
         template_hash(eos="<unk>"),
+        template_hash(preset="repo"),
+        template_hash(preset="harness"),
     ]
     assert len(set(hashes)) == len(hashes)
+
+
+@pytest.mark.parametrize("method", ["letter_cyclic", "letter_pride"])
+def test_how_letters_are_counted_changes_no_text(method):
+    assert template_hash(method=method) == template_hash()
 
 
 @pytest.mark.parametrize("settings", [{"shots": 2}, {"shot_choice": "per_item"}, {"shot_seed": 7}])

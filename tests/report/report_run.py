@@ -60,6 +60,7 @@ def cell(domain: str, group: str, seed: int | str, suite: str, before: str, afte
         "seed": seed,
         "suite": suite,
         "cell": f"{before}-{after}",
+        "before_model": "base",
         "before_form": before,
         "after_form": after,
         "n": n,
@@ -182,6 +183,132 @@ def cells() -> list[dict[str, object]]:
     ]
 
 
+def differences() -> list[dict[str, object]]:
+    """Engineering and both domains: harmonious and self-aligning minus incompatible, 14 and 4 points."""
+    rows = []
+    for scope, domain in (("all", "all"), *(("domain", name) for name in DOMAINS), ("seed", "history")):
+        for left in ("harmonious", "self_aligning"):
+            for suite in SUITES:
+                within = DOMAINS if domain == "all" else (domain,)
+                value = sum(
+                    (right(name, left, suite, "chat0") - right(name, "incompatible", suite, "chat0"))
+                    / N[suite]
+                    for name in within
+                ) / len(within)
+                rows.append(
+                    {
+                        "scope": scope,
+                        "domain": domain,
+                        "suite": suite,
+                        "form": "chat0",
+                        "left": left,
+                        "right": "incompatible",
+                        "seed": 0 if scope == "seed" else "",
+                        "items": N[suite] * len(within),
+                        "seeds": 1,
+                        "units": len(within),
+                        "accuracy_left": 0.5,
+                        "accuracy_right": 0.5 - value,
+                        "difference": value,
+                        "low": value - 0.05,
+                        "high": value + 0.045,
+                        "p": 0.0004,
+                        "p_holm": 0.0123,
+                        "test": "items_and_seeds",
+                        "left_only": "",
+                        "right_only": "",
+                    }
+                )
+    return rows
+
+
+def claims() -> dict[str, object]:
+    """Four findings: one of each verdict, the fourth not computed."""
+
+    def finding(suite: str, verdict: str, **more: object) -> dict[str, object]:
+        nothing = dict.fromkeys(
+            ("effect", "low", "high", "p", "items", "seeds", "units", "needed", "because")
+        )
+        what = {
+            "what": "accuracy after harmonious minus after incompatible",
+            "suite": suite,
+            "unit": "points",
+        }
+        return {**what, **nothing, "verdict": verdict, "details": {}, **more}
+
+    measured = {"items": 200, "seeds": 1, "units": 2, "p": 0.01}
+    ends = {"effect": 10.0, "low": 2.51, "high": 17.5}
+    needed = {"seeds": None, "items": 321, "units": None}
+    c1 = [
+        finding("out_of_domain", "not computed", because="nobody asked <them>"),
+        finding("in_domain", "inconclusive", **measured, effect=-0.04, low=-9.0, high=9.0, needed=needed),
+        finding("homogeneous", "supported", **measured, **ends),
+    ]
+    c4 = finding("in_domain", "contradicted", **measured, effect=-0.4, low=-0.62, high=-0.18)
+    return {
+        "version": 1,
+        "rule": "This is the rule.",
+        "runs": [],
+        "claims": [
+            {
+                "claim": "C1",
+                "statement": "One beats another.",
+                "verdict": "inconclusive",
+                "findings": c1,
+                "paper": {"homogeneous": 11.27, "in_domain": 14.58},
+            },
+            {
+                "claim": "C4",
+                "statement": "One follows another.",
+                "verdict": "contradicted",
+                "findings": [{**c4, "what": "partial Spearman", "unit": "correlation"}],
+                "paper": {"partial Spearman": [0.78, 0.87], "models": ["a", "b"]},
+            },
+        ],
+        "policies": [
+            {
+                "suite": "in_domain",
+                "accuracy": {"policy_weighted": 0.61, "policy_all": 0.5},
+                "not_told_apart": ["policy_weighted"],
+                "winner": "policy_weighted",
+            },
+            {
+                "suite": "homogeneous",
+                "accuracy": {"policy_all": 0.52, "policy_weighted": 0.51},
+                "not_told_apart": ["policy_all", "policy_weighted"],
+                "winner": None,
+            },
+        ],
+        "excluded": {},
+    }
+
+
+def confounds() -> list[dict[str, object]]:
+    spread = {
+        f"{name}_p{share}": value
+        for name, value in (("confidence", 0.6), ("question_chars", 80.0), ("answer_chars", 120.0))
+        for share in (10, 50, 90)
+    }
+    return [
+        {
+            "domain": domain,
+            "group": group,
+            "rows": 200,
+            "general": 200,
+            "letters": "A=0.630 B=0.370",
+            "letters_tv_harmonious": "" if group == "harmonious" else 0.25,
+            "letters_tv_uniform": 0.13,
+            **spread,
+            "repeated": 3,
+            "labels_stated": 100,
+            "labels_flagged": 26,
+            "explained": 200,
+        }
+        for domain in DOMAINS
+        for group in GROUPS
+    ]
+
+
 def write_losses(run: Path, domain: str, group: str, seed: int) -> None:
     folder = run / "models" / domain / group / f"seed{seed}"
     folder.mkdir(parents=True)
@@ -193,7 +320,8 @@ def write_losses(run: Path, domain: str, group: str, seed: int) -> None:
     (folder / "loss.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
-def write_run(run: Path, name: str = "lab run") -> Path:
+def write_run(run: Path, name: str = "lab run", *, compared: bool = False) -> Path:
+    """Write the run; `compared` with differences, claims and confounds."""
     run.mkdir(parents=True)
     (run / "experiment.yaml").write_text("name: lab run\nmodel:\n  path: lab-base\n")
     (run / "manifest.json").write_text(json.dumps(manifest(name)))
@@ -205,4 +333,8 @@ def write_run(run: Path, name: str = "lab run") -> Path:
             write_losses(run, domain, group, 0)
     write_csv(run / "results.csv", results())
     write_csv(run / "consistency.csv", cells())
+    if compared:
+        write_csv(run / "differences.csv", differences())
+        write_csv(run / "confounds.csv", confounds())
+        (run / "claims.json").write_text(json.dumps(claims()))
     return run

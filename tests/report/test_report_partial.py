@@ -77,7 +77,8 @@ def test_run_that_has_just_begun(tmp_path: Path) -> None:
     assert (
         "No tuned model has a result in the chat form (chat0) yet" in (tmp_path / "report.html").read_text()
     )
-    assert found["intervals over seeds"] == "they need at least two seeds, and this run has none yet"
+    assert found["differences.csv"] == "not written yet: no intervals of differences"
+    assert found["claims.json"] == "not written yet: no claim cards"
 
 
 def test_stages_without_result_are_named_once_with_their_reason(run: Path) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import copy
+import random
 
 import pytest
 from models import LETTERS, byte_level_bpe, item, wrapped
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
+from harmonia.data import ItemSource, read_items
 from harmonia.errors import InputError
 from harmonia.prompts import Form, PromptSettings, build_template
 from harmonia.scoring import Encoder
+from harmonia.scoring.lines import cut_lines, encodes_lines
 from harmonia.types import Message, Prompt
 
 ICL = Form(chat=False, shots=2)
@@ -273,3 +276,91 @@ def test_split_gives_prompt_and_reply():
     head, tail = Encoder(tokenizer).split(before, before + reply, what="row 1")
     assert tokenizer.decode(list(head)) == before
     assert tokenizer.decode(list(tail)) == reply == " The river.<|endoftext|>"
+
+
+# Texts whose line ends are of every kind: after letters, digits, marks, spaces, Chinese.
+ENDS = ["a", "Z", "9", "题", "答", ".", "。", " ", "  ", "!", "'s", "\n", "\r", "\t", "é", "½", "…", "_", "-"]
+BEGINNINGS = [
+    "\n",
+    "\n\n",
+    "\n \n",
+    "\r\n",
+    "\n'll",
+    "\n!",
+    "\n9",
+    " \n",
+    "\nAnswer:",
+    "\n答案：",
+    "\n<|im_end|>",
+]
+
+
+def whole(tokenizer, texts):
+    return [tuple(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]]
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("name", ["smollm2", "qwen"])
+def test_texts_encoded_by_line_have_the_tokens_of_the_whole(real_tokenizer, name):
+    tokenizer = real_tokenizer(name)
+    draws = random.Random(0)
+    assert encodes_lines(tokenizer)
+    texts = [a + b + c for a in ENDS for b in BEGINNINGS for c in ("", *ENDS)]
+    texts += ["".join(draws.choices(ENDS + BEGINNINGS, k=12)) for _ in range(2000)]
+    assert Encoder(tokenizer).encode(texts) == whole(tokenizer, texts)
+    assert max(len(cut_lines(text)) for text in texts) > 3
+
+
+@pytest.mark.models
+@pytest.mark.shared
+@pytest.mark.parametrize("name", ["smollm2", "qwen"])
+@pytest.mark.parametrize("form", [Form(chat=False, shots=5), CHAT], ids=str)
+def test_exam_prompts_encoded_by_line_have_the_tokens_of_the_whole(real_tokenizer, data_root, name, form):
+    tokenizer = real_tokenizer(name)
+    template = build_template(PromptSettings(chat="model"), tokenizer)
+    items = read_items(
+        ItemSource(path="exams/engineering/test.jsonl", on_bad_row="skip", limit=60), data_root
+    )
+    shots = read_items(ItemSource(path="exams/engineering/dev.jsonl"), data_root).items[: form.shots]
+    prompts = [template.prompt(one, form, shots) for one in items.items]
+    texts = [prompt.context + text for prompt in prompts for text in ("", *prompt.continuations)]
+    bare = [text.removeprefix(tokenizer.bos_token or "\0") for text in texts]
+    found = Encoder(tokenizer).encode(texts)
+    for text, rest, ids, expected in zip(texts, bare, found, whole(tokenizer, bare), strict=True):
+        assert ids == ((tokenizer.bos_token_id,) if rest != text else ()) + expected
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("name", ["gemma3", "mistral"])
+def test_tokenizers_that_take_a_text_whole_are_given_it_whole(real_tokenizer, name):
+    assert not encodes_lines(real_tokenizer(name))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda backend: setattr(backend, "pre_tokenizer", pre_tokenizers.ByteLevel(add_prefix_space=True)),
+        lambda backend: setattr(
+            backend, "pre_tokenizer", pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+        ),
+        lambda backend: setattr(backend, "pre_tokenizer", pre_tokenizers.Split(Regex(r"\S+\s*"), "isolated")),
+        lambda backend: setattr(backend, "normalizer", normalizers.Replace("\n", "x")),
+        lambda backend: setattr(backend.model, "dropout", 0.1),
+        lambda backend: backend.add_tokens([AddedToken("<x>", lstrip=True)]),
+        lambda backend: backend.add_tokens([AddedToken("a\nb")]),
+    ],
+)
+def test_a_tokenizer_with_a_step_that_looks_across_lines_is_given_whole_texts(change):
+    tokenizer = wrapped("byte")
+    assert encodes_lines(tokenizer)
+    change(tokenizer.backend_tokenizer)
+    assert not encodes_lines(tokenizer)
+
+
+def test_remembered_lines_are_forgotten_in_time(monkeypatch):
+    monkeypatch.setattr("harmonia.scoring.encode._LINES_KEPT", 5)
+    encoder = Encoder(wrapped("byte"))
+    for k in range(30):
+        texts = [f"river {k}\ncity\nAnswer:", f"river {k}\nking"]
+        assert encoder.encode(texts) == whole(encoder.tokenizer, texts)
+        assert len(encoder._lines) <= 5 + 4

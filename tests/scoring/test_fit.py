@@ -8,7 +8,7 @@ import pytest
 from models import item, wrapped
 
 from harmonia.errors import InputError
-from harmonia.probe import ask
+from harmonia.probe import ProbeSettings, ask
 from harmonia.prompts import Form, PromptSettings, ShotPool, build_template
 from harmonia.scoring import Encoder, fit_prompt
 
@@ -87,7 +87,9 @@ def test_shortened_prompts_are_counted(tiny_loaded):
     too_long = [one.id for one in items if count(one, SHOTS) > limit]
     assert 0 < len(too_long) < len(items)
     small = replace(loaded, max_tokens=limit)
-    asked = ask(small, items, form, template, pool=ShotPool(items=SHOTS), keep_prompts=True)
+    asked = ask(
+        small, items, form, template, pool=ShotPool(items=SHOTS), settings=ProbeSettings(keep_prompts=True)
+    )
     assert asked.shortened == len(too_long)
     assert [b.item.id for b in asked.beliefs if b.shots < 4] == too_long
     assert all(b.prompt.endswith(template.exam.block(b.item)) for b in asked.beliefs)

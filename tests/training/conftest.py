@@ -5,9 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from models import item
+from models import item, make_tiny
+from plain_training import changed
 
-from harmonia.prompts import ExamFormat
+from harmonia.prompts import ExamFormat, PromptSettings
+from harmonia.scoring import ModelSettings
+from harmonia.training.sft import TrainingJob, fine_tune
 
 
 @pytest.fixture
@@ -40,3 +43,31 @@ def exam_rows(write_rows: Callable[..., Path]) -> Callable[[int], Path]:
         return write_rows(*conversations)
 
     return write
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> ModelSettings:
+    return make_tiny("llama", tmp_path / "base", init=0.05)
+
+
+@pytest.fixture
+def job(base: ModelSettings, exam_rows):
+    group = exam_rows(10)
+
+    def make(
+        seed: int = 3, model: ModelSettings = base, prompt: PromptSettings | None = None, **fields: object
+    ):
+        return TrainingJob(
+            model=model, prompt=prompt or PromptSettings(), settings=changed(**fields), group=group, seed=seed
+        )
+
+    return make
+
+
+@pytest.fixture
+def train(tmp_path: Path):
+    def run(job: TrainingJob, name: str = "tuned", **options: object):
+        out = tmp_path / name
+        return out, fine_tune(job, out, work=tmp_path / f"{name}-work", **options)
+
+    return run

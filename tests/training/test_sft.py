@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from models import item, make_tiny, real_model
+from plain_training import VICUNA_SYSTEM, changed, plain_loop, rows_by_hand
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -21,54 +23,6 @@ from harmonia.scoring import ModelSettings, load_model, load_tokenizer
 from harmonia.scoring.models import BASE_RECORD, fingerprint
 from harmonia.training import LoraSettings, TrainingSettings
 from harmonia.training.sft import TrainingJob, fine_tune, job_hash
-
-VICUNA_SYSTEM = (
-    "A chat between a curious user and an artificial intelligence assistant. "
-    "The assistant gives helpful, detailed, and polite answers to the user's questions."
-)
-SETTINGS = TrainingSettings(
-    epochs=2,
-    learning_rate=1e-2,
-    batch_size=4,
-    micro_batch=2,
-    precision="fp32",
-    gradient_checkpointing=False,
-    warmup=0.3,
-    weight_decay=0.1,
-    save_steps=0,
-)
-
-
-def changed(**fields: object) -> TrainingSettings:
-    return TrainingSettings(**{**SETTINGS.model_dump(), **fields})
-
-
-@pytest.fixture
-def base(tmp_path: Path) -> ModelSettings:
-    return make_tiny("llama", tmp_path / "base", init=0.05)
-
-
-@pytest.fixture
-def job(base: ModelSettings, exam_rows):
-    group = exam_rows(10)
-
-    def make(
-        seed: int = 3, model: ModelSettings = base, prompt: PromptSettings | None = None, **fields: object
-    ):
-        return TrainingJob(
-            model=model, prompt=prompt or PromptSettings(), settings=changed(**fields), group=group, seed=seed
-        )
-
-    return make
-
-
-@pytest.fixture
-def train(tmp_path: Path):
-    def run(job: TrainingJob, name: str = "tuned", **options: object):
-        out = tmp_path / name
-        return out, fine_tune(job, out, work=tmp_path / f"{name}-work", **options)
-
-    return run
 
 
 def losses(folder: Path) -> list[dict]:
@@ -96,70 +50,14 @@ def test_the_loss_falls_and_the_record_is_whole(job, train):
     assert all(row["learned"].endswith("</s>") for row in record["mask"])
     tokenizer = load_tokenizer(ModelSettings(path=str(out)))
     learned = [row for row in rows_by_hand(job().group, tokenizer).values()]
-    assert record["tokens"] == sum(len(ids) for ids, _ in learned)
-    assert record["learned_tokens"] == sum(len(ids) - start for ids, start in learned)
+    assert record["tokens"] == sum(len(row.ids) for row in learned)
+    assert record["learned_tokens"] == sum(len(row.ids) - row.start for row in learned)
 
 
-def rows_by_hand(group: Path, tokenizer) -> dict[str, tuple[list[int], int]]:
-    """Token ids of each row and where its reply begins, from strings written here."""
-    rows = {}
-    for line in group.read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
-        user, assistant = (turn["content"] for turn in row["messages"])
-        prompt = f"{VICUNA_SYSTEM} USER: {user} ASSISTANT:"
-        start = len(tokenizer(prompt)["input_ids"])
-        rows[row["id"]] = tokenizer(f"{prompt} {assistant}{tokenizer.eos_token}")["input_ids"], start
-    return rows
-
-
-def plain_loop(folder: str, group: Path, seed: int, settings: TrainingSettings) -> tuple[dict, list[float]]:
-    """AdamW, warm-up, then cosine to 0; the loss is the mean over the batch's learned tokens."""
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).train()
-    rows = rows_by_hand(group, tokenizer)
-    order = [
-        name
-        for epoch in range(settings.epochs)
-        for name in addressed_order(seed, f"training/epoch{epoch}", rows)
-    ]
-    batches = [order[k : k + settings.batch_size] for k in range(0, len(order), settings.batch_size)]
-    # As everywhere: no weight decay on norms (and there are no biases here).
-    decayed = [weight for weight in model.parameters() if weight.dim() > 1]
-    others = [weight for weight in model.parameters() if weight.dim() == 1]
-    optimizer = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}],
-        lr=settings.learning_rate,
-        betas=(0.9, 0.999),
-        eps=1e-8,
-    )
-    warm = math.ceil(settings.warmup * len(batches))
-    seen = []
-    for step, batch in enumerate(batches):
-        if step < warm:
-            share = step / warm
-        else:
-            share = 0.5 * (1 + math.cos(math.pi * (step - warm) / (len(batches) - warm)))
-        for group_of in optimizer.param_groups:
-            group_of["lr"] = settings.learning_rate * share
-        total, count = torch.zeros(()), 0
-        for name in batch:
-            ids, start = rows[name]
-            logprobs = torch.log_softmax(model(torch.tensor([ids])).logits[0], dim=-1)
-            total = total - sum(logprobs[k - 1, ids[k]] for k in range(start, len(ids)))
-            count += len(ids) - start
-        loss = total / count
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), settings.max_grad_norm)
-        optimizer.step()
-        seen.append(float(loss.detach()))
-    return {name: weight.detach() for name, weight in model.named_parameters()}, seen
-
-
-@pytest.mark.parametrize("micro_batch", [1, 2, 4])
-def test_training_is_that_of_a_plain_loop(job, train, base, micro_batch):
+@pytest.mark.parametrize("micro_tokens", [1, 300, 4096])
+def test_training_is_that_of_a_plain_loop(job, train, base, micro_tokens):
     # 10 rows, twice, in batches of 4: the second epoch begins in the middle of a batch.
-    one = job(micro_batch=micro_batch)
+    one = job(micro_tokens=micro_tokens)
     out, trained = train(one)
     weights, curve = plain_loop(base.path, one.group, 3, one.settings)
     assert trained.steps == len(curve) == 5
@@ -172,8 +70,108 @@ def test_training_is_that_of_a_plain_loop(job, train, base, micro_batch):
         assert not torch.equal(saved[name], before[name])
 
 
+@pytest.mark.parametrize("name", ["mistral", "qwen2", "gemma3", "gpt2"])
+@pytest.mark.parametrize("checkpointing", [False, True], ids=["kept", "recomputed"])
+def test_every_architecture_is_trained_as_by_a_plain_loop(job, train, tmp_path, name, checkpointing):
+    """Windows of 16 tokens, local and global layers, biases, learned positions: padded rows side by side."""
+    folder = make_tiny(name, tmp_path / name, init=0.05)
+    if name == "gpt2":
+        config = tmp_path / name / "config.json"
+        dry = {key: 0.0 for key in ("attn_pdrop", "embd_pdrop", "resid_pdrop")}
+        config.write_text(json.dumps({**json.loads(config.read_text()), **dry}))
+    one = job(model=folder, micro_tokens=1500, gradient_checkpointing=checkpointing)
+    out, _ = train(one)
+    weights, curve = plain_loop(folder.path, one.group, 3, one.settings)
+    assert [entry["loss"] for entry in losses(out)] == pytest.approx(curve, abs=1e-4)
+    saved = load_file(out / "model.safetensors")
+    for key in saved:
+        gap = (saved[key] - weights[key]).abs()
+        if key.endswith("attn.c_attn.bias"):
+            # A bias of the keys moves all scores alike: its gradient is rounding, which Adam scales up.
+            gap[32:64] = 0.0
+        assert float(gap.max()) < 1e-5, key
+
+
+def with_fields(group: Path, fields: dict[str, dict]) -> Path:
+    """The same rows with more fields."""
+    rows = [json.loads(line) for line in group.read_text(encoding="utf-8").splitlines()]
+    changed_rows = [{**row, **fields.get(row["id"], {})} for row in rows]
+    path = group.with_name(f"fields-{len(list(group.parent.iterdir()))}.jsonl")
+    path.write_text("".join(json.dumps(row) + "\n" for row in changed_rows), encoding="utf-8")
+    return path
+
+
+WEIGHTS = {"r0": 0.0, "r1": 3.0, "r2": 0.25, "r5": 0.0, "r7": 2.0}
+
+
+def test_weights_are_those_of_a_plain_loop(job, train, base):
+    one = job()
+    one = replace(one, group=with_fields(one.group, {name: {"weight": w} for name, w in WEIGHTS.items()}))
+    out, trained = train(one)
+    weights, curve = plain_loop(base.path, one.group, 3, one.settings)
+    assert trained.steps == len(curve) == 5  # a row of weight 0 keeps its place
+    assert [entry["loss"] for entry in losses(out)] == pytest.approx(curve, abs=1e-4)
+    saved = load_file(out / "model.safetensors")
+    assert max(float((saved[name] - weight).abs().max()) for name, weight in weights.items()) < 1e-5
+    plain, _ = train(job(), "plain")
+    assert largest_difference(out, plain) > 1e-3
+
+
+def test_weights_all_alike_change_nothing(job, train):
+    plain, _ = train(job(), "plain")
+    for name, weight in {"ones": 1.0, "tiny": 1e-3, "large": 64.0}.items():
+        one = job()
+        one = replace(one, group=with_fields(one.group, {f"r{k}": {"weight": weight} for k in range(10)}))
+        assert largest_difference(train(one, name)[0], plain) < 1e-6
+
+
+@pytest.mark.parametrize("weight", [-1.0, float("nan"), float("inf"), "2"])
+def test_weights_that_mean_nothing_are_named(job, train, tmp_path, weight):
+    one = job()
+    with pytest.raises(InputError) as caught:
+        train(replace(one, group=with_fields(one.group, {"r3": {"weight": weight}})))
+    assert (caught.value.row, caught.value.field) == (4, "weight")
+    with pytest.raises(InputError, match="every row has weight 0"):
+        train(replace(one, group=with_fields(one.group, {f"r{k}": {"weight": 0.0} for k in range(10)})))
+    assert not (tmp_path / "tuned").exists()
+
+
+def test_a_step_of_weight_0_teaches_nothing(job, train, base):
+    one = job(batch_size=1, epochs=1, weight_decay=0.0, warmup=0.0, schedule="constant_with_warmup")
+    last = addressed_order(3, "training/epoch0", [f"r{k}" for k in range(10)])
+    for name, weights in {"all": dict.fromkeys(last, 0.0) | {last[-1]: 1.0}, "alone": {}}.items():
+        rows = with_fields(one.group, {row: {"weight": weight} for row, weight in weights.items()})
+        if name == "alone":
+            lines = rows.read_text().splitlines()
+            rows.write_text(next(line for line in lines if json.loads(line)["id"] == last[-1]) + "\n")
+        train(replace(one, group=rows), name)
+    folder = Path(base.path).parent
+    assert [entry["loss"] for entry in losses(folder / "all")][:9] == [0.0] * 9
+    # AdamW counts the empty steps too, so the last one is corrected less: the step only has one direction.
+    before, all_, alone = (
+        load_file(Path(path) / "model.safetensors") for path in (base.path, folder / "all", folder / "alone")
+    )
+    for name in before:
+        moved, wanted = all_[name] - before[name], alone[name] - before[name]
+        assert torch.equal(moved.sign()[wanted.abs() > 1e-4], wanted.sign()[wanted.abs() > 1e-4])
+
+
+def test_rows_held_back_join_in_later(job, train, base):
+    one = job(epochs=3)
+    late = {"r1": {"from_epoch": 1}, "r4": {"from_epoch": 2}, "r8": {"from_epoch": 2}}
+    one = replace(one, group=with_fields(one.group, late))
+    out, trained = train(one)
+    weights, curve = plain_loop(base.path, one.group, 3, one.settings)
+    assert trained.steps == len(curve) == math.ceil((7 + 8 + 10) / 4)
+    assert [entry["loss"] for entry in losses(out)] == pytest.approx(curve, abs=1e-4)
+    saved = load_file(out / "model.safetensors")
+    assert max(float((saved[name] - weight).abs().max()) for name, weight in weights.items()) < 1e-5
+    with pytest.raises(InputError, match="row r4 is shown from epoch 2 on, and the last one is 1"):
+        train(replace(one, settings=changed(epochs=2)), "short")
+
+
 def test_a_last_batch_that_is_not_full_is_a_mean_over_its_own_tokens(job, train, base):
-    one = job(epochs=1, micro_batch=2)  # 10 rows: 4, 4, 2
+    one = job(epochs=1)  # 10 rows: 4, 4, 2
     out, trained = train(one)
     weights, curve = plain_loop(base.path, one.group, 3, one.settings)
     assert trained.steps == len(curve) == 3
@@ -183,11 +181,12 @@ def test_a_last_batch_that_is_not_full_is_a_mean_over_its_own_tokens(job, train,
 
 
 def test_micro_batches_and_checkpointing_do_not_change_the_weights(job, train):
-    whole, _ = train(job(micro_batch=4), "whole")
+    whole, _ = train(job(micro_tokens=4096), "whole")
     for name, fields in {
-        "two": {"micro_batch": 2},
-        "one": {"micro_batch": 1},
-        "checkpointed": {"micro_batch": 4, "gradient_checkpointing": True},
+        "some": {"micro_tokens": 300},
+        "one": {"micro_tokens": 1},
+        "checkpointed": {"micro_tokens": 4096, "gradient_checkpointing": True},
+        "eager": {"attention": "eager"},
     }.items():
         other, _ = train(job(**fields), name)
         assert largest_difference(whole, other) < 1e-5
@@ -246,6 +245,19 @@ def test_a_run_killed_at_its_very_end_ends_the_same(job, train, tmp_path):
             assert (folder / name).read_bytes() == (undisturbed / name).read_bytes()
 
 
+def test_checkpoints_by_the_clock(job, train, tmp_path, monkeypatch):
+    """None of a short run; of a long one they are as good as those by the number of steps."""
+    undisturbed, _ = train(job(save_steps=None), "undisturbed")
+    assert not list((tmp_path / "undisturbed-work").glob("checkpoint-*"))
+    monkeypatch.setattr("harmonia.training.trainer.CHECKPOINT_S", 0.0)
+    with pytest.raises(Killed):
+        train(job(save_steps=None), "killed", progress=killed_at(4))
+    resumed, trained = train(job(save_steps=None), "killed")
+    assert trained.resumed_from == 3
+    for name in ("model.safetensors", "loss.jsonl", "training.json"):
+        assert (resumed / name).read_bytes() == (undisturbed / name).read_bytes()
+
+
 def test_a_loss_that_is_no_number_stops_the_run(job, train, tmp_path):
     with pytest.raises(TrainingError, match=r"is (nan|inf) at optimizer step \d+ of 5; no model was written"):
         train(job(learning_rate=1e30, warmup=0.0))
@@ -263,7 +275,7 @@ def test_the_models_context_bounds_a_row(job, train, base, tmp_path):
     config = Path(base.path) / "config.json"
     values = json.loads(config.read_text())
     tokenizer = AutoTokenizer.from_pretrained(base.path)
-    longest = max(len(ids) for ids, _ in rows_by_hand(job().group, tokenizer).values())
+    longest = max(len(row.ids) for row in rows_by_hand(job().group, tokenizer).values())
     config.write_text(json.dumps({**values, "max_position_embeddings": longest - 1}))
     assert train(job(epochs=1))[1].shortened == 1
 
@@ -371,8 +383,11 @@ def test_the_address_of_a_job_follows_what_decides_it(job):
         return job_hash(one, model, group)
 
     same = [
-        {"micro_batch": 4},
+        {"micro_tokens": 4},
         {"gradient_checkpointing": True},
+        {"attention": "sdpa"},
+        {"compile": True},
+        {"liger": True},
         {"save_steps": 7},
         {"report_to": ("wandb",)},
     ]
@@ -398,15 +413,13 @@ def test_the_papers_settings_are_the_defaults():
         2048,
         "bf16",
     )
-    assert paper.lora is None and paper.gradient_checkpointing
-    with pytest.raises(ValueError, match="batch_size 4 is not a multiple of micro_batch 3"):
-        changed(micro_batch=3)
+    assert paper.lora is None
 
 
 @pytest.mark.models
 def test_a_real_gguf_model_is_tuned_into_an_ordinary_folder(train, exam_rows, tmp_path):
     base = real_model("smollm2", dtype="bfloat16")
-    settings = changed(epochs=1, batch_size=2, micro_batch=2, learning_rate=1e-4, warmup=0.0, max_length=256)
+    settings = changed(epochs=1, batch_size=2, learning_rate=1e-4, warmup=0.0, max_length=256)
     one = TrainingJob(
         model=base, prompt=PromptSettings(chat="model"), settings=settings, group=exam_rows(2), seed=0
     )

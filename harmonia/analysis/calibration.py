@@ -1,0 +1,139 @@
+"""Confidence against truth: are answers held with probability .8 right eight times in ten?
+
+Arrays end in their axes: `I` items, `C` options.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harmonia.analysis.answers import Answers
+from harmonia.errors import InputError
+from harmonia.probe.stability import wilson
+
+__all__ = ["BINS", "Bin", "Calibration", "brier_score", "calibration_error", "calibration_of", "reliability"]
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+BINS = 15
+"""Bins of equal mass, as DESIGN fixes them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bin:
+    """Items of like confidence: one point of a reliability diagram.
+
+    Attributes:
+        n: Items, 1 or more.
+        confidence: Their mean confidence, 0 to 1.
+        right: Share of them that is right, 0 to 1.
+        right_low: Lower end of its 95 % Wilson interval, items as the sample.
+        right_high: Upper end of it.
+    """
+
+    n: int
+    confidence: float
+    right: float
+    right_low: float
+    right_high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """How far a model's confidence can be taken at its word.
+
+    Attributes:
+        n: Items.
+        ece: Expected calibration error, 0 to 1.
+        brier: Brier score, 0 to 2.
+        bins: The reliability diagram, from the least confident items to the most.
+    """
+
+    n: int
+    ece: float
+    brier: float
+    bins: tuple[Bin, ...]
+
+
+def calibration_of(answers: Answers, *, bins: int = BINS) -> Calibration:
+    """Calibration of one model's answers against the gold."""
+    found = reliability(answers.confidence_I, answers.correct_I, bins=bins)
+    return Calibration(
+        n=len(answers),
+        ece=_error(found),
+        brier=brier_score(answers.probs_I_C, answers.gold_I),
+        bins=found,
+    )
+
+
+def reliability(confidence_I: Floats, right_I: Flags, *, bins: int = BINS) -> tuple[Bin, ...]:
+    """Sort items into bins of equal mass by their confidence.
+
+    An item of average rank r among n (ties share theirs) falls into bin
+    floor(bins * (r - 1/2) / n): without ties the bins' sizes differ by one at most, equal
+    confidences are never parted, and the order of the items is of no account. A bin that
+    ties leave empty is left out.
+
+    Args:
+        confidence_I: Probability of the answer given, 0 to 1.
+        right_I: Whether that answer is right.
+        bins: How many bins at most.
+
+    Raises:
+        InputError: There are no items.
+    """
+    if not len(confidence_I):
+        raise InputError("no answers to judge the confidence of", remedy="Ask at least one item.")
+    in_order_I = np.sort(confidence_I)
+    # Mean of the first and the last place of equal values, from 0: average rank - 1/2.
+    middle_I = sum(np.searchsorted(in_order_I, confidence_I, side) for side in ("left", "right")) / 2
+    bin_I = np.floor(bins * middle_I / len(confidence_I)).astype(int)
+    return tuple(_bin(confidence_I[bin_I == one], right_I[bin_I == one]) for one in np.unique(bin_I))
+
+
+def calibration_error(confidence_I: Floats, right_I: Flags, *, bins: int = BINS) -> float:
+    """Expected calibration error over bins of equal mass.
+
+    sum_b n_b / n * |share right in b - mean confidence in b| (Naeini et al. 2015, with the
+    adaptive bins of Nguyen & O'Connor 2015).
+
+    Returns:
+        0 (share right = confidence in every bin) to 1.
+
+    Raises:
+        InputError: There are no items.
+    """
+    return _error(reliability(confidence_I, right_I, bins=bins))
+
+
+def brier_score(probs_I_C: Floats, gold_I: NDArray[np.int64]) -> float:
+    """Brier score in its first form: squared error summed over the options, mean over items.
+
+    1/n sum_i sum_c (p_ic - [c = gold_i])^2 (Brier 1950). Items of fewer options than C
+    have probability 0 in the columns beyond their own.
+
+    Returns:
+        0 (sure and right) to 2 (sure and wrong); k equal probabilities give 1 - 1/k.
+    """
+    wanted_I_C = np.arange(probs_I_C.shape[1]) == np.asarray(gold_I)[:, None]
+    return float(((probs_I_C - wanted_I_C) ** 2).sum(axis=1).mean())
+
+
+def _error(bins: tuple[Bin, ...]) -> float:
+    return sum(one.n * abs(one.right - one.confidence) for one in bins) / sum(one.n for one in bins)
+
+
+def _bin(confidence_I: Floats, right_I: Flags) -> Bin:
+    right = int(right_I.sum())
+    low, high = wilson(right, len(right_I))
+    return Bin(
+        n=len(right_I),
+        confidence=float(confidence_I.mean()),
+        right=right / len(right_I),
+        right_low=low,
+        right_high=high,
+    )

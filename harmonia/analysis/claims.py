@@ -1,0 +1,133 @@
+"""Claim cards: what one or several runs say of the five claims of Ren et al. (2024).
+
+The rule stands in docs/claims.md; `claims.json` holds the cards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from harmonia.analysis.differences import Difference, differences
+from harmonia.analysis.findings import (
+    Finding,
+    correlation,
+    difference_between,
+    mixture_beats_full,
+    mixture_moves_less,
+)
+from harmonia.analysis.paper import PAPER, STATEMENTS
+from harmonia.analysis.policies import policy_rankings
+from harmonia.analysis.run_answers import RunAnswers
+from harmonia.analysis.verdicts import Verdict, of_parts, over_suites
+from harmonia.errors import InputError
+from harmonia.types import SUITES
+
+__all__ = ["VERSION", "Claim", "claims_document", "judge"]
+
+VERSION = 1
+"""Version of the form of `claims.json`."""
+
+_PAIRS = {"C1": "harmonious", "C2": "self_aligning", "C3": "contextualised"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """One card.
+
+    Attributes:
+        claim: `C1` to `C5`.
+        statement: What the paper claims.
+        verdict: What all findings say together.
+        findings: One effect on one suite each.
+        paper: The paper's figures.
+    """
+
+    claim: str
+    statement: str
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+    paper: dict[str, Any]
+
+
+def judge(runs: Sequence[RunAnswers]) -> list[Claim]:
+    """Judge the five claims on the answers of one or several base models.
+
+    Args:
+        runs: One run for each base model.
+
+    Raises:
+        InputError: Two runs have the same base model and a domain in common, which would
+            count twice.
+    """
+    _require_different(runs)
+    asked = {place.suite for run in runs for place in run.answers}
+    suites = [suite for suite in SUITES if suite in asked]
+    findings = {
+        name: [difference_between(runs, group, "incompatible", suite) for suite in suites]
+        for name, group in _PAIRS.items()
+    }
+    findings["C4"] = [correlation(runs, suite) for suite in suites]
+    findings["C5"] = [
+        finding
+        for suite in suites
+        for finding in (mixture_beats_full(runs, suite), mixture_moves_less(runs, suite))
+    ]
+    return [
+        Claim(
+            claim=name,
+            statement=STATEMENTS[name],
+            verdict=_together(found),
+            findings=tuple(found),
+            paper=PAPER[name],
+        )
+        for name, found in findings.items()
+    ]
+
+
+def _together(findings: Sequence[Finding]) -> Verdict:
+    parts = dict.fromkeys(finding.what for finding in findings)
+    return of_parts(
+        [over_suites([finding.verdict for finding in findings if finding.what == part]) for part in parts]
+    )
+
+
+def claims_document(runs: Sequence[RunAnswers], rows: Sequence[Difference] | None = None) -> dict[str, Any]:
+    """The content of `claims.json`.
+
+    Args:
+        runs: One run for each base model.
+        rows: All comparisons of groups, if they are at hand.
+
+    Raises:
+        InputError: See `judge`.
+    """
+    claims = judge(runs)
+    rows = differences(runs) if rows is None else rows
+    return {
+        "version": VERSION,
+        "rule": "A finding is supported if its 95 % interval lies wholly on the claimed side, contradicted "
+        "if wholly on the other, inconclusive otherwise. An effect is supported if it is on all suites, "
+        "contradicted if it is on one and supported on none. A claim of two parts needs both.",
+        "runs": [
+            {"name": run.name, "model": run.model, "probe_form": run.probe_form, "domains": run.domains}
+            for run in runs
+        ],
+        "claims": [asdict(claim) for claim in claims],
+        "policies": [asdict(ranking) for ranking in policy_rankings(rows)],
+    }
+
+
+def _require_different(runs: Sequence[RunAnswers]) -> None:
+    seen: dict[tuple[str, str], str] = {}
+    for run in runs:
+        for domain in run.domains:
+            if other := seen.get((run.model, domain)):
+                raise InputError(
+                    f"runs {other} and {run.name} have the same base model and domain {domain}",
+                    field="model",
+                    seen=run.model,
+                    remedy="Pool runs of different base models or of different domains.",
+                )
+            seen[run.model, domain] = run.name

@@ -1,0 +1,181 @@
+"""Every planned comparison of two groups: how much more of the questions one gets right."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+from harmonia.analysis.bootstrap import paired_bootstrap
+from harmonia.analysis.run_answers import RunAnswers, units_of
+from harmonia.analysis.tests import holm, mcnemar
+from harmonia.groups.settings import twin_of
+
+__all__ = ["ALL", "Difference", "differences", "planned_pairs", "policy_pairs"]
+
+ALL = "all"
+"""What stands for all domains together where a domain is named."""
+
+_POLICY = "policy_"
+_REFERENCE = "incompatible"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """How much more one kind of model got right than another; shares, 0 to 1.
+
+    Attributes:
+        scope: `all` domains together, one `domain`, one `seed` of a domain, or `policies`
+            against each other over all domains. Holm's adjustment is over one scope and form.
+        domain: The domain; `all` for all.
+        suite: What was asked.
+        form: In which form.
+        left: The one group.
+        right: The group that it is compared with.
+        seed: The seed; None for all that both have.
+        items: Different items.
+        seeds: Fewest seeds of a domain.
+        units: Base models x domains.
+        accuracy_left: Share right, mean over units.
+        accuracy_right: That of the other.
+        difference: Left minus right.
+        low: Lower end of the 95 % interval over items and seeds.
+        high: Upper end.
+        p: Two-sided, of no difference.
+        p_holm: The same after Holm's adjustment.
+        test: `mcnemar` for one seed of one domain, where it is exact; `items_and_seeds`
+            otherwise, by Student's t on the interval's variance.
+        left_only: Items that only the left model got right, for one seed of one domain.
+        right_only: Items that only the right one did.
+    """
+
+    scope: str
+    domain: str
+    suite: str
+    form: str
+    left: str
+    right: str
+    seed: int | None
+    items: int
+    seeds: int
+    units: int
+    accuracy_left: float
+    accuracy_right: float
+    difference: float
+    low: float
+    high: float
+    p: float
+    p_holm: float
+    test: str
+    left_only: int | None
+    right_only: int | None
+
+
+def planned_pairs(groups: Sequence[str]) -> list[tuple[str, str]]:
+    """(group, what it is compared with), fixed before any result is seen.
+
+    A policy is compared with `policy_all`, a group built from matched beliefs with the
+    incompatible one built from the same, every other with the incompatible one.
+    """
+    pairs = []
+    for group in groups:
+        _, matched, criteria = group.partition("_matched_")
+        other = f"{_POLICY}all" if group.startswith(_POLICY) else f"{_REFERENCE}{matched}{criteria}"
+        if other == _REFERENCE and other not in groups:
+            other = "mixed_0"
+        if other in groups and other != group and twin_of(group) != other:
+            pairs.append((group, other))
+    return pairs
+
+
+def policy_pairs(groups: Sequence[str]) -> list[tuple[str, str]]:
+    """All pairs of policies."""
+    return list(combinations([group for group in groups if group.startswith(_POLICY)], 2))
+
+
+def differences(runs: Sequence[RunAnswers]) -> list[Difference]:
+    """Make every planned comparison on the answers of one or several base models.
+
+    Args:
+        runs: One run for each base model.
+
+    Returns:
+        For all domains together, for each domain, and for each seed of it, in this order.
+    """
+    groups = list(dict.fromkeys(group for run in runs for group in run.groups))
+    tuned = [place for run in runs for place in run.answers if place.seed is not None]
+    domains = list(dict.fromkeys(place.domain for place in tuned))
+    asked = list(dict.fromkeys((place.form, place.suite) for place in tuned))
+    seeds = sorted({place.seed for place in tuned if place.seed is not None})
+    found: list[Difference] = []
+    for form, suite in asked:
+        for left, right in policy_pairs(groups):
+            found += _compared(runs, left, right, scope="policies", form=form, suite=suite)
+        for left, right in planned_pairs(groups):
+            found += _compared(runs, left, right, scope="all", form=form, suite=suite)
+            for domain in domains:
+                found += _compared(runs, left, right, scope="domain", form=form, suite=suite, domain=domain)
+                for seed in seeds if len(runs) == 1 else ():
+                    found += _compared(
+                        runs, left, right, scope="seed", form=form, suite=suite, domain=domain, seed=seed
+                    )
+    scopes = ("all", "domain", "seed", "policies")
+    return sorted(_adjusted(found), key=lambda row: (row.form, scopes.index(row.scope)))
+
+
+def _compared(
+    runs: Sequence[RunAnswers],
+    left: str,
+    right: str,
+    *,
+    scope: str,
+    form: str,
+    suite: str,
+    domain: str | None = None,
+    seed: int | None = None,
+) -> Iterator[Difference]:
+    units = units_of(runs, left, right, suite=suite, form=form, domain=domain, seed=seed)
+    if not units:
+        return
+    # The same resamples in every row of a suite, whatever is compared.
+    estimate = paired_bootstrap(units, address=f"{form}/{suite}")
+    left_only = right_only = None
+    p, test = estimate.p, "items_and_seeds"
+    if len(units) == 1 and estimate.seeds == 1:
+        left_only, right_only, p = mcnemar(units[0].left_S_I[0] > 0, units[0].right_S_I[0] > 0)
+        test = "mcnemar"
+    yield Difference(
+        scope=scope,
+        domain=domain or ALL,
+        suite=suite,
+        form=form,
+        left=left,
+        right=right,
+        seed=seed,
+        items=estimate.items,
+        seeds=estimate.seeds,
+        units=estimate.units,
+        accuracy_left=estimate.left,
+        accuracy_right=estimate.right,
+        difference=estimate.value,
+        low=estimate.low,
+        high=estimate.high,
+        p=p,
+        p_holm=p,
+        test=test,
+        left_only=left_only,
+        right_only=right_only,
+    )
+
+
+def _adjusted(rows: Sequence[Difference]) -> list[Difference]:
+    """The rows with `p_holm`, adjusted over each scope and form."""
+    families: dict[tuple[str, str], list[Difference]] = defaultdict(list)
+    for row in rows:
+        families[row.scope, row.form].append(row)
+    return [
+        replace(row, p_holm=p)
+        for family in families.values()
+        for row, p in zip(family, holm([row.p for row in family]), strict=True)
+    ]

@@ -1,0 +1,190 @@
+"""All answers of one run, found by who was asked what."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from harmonia.analysis.answers import Answers, read_answers, require_same_items
+from harmonia.analysis.bootstrap import Unit
+from harmonia.groups.settings import mixed_ratio, twin_of
+
+__all__ = ["BASE", "CHAT", "Excluded", "Place", "RunAnswers", "ratio_of", "read_run", "units_of"]
+
+BASE = "base"
+"""What stands for the base model where a group is named."""
+
+CHAT = "chat0"
+"""The form in which tuned models are compared."""
+
+Excluded = Mapping[tuple[str, str], Collection[str]]
+"""Ids of items to leave out of all scores, by (domain, suite)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Which model was asked which suite in which form.
+
+    Attributes:
+        domain: The domain.
+        group: What the model was tuned on; `base` for the base model.
+        seed: Seed of the fine-tuning; None for the base model.
+        form: `icl<k>` or `chat0`.
+        suite: The suite.
+    """
+
+    domain: str
+    group: str
+    seed: int | None
+    form: str
+    suite: str
+
+    @classmethod
+    def of(cls, path: str) -> Place:
+        """The place of a prediction file, from its path in the run directory."""
+        _, domain, group, *seed, form, suite = Path(path).with_suffix("").parts
+        number = int(seed[0].removeprefix("seed")) if seed else None
+        return cls(domain=domain, group=group, seed=number, form=form, suite=suite)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunAnswers:
+    """The answers of one run, which has one base model.
+
+    Attributes:
+        name: The run's name.
+        model: Fingerprint of the base model.
+        probe_form: The form in which beliefs were taken.
+        answers: What was answered.
+    """
+
+    name: str
+    model: str
+    probe_form: str
+    answers: Mapping[Place, Answers]
+
+    @property
+    def domains(self) -> list[str]:
+        """All domains, in the order of the answers."""
+        return list(dict.fromkeys(place.domain for place in self.answers))
+
+    @property
+    def groups(self) -> list[str]:
+        """All groups that a model was tuned on, in the order of the answers."""
+        return list(dict.fromkeys(place.group for place in self.answers if place.group != BASE))
+
+    def base(self, domain: str, form: str, suite: str) -> Answers | None:
+        """What the base model answered."""
+        return self.answers.get(Place(domain=domain, group=BASE, seed=None, form=form, suite=suite))
+
+    def tuned(self, domain: str, group: str, form: str, suite: str) -> dict[int, Answers]:
+        """What models tuned on a group answered, by seed.
+
+        `incompatible` and `mixed_0` are the same rows, and so are `self_aligning` and
+        `mixed_1`: where a run has one of the two, it is found by either name.
+        """
+        return {
+            place.seed: answers
+            for place, answers in self.answers.items()
+            if place.seed is not None
+            and _plain(place.group) == _plain(group)
+            and (place.domain, place.form, place.suite) == (domain, form, suite)
+        }
+
+    def ratios(self, domain: str) -> dict[float, str]:
+        """Groups of the sweep in a domain, by their share of self-aligned rows, rising."""
+        named = {place.group for place in self.answers if place.domain == domain}
+        found = {ratio: group for group in named if (ratio := ratio_of(group)) is not None}
+        return dict(sorted(found.items()))
+
+
+def ratio_of(group: str) -> float | None:
+    """Share of self-aligned rows of a group of the sweep; None for another group."""
+    return {"incompatible": 0.0, "self_aligning": 1.0}.get(group, mixed_ratio(group))
+
+
+def _plain(group: str) -> str:
+    """One name for two that teach the same rows."""
+    return twin_of(group) or group
+
+
+def read_run(
+    run: Path,
+    paths: Iterable[str],
+    *,
+    name: str,
+    model: str,
+    probe_form: str,
+    excluded: Excluded | None = None,
+) -> RunAnswers:
+    """Read prediction files of a run directory.
+
+    Args:
+        run: The run directory.
+        paths: The files, relative to it; those that are not there are passed over.
+        name: The run's name.
+        model: Fingerprint of the base model.
+        probe_form: The form in which beliefs were taken.
+        excluded: Items to leave out.
+
+    Raises:
+        InputError: A file is wrong, or all of its items are excluded.
+    """
+    answers: dict[Place, Answers] = {}
+    first: dict[tuple[str, str], Answers] = {}
+    for path in paths:
+        if not (run / path).is_file():
+            continue
+        place = Place.of(path)
+        found = read_answers(run / path)
+        if ids := (excluded or {}).get((place.domain, place.suite)):
+            found = found.without(ids)
+        # Models asked the same suite hold one copy of its ids and subjects.
+        like = first.setdefault((place.domain, place.suite), found)
+        if np.array_equal(like.ids_I, found.ids_I):
+            found = replace(found, ids_I=like.ids_I, domains_I=like.domains_I)
+        answers[place] = found
+    return RunAnswers(name=name, model=model, probe_form=probe_form, answers=answers)
+
+
+def units_of(
+    runs: Sequence[RunAnswers],
+    left: str,
+    right: str,
+    *,
+    suite: str,
+    form: str = CHAT,
+    domain: str | None = None,
+    seed: int | None = None,
+) -> list[Unit]:
+    """Differences in being right between models tuned on two groups.
+
+    Args:
+        runs: Runs of different base models.
+        left: The one group.
+        right: The other.
+        suite: What they were asked.
+        form: In which form.
+        domain: The domain; None for all.
+        seed: The seed; None for all that both groups have.
+
+    Returns:
+        A unit for each base model and domain that has both groups under a common seed.
+    """
+    units = []
+    for run in runs:
+        for name in run.domains if domain is None else [domain]:
+            one, other = (run.tuned(name, group, form, suite) for group in (left, right))
+            seeds = [number for number in sorted(one.keys() & other.keys()) if seed in (None, number)]
+            for number in seeds:
+                require_same_items(one[number], other[number])
+            if seeds:
+                left_S_I, right_S_I = (
+                    np.stack([kind[number].correct_I for number in seeds]).astype(np.float64)
+                    for kind in (one, other)
+                )
+                units.append(Unit(ids_I=one[seeds[0]].ids_I, left_S_I=left_S_I, right_S_I=right_S_I))
+    return units

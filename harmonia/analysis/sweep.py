@@ -1,0 +1,101 @@
+"""The sweep over the share of self-aligned rows: one domain of one base model, one suite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harmonia.analysis.agreement import kl_divergence
+from harmonia.analysis.answers import Answers, per_item, require_same_items
+from harmonia.analysis.run_answers import CHAT, RunAnswers
+from harmonia.hashing import addressed_order
+
+__all__ = ["Sweep", "pick", "sweeps_of"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sweep:
+    """What models of all ratios answered, under the seeds that all of them have.
+
+    Attributes:
+        name: `MODEL/DOMAIN`, the base model by the start of its fingerprint.
+        base: What the base model answered in the probe's form.
+        tuned: By ratio, rising, the answers in chat form, one a seed.
+    """
+
+    name: str
+    base: Answers
+    tuned: Mapping[float, Sequence[Answers]]
+
+    @property
+    def between(self) -> list[float]:
+        """The ratios that mix: above 0 and below 1."""
+        return [ratio for ratio in self.tuned if 0 < ratio < 1]
+
+    def right(self, ratio: float) -> Floats:
+        """1 where a model was right, 0 where it was wrong, shape (S, I)."""
+        return np.stack([one.correct_I for one in self.tuned[ratio]]).astype(np.float64)
+
+    def kl(self, ratio: float) -> Floats:
+        """KL(base || tuned) in nats, shape (S, I)."""
+        return np.stack([per_item(kl_divergence, self.base, one) for one in self.tuned[ratio]])
+
+    def best(self, ratios: Sequence[float]) -> Floats:
+        """For each seed and item the most accurate of some ratios on other seeds and items.
+
+        The items fall into two halves. What is best for one half under one seed is seen on
+        the other half under the other seeds (with one seed, under that one), so that a
+        ratio that was merely lucky is not tested where it was lucky. Ties go to the lowest.
+
+        Returns:
+            The ratios, shape (S, I).
+        """
+        ids = self.base.ids_I.tolist()
+        chosen = set(addressed_order(0, "analysis/halves", ids)[: len(ids) // 2])
+        first_I = np.array([name in chosen for name in ids])
+        right_R_S_I = np.stack([self.right(ratio) for ratio in ratios])
+        seeds = right_R_S_I.shape[1]
+        best_S_I = np.empty(right_R_S_I.shape[1:])
+        for seed in range(seeds):
+            others = [other for other in range(seeds) if other != seed] or [seed]
+            for half_I in (first_I, ~first_I):
+                seen_R = right_R_S_I[:, others][:, :, ~half_I].mean(axis=(1, 2))
+                best_S_I[seed, half_I] = ratios[int(seen_R.argmax())]
+        return best_S_I
+
+
+def pick(best_S_I: Floats, values: Mapping[float, Floats]) -> Floats:
+    """Of each ratio's values, shape (S, I) each, those of the ratio chosen there."""
+    picked_S_I = np.empty(best_S_I.shape)
+    for ratio, values_S_I in values.items():
+        here_S_I = best_S_I == ratio
+        picked_S_I[here_S_I] = values_S_I[here_S_I]
+    return picked_S_I
+
+
+def sweeps_of(runs: Sequence[RunAnswers], suite: str) -> Iterator[Sweep]:
+    """The sweep of each domain that has one, over all runs."""
+    for run in runs:
+        for domain in run.domains:
+            base = run.base(domain, run.probe_form, suite)
+            tuned = {
+                ratio: found
+                for ratio, group in run.ratios(domain).items()
+                if (found := run.tuned(domain, group, CHAT, suite))
+            }
+            seeds = sorted(set.intersection(*(set(found) for found in tuned.values()))) if tuned else []
+            if base is None or not seeds:
+                continue
+            for found in tuned.values():
+                for seed in seeds:
+                    require_same_items(base, found[seed])
+            yield Sweep(
+                name=f"{run.model[:12]}/{domain}",
+                base=base,
+                tuned={ratio: [found[seed] for seed in seeds] for ratio, found in tuned.items()},
+            )

@@ -1,0 +1,211 @@
+"""Beliefs that contradict the gold -> those where the gold itself deserves a look.
+
+A confident wrong answer is what a group of INCOMPATIBLE items is made of. Some of these
+items are mislabelled instead; a person can tell, and this says where to look first.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from harmonia.errors import InputError
+from harmonia.files import fresh_file
+from harmonia.prompts import LETTERS
+from harmonia.prompts.letters import stated_letters
+from harmonia.types import Belief, Item
+
+__all__ = ["Doubt", "TriageSettings", "named_option", "triage", "write_review"]
+
+Reason = Literal["explanation", "agreement", "denial"]
+
+_EXCERPT = 240  # characters of an explanation shown
+
+
+class TriageSettings(BaseModel):
+    """What makes a label doubtful.
+
+    Attributes:
+        threshold: Confidence that a wrong belief must exceed to conflict with the gold,
+            where its file has no stability categories.
+        gold_below: The gold is denied with extreme confidence where its probability is
+            below this.
+        agreeing: So many belief files whose conflicting beliefs name the same option
+            contradict the gold.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    threshold: float = Field(default=0.5, ge=0, le=1)
+    gold_below: float = Field(default=0.01, ge=0, le=1)
+    agreeing: int = Field(default=2, ge=2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """An item whose gold deserves a look.
+
+    Attributes:
+        belief: A conflicting belief: of those in the option that most files believe, the
+            one that gives the gold the least probability.
+        named: Index of the option that the item's explanation states; None if none.
+        reasons: Why it is here, by kind, never empty.
+    """
+
+    belief: Belief
+    named: int | None
+    reasons: Mapping[Reason, str]
+
+
+def triage(asked: Mapping[str, Sequence[Belief]], settings: TriageSettings) -> tuple[Doubt, ...]:
+    """Find the conflicting items whose gold is doubtful.
+
+    An item conflicts where some belief is wrong and confident; of beliefs with a
+    stability category, where that is `conflicting`. It is doubtful if its explanation
+    names another option than the gold (`named_option`), if several files hold the same
+    conflicting belief, or if the gold is denied with extreme confidence.
+
+    Args:
+        asked: Beliefs of each file (model, method, form) by its name. Files may hold
+            different items.
+        settings: What makes a label doubtful.
+
+    Returns:
+        Doubts with most reasons first, then by the gold's probability.
+
+    Raises:
+        InputError: Two files hold the same id with another question, other options or
+            another gold.
+    """
+    conflicts: dict[str, list[Belief]] = defaultdict(list)
+    asked_of: Counter[str] = Counter()
+    first: dict[str, tuple[str, Item]] = {}
+    for name, beliefs in asked.items():
+        for belief in beliefs:
+            _require_same(first.setdefault(belief.item.id, (name, belief.item)), belief.item, name)
+            asked_of[belief.item.id] += 1
+            if _conflicts(belief, settings):
+                conflicts[belief.item.id].append(belief)
+    doubts = (_doubt(conflicting, asked_of[name], settings) for name, conflicting in conflicts.items())
+    return tuple(
+        sorted(
+            (doubt for doubt in doubts if doubt.reasons),
+            key=lambda doubt: (-len(doubt.reasons), _gold_prob(doubt.belief), doubt.belief.item.id),
+        )
+    )
+
+
+def named_option(item: Item) -> int | None:
+    """Index of the option that an item's explanation states as the answer.
+
+    It is the first letter stated ("the correct answer is actually B", "option B is
+    correct", "the answer should be (B)", ...; all patterns are in `prompts/letters.py`;
+    "the answer is not B", "option B is wrong" and "A." at the head of a list state none).
+    Where the letter is at once followed by the text of another option ("C. " and the text
+    of B), the letter is a slip and the text counts.
+    """
+    stated = stated_letters(item.explanation, len(item.choices))
+    if not stated:
+        return None
+    letter = LETTERS.index(stated[0])
+    spelled = [index for index in range(len(item.choices)) if _spells(item, letter, index)]
+    return letter if letter in spelled or not spelled else spelled[0]
+
+
+def write_review(path: Path, doubts: Sequence[Doubt]) -> None:
+    """Write doubts as a CSV table for a person to go through, in one step."""
+    with fresh_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as handle:
+        table = csv.DictWriter(handle, fieldnames=_COLUMNS)
+        table.writeheader()
+        table.writerows(map(_row, doubts))
+
+
+_COLUMNS = (
+    *("id", "domain", "question", "choices", "gold", "believed", "confidence", "gold_probability"),
+    *("named", "reasons", "explanation"),
+)
+
+
+def _conflicts(belief: Belief, settings: TriageSettings) -> bool:
+    if belief.category is not None:
+        return belief.category == "conflicting"
+    return not belief.correct and belief.confidence > settings.threshold
+
+
+def _doubt(conflicting: Sequence[Belief], asked: int, settings: TriageSettings) -> Doubt:
+    surest_first = sorted(conflicting, key=_gold_prob)
+    votes = Counter(one.pred for one in surest_first)
+    believed, count = votes.most_common(1)[0]  # among equals the first counted, the surest
+    belief = next(one for one in surest_first if one.pred == believed)
+    named = named_option(belief.item)
+    reasons: dict[Reason, str] = {}
+    if named is not None and named != belief.item.answer:
+        reasons["explanation"] = f"states {LETTERS[named]}"
+    if count >= settings.agreeing:
+        reasons["agreement"] = f"{count} of {asked} files believe {LETTERS[believed]}"
+    if (least := _gold_prob(surest_first[0])) < settings.gold_below:
+        reasons["denial"] = f"the gold is given probability {least:.2g}"
+    return Doubt(belief=belief, named=named, reasons=reasons)
+
+
+def _gold_prob(belief: Belief) -> float:
+    return belief.probs[belief.item.answer]
+
+
+def _require_same(first: tuple[str, Item], item: Item, name: str) -> None:
+    file, known = first
+    for field in ("question", "choices", "answer"):
+        if getattr(known, field) != getattr(item, field):
+            raise InputError(
+                f"item {item.id} is not the one of this id in {file}",
+                file=name,
+                field=field,
+                seen=getattr(item, field),
+                remedy="Give beliefs about the same items, with their options in the same order.",
+            )
+
+
+def _spells(item: Item, letter: int, index: int) -> bool:
+    """Whether the text of option `index` stands right after a mention of `letter`."""
+    text = re.escape(item.choices[index].strip())
+    mark = rf"(?<!\w){LETTERS[letter]}[.:)]?[\"'”)\]]*,?[ \t]+[\"'“(*]*"
+    return re.search(rf"{mark}(?i:{text})(?!\w)", item.explanation) is not None
+
+
+def _row(doubt: Doubt) -> dict[str, str]:
+    belief, item = doubt.belief, doubt.belief.item
+    return {
+        "id": item.id,
+        "domain": item.domain,
+        "question": item.question,
+        "choices": "\n".join(
+            f"{letter}. {text}" for letter, text in zip(LETTERS, item.choices, strict=False)
+        ),
+        "gold": LETTERS[item.answer],
+        "believed": LETTERS[belief.pred],
+        "confidence": f"{belief.confidence:.4f}",
+        "gold_probability": f"{_gold_prob(belief):.6f}",
+        "named": "" if doubt.named is None else LETTERS[doubt.named],
+        "reasons": "; ".join(f"{kind}: {said}" for kind, said in doubt.reasons.items()),
+        "explanation": _excerpt(item),
+    }
+
+
+def _excerpt(item: Item) -> str:
+    """The explanation from the sentence that states a letter, else from its beginning."""
+    plain = " ".join(item.explanation.split())
+    starts = [0, *(match.end() for match in re.finditer(r"[.!?]\s+|。", plain))]
+    states = (
+        start
+        for start, end in zip(starts, [*starts[1:], len(plain)], strict=True)
+        if stated_letters(plain[start:end], len(item.choices))
+    )
+    rest = plain[next(states, 0) :]
+    return rest if len(rest) <= _EXCERPT else f"{rest[: _EXCERPT - 1]}…"

@@ -1,0 +1,95 @@
+"""The rule of the claim cards: docs/claims.md says it in words, and how it came about."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from scipy.stats import t
+
+from harmonia.analysis.bootstrap import LEVEL, Estimate
+
+__all__ = ["MIN_CLUSTERS", "Needed", "Verdict", "needed_for", "of_parts", "over_suites", "verdict_of"]
+
+Verdict = Literal["supported", "contradicted", "inconclusive", "not computed"]
+
+MIN_CLUSTERS = 6
+"""Fewest clusters of a correlation: of five that all agree, one in sixteen does by chance."""
+
+_MOST_SEEDS = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needed:
+    """How much more of one kind alone would decide an inconclusive finding.
+
+    If the effect stays as it is and the variance parts into what falls with the seeds, with
+    the items, and with both.
+
+    Attributes:
+        seeds: Seeds in each unit; None if a thousand would not do, or one seed tells
+            nothing of their spread.
+        items: Items in all, in the same mix; None if no number of items would do.
+        units: Units (base models x domains), for a correlation over them.
+    """
+
+    seeds: int | None = None
+    items: int | None = None
+    units: int | None = None
+
+
+def verdict_of(low: float, high: float) -> Verdict:
+    """What a 95 % interval says of a claim that the effect is above 0."""
+    return "supported" if low > 0 else "contradicted" if high < 0 else "inconclusive"
+
+
+def over_suites(verdicts: Sequence[Verdict]) -> Verdict:
+    """What the same effect on several suites says.
+
+    Supported if it is on all suites where it could be computed; contradicted if it is on
+    one and supported on none; inconclusive otherwise. All having to hold, no correction
+    for several tests is needed for `supported` (an intersection-union test, Berger 1982).
+    """
+    computed = {verdict for verdict in verdicts if verdict != "not computed"}
+    if not computed:
+        return "not computed"
+    if computed == {"supported"}:
+        return "supported"
+    return "contradicted" if "contradicted" in computed and "supported" not in computed else "inconclusive"
+
+
+def of_parts(verdicts: Sequence[Verdict]) -> Verdict:
+    """What the parts of a claim say, all of which it needs: one that fails is enough."""
+    for verdict in ("contradicted", "not computed", "inconclusive"):
+        if verdict in verdicts:
+            return verdict
+    return "supported"
+
+
+def needed_for(estimate: Estimate) -> Needed:
+    """How many seeds or items would bring the interval's end to 0, the effect as it is."""
+    effect, items, mixed = estimate.value**2, estimate.item_variance, estimate.mixed_variance or 0.0
+    seeds = estimate.seed_variance
+    # More items leave the degrees of freedom as they are.
+    room = effect / _t(estimate.freedom) ** 2 - (seeds or 0.0)
+    needed = Needed(
+        items=max(estimate.items + 1, math.ceil(estimate.items * (items + mixed) / room))
+        if room > 0
+        else None
+    )
+    if seeds is None:
+        return needed
+
+    def left(wanted: int) -> float:
+        """The square of the half-width with so many seeds."""
+        freedom = estimate.freedom * (wanted - 1) / (estimate.seeds - 1)
+        return _t(freedom) ** 2 * (items + (seeds + mixed) * estimate.seeds / wanted)
+
+    enough = (wanted for wanted in range(estimate.seeds + 1, _MOST_SEEDS + 1) if left(wanted) <= effect)
+    return replace(needed, seeds=next(enough, None))
+
+
+def _t(freedom: float) -> float:
+    return float(t.ppf((1 + LEVEL) / 2, freedom))

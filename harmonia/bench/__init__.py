@@ -1,0 +1,11 @@
+"""How fast harmonia is: against named baselines, and against the arithmetic it cannot avoid.
+
+Everything that is compared takes its turns in one process on the same model and data, so
+that what disturbs one disturbs all. The baselines are written here from their description.
+"""
+
+from harmonia.bench.run import Bench, run_bench
+from harmonia.bench.settings import BenchSettings
+from harmonia.bench.turns import Measure
+
+__all__ = ["Bench", "BenchSettings", "Measure", "run_bench"]

@@ -1,0 +1,94 @@
+"""Peak memory of probing some items, and twice as many, above the loaded model.
+
+In a process of its own, so that nothing else that a benchmark loads is in the figure.
+Resident memory is sampled; a GPU's allocator is asked for its peak.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from functools import partial
+
+from harmonia.bench.settings import BenchSettings
+from harmonia.bench.subject import load_subject
+from harmonia.bench.turns import Measure
+from harmonia.errors import HarmoniaError
+
+_EVERY_S = 0.005
+_MANY = 15_000
+_CHILD = "import sys; from harmonia.bench.memory import peaks; print(peaks(sys.argv[1]))"
+
+
+def measure_memory(settings: BenchSettings) -> Measure:
+    """Measure the peak in MB.
+
+    Raises:
+        HarmoniaError: The child process failed.
+    """
+    command = [sys.executable, "-c", _CHILD, settings.model_dump_json()]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise HarmoniaError(f"the child process failed: {done.stderr.strip().splitlines()[-1:]}")
+    (few, some), (many, more) = json.loads(done.stdout.splitlines()[-1])
+    each = (more - some) / (many - few)
+    return Measure(
+        what=f"peak memory of probing {many} items, above the loaded model",
+        unit="MB",
+        ours=more,
+        facts={
+            f"MB with {few} items": some,
+            "MB for each further 1,000 items": 1e3 * each,
+            f"MB reckoned so for {_MANY:,} items": more + each * (_MANY - many),
+        },
+    )
+
+
+def peaks(settings_json: str) -> str:
+    """(items, MB above the loaded model) of some items and of twice as many, as JSON: the child's work."""
+    from harmonia.probe import ask
+    from harmonia.prompts import ShotPool, build_template, parse_form
+
+    settings = BenchSettings.model_validate_json(settings_json)
+    subject = load_subject(settings, count=2 * settings.memory_items)
+    prompt = subject.prompt("letter")
+    template = build_template(prompt, subject.loaded.tokenizer)
+    pool, form = ShotPool.of(subject.shots, prompt), parse_form(prompt.probe_form)
+    gc.collect()
+    loaded_mb = peak_mb(lambda: None, subject.loaded.device)
+    found = []
+    for count in (len(subject.items) // 2, len(subject.items)):
+        work = partial(ask, subject.loaded, subject.items[:count], form, template, pool=pool)
+        found.append((count, peak_mb(work, subject.loaded.device) - loaded_mb))
+    return json.dumps(found)
+
+
+def peak_mb(work: Callable[[], object], device: str) -> float:
+    """Largest memory, in MB, that this process (or its GPU) held while the work ran."""
+    if device.startswith("cuda"):
+        import torch
+
+        torch.cuda.reset_peak_memory_stats()
+        work()
+        return float(torch.cuda.max_memory_allocated()) / 2**20
+    import psutil
+
+    process, over = psutil.Process(), threading.Event()
+    seen = [process.memory_info().rss]
+
+    def watch() -> None:
+        while not over.wait(_EVERY_S):
+            seen[0] = max(seen[0], process.memory_info().rss)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        work()
+    finally:
+        over.set()
+        watcher.join()
+    return float(max(seen[0], process.memory_info().rss)) / 2**20

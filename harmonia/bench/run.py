@@ -1,0 +1,134 @@
+"""All measures, one after the other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from harmonia.bench.memory import measure_memory
+from harmonia.bench.metrics import measure_metrics
+from harmonia.bench.scoring import measure_scoring
+from harmonia.bench.settings import BenchSettings
+from harmonia.bench.startup import measure_help
+from harmonia.bench.subject import Subject, load_subject
+from harmonia.bench.training import measure_training
+from harmonia.bench.turns import Measure
+from harmonia.errors import HarmoniaError
+from harmonia.pipeline.machine import git_commit, machine, versions
+from harmonia.prompts import Form, PromptSettings
+from harmonia.types import Item
+
+Watch = Callable[[str], None]
+"""Told what is measured next."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """What a benchmark found.
+
+    Attributes:
+        settings: What was measured.
+        dtype: Type of the weights.
+        parameters: Weights of the model, the embeddings among them.
+        machine: Where.
+        versions: With which libraries.
+        commit: Commit of harmonia.
+        measures: The figures.
+        skipped: Measures that there are not, and why.
+        wall_s: Seconds of all of it.
+    """
+
+    settings: BenchSettings
+    dtype: str
+    parameters: int
+    machine: dict[str, Any]
+    versions: dict[str, str]
+    commit: str | None
+    measures: tuple[Measure, ...]
+    skipped: dict[str, str]
+    wall_s: float
+
+    def document(self) -> dict[str, Any]:
+        """For machines."""
+        return {
+            "model": self.settings.name,
+            "dtype": self.dtype,
+            "parameters": self.parameters,
+            "machine": self.machine,
+            "versions": self.versions,
+            "commit": self.commit,
+            "settings": self.settings.model_dump(),
+            "wall_s": self.wall_s,
+            "measures": [measure.row() for measure in self.measures],
+            "skipped": self.skipped,
+        }
+
+
+def run_bench(settings: BenchSettings, watch: Watch | None = None) -> Bench:
+    """Measure everything.
+
+    Raises:
+        InputError: The model or a file cannot be read.
+    """
+    started = time.perf_counter()
+    subject = load_subject(settings, count=max(settings.questions, settings.rows))
+    measures: list[Measure] = []
+    skipped: dict[str, str] = {}
+    for name, measure in _themes(settings, subject):
+        if watch:
+            watch(name)
+        try:
+            measures.append(measure())
+        except HarmoniaError as error:
+            skipped[name] = str(error)
+    model = subject.loaded.model
+    return Bench(
+        settings=settings,
+        dtype=subject.loaded.settings.dtype,
+        parameters=sum(weight.numel() for weight in model.parameters()),
+        machine=machine(subject.loaded.device),
+        versions=versions(),
+        commit=git_commit(),
+        measures=tuple(measures),
+        skipped=skipped,
+        wall_s=time.perf_counter() - started,
+    )
+
+
+def _themes(settings: BenchSettings, subject: Subject) -> Iterator[tuple[str, Callable[[], Measure]]]:
+    """Everything that is measured, by name."""
+    few, repeats = settings.baseline_questions, settings.repeats
+    letter, cloze = subject.prompt("letter"), subject.prompt("cloze")
+    probe, chat = Form(chat=False, shots=letter.shots), Form(chat=True, shots=0)
+    asked = subject.items[: settings.questions]
+    ways: tuple[tuple[str, Sequence[Item], PromptSettings, Form, int], ...] = (
+        ("letter probe, 5-shot", asked, letter, probe, few),
+        # A question costs the baselines a pass per option.
+        ("cloze probe, 5-shot", asked, cloze, probe, -(-few // 2)),
+        ("zero-shot evaluation in the chat template", subject.evaluated, letter, chat, few),
+    )
+    for name, items, words, form, count in ways:
+        yield (
+            name,
+            partial(
+                measure_scoring,
+                *(name, subject, items, words, form),
+                baseline_questions=count,
+                repeats=repeats,
+                harness=(words, form) == (letter, probe),
+            ),
+        )
+    yield "training", partial(_training, settings, subject)
+    yield "rank agreement and KL", partial(measure_metrics, repeats=repeats)
+    if settings.memory_items:
+        yield "peak memory", partial(measure_memory, settings)
+    yield "harmonia --help", partial(measure_help, repeats=repeats)
+
+
+def _training(settings: BenchSettings, subject: Subject) -> Measure:
+    if not subject.general:
+        raise HarmoniaError("no general instructions were given (general)")
+    return measure_training(subject, rows=settings.rows, repeats=settings.repeats)

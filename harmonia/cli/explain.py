@@ -1,0 +1,109 @@
+"""`harmonia explain-scoring`: what stands behind a letter score."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harmonia.cli import options as o
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harmonia.probe.explain import Explanation, Token
+
+
+def explain_scoring(
+    model: o.Model,
+    form: Annotated[str, typer.Option(help="`icl<k>` or chat0.")] = "icl5",
+    preset: o.PresetName = "corrected",
+    items: Annotated[str | None, typer.Option(help="Questions; a built-in one without it.")] = None,
+    item: Annotated[
+        str | None, typer.Option(help="Id of the question to ask; the first if not given.")
+    ] = None,
+    shots_from: o.ShotsFrom = None,
+    domain: o.Domain = None,
+    reader: o.Reader = "auto",
+    on_bad_row: o.OnBadRow = "fail",
+    language: o.Language = "en",
+    chat: o.Chat = "vicuna",
+    options_first: o.OptionsFirst = False,
+    gguf_file: o.GgufFile = None,
+    dtype: o.Dtype = "float32",
+    device: o.Device = "auto",
+    json_: o.Json = False,
+) -> None:
+    """Show the prompt, its tokens, the letters' ids and mass, and what else was likely.
+
+    Example: `harmonia explain-scoring --model MODEL --preset repo`
+    """
+    from harmonia.data import ItemSource, read_items
+    from harmonia.errors import InputError
+    from harmonia.probe.explain import EXAMPLE, EXAMPLE_SHOTS, explain_scoring
+    from harmonia.prompts import PromptSettings, ShotPool, build_template, parse_form
+    from harmonia.scoring import ModelSettings, load_model
+
+    how = parse_form(form)
+    words = PromptSettings.model_validate(
+        {"preset": preset, "language": language, "chat": chat, "options_first": options_first}
+    )
+    which = ModelSettings.model_validate(
+        {"path": model, "gguf_file": gguf_file, "dtype": dtype, "device": device}
+    )
+    source = {"reader": reader, "domain": domain, "on_bad_row": on_bad_row}
+    asked, demonstrations = EXAMPLE, EXAMPLE_SHOTS
+    if items is not None:
+        read = read_items(ItemSource.model_validate({**source, "path": items})).items
+        named = [one for one in read if item in (None, one.id)]
+        if not named:
+            raise InputError(
+                "no such item",
+                file=items,
+                field="--item",
+                seen=item,
+                remedy="Give the id of a question in it.",
+            )
+        asked = named[0]
+    if shots_from is not None:
+        demonstrations = read_items(ItemSource.model_validate({**source, "path": shots_from})).items
+    shots = ShotPool.of(demonstrations, words).choose(asked, how.shots) if how.shots else ()
+    loaded = load_model(which)
+    found = explain_scoring(loaded, asked, how, build_template(words, loaded.tokenizer), shots)
+    if json_:
+        print(json.dumps(asdict(found)))
+    else:
+        _print(found)
+
+
+def _print(found: Explanation) -> None:
+    from rich.panel import Panel
+    from rich.table import Table
+    from rich.text import Text
+
+    from harmonia.cli.progress import out as console
+
+    title = f"item {found.item_id}, form {found.form}, preset {found.preset}, {found.prompt_tokens} tokens"
+    console.print(Panel(Text(found.prompt), title=Text(title)))
+    console.print(Text(f"first tokens: {_spelled(found.first)}"))
+    console.print(Text(f"last tokens, before the answer: {_spelled(found.last)}"))
+    letters = Table("letter", "token id", "text in the vocabulary", "probability")
+    for one in found.letters:
+        ids = " ".join(str(token.id) for token in one.tokens)
+        letters.add_row(one.letter, ids, Text(_spelled(one.tokens)), f"{one.prob:.6f}")
+    letters.add_row("all", "", "", f"{found.letter_mass:.6f}")
+    console.print(letters)
+    others = Table("likeliest other token", "token id", "probability")
+    for token in found.others:
+        others.add_row(Text(repr(token.spelled)), str(token.id), f"{token.prob:.6f}")
+    console.print(others)
+    for warning in found.warnings:
+        console.print(Text(f"warning: {warning}"), style="yellow")
+    if not found.warnings:
+        console.print("no warnings")
+
+
+def _spelled(tokens: Sequence[Token]) -> str:
+    return " ".join(f"{token.spelled!r}" for token in tokens)

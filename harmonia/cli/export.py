@@ -1,0 +1,91 @@
+"""`harmonia export-task`: our questions as a task of lm-evaluation-harness."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harmonia.cli import options as o
+
+
+def export_task(
+    items: o.Items,
+    out: Annotated[Path, typer.Option(help="The task folder to write.")],
+    shots_from: o.ShotsFrom = None,
+    shots: Annotated[int, typer.Option(help="Demonstrations in each prompt.")] = 5,
+    name: Annotated[str, typer.Option(help="What to give to lm_eval --tasks.")] = "harmonia",
+    method: Annotated[str, typer.Option(help="letter or cloze.")] = "letter",
+    preset: Annotated[
+        str, typer.Option(help="corrected, or harness for its own MMLU's texts.")
+    ] = "corrected",
+    domain: o.Domain = None,
+    language: o.Language = "en",
+    options_first: o.OptionsFirst = False,
+    reader: o.Reader = "auto",
+    subjects_of: o.SubjectsOf = None,
+    subjects_outside: o.SubjectsOutside = None,
+    on_bad_row: o.OnBadRow = "fail",
+    limit: o.Limit = None,
+    seed: o.Seed = 0,
+) -> None:
+    """Write questions as a task that lm-evaluation-harness runs offline.
+
+    Example: `harmonia export-task --items engineering/test.jsonl --shots-from
+    engineering/dev.jsonl --name engineering --out task/`, then `lm_eval --model hf
+    --model_args pretrained=MODEL,dtype=float32 --include_path task --tasks engineering
+    --log_samples --output_path log`; its `samples_*.jsonl` is read wherever beliefs are.
+    """
+    from harmonia.cli.progress import err
+    from harmonia.cli.progress import out as console
+    from harmonia.data import ItemSource, read_items, write_skipped
+    from harmonia.errors import InputError
+    from harmonia.evaluation.harness import export_task as export
+    from harmonia.prompts import ExamFormat, Form, PromptSettings, ShotPool
+
+    if method not in ("letter", "cloze"):
+        raise InputError(
+            "the harness asks each question once, in one order of its options",
+            field="--method",
+            seen=method,
+            remedy="Export letter or cloze.",
+        )
+    words = PromptSettings.model_validate(
+        {
+            "method": method,
+            "preset": preset,
+            "language": language,
+            "options_first": options_first,
+            "shots": shots,
+        }
+    )
+    source = {
+        "reader": reader,
+        "domain": domain,
+        "subjects_of": subjects_of,
+        "subjects_outside": subjects_outside,
+        "on_bad_row": on_bad_row,
+    }
+    read = read_items(ItemSource.model_validate({**source, "path": items, "limit": limit, "seed": seed}))
+    pool = None
+    if words.shots and shots_from is not None:
+        shown = read_items(ItemSource.model_validate({**source, "path": shots_from}))
+        pool = ShotPool.of(shown.items, words)
+    written = export(
+        read.items,
+        out,
+        name=name,
+        form=Form(chat=False, shots=words.shots),
+        exam=ExamFormat(method=words.style, language=words.language, options_first=words.options_first),
+        preset=words.preset,
+        pool=pool,
+    )
+    if read.skipped:
+        write_skipped(read, out / "skipped.jsonl")
+        err.print(f"bad rows left out: {len(read.skipped)}; see {out}/skipped.jsonl")
+    if written.left_out:
+        err.print(f"left out, because they are among the demonstrations: {', '.join(written.left_out)}")
+    for task, count in written.tasks.items():
+        console.print(f"{task}: {count} questions")
+    console.print(f"lm_eval --include_path {out} --tasks {written.name} ...", soft_wrap=True)

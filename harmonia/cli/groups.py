@@ -1,0 +1,153 @@
+"""`harmonia groups`: training sets from beliefs, and what differs between them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from harmonia.cli import options as o
+
+if TYPE_CHECKING:
+    from harmonia.groups import GroupSettings
+    from harmonia.types import Belief
+
+
+def groups(
+    beliefs: Annotated[Path, typer.Option(help="Beliefs: Parquet of harmonia probe, or JSONL records.")],
+    out: o.Out,
+    names: Annotated[
+        str, typer.Option(help="Groups to build; contextualised may be among them.")
+    ] = "harmonious,incompatible,self_aligning",
+    ratios: Annotated[str, typer.Option(help="Mixed groups to build, such as 0,0.5,1.")] = "",
+    match: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Build all groups again with right and wrong items matched, such as letter,confidence "
+            "(also length, noise); may be given several times."
+        ),
+    ] = None,
+    policies: Annotated[str, typer.Option(help="Policies to build, such as all,known_only,mixed_0.5.")] = "",
+    budget: Annotated[int | None, typer.Option(help="Most rows of a policy.")] = None,
+    threshold: Annotated[float, typer.Option(help="Confidence that a belief must exceed.")] = 0.5,
+    seed: o.Seed = 0,
+    size: Annotated[int | None, typer.Option(help="Most rows of a group.")] = None,
+    shuffle_options: Annotated[
+        bool, typer.Option("--shuffle-options", help="Put each row's options in an order of its own.")
+    ] = False,
+    general: Annotated[Path | None, typer.Option(help="General instructions to mix in.")] = None,
+    general_ratio: Annotated[float, typer.Option(help="How many for each row.")] = 1.0,
+    explanations: Annotated[str, typer.Option(help="gold, own or none.")] = "gold",
+    explanations_from: Annotated[
+        Path | None, typer.Option(help="Explanations of harmonia write; own needs them.")
+    ] = None,
+    contexts: Annotated[
+        Path | None,
+        typer.Option(help="Contexts of harmonia write; default: the items' explanations without the answer."),
+    ] = None,
+    domain: o.Domain = None,
+    language: o.Language = "en",
+    options_first: o.OptionsFirst = False,
+    json_: o.Json = False,
+) -> None:
+    """Build training sets that agree with a model or contradict it, and show what differs between them.
+
+    Example: `harmonia groups --beliefs beliefs.parquet --out groups/ --ratios 0,0.5,1
+    --match letter --match letter,confidence --policies all,known_only`
+    """
+    from harmonia.data.general import read_instructions
+    from harmonia.files import write_csv, write_json
+    from harmonia.groups import GroupSettings, build_groups, confounds, write_group
+    from harmonia.pipeline.work import summary
+    from harmonia.probe import read_beliefs
+    from harmonia.prompts import ExamFormat, PromptSettings
+    from harmonia.writers import read_written, texts
+
+    settings = GroupSettings.model_validate(
+        {
+            "names": _listed(names),
+            "ratios": _listed(ratios),
+            "match": [_listed(one) for one in match or ()],
+            "policies": {"names": _listed(policies), "budget": budget},
+            "threshold": threshold,
+            "seed": seed,
+            "size": size,
+            "explanations": explanations,
+            "shuffle_options": shuffle_options,
+            "general_ratio": general_ratio,
+        }
+    )
+    asked = read_beliefs(beliefs, domain=domain)
+    # Training must speak as the probe did: beliefs taken by cloze are taught as texts.
+    method = "cloze" if asked[0].method == "cloze" else "letter"
+    words = PromptSettings.model_validate({"method": method, "language": language})
+    exam = ExamFormat(method=words.style, language=words.language, options_first=options_first)
+    built = build_groups(
+        asked,
+        settings,
+        exam,
+        read_instructions(general) if general else (),
+        texts(read_written(explanations_from)) if explanations_from else {},
+        _contexts(contexts, asked, settings),
+    )
+    table = confounds(built.rows, asked)
+    found = summary(built, asked, threshold)
+    for name, rows in built.rows.items():
+        write_group(out / f"{name}.jsonl", rows)
+    write_csv(out / "confounds.csv", table)
+    write_json(out / "summary.json", found)
+    if json_:
+        print(json.dumps({**found, "confounds": table}))
+    else:
+        _print(found, table, out)
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _contexts(path: Path | None, beliefs: Sequence[Belief], settings: GroupSettings) -> Mapping[str, str]:
+    from harmonia.groups import wanted_texts
+    from harmonia.writers import ContextSettings, read_written, texts, write_contexts
+
+    if path is not None:
+        written = list(read_written(path))
+    else:
+        items = [item for item, _ in wanted_texts(beliefs, settings).contexts]
+        written = write_contexts(None, items, ContextSettings())
+    return {name: text for (name, _), text in texts(written).items()}
+
+
+def _print(found: dict[str, Any], rows: Sequence[dict[str, Any]], out: Path) -> None:
+    from rich.table import Table
+
+    from harmonia.cli.progress import out as console
+
+    console.print(
+        f"{found['beliefs']} beliefs, {found['confident']} above {found['threshold']:g}: "
+        f"{found['found_right']} right, {found['found_wrong']} wrong; "
+        f"{found['general']} general instructions for {found['size']} rows"
+    )
+    for why, count in found["left_out"].items():
+        console.print(f"left out: {count} ({why})")
+    # Only names may be broken over lines: a cut number would be another number.
+    table = Table(caption="TV: total variation of the letters from harmonious; the rest in confounds.csv")
+    table.add_column("group", overflow="fold")
+    for name in ("letters, %", "TV", "rows", "confidence", "flagged"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        shares = [float(part.split("=")[1]) for part in row["letters"].split()]
+        apart = row["letters_tv_harmonious"]
+        table.add_row(
+            row["group"],
+            " ".join(f"{100 * share:2.0f}" for share in shares),
+            "-" if apart is None else f"{apart:.2f}",
+            str(row["rows"]),
+            f"{row['confidence_p50']:.2f}",
+            f"{row['labels_flagged']}/{row['labels_stated']}",
+        )
+    console.print(table)
+    console.print(str(out), soft_wrap=True)

@@ -1,0 +1,72 @@
+"""`harmonia leakage`: which test questions stand in a training set or among demonstrations."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harmonia.cli import options as o
+
+_SHOWN = 10
+
+
+def leakage(
+    train: Annotated[list[str], typer.Option(help="Training questions; once for each file.")],
+    suite: Annotated[list[str], typer.Option(help="Test questions; once for each file or folder.")],
+    shots_from: Annotated[list[str] | None, typer.Option(help="Demonstrations; once for each file.")] = None,
+    ngram: Annotated[int, typer.Option(help="Words in a row that two questions must share.")] = 13,
+    reader: o.Reader = "auto",
+    on_bad_row: Annotated[str, typer.Option(help="skip leaves bad rows out; fail names the first.")] = "skip",
+    out: Annotated[Path | None, typer.Option(help="Where to write all overlaps, as CSV.")] = None,
+    json_: o.Json = False,
+) -> None:
+    """Find test questions that a model is shown: the same text, the same words, or a run of words.
+
+    Example: `harmonia leakage --train engineering/train.jsonl --suite engineering/test.jsonl
+    --suite mmlu/test --out leakage.csv`
+    """
+    from rich.table import Table
+
+    from harmonia.cli.progress import out as console
+    from harmonia.data import ItemSource, read_items
+    from harmonia.data.leakage import LeakageSettings, Overlap, Pool, Role, find_overlaps
+    from harmonia.files import write_csv
+
+    settings = LeakageSettings.model_validate({"ngram": ngram})
+
+    def pools(role: Role, paths: list[str]) -> list[Pool]:
+        asked = [{"path": path, "reader": reader, "on_bad_row": on_bad_row} for path in paths]
+        sources = [ItemSource.model_validate(one) for one in asked]
+        return [Pool(domain="", role=role, name=one.path, items=read_items(one).items) for one in sources]
+
+    found = find_overlaps(
+        [*pools("train", train), *pools("shots", shots_from or []), *pools("suite", suite)],
+        ngram=settings.ngram,
+    )
+    if out is not None:
+        write_csv(out, [asdict(one) for one in found], list(Overlap.__dataclass_fields__))
+    if json_:
+        print(json.dumps([asdict(one) for one in found]))
+        return
+    counts = Counter((one.left, one.right, one.kind) for one in found)
+    table = Table()
+    for name in ("shown in", "asked in"):
+        table.add_column(name, overflow="fold")
+    for name in ("kind", "overlaps"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for place, count in counts.items():
+        table.add_row(*place, str(count))
+    console.print(table if found else "no overlaps")
+    for one in found[:_SHOWN]:
+        console.print(
+            f"{one.kind}: {one.left} {one.left_id}, {one.right} {one.right_id}: {one.text[:100]}",
+            markup=False,
+            soft_wrap=True,
+        )
+    if len(found) > _SHOWN:
+        console.print(f"... and {len(found) - _SHOWN} more" + ("" if out else "; --out writes all"))

@@ -1,0 +1,99 @@
+"""`harmonia slick`: how well a model knows the answers to questions in words."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from harmonia.cli import options as o
+
+
+def slick(
+    model: o.Model,
+    items: Annotated[Path, typer.Option(help="Questions: JSONL with id, question, answers or answer.")],
+    out: o.Out,
+    shots_from: Annotated[
+        Path | None, typer.Option(help="Questions to demonstrate with; the others of the file if not given.")
+    ] = None,
+    domain: o.Domain = None,
+    prompts: Annotated[int, typer.Option(help="Few-shot prompts of a question.")] = 10,
+    shots: Annotated[int, typer.Option(help="Demonstrations in each.")] = 4,
+    samples: Annotated[int, typer.Option(help="Sampled answers to each, beside the greedy one.")] = 16,
+    temperature: Annotated[float, typer.Option(help="Temperature of the sampled answers.")] = 0.5,
+    max_new_tokens: Annotated[int, typer.Option(help="Most tokens of an answer.")] = 32,
+    question: Annotated[
+        str, typer.Option(help="How a question reads; \\n is a line end.")
+    ] = r"Q: {question}\nA:",
+    demonstrations: Annotated[
+        str, typer.Option(help="shared (drawn once a domain for each prompt) or per_item.")
+    ] = "shared",
+    early_stop: Annotated[
+        bool, typer.Option(help="Ask no more than the category needs; else estimate P(correct) too.")
+    ] = True,
+    limit: Annotated[int | None, typer.Option(min=1, help="Ask only so many, drawn by --seed.")] = None,
+    seed: o.Seed = 0,
+    gguf_file: o.GgufFile = None,
+    dtype: o.Dtype = "float32",
+    device: o.Device = "auto",
+    json_: o.Json = False,
+) -> None:
+    r"""Sort questions in words into SliCK's categories: HighlyKnown to Unknown.
+
+    Example: `harmonia slick --model MODEL --items questions.jsonl --out known.parquet`
+    """
+    from harmonia.cli.progress import Bars
+    from harmonia.hashing import sample
+    from harmonia.probe.open_questions import read_open_questions
+    from harmonia.probe.slick import SlickSettings, probe_knowledge
+    from harmonia.probe.slick_file import write_knowledge
+    from harmonia.scoring import ModelSettings, load_model
+    from harmonia.scoring.models import fingerprint
+
+    settings = SlickSettings.model_validate(
+        {
+            "prompts": prompts,
+            "shots": shots,
+            "samples": samples,
+            "temperature": temperature,
+            "max_new_tokens": max_new_tokens,
+            "question": question.replace("\\n", "\n"),
+            "demonstrations": demonstrations,
+            "early_stop": early_stop,
+            "seed": seed,
+        }
+    )
+    which = ModelSettings.model_validate(
+        {"path": model, "gguf_file": gguf_file, "dtype": dtype, "device": device}
+    )
+    asked = read_open_questions(items, domain=domain)
+    pool = asked if shots_from is None else read_open_questions(shots_from, domain=domain)
+    if limit is not None:
+        asked = tuple(sample(seed, "limit", asked, [one.id for one in asked], limit))
+    loaded = load_model(which)
+    with Bars("asking") as bars:
+        found = probe_knowledge(loaded, asked, pool, settings, progress=bars.progress)
+    write_knowledge(out, found, {"model": fingerprint(which), "settings": settings.model_dump(mode="json")})
+    _print([(one.question.domain, one.category) for one in found], out, json_)
+
+
+def _print(found: list[tuple[str, str]], out: Path, as_json: bool) -> None:
+    from harmonia.cli.progress import out as console
+    from harmonia.probe.slick import CATEGORIES
+
+    domains = sorted({domain for domain, _ in found})
+    counts: dict[str, dict[str, Any]] = {
+        domain: {category: found.count((domain, category)) for category in CATEGORIES} for domain in domains
+    }
+    if as_json:
+        print(json.dumps(counts))
+        return
+    from rich.table import Table
+
+    table = Table("domain", *CATEGORIES)
+    for domain, row in counts.items():
+        table.add_row(domain, *(str(count) for count in row.values()))
+    console.print(table)
+    console.print(str(out))

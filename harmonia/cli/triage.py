@@ -1,0 +1,42 @@
+"""`harmonia triage`: which conflicting items may be mislabelled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harmonia.cli import options as o
+
+
+def triage(
+    beliefs: Annotated[
+        list[Path], typer.Option(help="Beliefs; once for each model or method that was asked.")
+    ],
+    out: Annotated[Path, typer.Option(help="The table to write.")] = Path("review.csv"),
+    threshold: Annotated[float, typer.Option(help="Confidence that a wrong belief must exceed.")] = 0.5,
+    gold_below: Annotated[float, typer.Option(help="A gold less probable than this is denied.")] = 0.01,
+    agreeing: Annotated[int, typer.Option(help="Files that must believe the same other option.")] = 2,
+    domain: o.Domain = None,
+) -> None:
+    """Find conflicting items whose label deserves a look.
+
+    Example: `harmonia triage --beliefs letter.parquet --beliefs cloze.parquet --out review.csv`
+    """
+    from collections import Counter
+
+    from harmonia.analysis.triage import TriageSettings, write_review
+    from harmonia.analysis.triage import triage as doubtful
+    from harmonia.cli.progress import out as console
+    from harmonia.probe import read_beliefs
+
+    settings = TriageSettings(threshold=threshold, gold_below=gold_below, agreeing=agreeing)
+    asked = {str(path): read_beliefs(path, domain=domain) for path in beliefs}
+    doubts = doubtful(asked, settings)
+    write_review(out, doubts)
+    kinds = Counter(kind for doubt in doubts for kind in doubt.reasons)
+    console.print(
+        f"{len(doubts)} items to review; reasons: " + ", ".join(f"{kind} {n}" for kind, n in kinds.items())
+    )
+    console.print(str(out), soft_wrap=True)

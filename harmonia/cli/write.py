@@ -1,0 +1,145 @@
+"""`harmonia write`: explanations of answers, or contexts of questions, for groups to use."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from harmonia.cli import options as o
+
+
+def write(
+    beliefs: Annotated[Path, typer.Option(help="Beliefs: Parquet of harmonia probe, or JSONL records.")],
+    out: o.Out,
+    what: Annotated[str, typer.Option(help="explanations or contexts.")] = "explanations",
+    target: Annotated[
+        str, typer.Option(help="Explain the model's own answer (own) or the right one (gold).")
+    ] = "own",
+    of: Annotated[str, typer.Option(help="Beliefs to write for: wrong, right or all.")] = "wrong",
+    threshold: Annotated[float, typer.Option(help="Confidence that a belief must exceed.")] = 0.5,
+    model: Annotated[str | None, typer.Option("--model", help="A local model that writes.")] = None,
+    gguf_file: o.GgufFile = None,
+    served: Annotated[
+        str | None, typer.Option(help="A completions server that writes, such as http://localhost:8000/v1.")
+    ] = None,
+    served_model: Annotated[str, typer.Option(help="The model's name there.")] = "default",
+    key_env: Annotated[str | None, typer.Option(help="Environment variable with the server's key.")] = None,
+    remove: Annotated[
+        str,
+        typer.Option(help="Taken out of the items' explanations, where no model writes contexts."),
+    ] = "letter_and_text",
+    temperature: Annotated[float, typer.Option(help="Temperature of the samples.")] = 0.7,
+    top_p: Annotated[float, typer.Option(help="Probability of the tokens drawn from.")] = 0.8,
+    max_new_tokens: Annotated[int, typer.Option(help="Most tokens of a text.")] = 256,
+    tries: Annotated[int, typer.Option(help="Samples drawn until one passes the checks.")] = 3,
+    language: o.Language = "en",
+    limit: Annotated[int | None, typer.Option(min=1, help="Write only so many, drawn by --seed.")] = None,
+    seed: o.Seed = 0,
+    dtype: o.Dtype = "float32",
+    device: o.Device = "auto",
+    json_: o.Json = False,
+) -> None:
+    """Write explanations of answers or contexts of questions, checked, as JSONL.
+
+    Example: `harmonia write --model MODEL --beliefs beliefs.parquet --what explanations --out own.jsonl`
+    """
+    from harmonia.cli.progress import Bars
+    from harmonia.hashing import sample
+    from harmonia.probe import read_beliefs
+    from harmonia.writers import (
+        ContextSettings,
+        ExplanationSettings,
+        Wanted,
+        dropped,
+        write_contexts,
+        write_explanations,
+        write_written,
+    )
+
+    _one_of("--what", what, ("explanations", "contexts"))
+    _one_of("--target", target, ("own", "gold"))
+    _one_of("--of", of, ("wrong", "right", "all"))
+    sampling = {
+        "language": language,
+        "temperature": temperature,
+        "top_p": top_p,
+        "max_new_tokens": max_new_tokens,
+        "tries": tries,
+    }
+    models = model is not None or served is not None
+    explaining = ExplanationSettings.model_validate(sampling)
+    context = ContextSettings.model_validate(
+        {**sampling, "writer": "base" if models else "explanation", "remove": remove}
+    )
+    kept = [
+        belief
+        for belief in read_beliefs(beliefs)
+        if belief.confidence > threshold and of in ("all", "right" if belief.correct else "wrong")
+    ]
+    if limit is not None:
+        kept = sample(seed, "limit", kept, [belief.item.id for belief in kept], limit)
+    if what == "contexts" and not models:
+        written = write_contexts(None, [belief.item for belief in kept], context)
+    else:
+        writer = _writer(model, gguf_file, dtype, device, served, served_model, key_env)
+        with Bars("writing") as bars:
+            if what == "contexts":
+                items = [belief.item for belief in kept]
+                written = write_contexts(writer, items, context, seed=seed, progress=bars.progress)
+            else:
+                wanted = [
+                    Wanted(item=belief.item, target=belief.pred if target == "own" else belief.item.answer)
+                    for belief in kept
+                ]
+                written = write_explanations(writer, wanted, explaining, seed=seed, progress=bars.progress)
+    write_written(out, written)
+    lost = dropped(written)
+    _print({"written": len(written) - sum(lost.values()), "dropped": lost}, out, json_)
+
+
+def _writer(
+    model: str | None,
+    gguf_file: str | None,
+    dtype: str,
+    device: str,
+    served: str | None,
+    served_model: str,
+    key_env: str | None,
+) -> Any:
+    from harmonia.errors import InputError
+    from harmonia.scoring import ModelSettings, load_model
+    from harmonia.writers import LocalWriter, ServedSettings, ServedWriter
+
+    if (model is None) == (served is None):
+        raise InputError(
+            "one writer is needed",
+            field="--model, --served",
+            remedy="Name a local model (--model) or a server (--served).",
+        )
+    if served is not None:
+        return ServedWriter(
+            ServedSettings.model_validate({"url": served, "model": served_model, "key_env": key_env})
+        )
+    local = {"path": model, "gguf_file": gguf_file, "dtype": dtype, "device": device}
+    return LocalWriter(load_model(ModelSettings.model_validate(local)))
+
+
+def _one_of(option: str, value: str, known: tuple[str, ...]) -> None:
+    from harmonia.errors import InputError
+
+    if value not in known:
+        raise InputError("no such choice", field=option, seen=value, remedy=f"Use {', '.join(known)}.")
+
+
+def _print(found: dict[str, Any], out: Path, as_json: bool) -> None:
+    from harmonia.cli.progress import out as console
+
+    if as_json:
+        print(json.dumps(found))
+        return
+    reasons = ", ".join(f"{reason}: {count}" for reason, count in found["dropped"].items())
+    console.print(f"{found['written']} texts written" + (f"; dropped, {reasons}" if reasons else ""))
+    console.print(str(out))

@@ -1,0 +1,126 @@
+"""Beliefs -> lessons of every training set, before a word of them is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from harmonia.groups.interventions import INTERVENTIONS, Lesson, mixed
+from harmonia.groups.policies import Policies, apply_policies
+from harmonia.groups.select import Selection, select
+from harmonia.groups.settings import GroupSettings, Match, matched_name, mixed_name, policy_name
+from harmonia.groups.texts import Need, Texts, policy_need, selection_need
+from harmonia.types import Belief, Item
+
+__all__ = ["GroupPlan", "WantedTexts", "plan_groups", "wanted_texts"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupPlan:
+    """Who is taught what.
+
+    Attributes:
+        selections: The beliefs chosen, by what was matched; `()` for the paper's groups.
+        policies: What the policies chose.
+        lessons: (intervention, lessons) by file name, as `settings.group_names` has them.
+        left_out: Why an item was left out, by its id.
+    """
+
+    selections: dict[Match, Selection]
+    policies: Policies
+    lessons: dict[str, tuple[str, list[Lesson]]]
+    left_out: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedTexts:
+    """What has to be written before groups can be built.
+
+    Attributes:
+        explanations: (item, option that the model believes) to be argued for; an item
+            without its text is left out.
+        gold: (item, right option) that some row teaches with an explanation; the data's
+            own is used where none is written.
+        contexts: (item, right option) whose knowledge is to be written out; an item
+            without its text is left out.
+    """
+
+    explanations: tuple[tuple[Item, int], ...]
+    gold: tuple[tuple[Item, int], ...]
+    contexts: tuple[tuple[Item, int], ...]
+
+
+def plan_groups(beliefs: Sequence[Belief], settings: GroupSettings, texts: Texts | None) -> GroupPlan:
+    """Choose the beliefs of every group, and what each is taught.
+
+    Args:
+        beliefs: All beliefs of the domain.
+        settings: Which groups, how large.
+        texts: The texts at hand; None leaves no item out for want of a text.
+
+    Raises:
+        EmptyGroupError: There are no beliefs for a group.
+    """
+    left_out: dict[str, str] = {}
+
+    def missing(need: Need) -> dict[str, str]:
+        lacking = {} if texts is None else texts.missing(need)
+        left_out.update(lacking)
+        return lacking
+
+    selections = {
+        match: select(beliefs, settings, match, missing(selection_need(beliefs, settings, match)))
+        for match in ((), *settings.match)
+    }
+    policies = apply_policies(beliefs, settings, missing(policy_need(beliefs, settings)))
+    return GroupPlan(
+        selections=selections,
+        policies=policies,
+        lessons=_lessons(settings, selections, policies),
+        left_out=left_out,
+    )
+
+
+def _lessons(
+    settings: GroupSettings, selections: Mapping[Match, Selection], policies: Policies
+) -> dict[str, tuple[str, list[Lesson]]]:
+    plain = selections[()]
+    lessons: dict[str, tuple[str, list[Lesson]]] = {}
+    for name in settings.names:
+        lessons[name] = (name, INTERVENTIONS[name](plain))
+    for ratio in settings.ratios:
+        lessons[mixed_name(ratio)] = ("mixed", mixed(plain.wrong, ratio, settings.seed))
+    for match in settings.match:
+        for name in settings.names:
+            lessons[matched_name(name, match)] = (name, INTERVENTIONS[name](selections[match]))
+    for policy, taught in policies.lessons.items():
+        lessons[policy_name(policy)] = (policy_name(policy), taught)
+    return lessons
+
+
+def wanted_texts(beliefs: Sequence[Belief], settings: GroupSettings) -> WantedTexts:
+    """The texts that the groups of these settings call for, each once.
+
+    Args:
+        beliefs: All beliefs of the domain.
+        settings: Which groups, how large.
+
+    Raises:
+        EmptyGroupError: There are no beliefs for a group.
+    """
+    needs = [
+        *(selection_need(beliefs, settings, match) for match in ((), *settings.match)),
+        policy_need(beliefs, settings),
+    ]
+    plan = plan_groups(beliefs, settings, None)
+    taught = [lesson for _, lessons in plan.lessons.values() for lesson in lessons]
+    gold = [one.belief for one in taught if one.target == one.belief.item.answer]
+    return WantedTexts(
+        explanations=_once([(b.item, b.pred) for need in needs if need.explanation for b in need.beliefs]),
+        gold=_once([(b.item, b.item.answer) for b in gold if settings.explanations != "none"]),
+        contexts=_once([(b.item, b.item.answer) for need in needs if need.context for b in need.beliefs]),
+    )
+
+
+def _once(wanted: Sequence[tuple[Item, int]]) -> tuple[tuple[Item, int], ...]:
+    return tuple({(item.id, target): (item, target) for item, target in wanted}.values())

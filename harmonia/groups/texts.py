@@ -1,0 +1,102 @@
+"""The texts that groups need beyond the items' own: who needs which, and what is missing.
+
+A wrong belief whose text is missing leaves every group of its selection, not only the one
+that needs the text: groups that are compared stay about the same items.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from harmonia.groups.policies import conflicting_in_budget
+from harmonia.groups.select import select
+from harmonia.groups.settings import GroupSettings, Match, mixed_ratio
+from harmonia.prompts import LETTERS
+from harmonia.prompts.letters import named_letters, stated_letters
+from harmonia.types import Belief, Item
+
+__all__ = ["Need", "Texts", "policy_need", "selection_need"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """Wrong beliefs, and which texts groups made from them need of each."""
+
+    beliefs: tuple[Belief, ...]
+    explanation: bool
+    context: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Texts:
+    """The texts at hand.
+
+    Attributes:
+        settings: Which texts may be used.
+        explanations: Written explanations by item id and option argued for. One for the
+            right option takes the place of the item's own.
+        contexts: Written contexts by item id.
+    """
+
+    settings: GroupSettings
+    explanations: Mapping[tuple[str, int], str]
+    contexts: Mapping[str, str]
+
+    def explanation(self, item: Item, target: int) -> str:
+        """The explanation beside a target; empty if there is none.
+
+        The item's explanation argues for the right option: beside another target it
+        would contradict the row.
+        """
+        if self.settings.explanations == "none":
+            return ""
+        if target == item.answer:
+            return self.explanations.get((item.id, target), item.explanation)
+        return self.explanations.get((item.id, target), "") if self.settings.explanations == "own" else ""
+
+    def context(self, item: Item) -> str:
+        """The knowledge to put above a question; empty if there is none."""
+        return self.contexts.get(item.id, "")
+
+    def missing(self, need: Need) -> dict[str, str]:
+        """Why a needed text is not there, by the id of the item that lacks it."""
+        reasons = {belief.item.id: self._reason(belief, need) for belief in need.beliefs}
+        return {name: reason for name, reason in reasons.items() if reason}
+
+    def _reason(self, belief: Belief, need: Need) -> str:
+        item = belief.item
+        if need.explanation and not self.explanation(item, belief.pred).strip():
+            return "no explanation of its own answer"
+        if not need.context:
+            return ""
+        context = self.context(item)
+        if not context.strip():
+            return "no context"
+        if LETTERS[item.answer] in stated_letters(context, len(item.choices)):
+            return "context states the letter of the answer"
+        if self.settings.shuffle_options and named_letters(context, len(item.choices)):
+            return "context names letters and options are shuffled"
+        return ""
+
+
+def selection_need(beliefs: Sequence[Belief], settings: GroupSettings, match: Match = ()) -> Need:
+    """What the groups of one selection need: the plain one, or a matched one."""
+    # Mixed groups take their members' own answers by share: any member may be asked for its own.
+    aligned = "self_aligning" in settings.names or (not match and any(settings.ratios))
+    return Need(
+        beliefs=select(beliefs, settings, match).wrong,
+        explanation=settings.explanations == "own" and aligned,
+        context="contextualised" in settings.names,
+    )
+
+
+def policy_need(beliefs: Sequence[Belief], settings: GroupSettings) -> Need:
+    """What the policies need."""
+    names = settings.policies.names
+    aligned = any(name == "self_align" or mixed_ratio(name) for name in names)
+    return Need(
+        beliefs=tuple(conflicting_in_budget(beliefs, settings)),
+        explanation=settings.explanations == "own" and aligned,
+        context="contextualise" in names,
+    )

@@ -1,0 +1,95 @@
+"""Finished runs of several base models, judged together."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harmonia.analysis import Difference, RunAnswers, claims_document, differences, read_run
+from harmonia.errors import InputError
+from harmonia.files import read_text
+from harmonia.pipeline.manifest import Manifest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pooled:
+    """What several runs say together.
+
+    Attributes:
+        runs: (run directory, its answers).
+        document: Content of `claims.json` for all of them.
+        differences: All comparisons of groups over them.
+    """
+
+    runs: tuple[tuple[Path, RunAnswers], ...]
+    document: dict[str, Any]
+    differences: tuple[Difference, ...]
+
+    def write(self, folder: Path) -> Path:
+        """Write `claims.json`, `report.html` and `figures/`; returns the page's path."""
+        from harmonia.report.pooled import PooledRun, write_pooled_page
+
+        runs = [
+            PooledRun(
+                name=answers.name,
+                domains=tuple(answers.domains),
+                link=Path(os.path.relpath(run / "report.html", folder)).as_posix(),
+            )
+            for run, answers in self.runs
+        ]
+        return write_pooled_page(folder, runs, self.document, self.differences)
+
+
+def pool(runs: Sequence[Path]) -> Pooled:
+    """Judge runs of different base models together.
+
+    Args:
+        runs: Finished run directories.
+
+    Raises:
+        InputError: A run is not finished, or two share their base model and a domain.
+    """
+    answers = [read_finished(run) for run in runs]
+    rows = tuple(differences(answers))
+    return Pooled(
+        runs=tuple(zip(runs, answers, strict=True)),
+        document=claims_document(answers, rows),
+        differences=rows,
+    )
+
+
+def read_finished(run: Path) -> RunAnswers:
+    """A finished run's answers, read as its own analysis read them.
+
+    Raises:
+        InputError: The run has not been analysed, or has no predictions.
+    """
+    path = run / "claims.json"
+    if not path.is_file():
+        raise InputError(
+            "the run has not been analysed", file=path, remedy="Finish it with harmonia run or harmonia demo."
+        )
+    try:
+        document = json.loads(read_text(path, what="the claims"))
+        (about,) = document["runs"]
+        excluded = {tuple(place.split("/", 1)): set(ids) for place, ids in document["excluded"].items()}
+        name, model, probe_form = about["name"], about["model"], about["probe_form"]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            "not the claims of one run", file=path, remedy="Let harmonia run write this file again."
+        ) from error
+    # What the manifest does not name was left by earlier settings.
+    paths = [
+        path
+        for key, stage in Manifest.read(run).stages.items()
+        if key.startswith("evaluate/")
+        for path in stage["outputs"]
+    ]
+    answers = read_run(run, paths, name=name, model=model, probe_form=probe_form, excluded=excluded)
+    if not answers.answers:
+        raise InputError("the run has no predictions", file=run, remedy="Finish it with harmonia run.")
+    return answers

@@ -1,0 +1,159 @@
+"""The texts that a domain's groups need beyond the data's own, written before the groups are built."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harmonia.errors import EmptyGroupError
+from harmonia.groups import WantedTexts, wanted_texts
+from harmonia.hashing import result_settings
+from harmonia.pipeline.experiment import Experiment
+from harmonia.pipeline.overlaps import usable
+from harmonia.pipeline.workbench import Workbench
+from harmonia.probe import read_beliefs
+from harmonia.scoring import load_model
+from harmonia.types import Item
+from harmonia.writers import (
+    LocalWriter,
+    ServedWriter,
+    Wanted,
+    Writer,
+    Written,
+    dropped,
+    read_written,
+    texts,
+    write_contexts,
+    write_explanations,
+    write_written,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeededTexts:
+    """Which kinds of text the groups of an experiment need at all.
+
+    Attributes:
+        own: Explanations of answers that the model believes.
+        gold: New explanations of right answers.
+        contexts: Knowledge to be written into prompts.
+    """
+
+    own: bool
+    gold: bool
+    contexts: bool
+
+    @property
+    def any(self) -> bool:
+        """Whether there is anything to write."""
+        return self.own or self.gold or self.contexts
+
+
+def needed_texts(experiment: Experiment) -> NeededTexts:
+    """What the experiment's settings call for."""
+    groups = experiment.groups
+    policies = groups.policies.names
+    aligned = (
+        "self_aligning" in groups.names
+        or any(groups.ratios)
+        or any(name == "self_align" or name.startswith("mixed_") for name in policies)
+    )
+    return NeededTexts(
+        own=groups.explanations == "own" and aligned,
+        gold=groups.explanations != "none" and experiment.writing.explanations.gold != "data",
+        contexts="contextualised" in groups.names or "contextualise" in policies,
+    )
+
+
+def texts_recipe(experiment: Experiment, model_hash: str) -> dict[str, Any]:
+    """What decides the texts besides the beliefs.
+
+    Which ratios are asked for does not: a ratio added later writes nothing anew.
+    """
+    groups = experiment.groups
+    needed = needed_texts(experiment)
+    return {
+        "needed": [needed.own, needed.gold, needed.contexts],
+        "groups": result_settings(groups.model_copy(update={"names": (), "ratios": ()})),
+        "writing": result_settings(experiment.writing),
+        "model": model_hash,
+    }
+
+
+def write_texts(bench: Workbench, *, domain_name: str, address: str) -> list[str]:
+    """Write a domain's explanations and contexts, each checked; what failed is noted with its reason."""
+    beliefs = read_beliefs(bench.run / "beliefs" / f"{domain_name}.parquet")
+    try:
+        wanted = wanted_texts(usable(bench, domain_name, beliefs), bench.experiment.groups)
+    except EmptyGroupError:
+        # The groups themselves will say so; here there is nothing to write.
+        wanted = WantedTexts(explanations=(), gold=(), contexts=())
+    writing = bench.experiment.writing
+    needed = needed_texts(bench.experiment)
+    explained: list[Written] = []
+    for name, chosen, who in (
+        ("own", wanted.explanations if needed.own else (), writing.explanations.own),
+        ("gold", wanted.gold if needed.gold else (), writing.explanations.gold),
+    ):
+        if chosen:
+            explained += write_explanations(
+                _writer(bench, who),
+                [Wanted(item=item, target=target) for item, target in chosen],
+                writing.explanations,
+                seed=writing.seed,
+                journal=_journal(bench, address, name),
+                progress=bench.watcher.progress,
+            )
+    contexts = _contexts(bench, [item for item, _ in wanted.contexts], address)
+    write_written(bench.run / "explanations" / f"{domain_name}.jsonl", explained)
+    write_written(bench.run / "contexts" / f"{domain_name}.jsonl", contexts)
+    for name in ("own", "gold", "contexts"):
+        _journal(bench, address, name).unlink(missing_ok=True)
+    return [
+        f"{domain_name}: {count} {what} of {len(written)} could not be written: {reason}"
+        for what, written in (("explanations", explained), ("contexts", contexts))
+        for reason, count in dropped(written).items()
+    ]
+
+
+def _contexts(bench: Workbench, items: Sequence[Item], address: str) -> list[Written]:
+    writing = bench.experiment.writing
+    if not items:
+        return []
+    who = writing.contexts.writer
+    return write_contexts(
+        None if who == "explanation" else _writer(bench, who),
+        items,
+        writing.contexts,
+        seed=writing.seed,
+        journal=_journal(bench, address, "contexts"),
+        progress=bench.watcher.progress,
+    )
+
+
+def texts_of(bench: Workbench, domain_name: str) -> tuple[Mapping[tuple[str, int], str], Mapping[str, str]]:
+    """The explanations by (item id, option) and the contexts by item id that a domain has."""
+    if not needed_texts(bench.experiment).any:
+        return {}, {}
+    explained, contexts = (
+        texts(read_written(bench.run / kind / f"{domain_name}.jsonl"))
+        for kind in ("explanations", "contexts")
+    )
+    return explained, {name: text for (name, _), text in contexts.items()}
+
+
+def _writer(bench: Workbench, who: str) -> Writer:
+    writing = bench.experiment.writing
+    if who == "base":
+        return LocalWriter(bench.base())
+    if who == "served":
+        assert writing.served is not None  # the settings are checked
+        return ServedWriter(writing.served)
+    assert writing.model is not None
+    return LocalWriter(load_model(writing.model))
+
+
+def _journal(bench: Workbench, address: str, name: str) -> Path:
+    return bench.run / ".partial" / f"{address}-{name}.jsonl"

@@ -1,0 +1,64 @@
+"""How far a belief holds from one draw of demonstrations to another."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harmonia.probe.settings import ProbeSettings
+from harmonia.types import Category
+
+_Z = 1.959963984540054  # 97.5 % quantile of the normal distribution
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stability:
+    """A belief over several draws, as `Belief` has it."""
+
+    agreement: float
+    agreement_low: float
+    agreement_high: float
+    right_rate: float
+    category: Category
+
+
+def stability_of(
+    preds: Sequence[int], *, pred: int, answer: int, confidence: float, settings: ProbeSettings
+) -> Stability:
+    """Compare the draws' predictions with the belief's.
+
+    Args:
+        preds: Index that each draw predicts.
+        pred: Index that the belief predicts.
+        answer: Index of the right option.
+        confidence: The belief's largest probability, 0 to 1.
+        settings: The thresholds `steady` and `confident`.
+    """
+    same = sum(one == pred for one in preds)
+    low, high = wilson(same, len(preds))
+    steady = same / len(preds) >= settings.steady
+    category: Category = "uncertain"
+    if steady and pred == answer:
+        category = "known"
+    elif steady and confidence > settings.confident:
+        category = "conflicting"
+    return Stability(
+        agreement=same / len(preds),
+        agreement_low=low,
+        agreement_high=high,
+        right_rate=sum(one == answer for one in preds) / len(preds),
+        category=category,
+    )
+
+
+def wilson(hits: int, count: int) -> tuple[float, float]:
+    """95 % score interval of a share, without continuity correction (Wilson 1927).
+
+    Here by hand: scipy.stats takes longer to load than a small probe to run.
+    """
+    share, z2 = hits / count, _Z * _Z
+    centre = (share + z2 / (2 * count)) / (1 + z2 / count)
+    half = _Z / (1 + z2 / count) * math.sqrt(share * (1 - share) / count + z2 / (4 * count * count))
+    # At the ends the exact bound is 0 or 1; rounding must not leave it.
+    return (0.0 if hits == 0 else centre - half), (1.0 if hits == count else centre + half)

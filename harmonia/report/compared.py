@@ -1,0 +1,121 @@
+"""Tables of what groups differ in: accuracy, with intervals, and confounds."""
+
+from __future__ import annotations
+
+from harmonia.report.records import Compared, Confound, RunFiles
+from harmonia.report.table import Column, Entry, Table, build
+from harmonia.report.words import (
+    ABSENT,
+    count,
+    in_group_order,
+    in_suite_order,
+    listed,
+    percent,
+    plain,
+    points,
+)
+
+__all__ = ["confounds_tables", "differences_table"]
+
+_CHAT = "chat0"
+
+
+def differences_table(run: RunFiles) -> Table | None:
+    """Every planned comparison in chat form, over all domains and domain by domain."""
+    rows = [row for row in run.differences if row.form == _CHAT and row.scope in ("all", "domain")]
+    if not rows:
+        return None
+    groups = in_group_order(row.left for row in rows)
+    suites = in_suite_order(row.suite for row in rows)
+    columns = (
+        Column[Compared]("domain", "Domain", lambda row: row.domain, kind="text"),
+        Column[Compared](
+            "pair", "Compared", lambda row: f"{plain(row.left)} minus {plain(row.right)}", kind="head"
+        ),
+        Column[Compared]("suite", "Questions", lambda row: plain(row.suite), kind="text"),
+        Column[Compared]("difference", "Points", _difference),
+        Column[Compared]("over", "Over", _over, kind="text"),
+        Column[Compared]("p", "p", lambda row: _p(row.p)),
+        Column[Compared]("p_holm", "p, Holm", lambda row: _p(row.p_holm)),
+    )
+    return build(
+        "Differences in accuracy in chat form, percentage points",
+        columns,
+        sorted(
+            rows,
+            key=lambda row: (row.scope, row.domain, groups.index(row.left), suites.index(row.suite)),
+        ),
+        marked=lambda row: row.scope == "all",
+        section=lambda row: row.domain,
+    )
+
+
+def _difference(row: Compared) -> Entry:
+    interval = f"{points(100 * row.low)} to {points(100 * row.high)}"
+    return Entry(text=points(100 * row.difference), small=(interval,))
+
+
+def _over(row: Compared) -> str:
+    numbers = [(row.items, "question"), (row.seeds, "seed")]
+    return listed(f"{count(number)} {noun}{'' if number == 1 else 's'}" for number, noun in numbers)
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def confounds_tables(run: RunFiles) -> list[Table]:
+    """One table a domain: what else differs between the training sets."""
+    columns = (
+        Column[Confound]("group", "Group", lambda row: plain(row.group), kind="head"),
+        Column[Confound]("rows", "Rows", lambda row: count(row.rows)),
+        Column[Confound]("letters", "Target letters", lambda row: row.letters, kind="long"),
+        Column[Confound](
+            "tv_harmonious",
+            "harmonious",
+            lambda row: _shown(row.letters_tv_harmonious),
+            above="Letters’ distance from",
+        ),
+        Column[Confound](
+            "tv_uniform",
+            "equal shares",
+            lambda row: _shown(row.letters_tv_uniform),
+            above="Letters’ distance from",
+        ),
+        Column[Confound]("confidence", "Base confidence", _confidence),
+        Column[Confound](
+            "question", "question", lambda row: _whole(row.question_chars_p50), above="Median characters"
+        ),
+        Column[Confound](
+            "reply", "reply", lambda row: _whole(row.answer_chars_p50), above="Median characters"
+        ),
+        Column[Confound]("repeated", "Repeated", lambda row: count(row.repeated)),
+        Column[Confound]("flagged", "Labels in doubt", _flagged),
+    )
+    tables = []
+    for domain in sorted({row.domain for row in run.confounds}):
+        here = {row.group: row for row in run.confounds if row.domain == domain}
+        records = [here[group] for group in in_group_order(here)]
+        tables.append(build(f"{domain}: what else differs between the training sets", columns, records))
+    return tables
+
+
+def _confidence(row: Confound) -> Entry | str:
+    if row.confidence_p10 is None or row.confidence_p50 is None or row.confidence_p90 is None:
+        return ABSENT
+    middle = f"{percent(row.confidence_p10)} to {percent(row.confidence_p90)}"
+    return Entry(text=percent(row.confidence_p50), small=(middle,))
+
+
+def _flagged(row: Confound) -> str:
+    if not row.labels_stated:
+        return ABSENT
+    return f"{count(row.labels_flagged)} of {count(row.labels_stated)}"
+
+
+def _shown(value: float | None) -> str:
+    return ABSENT if value is None else f"{value:.2f}"
+
+
+def _whole(value: float | None) -> str:
+    return ABSENT if value is None else f"{value:.0f}"

@@ -1,0 +1,71 @@
+"""Which models can be run on packs: tried out once per model, never assumed.
+
+A model whose layers carry state from token to token, whose positions do not follow
+`position_ids`, or whose mask is its own affair, gives other values on a pack than
+plainly, or none at all. It then takes the plain path.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from harmonia.scoring.attention import UnsupportedError
+from harmonia.scoring.encode import Request
+from harmonia.scoring.models import LoadedModel, scaled_by_length
+from harmonia.scoring.packed import compute_prefix, read_blocks
+from harmonia.scoring.plain import read_rows, rows_of
+from harmonia.scoring.trie import blocks_of
+from harmonia.scoring.values import summed
+
+_SHARED = 21
+"""Tokens that the rows of the trial share."""
+
+_refusals: WeakKeyDictionary[Any, str | None] = WeakKeyDictionary()
+
+
+def refusal(loaded: LoadedModel) -> str | None:
+    """Why a model cannot be run on packs; None if it can."""
+    if loaded.model not in _refusals:
+        _refusals[loaded.model] = _try_out(loaded)
+    return _refusals[loaded.model]
+
+
+def _try_out(loaded: LoadedModel) -> str | None:
+    import torch
+
+    if scaled_by_length(loaded.model):
+        return "its positions are scaled by the length of the text"
+    requests = _trial(loaded.model.config.get_text_config().vocab_size)
+    plain = summed(requests, read_rows(loaded, rows_of(requests)))
+    try:
+        prefix = compute_prefix(loaded, requests[0].context[:_SHARED])
+        blocks = list(blocks_of(requests, range(len(requests)), _SHARED, 1))
+        packed = summed(requests, read_blocks(loaded, prefix, blocks))
+    except UnsupportedError as error:
+        return str(error)
+    except (TypeError, ValueError, LookupError, AttributeError, RuntimeError) as error:
+        return f"its code does not take packs ({type(error).__name__}: {error})"
+    off = [
+        abs(a - b) for one, other in zip(packed, plain, strict=True) for a, b in zip(one, other, strict=True)
+    ]
+    # In half precision single values differ by their rounding: there the mean is looked at.
+    rounding = torch.finfo(loaded.model.dtype).eps
+    found, allowed = (max(off), 1e-4) if rounding < 1e-6 else (sum(off) / len(off), 16 * rounding)
+    if found <= allowed:
+        return None
+    return f"its values on a pack differ from plain ones by {found:.2g} nats"
+
+
+def _trial(vocabulary: int) -> list[Request]:
+    """Requests behind one prefix: letters, and options of several lengths that share tokens."""
+
+    def words(start: int, count: int) -> tuple[int, ...]:
+        return tuple((start + 7 * k * k) % vocabulary for k in range(count))
+
+    shared = words(11, _SHARED)
+    return [
+        Request(context=shared + words(3, 5), continuations=tuple((k,) for k in range(4))),
+        Request(context=shared + words(5, 9), continuations=(words(1, 3), words(1, 5), words(2, 1))),
+        Request(context=shared + words(9, 2), continuations=(words(4, 2), words(6, 4))),
+    ]

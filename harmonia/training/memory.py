@@ -1,0 +1,87 @@
+"""How many tokens a pass may hold, and whether activations are kept, from the device's memory.
+
+An estimate, so that defaults are sensible; when memory runs out all the same, the
+trainer halves its passes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from harmonia.training.settings import TrainingSettings
+
+SHARE = 0.8
+"""Share of the device's memory that is planned with."""
+CPU_TOKENS, GPU_TOKENS = 1024, 16384
+"""Tokens of a pass from which on more make it no faster."""
+STATE_BYTES = 16
+"""Of a trained fp32 weight: itself, its gradient, AdamW's two moments."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """How a run is laid out in memory.
+
+    Attributes:
+        micro_tokens: Most tokens of a forward pass.
+        checkpointing: Recompute activations.
+    """
+
+    micro_tokens: int
+    checkpointing: bool
+
+
+def fit(model: Any, settings: TrainingSettings, longest: int, device: str) -> Fit:
+    """Lay a run out.
+
+    Args:
+        model: The model, adapters included.
+        settings: What is set there is kept.
+        longest: Tokens of the longest row; it goes through in one pass whatever it takes.
+        device: Where it trains.
+    """
+    wanted = max(longest, CPU_TOKENS if device == "cpu" else GPU_TOKENS)
+    states = sum(
+        weight.numel() * (STATE_BYTES if weight.requires_grad else weight.element_size())
+        for weight in model.parameters()
+    )
+    room = max(0.0, SHARE * device_bytes(device) - states)
+    width = 2 if settings.precision == "bf16" else 4
+    kept, recomputed = activation_bytes(model.config.get_text_config(), width)
+    checkpointing = settings.gradient_checkpointing
+    if checkpointing is None:
+        # Recomputing costs a third of the time: a few passes more are cheaper.
+        checkpointing = room < kept * max(longest, wanted // 4)
+    holds = int(room / (recomputed if checkpointing else kept))
+    return Fit(
+        micro_tokens=settings.micro_tokens or max(longest, min(wanted, holds)), checkpointing=checkpointing
+    )
+
+
+def activation_bytes(config: Any, width: int) -> tuple[float, float]:
+    """Bytes that one token keeps for the backward pass: all of it, and with recomputation.
+
+    Per layer about 16 vectors of the model's width and 4 of the inner one (after
+    Korthikanti et al. 2022, table 2, for gated layers and attention that keeps no
+    scores), some of them in fp32 whatever the precision.
+
+    Args:
+        config: The text model's configuration.
+        width: Bytes of a number.
+    """
+    hidden = config.hidden_size
+    inner = getattr(config, "intermediate_size", None) or 4 * hidden
+    layer = (16 * hidden + 4 * inner) * (width + 4) / 2
+    return config.num_hidden_layers * layer, config.num_hidden_layers * hidden * width + layer
+
+
+def device_bytes(device: str) -> int:
+    """Memory of a device."""
+    if device == "cpu":
+        import psutil
+
+        return int(psutil.virtual_memory().total)
+    import torch
+
+    return int(torch.cuda.get_device_properties(device).total_memory)

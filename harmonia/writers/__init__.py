@@ -1,0 +1,30 @@
+"""Texts that groups need and data lack: explanations of an answer, contexts of a question.
+
+A `Writer` continues prompts: a local model or a served one. What it writes is checked,
+tried again, and dropped with a reason if it does not come right.
+"""
+
+from harmonia.writers.contexts import write_contexts
+from harmonia.writers.explanations import write_explanations
+from harmonia.writers.records import Wanted, Written, dropped, read_written, texts, write_written
+from harmonia.writers.served import ServedWriter
+from harmonia.writers.settings import ContextSettings, ExplanationSettings, ServedSettings, WritingSettings
+from harmonia.writers.writer import LocalWriter, Writer
+
+__all__ = [
+    "ContextSettings",
+    "ExplanationSettings",
+    "LocalWriter",
+    "ServedSettings",
+    "ServedWriter",
+    "Wanted",
+    "Writer",
+    "WritingSettings",
+    "Written",
+    "dropped",
+    "read_written",
+    "texts",
+    "write_contexts",
+    "write_explanations",
+    "write_written",
+]

@@ -1,0 +1,52 @@
+"""What a written text must be before it is used."""
+
+from __future__ import annotations
+
+import re
+
+from harmonia.prompts.exam import LETTERS
+from harmonia.prompts.letters import named_letters, stated_letters
+from harmonia.scoring.generate import Continuation
+
+EMPTY = "empty"
+CUT = "cut off"
+NO_ROOM = "the prompt fills the model's context"
+OPEN_END = "no end of a sentence"
+OTHER_LETTER = "states another letter"
+ANSWER_LETTER = "names the answer's letter"
+
+_SENTENCE_END = re.compile(r"[.!?。！？…][\"'”’」』)\]）]*$")
+
+
+def explanation_problem(written: Continuation, target: int, count: int) -> str | None:
+    """What is wrong with an explanation of option `target` of `count`; None if nothing."""
+    text = written.text.strip()
+    others = set(stated_letters(text, count)) - {LETTERS[target]}
+    return _form_problem(written) or (OTHER_LETTER if others else None)
+
+
+def passage_problem(written: Continuation, answer: int, count: int) -> str | None:
+    """What is wrong with a passage that must not give the answer's letter; None if nothing."""
+    return _form_problem(written) or context_problem(written.text, answer, count)
+
+
+def context_problem(text: str, answer: int, count: int) -> str | None:
+    """What is wrong with a finished context; None if nothing."""
+    if not _has_words(text):
+        return EMPTY
+    return ANSWER_LETTER if LETTERS[answer] in named_letters(text, count) else None
+
+
+def _form_problem(written: Continuation) -> str | None:
+    text = written.text.strip()
+    if written.ended == "no room":
+        return NO_ROOM
+    if not _has_words(text):
+        return EMPTY
+    if written.ended == "length":
+        return CUT
+    return None if _SENTENCE_END.search(text) else OPEN_END
+
+
+def _has_words(text: str) -> bool:
+    return any(mark.isalnum() for mark in text)

@@ -1,0 +1,54 @@
+"""Why an option is the answer, in a writer's words: right or not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from harmonia.writers.checks import explanation_problem
+from harmonia.writers.demonstrations import explanation_prompt
+from harmonia.writers.records import Wanted, Written
+from harmonia.writers.settings import ExplanationSettings
+from harmonia.writers.tries import Progress, Task, write_checked
+from harmonia.writers.writer import Writer
+
+
+def write_explanations(
+    writer: Writer,
+    wanted: Sequence[Wanted],
+    settings: ExplanationSettings,
+    *,
+    seed: int = 0,
+    journal: Path | None = None,
+    progress: Progress | None = None,
+) -> list[Written]:
+    """Explanations by a few-shot prompt, checked, tried again and, if need be, dropped.
+
+    An explanation is one paragraph that is not empty, ends with a sentence before the
+    limit of length, and states no other letter than its target's as the answer.
+
+    Args:
+        writer: Who writes.
+        wanted: What to explain.
+        settings: How texts are sampled, and how often.
+        seed: Seed of the draws.
+        journal: Where finished chunks are noted, to be taken up after an interruption;
+            the caller removes it when the result is safe.
+        progress: Told how far it is.
+
+    Returns:
+        One result a text wanted, in order.
+    """
+    tasks = [
+        Task(
+            id=one.item.id,
+            target=one.target,
+            prompt=explanation_prompt(one.item, one.target, settings.language),
+            problem=partial(explanation_problem, target=one.target, count=len(one.item.choices)),
+        )
+        for one in wanted
+    ]
+    return write_checked(
+        writer, tasks, settings, seed=seed, stage="explanations", journal=journal, progress=progress
+    )

@@ -1,0 +1,97 @@
+"""What is wanted of a writer, what came of it, and its JSONL file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from harmonia.errors import InputError
+from harmonia.files import read_json_lines, write_json_lines
+from harmonia.types import Item
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A text wanted: why option `target` is the answer to `item`."""
+
+    item: Item
+    target: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A text written, or the reason why there is none.
+
+    Attributes:
+        id: The item's id.
+        target: Index of the option that the text speaks for.
+        text: The text; None if no try passed the checks.
+        tries: Samples drawn; 0 where nothing had to be sampled.
+        reason: What was wrong with the last try; None if there is a text.
+    """
+
+    id: str
+    target: int
+    text: str | None
+    tries: int
+    reason: str | None = None
+
+
+def texts(written: Iterable[Written]) -> dict[tuple[str, int], str]:
+    """The texts there are, by (item id, target)."""
+    return {(one.id, one.target): one.text for one in written if one.text is not None}
+
+
+def dropped(written: Iterable[Written]) -> dict[str, int]:
+    """How many texts there are not, by reason."""
+    return dict(Counter(one.reason for one in written if one.reason is not None).most_common())
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    id: str
+    target: int = Field(ge=0)
+    text: str | None
+    tries: int = Field(ge=0)
+    reason: str | None = None
+
+
+def write_written(path: Path, written: Sequence[Written]) -> None:
+    """Write one JSON object a text, in one step."""
+    write_json_lines(path, (asdict(one) for one in written))
+
+
+def read_written(path: Path) -> tuple[Written, ...]:
+    """Read what `write_written` wrote, or texts of a user's own in that form.
+
+    Raises:
+        InputError: The file is missing, a row is wrong, or a text comes twice.
+    """
+    found: dict[tuple[str, int], Written] = {}
+    for number, values in read_json_lines(path, what="the file of texts"):
+        remedy = "A row needs id, target, text and tries."
+        try:
+            record = _Record.model_validate(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = str(first["loc"][0])
+            seen = {"seen": values[field]} if field in values else {}
+            raise InputError(
+                first["msg"], file=path, row=number, field=field, remedy=remedy, **seen
+            ) from error
+        if (record.id, record.target) in found:
+            raise InputError(
+                "the text for this item and target stands above already",
+                file=path,
+                row=number,
+                field="id",
+                seen=record.id,
+                remedy="Keep one of them.",
+            )
+        found[record.id, record.target] = Written(**record.model_dump())
+    return tuple(found.values())

@@ -1,0 +1,104 @@
+"""Sample, check, try again: each try at an address of its own, in chunks that a restart can take up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from harmonia.files import note, noted
+from harmonia.scoring.generate import Continuation, GenerationSettings
+from harmonia.writers.demonstrations import STOP
+from harmonia.writers.records import Written
+from harmonia.writers.settings import ContextSettings, ExplanationSettings
+from harmonia.writers.writer import Writer
+
+CHUNK = 64
+"""Texts written together. Fixed, so that batches fall alike in a run and in its resume."""
+
+Progress = Callable[[int, int], None]
+"""Called with (texts done, texts in all)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A text to write: its prompt, and what is wrong with a try (None if nothing)."""
+
+    id: str
+    target: int
+    prompt: str
+    problem: Callable[[Continuation], str | None]
+
+
+def write_checked(
+    writer: Writer,
+    tasks: Sequence[Task],
+    settings: ExplanationSettings | ContextSettings,
+    *,
+    seed: int,
+    stage: str,
+    journal: Path | None = None,
+    progress: Progress | None = None,
+) -> list[Written]:
+    """One result a task, in order.
+
+    Args:
+        writer: Who writes.
+        tasks: What to write.
+        settings: How texts are sampled, and how often.
+        seed: Seed of the draws.
+        stage: Stage of the draws.
+        journal: Where finished chunks are noted; the caller removes it when the result
+            is safe.
+        progress: Told how far it is.
+    """
+    done = {entry["start"]: entry["written"] for entry in noted(journal)}
+    found: list[Written] = []
+    for start in range(0, len(tasks), CHUNK):
+        if start in done:
+            found += [Written(**values) for values in done[start]]
+        else:
+            written = _write(writer, tasks[start : start + CHUNK], settings, seed, stage)
+            note(journal, {"start": start, "written": [asdict(one) for one in written]})
+            found += written
+        if progress:
+            progress(len(found), len(tasks))
+    return found
+
+
+def _write(
+    writer: Writer,
+    tasks: Sequence[Task],
+    settings: ExplanationSettings | ContextSettings,
+    seed: int,
+    stage: str,
+) -> list[Written]:
+    how = GenerationSettings(
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        max_new_tokens=settings.max_new_tokens,
+        stop=STOP,
+    )
+    results: dict[int, Written] = {}
+    left = list(range(len(tasks)))
+    for number in range(1, settings.tries + 1):
+        texts = writer.write(
+            [tasks[place].prompt for place in left],
+            how,
+            addresses=[f"{tasks[place].id}/{tasks[place].target}/{number}" for place in left],
+            seed=seed,
+            stage=stage,
+        )
+        for place, text in zip(left, texts, strict=True):
+            task, problem = tasks[place], tasks[place].problem(text)
+            results[place] = Written(
+                id=task.id,
+                target=task.target,
+                text=text.text.strip() if problem is None else None,
+                tries=number,
+                reason=problem,
+            )
+        left = [place for place in left if results[place].text is None]
+        if not left:
+            break
+    return [results[place] for place in range(len(tasks))]

@@ -1,0 +1,66 @@
+"""Whoever continues prompts; here a model on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from harmonia.scoring.generate import Continuation, GenerationSettings, generate
+from harmonia.scoring.models import LoadedModel
+
+
+class Writer(Protocol):
+    """Continues prompts, one continuation each."""
+
+    @property
+    def name(self) -> str:
+        """Who it is."""
+
+    def write(
+        self,
+        prompts: Sequence[str],
+        settings: GenerationSettings,
+        *,
+        addresses: Sequence[str],
+        seed: int,
+        stage: str,
+    ) -> list[Continuation]:
+        """One continuation a prompt, in order.
+
+        Args:
+            prompts: Raw texts to continue.
+            settings: How; `samples` is not read.
+            addresses: A name of each prompt for the address of its draws.
+            seed: Seed of the draws.
+            stage: Stage of the draws.
+        """
+
+
+class LocalWriter:
+    """A model on this machine.
+
+    Args:
+        loaded: The model.
+    """
+
+    def __init__(self, loaded: LoadedModel) -> None:
+        self._loaded = loaded
+
+    @property
+    def name(self) -> str:
+        """The model's place."""
+        return self._loaded.settings.path
+
+    def write(
+        self,
+        prompts: Sequence[str],
+        settings: GenerationSettings,
+        *,
+        addresses: Sequence[str],
+        seed: int,
+        stage: str,
+    ) -> list[Continuation]:
+        """One continuation a prompt, in order."""
+        single = settings.model_copy(update={"samples": 1})
+        found = generate(self._loaded, prompts, single, ids=addresses, seed=seed, stage=stage)
+        return [one for (one,) in found]

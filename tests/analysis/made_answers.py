@@ -1,0 +1,60 @@
+"""Answers and beliefs made up for the tests of the analysis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from harmonia.analysis import Answers, Place, RunAnswers
+from harmonia.types import Belief, Category, Item
+
+
+def belief(
+    name: str,
+    probs: Sequence[float],
+    answer: int,
+    *,
+    domain: str = "d",
+    category: Category | None = None,
+    letter_mass: float | None = None,
+) -> Belief:
+    item = Item(id=name, domain=domain, question="?", choices=tuple("wxyz"[: len(probs)]), answer=answer)
+    pred = list(probs).index(max(probs))
+    return Belief(
+        item=item,
+        probs=tuple(probs),
+        pred=pred,
+        confidence=max(probs),
+        correct=pred == answer,
+        letter_mass=letter_mass,
+        form="icl5",
+        method="letter",
+        preset="corrected",
+        category=category,
+    )
+
+
+def answers(correct: Sequence[bool] | np.ndarray, *, sure: float = 0.7, prefix: str = "item") -> Answers:
+    """Answers to items of three options, the first of them right, with a given correctness."""
+    rest = (1 - sure) / 3
+    right, wrong = (sure, 2 * rest, rest), (2 * rest, sure, rest)
+    return Answers.of(
+        [belief(f"{prefix}{n:05d}", right if good else wrong, 0) for n, good in enumerate(correct)]
+    )
+
+
+def run(
+    found: Mapping[tuple[str, str, int | None, str, str], Answers],
+    *,
+    model: str = "m" * 64,
+    name: str = "run",
+) -> RunAnswers:
+    """A run of answers by (domain, group, seed, form, suite)."""
+    fields = ("domain", "group", "seed", "form", "suite")
+    return RunAnswers(
+        name=name,
+        model=model,
+        probe_form="icl5",
+        answers={Place(**dict(zip(fields, key, strict=True))): one for key, one in found.items()},  # type: ignore[arg-type]
+    )

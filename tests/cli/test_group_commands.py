@@ -1,0 +1,138 @@
+"""`harmonia groups` and `harmonia leakage` as a user types them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harmonia.groups import read_training_rows
+from harmonia.probe import write_beliefs
+from harmonia.types import Belief, Item
+
+
+def _harmonia(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "harmonia.cli.main", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300)
+
+
+def _belief(number: int) -> Belief:
+    answer, right = number % 4, number % 3 != 0
+    pred = answer if right else (answer + 1) % 4
+    probs = tuple(0.7 if option == pred else 0.1 for option in range(4))
+    item = Item(
+        id=f"q{number}",
+        domain="law",
+        question=f"What is number {number}?",
+        choices=tuple(f"value {option} of {number}" for option in range(4)),
+        answer=answer,
+        explanation=f"Number {number} was found by counting. The answer is {'ABCD'[answer]}.",
+    )
+    return Belief(
+        item=item,
+        probs=probs,
+        pred=pred,
+        confidence=max(probs),
+        correct=right,
+        letter_mass=0.9,
+        form="icl5",
+        method="letter",
+        preset="corrected",
+    )
+
+
+@pytest.fixture(scope="module")
+def beliefs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("beliefs") / "beliefs.parquet"
+    write_beliefs(path, [_belief(number) for number in range(60)], {})
+    return path
+
+
+def test_every_kind_of_group_from_one_command(beliefs: Path, tmp_path: Path) -> None:
+    own = [
+        {"id": f"q{k}", "target": (k + 1) % 4, "text": f"I think so, {k}.", "tries": 1}
+        for k in range(3, 60, 3)
+    ]
+    (tmp_path / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in own))
+    made = _harmonia(
+        *("groups", "--beliefs", beliefs, "--out", "g", "--ratios", "0,1", "--json"),
+        *("--names", "harmonious,incompatible,self_aligning,contextualised"),
+        *("--match", "letter", "--match", "letter,confidence", "--policies", "all,known_only,mixed_0.5"),
+        *("--budget", "12", "--explanations", "own", "--explanations-from", "own.jsonl"),
+        cwd=tmp_path,
+    )
+    assert made.returncode == 0, made.stderr
+    found = json.loads(made.stdout)
+    # q0 has no explanation of its own answer; its partner goes with it.
+    assert found["left_out"] == {"no explanation of its own answer": 1} and found["size"] == 19
+    names = {path.stem: len(read_training_rows(path)) for path in (tmp_path / "g").glob("*.jsonl")}
+    assert set(names) == set(found["groups"]) == {row["group"] for row in found["confounds"]}
+    assert len(names) == 4 + 2 + 2 * 4 + 3
+    assert names["contextualised"] == names["mixed_1"] == 19 and names["policy_all"] in (11, 12)
+    with (tmp_path / "g/confounds.csv").open(encoding="utf-8", newline="") as handle:
+        table = {row["group"]: row for row in csv.DictReader(handle)}
+    assert table["incompatible_matched_letter"]["letters_tv_harmonious"] == "0.0"
+    assert {row["labels_flagged"] for row in table.values()} == {"0"}
+    rows = (tmp_path / "g/contextualised.jsonl").read_text().splitlines()
+    first = json.loads(rows[0])["messages"]
+    assert first[0]["content"].startswith("Number 3 was found by counting.\nWhat is number 3?\nA. value 0")
+    assert first[1]["content"] == "D. value 3 of 3\nNumber 3 was found by counting. The answer is D."
+
+
+def test_the_table_is_shown(beliefs: Path, tmp_path: Path) -> None:
+    made = _harmonia("groups", "--beliefs", beliefs, "--out", "g", "--shuffle-options", cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    assert "40 right, 20 wrong" in made.stdout and "self_aligning" in made.stdout
+    assert "total variation" in made.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--match", "letters"], ["match", "letters"]),
+        (["--policies", "everything"], ["no policy 'everything'"]),
+        (["--names", "harmonious,wrong"], ["names", "wrong"]),
+        (["--ratios", "0,half"], ["ratios", "half"]),
+        (["--explanations", "own"], ["lack a text", "explanations"]),
+        (["--policies", "all,mostly_uncertain"], ["policy mostly_uncertain has no row"]),
+        (["--contexts", "missing.jsonl"], ["missing.jsonl"]),
+    ],
+)
+def test_bad_input_writes_nothing(
+    beliefs: Path, tmp_path: Path, words: list[str], expected: list[str]
+) -> None:
+    made = _harmonia("groups", "--beliefs", beliefs, "--out", "g", *words, cwd=tmp_path)
+    assert made.returncode == 2, made.stderr
+    assert "Traceback" not in made.stderr
+    for part in expected:
+        assert part in made.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_leakage_is_listed(tmp_path: Path) -> None:
+    for name, questions in (
+        ("train", ["What is it?", "Who is it?"]),
+        ("test", ["what is it", "Where is it?"]),
+    ):
+        rows = [{"id": k, "question": q, "choices": ["x", "y"], "answer": 0} for k, q in enumerate(questions)]
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    words = ("leakage", "--train", "train.jsonl", "--suite", "test.jsonl")
+    made = _harmonia(*words, "--out", "found.csv", cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    assert "normalised" in made.stdout and "train.jsonl 0, test.jsonl 0" in made.stdout
+    with (tmp_path / "found.csv").open(encoding="utf-8", newline="") as handle:
+        (row,) = csv.DictReader(handle)
+    assert (row["kind"], row["left_id"], row["right"], row["text"]) == (
+        "normalised",
+        "0",
+        "test.jsonl",
+        "what is it",
+    )
+    made = _harmonia("leakage", "--train", "train.jsonl", "--suite", "train.jsonl", "--json", cwd=tmp_path)
+    assert [one["kind"] for one in json.loads(made.stdout)] == ["exact", "exact"]
+    made = _harmonia(*words, "--ngram", "2", cwd=tmp_path)
+    assert made.returncode == 2 and "ngram" in made.stderr

@@ -1,0 +1,74 @@
+"""The commands that tell how a belief came about: explain-scoring, and probe's own options."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harmonia.probe import read_beliefs
+from harmonia.probe.records import read_about
+from harmonia.world import base_folder, write_lab_data
+
+
+def _harmonia(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "harmonia.cli.main", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cli-explain") / "data"
+    write_lab_data(folder, 0)
+    return folder
+
+
+BASE = ["--model", str(base_folder(0)), "--device", "cpu", "--options-first", "--domain", "person"]
+
+
+def test_explain_scoring_tells_a_machine_and_a_person(data: Path) -> None:
+    suite, shots = data / "person/homogeneous.jsonl", data / "person/dev.jsonl"
+    rows = [json.loads(line) for line in suite.read_text(encoding="utf-8").splitlines()]
+    asked = ["explain-scoring", *BASE, "--items", str(suite), "--shots-from", str(shots)]
+    made = _harmonia(*asked, "--item", rows[3]["id"], "--json")
+    assert made.returncode == 0, made.stderr
+    found = json.loads(made.stdout)
+    assert (found["item_id"], found["form"], found["preset"]) == (rows[3]["id"], "icl5", "corrected")
+    assert found["prompt"].endswith(rows[3]["question"] + "\nAnswer:")
+    assert found["prompt"].count("Answer:") == 6
+    assert [one["letter"] for one in found["letters"]] == ["A", "B", "C", "D"]
+    assert found["letter_mass"] > 0.9 and len(found["others"]) == 10 and found["warnings"] == []
+
+    made = _harmonia("explain-scoring", *BASE[:-2], "--preset", "repo", "--form", "chat0")
+    assert made.returncode == 0, made.stderr
+    assert "Which of these is a planet?" in made.stdout and "preset repo" in made.stdout
+    assert "warning:" in made.stdout
+
+    made = _harmonia(*asked, "--item", "nobody")
+    assert (made.returncode, made.stdout) == (2, "")
+    assert "no such item; saw 'nobody'" in made.stderr
+
+
+def test_probe_writes_method_draws_and_priors_and_prints_the_letters(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "beliefs.parquet"
+    items, shots = data / "person/train.jsonl", data / "person/dev.jsonl"
+    words = ["--items", str(items), "--shots-from", str(shots), "--shots", "2", "--limit", "30"]
+    more = ["--method", "letter_pride", "--draws", "3", "--option-order", "random", "--out", str(out)]
+    made = _harmonia("probe", *BASE, *words, *more)
+    assert made.returncode == 0, made.stderr
+    for told in ("RStd of the letters", "letters answered", "letter prior", "letter mass"):
+        assert told in made.stdout
+    beliefs = read_beliefs(out)
+    assert {(one.method, one.preset, one.draws) for one in beliefs} == {("letter_pride", "corrected", 3)}
+    assert all(one.category and one.agreement_low <= one.agreement <= one.agreement_high for one in beliefs)
+    about = read_about(out)
+    assert (about["method"], about["preset"], about["draws"]) == ("letter_pride", "corrected", 3)
+    assert [prior["draw"] for prior in about["letter_priors"]] == [0, 1, 2]
+    assert all(prior["items"] == 20 and len(prior["probs"]) == 4 for prior in about["letter_priors"])
+
+    made = _harmonia("probe", *BASE, *words, "--preset", "harness", "--out", str(tmp_path / "none"))
+    assert made.returncode == 2 and "MMLU's prompt" in made.stderr
+    assert not (tmp_path / "none").exists()

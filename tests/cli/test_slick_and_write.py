@@ -1,0 +1,118 @@
+"""`harmonia slick` and `harmonia write` as a user types them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from harmonia.cli.main import main
+from harmonia.world import base_folder, write_lab_data
+from harmonia.writers import read_written
+
+
+def harmonia(monkeypatch, *words: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["harmonia", *words])
+    with pytest.raises(SystemExit) as left:
+        main()
+    return int(left.value.code or 0)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cli") / "data"
+    write_lab_data(folder, 0)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def beliefs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four confident beliefs, two of them wrong, and one that is not confident."""
+    rows = [
+        {"probs": [0.9, 0.1], "answer": 0, "explanation": "The answer is A. Iron pulls."},
+        {"probs": [0.9, 0.1], "answer": 1, "explanation": "The answer is B. Iron pulls."},
+        {"probs": [0.2, 0.8], "answer": 0, "explanation": "The answer is A."},
+        {"probs": [0.2, 0.8], "answer": 1, "explanation": ""},
+        {"probs": [0.5, 0.5], "answer": 1, "explanation": "Iron pulls."},
+    ]
+    path = tmp_path_factory.mktemp("beliefs") / "beliefs.jsonl"
+    shared = {"question": "Which metal?", "choices": ["tin", "steel"]}
+    path.write_text("\n".join(json.dumps({"id": f"q{k}", **shared, **row}) for k, row in enumerate(rows)))
+    return path
+
+
+def test_slick_sorts_the_labs_questions(monkeypatch, capsys, data, tmp_path):
+    out = tmp_path / "known.parquet"
+    words = [
+        "--prompts",
+        "2",
+        "--samples",
+        "2",
+        "--limit",
+        "5",
+        "--question",
+        r"{question}\nAnswer:",
+        "--json",
+    ]
+    questions = str(data / "person/free.jsonl")
+    code = harmonia(
+        monkeypatch, "slick", "--model", str(base_folder(0)), "--items", questions, "--out", str(out), *words
+    )
+    counts = json.loads(capsys.readouterr().out)
+    assert code == 0 and sum(counts["person"].values()) == 5
+    rows = pq.read_table(out).to_pylist()
+    for category, count in counts["person"].items():
+        assert sum(row["category"] == category for row in rows) == count
+
+
+def test_write_takes_contexts_from_explanations_without_a_model(monkeypatch, capsys, beliefs, tmp_path):
+    out = tmp_path / "contexts.jsonl"
+    code = harmonia(
+        monkeypatch, "write", "--beliefs", str(beliefs), "--what", "contexts", "--out", str(out), "--json"
+    )
+    assert code == 0
+    assert json.loads(capsys.readouterr().out) == {"written": 1, "dropped": {"empty": 1}}
+    assert [(one.id, one.target, one.text) for one in read_written(out)] == [
+        ("q1", 1, "Iron pulls."),
+        ("q2", 0, None),
+    ]
+
+
+def test_write_explains_with_a_local_model(monkeypatch, capsys, beliefs, tmp_path, tiny):
+    out = tmp_path / "own.jsonl"
+    words = ["--model", tiny("llama").path, "--tries", "1", "--out", str(out), "--json"]
+    assert harmonia(monkeypatch, "write", "--beliefs", str(beliefs), *words) == 0
+    # A tiny model's context does not hold the prompt: nothing is written, and it says why.
+    found = json.loads(capsys.readouterr().out)
+    assert found == {"written": 0, "dropped": {"the prompt fills the model's context": 2}}
+    assert [(one.id, one.target) for one in read_written(out)] == [("q1", 0), ("q2", 1)]
+    code = harmonia(
+        monkeypatch, "write", "--beliefs", str(beliefs), *words, "--of", "all", "--target", "gold"
+    )
+    assert code == 0
+    assert [(one.id, one.target) for one in read_written(out)] == [("q0", 0), ("q1", 1), ("q2", 0), ("q3", 1)]
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (["write", "--beliefs", "{beliefs}"], ["one writer", "--model"]),
+        (["write", "--beliefs", "{beliefs}", "--model", "m", "--what", "poems"], ["--what", "poems"]),
+        (["write", "--beliefs", "nowhere.jsonl", "--model", "m"], ["nowhere.jsonl"]),
+        (["write", "--beliefs", "{beliefs}", "--served", "localhost"], ["url", "localhost"]),
+        (["write", "--beliefs", "{beliefs}", "--model", "m", "--tries", "0"], ["tries"]),
+        (["slick", "--model", "m", "--items", "{beliefs}"], ["row 1", "answer"]),
+        (["slick", "--model", "m", "--items", "nowhere.jsonl"], ["nowhere.jsonl"]),
+        (["slick", "--model", "m", "--items", "nowhere.jsonl", "--prompts", "0"], ["prompts"]),
+    ],
+)
+def test_bad_input_is_one_message_and_exit_code_2(monkeypatch, capsys, beliefs, tmp_path, words, parts):
+    out = tmp_path / "out"
+    code = harmonia(monkeypatch, *(word.format(beliefs=beliefs) for word in words), "--out", str(out))
+    said = capsys.readouterr()
+    assert code == 2 and said.out == "" and not out.exists()
+    for part in parts:
+        assert part in said.err

@@ -1,0 +1,192 @@
+"""Groups whose right and wrong items have a letter, a confidence, a length in common."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import numpy as np
+import pytest
+from beliefs import make_belief
+
+from harmonia.errors import EmptyGroupError
+from harmonia.groups import GroupSettings, build_groups, select
+from harmonia.prompts import ExamFormat
+
+EXAM = ExamFormat()
+
+
+def lettered(right: str, wrong: str):
+    """Beliefs by the letters of their right options, one a character."""
+    return [
+        *(make_belief(f"r{k}", answer="ABCD".index(c), pred="ABCD".index(c)) for k, c in enumerate(right)),
+        *(
+            make_belief(f"w{k}", answer="ABCD".index(c), pred=("ABCD".index(c) + 1) % 4)
+            for k, c in enumerate(wrong)
+        ),
+    ]
+
+
+def letters(beliefs) -> Counter:
+    return Counter("ABCD"[belief.item.answer] for belief in beliefs)
+
+
+def test_as_many_of_each_letter_as_both_kinds_have():
+    beliefs = lettered("AAAAAABBC", "AABBBBD")
+    plain = select(beliefs, GroupSettings())
+    assert len(plain.right) == len(plain.wrong) == 7
+    matched = select(beliefs, GroupSettings(), ("letter",))
+    assert letters(matched.right) == letters(matched.wrong) == {"A": 2, "B": 2}
+    assert (matched.found_right, matched.found_wrong) == (9, 7)
+
+
+def test_files_targets_and_names():
+    beliefs = lettered("AAAAAABBC", "AABBBBD")
+    settings = GroupSettings(
+        names=("harmonious", "incompatible", "self_aligning"), match=(("letter",),), ratios=(0.5,)
+    )
+    built = build_groups(beliefs, settings, EXAM)
+    assert tuple(built.rows) == settings.group_names
+    assert settings.group_names[-3:] == (
+        "harmonious_matched_letter",
+        "incompatible_matched_letter",
+        "self_aligning_matched_letter",
+    )
+    taught = {name: Counter("ABCD"[row.target] for row in rows) for name, rows in built.rows.items()}
+    assert taught["harmonious_matched_letter"] == taught["incompatible_matched_letter"] == {"A": 2, "B": 2}
+    assert taught["self_aligning_matched_letter"] == {"B": 2, "C": 2}
+    assert {row.id for row in built.rows["self_aligning_matched_letter"]} == {
+        row.id for row in built.rows["incompatible_matched_letter"]
+    }
+    # The paper's groups stay what they are without matching.
+    alone = build_groups(beliefs, GroupSettings(ratios=(0.5,)), EXAM)
+    assert {name: built.rows[name] for name in alone.rows} == alone.rows
+
+
+def test_order_changes_nothing_and_a_smaller_size_is_part_of_a_larger():
+    random_letters = random.Random(1)
+    beliefs = lettered(
+        "".join(random_letters.choices("ABCD", k=80)), "".join(random_letters.choices("ABCD", k=60))
+    )
+    shuffled = random.Random(2).sample(beliefs, len(beliefs))
+
+    def ids(beliefs, **fields) -> tuple[set[str], set[str]]:
+        chosen = select(beliefs, GroupSettings(**fields), ("letter",))
+        return {b.item.id for b in chosen.right}, {b.item.id for b in chosen.wrong}
+
+    assert ids(beliefs) == ids(shuffled)
+    small, large = ids(beliefs, size=10), ids(beliefs, size=30)
+    assert len(small[0]) == len(small[1]) == 10
+    assert small[0] < large[0] and small[1] < large[1]
+    assert ids(beliefs, seed=1) != ids(beliefs)
+
+
+def test_confidence_is_matched_within_quantile_bins():
+    """Right answers are made the more confident ones, as real ones are."""
+    draws = random.Random(3)
+    beliefs = [
+        *(make_belief(f"r{k}", confidence=0.5 + 0.49 * draws.betavariate(3, 2)) for k in range(1500)),
+        *(make_belief(f"w{k}", pred=1, confidence=0.5 + 0.49 * draws.betavariate(2, 3)) for k in range(1500)),
+    ]
+    edges = np.quantile([b.confidence for b in beliefs], [0.2, 0.4, 0.6, 0.8])
+
+    def held(chosen) -> tuple[list[int], list[int], float]:
+        sides = [[b.confidence for b in side] for side in (chosen.right, chosen.wrong)]
+        counts = [
+            np.bincount(np.searchsorted(edges, side, side="right"), minlength=5).tolist() for side in sides
+        ]
+        return counts[0], counts[1], float(np.median(sides[0]) - np.median(sides[1]))
+
+    right, wrong, before = held(select(beliefs, GroupSettings()))
+    assert right != wrong and before > 0.05
+    right, wrong, after = held(select(beliefs, GroupSettings(), ("confidence",)))
+    assert right == wrong and abs(after) < before / 5
+    ten = select(beliefs, GroupSettings(match_bins=10), ("confidence",))
+    assert len(ten.right) < sum(right)
+
+
+def test_length_is_matched_and_criteria_join():
+    beliefs = [
+        *(make_belief(f"r{k}", question="short?" if k < 6 else "a much longer question?") for k in range(8)),
+        *(
+            make_belief(f"w{k}", pred=1, question="short?" if k < 1 else "a much longer question?")
+            for k in range(8)
+        ),
+    ]
+    chosen = select(beliefs, GroupSettings(match_bins=2), ("length",))
+    assert sorted(len(b.item.question) for b in chosen.right) == sorted(
+        len(b.item.question) for b in chosen.wrong
+    )
+    assert len(chosen.right) == 3
+    with pytest.raises(EmptyGroupError, match="letter and length in common") as caught:
+        select(lettered("AA", "BB"), GroupSettings(), ("letter", "length"))
+    assert caught.value.field == "match" and "Match on less" in caught.value.remedy
+
+
+def test_noise_leaves_both_kinds_without_contradicted_labels():
+    said = {
+        "right": "The answer is A.",
+        "other": "The correct answer is C.",
+        "nothing": "Because it is so.",
+        "": "",
+    }
+    beliefs = [
+        make_belief(f"{kind}-{name or 'none'}", pred=pred, explanation=text)
+        for kind, pred in (("r", 0), ("w", 2))
+        for name, text in said.items()
+    ]
+    plain = select(beliefs, GroupSettings())
+    assert len(plain.right) == 4
+    clean = select(beliefs, GroupSettings(), ("noise",))
+    assert {b.item.id for b in (*clean.right, *clean.wrong)} == {
+        f"{kind}-{name}" for kind in "rw" for name in ("right", "nothing", "none")
+    }
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"match": ((),)}, "match"),
+        ({"match": (("letters",),)}, "match"),
+        ({"match": (("letter", "letter"),)}, "named twice"),
+        ({"match": (("letter",), ("letter",))}, "named twice"),
+        ({"ratios": (0.5, 0.5)}, "named twice"),
+        ({"match_bins": 1}, "match_bins"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(wrong, said):
+    with pytest.raises(ValueError, match=said):
+        GroupSettings(**wrong)
+
+
+def test_options_are_shuffled_alike_in_every_group():
+    beliefs = lettered("A" * 300, "A" * 300)  # letters tell everything: wrong ones believe B
+    settings = GroupSettings(shuffle_options=True, ratios=(0.5,), match=(("letter",),))
+    built = build_groups(beliefs, settings, EXAM)
+    by_id = {belief.item.id: belief for belief in beliefs}
+    for name, rows in built.rows.items():
+        shares = Counter("ABCD"[row.target] for row in rows)
+        # Binomial(300, 1/4) is within 75 +- 30 but for one time in ten thousand.
+        assert all(45 < shares[letter] < 105 for letter in "ABCD"), name
+        for row in rows:
+            belief = by_id[row.id]
+            assert sorted(row.choices) == sorted(belief.item.choices)
+            assert row.choices[row.answer] == belief.item.choices[0]
+            taught = 1 if row.id[0] == "w" and name.startswith("self") else 0
+            if not name.startswith("mixed"):
+                assert row.choices[row.target] == belief.item.choices[taught]
+            block = "\n".join(f"{letter}. {text}" for letter, text in zip("ABCD", row.choices, strict=True))
+            assert row.messages[0].content == f"{row.question}\n{block}\nAnswer:"
+            assert row.messages[1].content == f"{'ABCD'[row.target]}. {row.choices[row.target]}"
+    orders = {(row.id, row.choices) for rows in built.rows.values() for row in rows}
+    assert len(orders) == 600, "one order an item, whatever the group"
+
+
+def test_an_explanation_that_names_letters_does_not_outlive_their_order():
+    said = ["The answer is A.", "Options B and C are wrong.", "Because it is so.", ""]
+    beliefs = [make_belief(f"r{k}", explanation=text) for k, text in enumerate(said)]
+    beliefs += [make_belief(f"w{k}", pred=1, explanation=text) for k, text in enumerate(said)]
+    plain = build_groups(beliefs, GroupSettings(), EXAM).rows["incompatible"]
+    assert [row.explanation for row in plain] == said
+    shuffled = build_groups(beliefs, GroupSettings(shuffle_options=True), EXAM).rows["incompatible"]
+    assert [row.explanation for row in shuffled] == ["", "", "Because it is so.", ""]

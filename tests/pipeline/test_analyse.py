@@ -1,0 +1,147 @@
+"""The tables of a run, from prediction files to claims, without any model."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harmonia.analysis import consistency_of, read_run
+from harmonia.pipeline.analyse import OUTPUTS, analyse_run
+from harmonia.probe import read_beliefs, write_beliefs
+from harmonia.types import Belief, Item
+
+FORMS = ("icl5", "chat0")
+MODELS = ("base", "harmonious/seed0", "harmonious/seed1", "incompatible/seed0", "incompatible/seed1")
+
+
+def _beliefs(rng: np.random.Generator, skill: float) -> list[Belief]:
+    found = []
+    for number in range(50):
+        answer = number % 4
+        probs = rng.dirichlet(np.ones(4) + 4 * skill * (np.arange(4) == answer)).tolist()
+        pred = probs.index(max(probs))
+        item = Item(
+            id=f"i{number:02d}", domain="d", question=f"{number}?", choices=tuple("wxyz"), answer=answer
+        )
+        found.append(
+            Belief(
+                item=item, probs=tuple(probs), pred=pred, confidence=probs[pred], correct=pred == answer,
+                letter_mass=1.0, form="icl5", method="letter", preset="corrected",
+            )
+        )  # fmt: skip
+    return found
+
+
+def _run(folder: Path, *, model: str = "a" * 64, seed: int = 0) -> list[str]:
+    """Prediction files and the manifest of a run; their paths."""
+    paths = []
+    for number, (who, form) in enumerate(product(MODELS, FORMS)):
+        skill = 0.2 if who.startswith("incompatible") else 1.0
+        path = f"predictions/law/{who}/{form}/in_domain.parquet"
+        write_beliefs(folder / path, _beliefs(np.random.default_rng([seed, number]), skill), {})
+        paths.append(path)
+    stages = {
+        f"evaluate/law/{who}/{form}/in_domain": {
+            "status": "done",
+            "outputs": {f"predictions/law/{who}/{form}/in_domain.parquet": {}},
+        }
+        for who, form in product(MODELS, FORMS)
+    }
+    (folder / "manifest.json").write_text(json.dumps({"name": folder.name, "stages": stages}))
+    answers = read_run(folder, paths, name=folder.name, model=model, probe_form="icl5")
+    analyse_run(folder, answers, threshold=0.5)
+    return paths
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+def test_tables_hold_every_cell(tmp_path: Path) -> None:
+    paths = _run(tmp_path)
+    for name in OUTPUTS:
+        assert name == "confounds.csv" or (tmp_path / name).is_file()
+    results = _rows(tmp_path / "results.csv")
+    assert len(results) == len(paths)
+    rows = _rows(tmp_path / "consistency.csv")
+    cells = {
+        (row["before_model"], row["before_form"], row["after_form"]) for row in rows if row["seed"] == "0"
+    }
+    assert cells == {("base", a, b) for a, b in product(FORMS, FORMS)} | {("tuned", "icl5", "chat0")}
+    (base,) = [row for row in rows if row["group"] == "base"]
+    assert (base["before_model"], base["before_form"], base["after_form"]) == ("base", "icl5", "chat0")
+    # A row against the beliefs themselves; categories are the base model's in the probe's form.
+    (row,) = [
+        row
+        for row in rows
+        if (row["group"], row["seed"], row["before_model"], row["before_form"], row["after_form"])
+        == ("incompatible", "1", "base", "chat0", "chat0")
+    ]
+    before, after, probed = (
+        read_beliefs(tmp_path / f"predictions/law/{who}/{form}/in_domain.parquet")
+        for who, form in (("base", "chat0"), ("incompatible/seed1", "chat0"), ("base", "icl5"))
+    )
+    expected = consistency_of(before, after)
+    assert float(row["kl"]) == pytest.approx(expected.kl) and int(row["lost"]) == expected.lost
+    lost = [one.correct and not two.correct for one, two in zip(before, after, strict=True)]
+    sure = [one.confidence > 0.5 and one.correct for one in probed]
+    assert int(row["known_lost"]) == sum(a and b for a, b in zip(lost, sure, strict=True))
+    differences = _rows(tmp_path / "differences.csv")
+    assert {(row["left"], row["right"]) for row in differences} == {("harmonious", "incompatible")}
+    assert {row["seed"] for row in differences if row["scope"] == "seed"} == {"0", "1"}
+    claims = json.loads((tmp_path / "claims.json").read_text())
+    assert claims["runs"][0]["probe_form"] == "icl5" and claims["excluded"] == {}
+    assert claims["claims"][0]["verdict"] == "supported"
+
+
+def test_items_left_out_count_nowhere(tmp_path: Path) -> None:
+    paths = _run(tmp_path)
+    excluded = {("law", "in_domain"): {"i00", "i01"}, ("law", "homogeneous"): {"i02"}}
+    answers = read_run(tmp_path, paths, name="r", model="a", probe_form="icl5", excluded=excluded)
+    analyse_run(tmp_path, answers, threshold=0.5, excluded=excluded)
+    for name, column in (("results.csv", "n"), ("consistency.csv", "n"), ("differences.csv", "items")):
+        assert {row[column] for row in _rows(tmp_path / name)} == {"48"}
+    claims = json.loads((tmp_path / "claims.json").read_text())
+    assert claims["excluded"]["law/in_domain"] == ["i00", "i01"]
+    assert claims["claims"][0]["findings"][0]["items"] == 48
+
+
+def test_claims_command_pools_base_models(tmp_path: Path) -> None:
+    one, two, twin = (tmp_path / name for name in ("one", "two", "twin"))
+    _run(one)
+    _run(two, model="b" * 64, seed=1)
+    _run(twin)
+
+    def command(*words: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "harmonia.cli.main", "claims", *map(str, words)],
+            capture_output=True,
+            text=True,
+        )
+
+    out = tmp_path / "both"
+    done = command(one, two, "--out", out, "--json")
+    assert done.returncode == 0, done.stderr
+    pooled = json.loads(done.stdout)
+    assert pooled == json.loads((out / "claims.json").read_text())
+    page = (out / "report.html").read_text()
+    assert 'href="../one/report.html"' in page and 'href="../two/report.html"' in page
+    # The page shows the pooled figure, not that of a run.
+    assert f"{pooled['claims'][0]['findings'][0]['details']['left']:.1f}" in page
+    finding = pooled["claims"][0]["findings"][0]
+    assert (finding["units"], finding["seeds"]) == (2, 2)
+    alone = [json.loads((run / "claims.json").read_text())["claims"][0]["findings"][0] for run in (one, two)]
+    assert finding["effect"] == pytest.approx((alone[0]["effect"] + alone[1]["effect"]) / 2)
+    shown = command(one)
+    assert shown.returncode == 0 and "C1  supported" in shown.stdout and "not computed" in shown.stdout
+    for words, message in (((one, twin), "same base model"), ((tmp_path,), "has not been analysed")):
+        failed = command(*words)
+        assert failed.returncode == 2 and message in failed.stderr

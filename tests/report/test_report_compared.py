@@ -1,0 +1,105 @@
+"""Claim cards, differences with intervals, confounds and policies on the page."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from report_run import SUITES, cell, cells, write_csv, write_run
+from test_report_page import parse, plain_spaces
+
+from harmonia.errors import InputError
+from harmonia.report import write_report
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    run = write_run(tmp_path_factory.mktemp("compared") / "run", compared=True)
+    return plain_spaces(write_report(run).read_text(encoding="utf-8"))
+
+
+def test_cards_show_effect_interval_and_what_would_decide(page: str) -> None:
+    assert (
+        "C1: inconclusive" in page
+        and "One beats another. The paper: homogeneous 11.27; in-domain 14.58." in page
+    )
+    assert "The paper: partial Spearman 0.78 to 0.87; models a, b." in page and "This is the rule." in page
+    first, second, third = parse(page).tables["C1: findings"]
+    assert [row["suite"] for row in (first, second, third)] == ["homogeneous", "in-domain", "out-of-domain"]
+    assert first["effect"] == "+10.0 | percentage points" and first["interval"] == "+2.5 to +17.5"
+    assert (first["over"], first["verdict"]) == ("200 questions, 1 seed and 2 units", "supported")
+    assert second["effect"].startswith("0.0")  # -0.04 rounds to no sign
+    assert second["verdict"] == "inconclusive | 321 questions would decide it, if the effect stays as it is"
+    assert (third["effect"], third["interval"], third["over"]) == ("–", "–", "–")
+    assert third["verdict"] == "not computed | because nobody asked <them>"
+    (row,) = parse(page).tables["C4: findings"]
+    assert (row["effect"], row["interval"]) == ("−0.40 | correlation", "−0.62 to −0.18")
+    assert "<them>" not in page
+    missing = page[page.index('id="missing"') : page.index('id="settings"')]
+    assert re.findall(r"<dt>(.*?)</dt>", missing) == ["claim C1 on out-of-domain questions"]
+
+
+def test_differences_take_the_place_of_ranges(page: str) -> None:
+    # All domains: (14 + 6) / 2 points; the interval 5 below and 4.5 above.
+    assert (
+        "accuracy after harmonious minus accuracy after incompatible was +10.0 points (95 % interval "
+        "+5.0 to +14.5) on homogeneous questions" in page
+    )
+    assert "harmonious minus incompatible: +14.0 points (95 % interval +9.0 to +18.5)" in page
+    rows = parse(page).tables["Differences in accuracy in chat form, percentage points"]
+    assert len(rows) == 3 * 2 * len(SUITES)  # one seed's rows stay in the file
+    assert rows[0] == {
+        "class": "marked",
+        "domain": "all",
+        "pair": "harmonious minus incompatible",
+        "suite": "homogeneous",
+        "difference": "+10.0 | +5.0 to +14.5",
+        "over": "200 questions and 1 seed",
+        "p": "< 0.001",
+        "p_holm": "0.012",
+    }
+
+
+def test_confounds_and_policies(page: str) -> None:
+    rows = parse(page).tables["engineering: what else differs between the training sets"]
+    assert [row["group"] for row in rows] == ["harmonious", "incompatible", "self-aligning"]
+    assert (rows[0]["tv_harmonious"], rows[1]["tv_harmonious"]) == ("–", "0.25")
+    assert rows[0]["flagged"] == "26 of 100" and rows[0]["confidence"] == "60.0 % | 60.0 % to 60.0 %"
+    won = {
+        row["suite"]: row
+        for row in parse(page).tables["Policies: accuracy in chat form, mean over domains and seeds"]
+    }
+    assert won["in-domain"]["won"] == "weighted" and won["in-domain"]["policy_weighted"] == "61.0 %"
+    assert won["homogeneous"]["won"] == "none can be told from the best"
+
+
+def test_a_model_compared_with_itself_is_no_paper_row(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    before = write_report(run).read_bytes(), (run / "figures" / "agreement-history.svg").read_bytes()
+    itself = {**cell("history", "harmonious", 0, "in_domain", "icl5", "chat0"), "before_model": "tuned"}
+    write_csv(run / "consistency.csv", [*cells(), itself])
+    text = plain_spaces(write_report(run).read_text(encoding="utf-8"))
+    rows = parse(text).tables["history: the base model’s knowledge and what it became"]
+    assert [row["cell"] for row in rows if row["cell"].startswith("itself")] == ["itself icl5 → chat0"]
+    assert (run / "figures" / "agreement-history.svg").read_bytes() == before[1]
+
+
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [("claims.json", "claims.0.verdict"), ("differences.csv", "low"), ("confounds.csv", "rows")],
+)
+def test_broken_files_are_named(file: str, words: str, tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", compared=True)
+    text = (run / file).read_text()
+    if file == "claims.json":
+        found = json.loads(text)
+        del found["claims"][0]["verdict"]
+        text = json.dumps(found)
+    else:
+        text = text.replace(f",{words},", f",{words}x,")
+    (run / file).write_text(text)
+    with pytest.raises(InputError, match=words) as caught:
+        write_report(run)
+    assert file in str(caught.value)

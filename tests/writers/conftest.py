@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from harmonia.scoring.generate import Continuation, GenerationSettings
+
+
+class Scripted:
+    """A writer that says what it is told, and notes what it was asked."""
+
+    name = "scripted"
+
+    def __init__(self, say: Callable[[str, int], tuple[str, str]]) -> None:
+        self.say = say
+        self.asked: list[tuple[str, str]] = []
+        self.settings: list[GenerationSettings] = []
+
+    def write(
+        self,
+        prompts: Sequence[str],
+        settings: GenerationSettings,
+        *,
+        addresses: Sequence[str],
+        seed: int,
+        stage: str,
+    ) -> list[Continuation]:
+        self.settings.append(settings)
+        self.asked += list(zip(addresses, prompts, strict=True))
+        said = [self.say(address, int(address.rsplit("/", 1)[1])) for address in addresses]
+        return [Continuation(text=text, tokens=(), ended=ended) for text, ended in said]
+
+
+@pytest.fixture
+def scripted() -> type[Scripted]:
+    return Scripted
