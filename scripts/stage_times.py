@@ -1,6 +1,6 @@
 """What the stages of runs took, as a Markdown table: wall-clock seconds by kind of stage.
 
-    python scripts/stage_times.py RUN_DIR [RUN_DIR ...]
+python scripts/stage_times.py RUN_DIR [RUN_DIR ...]
 """
 
 from __future__ import annotations
