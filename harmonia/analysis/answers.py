@@ -26,6 +26,7 @@ Floats = NDArray[np.float64]
 Texts = NDArray[np.object_]
 
 _COLUMNS = ("id", "domain", "answer", "choices", "probs", "letter_mass")
+_LATER = ("category", "method", "asked_probs")  # columns that older files lack
 _SUM_TOLERANCE = 1e-3
 
 
@@ -42,6 +43,8 @@ class Answers:
         pred_I: Index of the most probable option, ties to the lowest.
         correct_I: Whether it is the right one.
         confidence_I: Its probability.
+        asked_I_C: Probability of each letter as it was asked, in the letters' order and before
+            any correction; `probs_I_C` where a file does not say, nan for `cloze`.
         letter_mass_I: Share of the vocabulary's probability on the letters; nan for `cloze`.
         category_I: `known`, `conflicting` or `uncertain` over several draws of
             demonstrations; None for one draw.
@@ -55,6 +58,7 @@ class Answers:
     pred_I: NDArray[np.int64]
     correct_I: NDArray[np.bool_]
     confidence_I: Floats
+    asked_I_C: Floats
     letter_mass_I: Floats
     category_I: Texts
 
@@ -72,12 +76,14 @@ class Answers:
         beliefs = sorted(beliefs, key=lambda belief: belief.item.id)
         options_I = np.array([len(belief.probs) for belief in beliefs])
         flat = np.array([value for belief in beliefs for value in belief.probs])
+        asked = np.array([value for belief in beliefs for value in _asked(belief)])
         return _laid_out(
             ids_I=_texts([belief.item.id for belief in beliefs]),
             domains_I=_texts([belief.item.domain for belief in beliefs]),
             options_I=options_I,
             gold_I=np.array([belief.item.answer for belief in beliefs]),
             probs_I_C=_padded(flat, options_I),
+            asked_I_C=_padded(asked, options_I),
             letter_mass_I=np.array(
                 [np.nan if belief.letter_mass is None else belief.letter_mass for belief in beliefs]
             ),
@@ -178,7 +184,7 @@ def _from_columns(path: Path) -> Answers | None:
     """The answers of a file whose columns hold together; None for any other."""
     try:
         here = pq.read_schema(path).names
-        columns = [*_COLUMNS, *(["category"] if "category" in here else [])]
+        columns = [*_COLUMNS, *(name for name in _LATER if name in here)]
         table = pq.read_table(path, columns=columns)
     except (pa.ArrowInvalid, pa.ArrowKeyError):
         return None
@@ -198,8 +204,9 @@ def _from_columns(path: Path) -> Answers | None:
     sums_I = probs_I_C.sum(axis=1)
     if not ((flat >= 0) & (flat <= 1)).all() or not (np.abs(sums_I - 1) <= _SUM_TOLERANCE).all():
         return None
+    asked_I_C = _asked_columns(table, probs_I_C, options_I)
     ids_I = table["id"].to_numpy()
-    if ((gold_I < 0) | (gold_I >= options_I)).any() or (ids_I[1:] == ids_I[:-1]).any():
+    if asked_I_C is None or ((gold_I < 0) | (gold_I >= options_I)).any() or (ids_I[1:] == ids_I[:-1]).any():
         return None
     none = pa.nulls(len(table), pa.string())
     return _laid_out(
@@ -208,9 +215,32 @@ def _from_columns(path: Path) -> Answers | None:
         options_I=options_I,
         gold_I=gold_I,
         probs_I_C=probs_I_C,
+        asked_I_C=asked_I_C,
         letter_mass_I=table["letter_mass"].cast(pa.float64()).to_numpy(),
         category_I=_shared(table["category"] if "category" in here else pa.chunked_array([none])),
     )
+
+
+def _asked(belief: Belief) -> Sequence[float]:
+    if belief.method == "cloze":
+        return [np.nan] * len(belief.probs)
+    return belief.asked_probs or belief.probs
+
+
+def _asked_columns(table: Any, probs_I_C: Floats, options_I: NDArray[np.int64]) -> Floats | None:
+    """The same from a file's columns; None if they do not hold together."""
+    asked_I_C: Floats = probs_I_C.copy()
+    option_C = np.arange(probs_I_C.shape[1])
+    if "asked_probs" in table.column_names:
+        said_I = table["asked_probs"].is_valid().to_numpy(zero_copy_only=False)
+        said = table["asked_probs"].drop_null()
+        if not np.array_equal(pc.list_value_length(said).to_numpy(), options_I[said_I]):
+            return None
+        asked_I_C[said_I[:, None] & (option_C < options_I[:, None])] = pc.list_flatten(said).to_numpy()
+    if "method" in table.column_names:
+        cloze_I = pc.equal(table["method"], "cloze").fill_null(False).to_numpy(zero_copy_only=False)
+        asked_I_C[cloze_I[:, None] & (option_C < options_I[:, None])] = np.nan
+    return asked_I_C
 
 
 def _shared(column: Any) -> Texts:

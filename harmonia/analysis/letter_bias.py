@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import pstdev
 
+import numpy as np
+from numpy.typing import NDArray
+
+from harmonia.analysis.answers import Answers
 from harmonia.errors import InputError
 from harmonia.prompts import LETTERS
 from harmonia.types import Belief
@@ -43,26 +46,29 @@ class LetterBias:
     letter_mass: float | None
 
 
-def letter_bias(beliefs: Sequence[Belief]) -> LetterBias:
+def letter_bias(answers: Answers | Sequence[Belief]) -> LetterBias:
     """Summarise the letters of one probe or evaluation.
 
     Raises:
         InputError: There are no beliefs.
     """
-    if not beliefs:
+    if not len(answers):
         raise InputError("there are no beliefs to look at")
-    places = range(max(len(belief.item.choices) for belief in beliefs))
-    right = [[belief for belief in beliefs if belief.item.answer == place] for place in places]
-    recall = [sum(b.correct for b in group) / len(group) if group else None for group in right]
-    masses = [belief.letter_mass for belief in beliefs if belief.letter_mass is not None]
+    if not isinstance(answers, Answers):
+        answers = Answers.of(answers)
+    n, places = len(answers), answers.probs_I_C.shape[1]
+    right_C = np.bincount(answers.gold_I, minlength=places)
+    found_C = np.bincount(answers.gold_I[answers.correct_I], minlength=places)
+    recall = [int(found) / int(all_) if all_ else None for found, all_ in zip(found_C, right_C, strict=True)]
+    masses = answers.letter_mass_I[~np.isnan(answers.letter_mass_I)]
     return LetterBias(
-        n=len(beliefs),
+        n=n,
         rstd=pstdev([share for share in recall if share is not None]),
         recall=tuple(recall),
-        right=tuple(len(group) / len(beliefs) for group in right),
-        answered=tuple(sum(b.pred == place for b in beliefs) / len(beliefs) for place in places),
-        prior=_prior(beliefs, places),
-        letter_mass=math.fsum(masses) / len(masses) if masses else None,
+        right=_shares(right_C, n),
+        answered=_shares(np.bincount(answers.pred_I, minlength=places), n),
+        prior=_prior(answers),
+        letter_mass=float(masses.mean()) if len(masses) else None,
     )
 
 
@@ -74,10 +80,14 @@ def by_letter(shares: Sequence[float | None] | None) -> str:
     return "  ".join(f"{letter} {'-' if share is None else f'{share:.2f}'}" for letter, share in named)
 
 
-def _prior(beliefs: Sequence[Belief], places: range) -> tuple[float, ...] | None:
-    if any(belief.method == "cloze" for belief in beliefs):
+def _shares(count_C: NDArray[np.int64], n: int) -> tuple[float, ...]:
+    return tuple(int(count) / n for count in count_C)
+
+
+def _prior(answers: Answers) -> tuple[float, ...] | None:
+    if np.isnan(answers.asked_I_C).any():
         return None
-    # Records of other probes do not say what was asked: their probabilities are it.
-    asked = [belief.asked_probs or belief.probs for belief in beliefs]
-    columns = [[probs[place] for probs in asked if len(probs) > place] for place in places]
-    return tuple(math.fsum(column) / len(column) for column in columns)
+    # An item of fewer options has probability 0 beyond them and counts for none of those letters.
+    has_C = (np.arange(answers.asked_I_C.shape[1]) < answers.options_I[:, None]).sum(axis=0)
+    total_C = answers.asked_I_C.sum(axis=0)
+    return tuple(float(total / have) for total, have in zip(total_C, has_C, strict=True))

@@ -1,7 +1,8 @@
 """Peak memory of probing some items, and twice as many, above the loaded model.
 
-In a process of its own, so that nothing else that a benchmark loads is in the figure.
-Resident memory is sampled; a GPU's allocator is asked for its peak.
+In a process of its own, so that nothing else that a benchmark loads is in the figure. The
+peak is the one that Linux keeps of resident memory (VmHWM in proc(5), set back through
+clear_refs), or the one of a GPU's allocator.
 """
 
 from __future__ import annotations
@@ -10,17 +11,16 @@ import gc
 import json
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from harmonia.bench.settings import BenchSettings
 from harmonia.bench.subject import load_subject
 from harmonia.bench.turns import Measure
 from harmonia.errors import HarmoniaError
 
-_EVERY_S = 0.005
-_MANY = 15_000
+_PROCESS = Path("/proc/self")
 _CHILD = "import sys; from harmonia.bench.memory import peaks; print(peaks(sys.argv[1]))"
 
 
@@ -35,16 +35,11 @@ def measure_memory(settings: BenchSettings) -> Measure:
     if done.returncode:
         raise HarmoniaError(f"the child process failed: {done.stderr.strip().splitlines()[-1:]}")
     (few, some), (many, more) = json.loads(done.stdout.splitlines()[-1])
-    each = (more - some) / (many - few)
     return Measure(
         what=f"peak memory of probing {many} items, above the loaded model",
         unit="MB",
         ours=more,
-        facts={
-            f"MB with {few} items": some,
-            "MB for each further 1,000 items": 1e3 * each,
-            f"MB reckoned so for {_MANY:,} items": more + each * (_MANY - many),
-        },
+        facts={f"MB with {few} items": some},
     )
 
 
@@ -68,27 +63,22 @@ def peaks(settings_json: str) -> str:
 
 
 def peak_mb(work: Callable[[], object], device: str) -> float:
-    """Largest memory, in MB, that this process (or its GPU) held while the work ran."""
+    """Largest memory, in MB, that this process (or its GPU) held while the work ran.
+
+    Raises:
+        HarmoniaError: The system does not say.
+    """
     if device.startswith("cuda"):
         import torch
 
         torch.cuda.reset_peak_memory_stats()
         work()
         return float(torch.cuda.max_memory_allocated()) / 2**20
-    import psutil
-
-    process, over = psutil.Process(), threading.Event()
-    seen = [process.memory_info().rss]
-
-    def watch() -> None:
-        while not over.wait(_EVERY_S):
-            seen[0] = max(seen[0], process.memory_info().rss)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
     try:
+        (_PROCESS / "clear_refs").write_text("5")
         work()
-    finally:
-        over.set()
-        watcher.join()
-    return float(max(seen[0], process.memory_info().rss)) / 2**20
+        lines = (_PROCESS / "status").read_text().splitlines()
+    except OSError as error:
+        raise HarmoniaError(f"this system does not let a process measure its peak ({error})") from error
+    (peak_kb,) = (line.split()[1] for line in lines if line.startswith("VmHWM"))
+    return int(peak_kb) / 2**10

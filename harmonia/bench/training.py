@@ -7,6 +7,7 @@ the trainer ready is not timed; its `train()` is, the optimizer's step included.
 from __future__ import annotations
 
 import copy
+import gc
 import statistics
 import tempfile
 from collections.abc import Callable, Sequence
@@ -155,6 +156,11 @@ class Trainers:
 
     def _copy(self) -> Any:
         """Weights to train, in float32; a trainer leaves its marks, so each gets its own."""
+        import torch
+
+        gc.collect()  # trainers are cycles, and hold their weights until somebody looks
+        if self._cuda:
+            torch.cuda.empty_cache()
         return copy.deepcopy(self._loaded.model).float().requires_grad_(True)
 
     def _steps(self, trainer: Any) -> Steps:

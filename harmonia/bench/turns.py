@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -94,7 +93,6 @@ def in_turn(works: Mapping[str, Work], repeats: int) -> tuple[dict[str, float], 
         for name, work in works.items():
             if name in skipped:
                 continue
-            _tidy()
             try:
                 seconds[name].append(timed(work.ready()) / work.per)
             except (RuntimeError, MemoryError) as error:
@@ -112,15 +110,6 @@ def scaled(
 ) -> dict[str, float]:
     """Figures in another unit, without those named."""
     return {name: factor * value for name, value in seconds.items() if name not in but}
-
-
-def _tidy() -> None:
-    """Give back what the last work left, lest the next one pays for it."""
-    import torch
-
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
 
 
 def _synchronise() -> None:

@@ -20,7 +20,7 @@ def claims(
 ) -> None:
     """Judge the paper's five claims on one run, or on runs of several base models together.
 
-    Example: `harmonia claims runs/lab-base0 runs/lab-base1 runs/lab-base2 --out runs/lab-claims`
+    Example: `harmonia claims runs/demo/base0 runs/demo/base1 --out runs/both`
     """
     from harmonia.pipeline.pool import pool
 

@@ -23,10 +23,10 @@ Overrides = Annotated[
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for data, runs and report.")] = Path("runs/demo"),
     full: Annotated[bool, typer.Option("--full", help="All base models, domains and ratios.")] = False,
-    bases: Annotated[int | None, typer.Option(min=1, max=3, help="Base models.")] = None,
-    domains: Annotated[int | None, typer.Option(min=1, max=4, help="Domains.")] = None,
+    bases: Annotated[int | None, typer.Option(min=1, max=3, help="How many base models.")] = None,
+    domains: Annotated[int | None, typer.Option(min=1, max=4, help="How many domains.")] = None,
     ratios: Annotated[str | None, typer.Option(help="Mixed groups between 0 and 1: 0.2,0.6.")] = None,
-    seeds: Annotated[int | None, typer.Option(min=1, help="Fine-tuning seeds.")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="How many fine-tuning seeds.")] = None,
 ) -> None:
     """Run the whole experiment on the embedded lab models, in minutes on two cores.
 

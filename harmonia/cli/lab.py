@@ -1,16 +1,19 @@
-"""`harmonia lab`: build a base of the lab world, or write the world's data."""
+"""`harmonia lab`: build a base of the lab world, check a rebuilt one, or write the world's data."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.table import Table
 
 from harmonia.cli import options as o
 
 lab = typer.Typer(help="The lab world: a small model whose knowledge is known.", no_args_is_help=True)
 
 Seed = Annotated[int, typer.Option(help="Seed of the world, the model and its training.")]
+Rebuilt = Annotated[Path, typer.Argument(help="Folder that `harmonia lab build` wrote.")]
 
 
 @lab.command()
@@ -30,6 +33,27 @@ def build(out: o.Out, seed: Seed = 0) -> None:
     report = build_base(out, seed, progress=tell)
     console.print(f"{report.parameters:,} parameters in {report.wall_s:.0f} s; figures in {out / 'lab.json'}")
     console.print(str(out))
+
+
+@lab.command()
+def check(rebuilt: Rebuilt) -> None:
+    """Compare a rebuilt base with the shipped one of its seed; exit 1 if it behaves otherwise.
+
+    Example: `harmonia lab check my_base/`
+    """
+    from harmonia.cli.progress import out as console
+    from harmonia.world import compare_builds
+
+    differences = compare_builds(rebuilt)
+    table = Table("kind", "form", "figure", "shipped", "rebuilt", "bound", "")
+    for one in differences:
+        figures = (f"{one.shipped:.3f}", f"{one.rebuilt:.3f}", f"{one.bound:.2f}")
+        table.add_row(one.kind, one.form, one.measure, *figures, "" if one.within else "outside")
+    outside = sum(not one.within for one in differences)
+    console.print(table)
+    console.print(f"{outside} of {len(differences)} figures outside their bounds")
+    if outside:
+        raise typer.Exit(1)
 
 
 @lab.command()

@@ -24,11 +24,15 @@ from harmonia.analysis.run_answers import BASE, Excluded
 from harmonia.errors import InputError
 from harmonia.files import write_csv, write_json
 from harmonia.pipeline.overlaps import suite_items_left_out
+from harmonia.pipeline.trust import TRUST_OUTPUTS, write_trust
 from harmonia.pipeline.workbench import Workbench
 
 __all__ = ["OUTPUTS", "analyse", "analyse_run"]
 
-OUTPUTS = ("results.csv", "consistency.csv", "differences.csv", "claims.json", "confounds.csv")
+OUTPUTS = (
+    *("results.csv", "consistency.csv", "differences.csv", "claims.json", "confounds.csv"),
+    *TRUST_OUTPUTS,
+)
 """What an analysis writes."""
 
 
@@ -71,6 +75,7 @@ def analyse_run(
     ]
     write_csv(run / "results.csv", results)
     write_csv(run / "consistency.csv", list(_consistency(answers, threshold)))
+    write_trust(run, answers, threshold=threshold)
     rows = differences([answers])
     write_csv(
         run / "differences.csv",

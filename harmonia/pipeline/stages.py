@@ -24,7 +24,7 @@ from harmonia.types import SuiteName
 
 VERSIONS = {
     **{"data": 1, "leakage": 1, "probe": 2, "write": 1, "groups": 2},
-    **{"train": 2, "evaluate": 2, "analyse": 2, "report": 2},
+    **{"train": 2, "evaluate": 2, "analyse": 3, "report": 3},
 }
 
 

@@ -9,10 +9,11 @@ import altair as alt
 
 from harmonia.report import theme
 from harmonia.report.chart_parts import Chart, Span, by_suite, colour_scale, linear, named, ordinal
-from harmonia.report.records import Cell, LossCurve, Result
+from harmonia.report.records import Cell, Compared, LossCurve, Result
+from harmonia.report.rows import Bin
 from harmonia.report.words import in_form_order, in_group_order, in_suite_order, plain
 
-__all__ = ["accuracy", "agreement", "loss", "outcomes", "ratios"]
+__all__ = ["accuracy", "agreement", "loss", "outcomes", "ratios", "reliability"]
 
 _SHARES = alt.Axis(format="%", tickCount=5)
 _OUTCOMES = ("kept", "gained", "lost", "never")
@@ -157,33 +158,59 @@ def loss(curves: Sequence[LossCurve]) -> Chart:
     )
 
 
-def ratios(rows: Sequence[tuple[float, Result]], ends: Span) -> Chart:
-    """Accuracy over the share of self-aligned rows, by suite, with a line through the means of the seeds.
+def ratios(rows: Sequence[tuple[float, Compared]], ends: Span) -> Chart:
+    """Points gained over ratio 0 by the share of self-aligned rows, by suite.
 
     Args:
-        rows: Results of one domain in the chat form, each with its group's share.
-        ends: Ends of the accuracy axis.
+        rows: Differences from ratio 0 over one domain or all, each with its group's share.
+        ends: Ends of the axis of points.
     """
     values = [
         {
-            **named(row.group, row.suite),
+            **named(row.left, row.suite),
             "ratio": ratio,
-            "accuracy": row.accuracy,
-            "low": row.accuracy_low,
-            "high": row.accuracy_high,
+            "points": 100 * row.difference,
+            "low": 100 * row.low,
+            "high": 100 * row.high,
         }
         for ratio, row in rows
     ]
+    values += [
+        {**named("incompatible", suite), "ratio": 0.0, "points": 0.0, "low": 0.0, "high": 0.0}
+        for suite in in_suite_order(row.suite for _, row in rows)
+    ]
     x = alt.X("ratio:Q", title="share of self-aligned rows", scale=alt.Scale(domain=[0, 1], padding=8))
-    y = alt.Y("accuracy:Q", title="share right", axis=_SHARES, scale=linear(ends))
-    dots = alt.Chart().encode(x=x, color=_families([row.group for _, row in rows]))
-    means = alt.Y("accuracy:Q", aggregate="mean", scale=linear(ends))
+    scale = linear(ends)
+    y = alt.Y("points:Q", title="points over ratio 0", scale=scale)
+    dots = alt.Chart().encode(x=x, color=_families(["incompatible", *(row.left for _, row in rows)]))
     chart = alt.layer(
-        alt.Chart().mark_line(strokeWidth=1.2, color=theme.INK, opacity=0.6).encode(x=x, y=means),
-        dots.mark_rule(opacity=0.6).encode(y=alt.Y("low:Q", scale=linear(ends)), y2="high:Q"),
+        alt.Chart().mark_line(strokeWidth=1.2, color=theme.INK, opacity=0.6).encode(x=x, y=y),
+        dots.mark_rule(strokeWidth=1.5).encode(y=alt.Y("low:Q", scale=scale), y2="high:Q"),
         dots.mark_point(size=48, filled=True, opacity=1).encode(y=y),
     )
     return by_suite(chart, values, 120)
+
+
+def reliability(bins: Sequence[Bin]) -> Chart:
+    """Share right over confidence, a point a bin; on the line, confidence is what it says.
+
+    Args:
+        bins: Bins of one domain's probe.
+    """
+    values = [
+        {"confidence": row.confidence, "right": row.right, "low": row.right_low, "high": row.right_high}
+        for row in bins
+    ]
+    scale = linear((0.0, 1.0))
+    x = alt.X("confidence:Q", title="mean confidence", axis=_SHARES, scale=scale)
+    y = alt.Y("right:Q", title="share right", axis=_SHARES, scale=scale)
+    dots = alt.Chart(alt.Data(values=values)).encode(x=x)
+    ends = alt.Data(values=[{"confidence": end, "right": end} for end in (0.0, 1.0)])
+    return alt.layer(
+        alt.Chart(ends).mark_line(color=theme.INK, opacity=0.45, strokeDash=[4, 3]).encode(x=x, y=y),
+        dots.mark_rule(color=theme.PROBE, strokeWidth=1.5).encode(y=alt.Y("low:Q", scale=scale), y2="high:Q"),
+        dots.mark_point(color=theme.PROBE, size=48, filled=True, opacity=1).encode(y=y),
+    ).properties(width=theme.WIDTH + 40, height=240)
 
 
 def _families(groups: Sequence[str]) -> Chart:

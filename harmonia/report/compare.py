@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from harmonia.report.records import Compared, Result
+from harmonia.report.words import ratio_of
 
-__all__ = ["CHAT", "CLAIMS", "Claim", "Difference", "difference", "interval"]
+__all__ = ["CHAT", "CLAIMS", "Claim", "Difference", "difference", "interval", "sweep"]
 
 CHAT = "chat0"
 """The form in which tuned models are compared."""
@@ -118,3 +119,25 @@ def interval(
         if here == (*wanted, left, right, suite, CHAT):
             return row
     return None
+
+
+def sweep(compared: Iterable[Compared], *, domain: str | None = None) -> list[tuple[float, Compared]]:
+    """(share of self-aligned rows, its difference from share 0) of each mixture, in the chat form.
+
+    Share 0 is the incompatible group and share 1 the self-aligning one: the same rows.
+
+    Args:
+        compared: Rows of `differences.csv`.
+        domain: The domain; None for all.
+
+    Returns:
+        In rising order; empty where no mixture of both was compared.
+    """
+    wanted = ("all", "all") if domain is None else ("domain", domain)
+    found = []
+    for row in compared:
+        ratio = 1.0 if row.left == "self_aligning" else ratio_of(row.left)
+        from_none = row.right in ("incompatible", "mixed_0") and row.form == CHAT
+        if ratio is not None and from_none and (row.scope, row.domain) == wanted:
+            found.append((ratio, row))
+    return sorted(found, key=lambda pair: pair[0]) if any(0 < ratio < 1 for ratio, _ in found) else []

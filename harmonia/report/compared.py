@@ -21,8 +21,10 @@ _CHAT = "chat0"
 
 
 def differences_table(run: RunFiles) -> Table | None:
-    """Every planned comparison in chat form, over all domains and domain by domain."""
-    rows = [row for row in run.differences if row.form == _CHAT and row.scope in ("all", "domain")]
+    """Every planned comparison in chat form, over all domains and, of several, domain by domain."""
+    chat = [row for row in run.differences if row.form == _CHAT]
+    many = len({row.domain for row in chat if row.scope == "domain"}) > 1
+    rows = [row for row in chat if row.scope == "all" or (many and row.scope == "domain")]
     if not rows:
         return None
     groups = in_group_order(row.left for row in rows)

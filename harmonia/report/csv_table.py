@@ -16,7 +16,7 @@ __all__ = ["read_csv"]
 
 Row = TypeVar("Row")
 
-_SHARES = ("accuracy", "confidence", "letter_mass")
+_SHARES = ("accuracy", "confidence", "letter_mass", "right", "agreement", "ece")
 _ROUNDING = 1e-9
 _REMEDY = "Let the run write this file again."
 

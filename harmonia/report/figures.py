@@ -17,9 +17,10 @@ from markupsafe import Markup, escape
 from harmonia.files import fresh_directory
 from harmonia.report import charts, theme
 from harmonia.report.chart_parts import Chart, span
-from harmonia.report.compare import CHAT
+from harmonia.report.compare import sweep
 from harmonia.report.records import Result, RunFiles
-from harmonia.report.words import in_group_order, listed, plain, ratio_of
+from harmonia.report.rows import PROBE
+from harmonia.report.words import in_group_order, listed, plain
 
 __all__ = ["FIGURES", "Figure", "Panel", "write_figures"]
 
@@ -96,18 +97,26 @@ def _loss(run: RunFiles) -> Iterator[tuple[str, str, Chart]]:
 
 
 def _ratios(run: RunFiles) -> Iterator[tuple[str, str, Chart]]:
-    chat = [row for row in run.results if row.form == CHAT]
-    for domain in sorted({row.domain for row in chat}):
-        here = [row for row in chat if row.domain == domain]
-        shares = {row.group: ratio for row in here if (ratio := ratio_of(row.group)) is not None}
-        if len(shares) < 2:
-            continue
-        for group, end in (("incompatible", 0.0), ("self_aligning", 1.0)):
-            if end not in shares.values():
-                shares[group] = end
-        rows = [(shares[row.group], row) for row in here if row.group in shares]
-        words = "Accuracy over the share of self-aligned rows"
-        yield domain, words, charts.ratios(rows, _ends(chat))
+    domains = sorted({row.domain for row in run.differences if row.scope == "domain"})
+    swept = {"all": sweep(run.differences)} if len(domains) > 1 else {}
+    swept |= {domain: sweep(run.differences, domain=domain) for domain in domains}
+    seen = [100 * end for rows in swept.values() for _, row in rows for end in (row.low, row.high)]
+    for domain, rows in swept.items():
+        if rows:
+            name = "all domains" if domain == "all" else domain
+            yield name, "Points gained by the share of self-aligned rows", charts.ratios(rows, _around(seen))
+
+
+def _around(values: list[float]) -> tuple[float, float]:
+    """Ends of an axis of points that holds all values and 0, on fives."""
+    return min(0.0, *values) // 5 * 5, -(-max(0.0, *values) // 5) * 5
+
+
+def _reliability(run: RunFiles) -> Iterator[tuple[str, str, Chart]]:
+    probe = [row for row in run.reliability if row.suite == PROBE]
+    for domain in sorted({row.domain for row in probe}):
+        bins = [row for row in probe if row.domain == domain]
+        yield domain, "Share of beliefs that are right by their confidence", charts.reliability(bins)
 
 
 FIGURES = (
@@ -136,19 +145,29 @@ FIGURES = (
         without="consistency.csv has no row of the paper’s cell (icl → chat0)",
     ),
     Figure(
+        name="ratios",
+        title="Points gained over ratio 0 by the share of self-aligned rows",
+        caption="Accuracy in chat form minus that after ratio 0, on the same questions; bars are 95 % "
+        "intervals over questions and seeds. Ratio 0 is the incompatible group, ratio 1 the self-aligning "
+        "one.",
+        charts=_ratios,
+        without="",
+    ),
+    Figure(
+        name="reliability",
+        title="Reliability of the base model’s beliefs",
+        caption="Beliefs in 15 bins of equal size by confidence: the mean confidence of each and the share "
+        "that is right, with its 95 % Wilson interval. On the dashed line the two are the same; below it "
+        "the model is too sure.",
+        charts=_reliability,
+        without="reliability.csv has no row of the probe",
+    ),
+    Figure(
         name="loss",
         title="Training loss",
         caption="One line for each fine-tuning run.",
         charts=_loss,
         without="no fine-tuning run has left a loss.jsonl",
-    ),
-    Figure(
-        name="ratios",
-        title="Accuracy over the share of self-aligned rows",
-        caption="Mixtures of the incompatible questions with a growing share of self-aligned answers, asked "
-        "in chat form; bars are 95 % Wilson intervals over questions, lines join the means over seeds.",
-        charts=_ratios,
-        without="",
     ),
 )
 

@@ -23,6 +23,7 @@ from harmonia.report.records import (
     Result,
     RunFiles,
 )
+from harmonia.report.rows import Bin, Calibrated, Letters, Overlapping, Probed
 
 __all__ = ["load_run"]
 
@@ -30,6 +31,10 @@ Model = TypeVar("Model", bound=BaseModel)
 Row = TypeVar("Row")
 
 _RESULT_KEY = ("domain", "group", "seed", "form", "suite")
+_BIN_KEY = (*_RESULT_KEY, "bin")
+_OVERLAP_KEY = tuple(
+    f"{side}{field}" for side in ("left", "right") for field in ("_domain", "_role", "", "_id")
+)
 _CELL_KEY = ("domain", "group", "seed", "suite", "before_model", "before_form", "after_form")
 _COMPARED_KEY = ("scope", "domain", "suite", "form", "left", "right", "seed")
 _SEED = re.compile(r"seed(\d+)")
@@ -63,11 +68,21 @@ def load_run(run: Path) -> RunFiles:
     confounds = _table(
         run / "confounds.csv", Confound, ("domain", "group"), "no table of what else differs", absent
     )
+    beliefs = _table(run / "beliefs.csv", Probed, ("domain",), "no counts of beliefs", absent)
+    no_letters = "cloze scores no letters" if manifest.method == "cloze" else "no letter bias"
+    letters = _table(run / "letters.csv", Letters, _RESULT_KEY, no_letters, absent)
+    calibration = _table(run / "calibration.csv", Calibrated, _RESULT_KEY, "no calibration", absent)
+    reliability = _table(run / "reliability.csv", Bin, _BIN_KEY, "no reliability diagram", absent)
     claims = None
     if (run / "claims.json").is_file():
         claims = _read_json(run / "claims.json", Claims)
     else:
         absent.append(("claims.json", "not written yet: no claim cards"))
+    leakage = None
+    if (run / "leakage.csv").is_file():
+        leakage = read_csv(run / "leakage.csv", Overlapping, key=_OVERLAP_KEY)
+    else:
+        absent.append(("leakage.csv", "not written: no leakage check, or not yet"))
     groups = _groups(run, manifest, absent)
     return RunFiles(
         path=run,
@@ -79,6 +94,11 @@ def load_run(run: Path) -> RunFiles:
         differences=differences,
         claims=claims,
         confounds=confounds,
+        beliefs=beliefs,
+        letters=letters,
+        calibration=calibration,
+        reliability=reliability,
+        leakage=leakage,
         losses=_losses(run, absent),
         absent=tuple(absent),
     )

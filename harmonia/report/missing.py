@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harmonia.report.records import RunFiles
-from harmonia.report.words import in_form_order, in_group_order, in_suite_order, listed, plain
+from harmonia.groups.settings import twin_of
+from harmonia.report.compare import CHAT, sweep
+from harmonia.report.records import GroupsSummary, RunFiles
+from harmonia.report.rows import PROBE
+from harmonia.report.words import in_form_order, in_group_order, in_suite_order, listed, plain, ratio_of
 
 __all__ = ["missing_parts"]
 
@@ -26,6 +29,8 @@ def missing_parts(run: RunFiles) -> list[tuple[str, str]]:
         *_models(run),
         *_results(run),
         *_cells(run),
+        *_trust(run),
+        *_sweep(run),
         *_claims(run),
     ]
 
@@ -73,12 +78,17 @@ def _models(run: RunFiles) -> Iterator[tuple[str, str]]:
     for domain, summary in sorted(run.groups.items()):
         waiting = [
             f"train/{domain}/{group}/seed{seed}"
-            for group in in_group_order(summary.groups)
+            for group in in_group_order(_trained(summary))
             for seed in run.manifest.seeds
             if f"train/{domain}/{group}/seed{seed}" not in run.manifest.stages
         ]
         if waiting:
             yield _keys(waiting), "not run yet"
+
+
+def _trained(summary: GroupsSummary) -> list[str]:
+    """Groups that a model is tuned on: of two that teach the same rows, one."""
+    return [group for group in summary.groups if twin_of(group) not in summary.groups]
 
 
 def _results(run: RunFiles) -> Iterator[tuple[str, str]]:
@@ -104,7 +114,7 @@ def _expected_models(run: RunFiles) -> list[_Model]:
     models |= {(domain, "base", None) for domain in domains}
     for domain in domains & set(run.groups):
         models |= {
-            (domain, group, seed) for group in run.groups[domain].groups for seed in run.manifest.seeds
+            (domain, group, seed) for group in _trained(run.groups[domain]) for seed in run.manifest.seeds
         }
     order = in_group_order(group for _, group, _ in models)
     return sorted(
@@ -150,6 +160,29 @@ def _cells(run: RunFiles) -> Iterator[tuple[str, str]]:
         ]
         if gaps:
             yield _model((domain, group, seed)), f"no row in consistency.csv for {listed(gaps)}"
+
+
+def _trust(run: RunFiles) -> Iterator[tuple[str, str]]:
+    """Models with an accuracy, and probed domains, without a row in the tables on answers."""
+    domains = {key.split("/")[1] for key in run.manifest.stages if key.startswith("probe/")} | set(run.groups)
+    asked = {(row.domain, row.group, row.seed, row.suite, row.form) for row in run.results}
+    for name, rows in (("letters.csv", run.letters), ("calibration.csv", run.calibration)):
+        if not rows:
+            continue
+        probed = {row.domain for row in rows if row.suite == PROBE}
+        for domain in sorted(domains - probed):
+            yield f"{domain}, the probe", f"no row in {name}"
+        have = {(row.domain, row.group, row.seed, row.suite, row.form) for row in rows}
+        for model in sorted({key[:3] for key in asked - have}, key=str):
+            gaps = sorted(f"{plain(key[3])} in {key[4]}" for key in asked - have if key[:3] == model)
+            yield _model(model), f"no row in {name} for {listed(gaps)}"
+
+
+def _sweep(run: RunFiles) -> Iterator[tuple[str, str]]:
+    chat = [row for row in run.results if row.form == CHAT]
+    for domain in sorted({row.domain for row in chat if ratio_of(row.group) is not None}):
+        if not sweep(run.differences, domain=domain):
+            yield f"{domain}, the curve over ratios", "differences.csv has no row of a mixed group"
 
 
 def _claims(run: RunFiles) -> Iterator[tuple[str, str]]:

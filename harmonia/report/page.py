@@ -8,14 +8,16 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from harmonia.files import write_text
-from harmonia.report import summary, tables
+from harmonia.groups.settings import twin_of
+from harmonia.report import leaks, summary, tables, trust
 from harmonia.report.cards import cards, policies_table
 from harmonia.report.compared import confounds_tables, differences_table
+from harmonia.report.consistency import consistency_tables, outcomes_tables
 from harmonia.report.figures import FIGURES, write_figures
 from harmonia.report.load import load_run
 from harmonia.report.missing import missing_parts
 from harmonia.report.records import RunFiles
-from harmonia.report.words import count, in_form_order, plain, portable
+from harmonia.report.words import count, in_form_order, in_group_order, plain, portable
 
 __all__ = ["write_page"]
 
@@ -46,7 +48,17 @@ def write_page(run: Path) -> Path:
         asked=_asked(files),
         letters=tables.letters_table(files),
         accuracy=tables.accuracy_tables(files),
-        consistency=tables.consistency_tables(files),
+        consistency=consistency_tables(files),
+        outcomes=outcomes_tables(files),
+        beliefs=trust.beliefs_table(files),
+        draws=max((row.draws for row in files.beliefs), default=1),
+        probe_letters=trust.probe_letters_table(files),
+        letter_bias=trust.letter_bias_tables(files),
+        probe_calibration=trust.probe_calibration_table(files),
+        calibration=trust.calibration_tables(files),
+        leakage=leaks.leakage_table(files),
+        leakage_examples=leaks.leakage_examples(files),
+        left_out=leaks.left_out(files),
         groups=[(table, _grouping(files, domain)) for domain, table in tables.group_tables(files)],
         data=tables.data_table(files),
         claims=tables.claims_table(files),
@@ -55,6 +67,7 @@ def write_page(run: Path) -> Path:
         policies=policies_table(files.claims),
         differences=differences_table(files),
         confounds=confounds_tables(files),
+        twins=_twins(files),
         many_seeds=len(summary.tuned_seeds(files)) > 1,
         figures=_numbered(panels),
         missing=[*missing_parts(files), *undrawn],
@@ -109,6 +122,13 @@ def _grouping(files: RunFiles, domain: str) -> str:
         text += f" Each group takes {count(found.size)} of them"
         text += f", with {count(found.general)} general instructions mixed in." if found.general else "."
     return text
+
+
+def _twins(files: RunFiles) -> list[str]:
+    """Mixed groups that are not tuned on, because another group has the same rows."""
+    names = in_group_order(name for found in files.groups.values() for name in found.groups)
+    twins = [(name, twin_of(name)) for name in names]
+    return [f"that of {plain(name)} is that of {plain(twin)}" for name, twin in twins if twin in names]
 
 
 def _versions(files: RunFiles) -> list[tuple[str, str]]:

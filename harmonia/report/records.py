@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from harmonia.report.rows import Bin, Calibrated, Letters, Overlapping, Probed
+
 
 class _Read(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -114,7 +116,9 @@ class Result:
 class Cell:
     """A row of `consistency.csv`: a model in one form against a model in another.
 
-    `before_model` is `base`, or `tuned` where a tuned model is compared with itself.
+    `before_model` is `base`, or `tuned` where a tuned model is compared with itself. Counts
+    that begin with a category are of the questions that the base model knows, is wrong about
+    or is uncertain of. What a table written before has no column for is None.
     """
 
     domain: str
@@ -135,6 +139,27 @@ class Cell:
     gained: int
     never: int
     before_model: str = "base"
+    rank_agreement_low: float | None = None
+    rank_agreement_high: float | None = None
+    spearman: float | None = None
+    kendall: float | None = None
+    entropy_before: float | None = None
+    entropy_after: float | None = None
+    entropy_change: float | None = None
+    entropy_change_low: float | None = None
+    entropy_change_high: float | None = None
+    known_kept: int | None = None
+    known_lost: int | None = None
+    known_gained: int | None = None
+    known_never: int | None = None
+    conflicting_kept: int | None = None
+    conflicting_lost: int | None = None
+    conflicting_gained: int | None = None
+    conflicting_never: int | None = None
+    uncertain_kept: int | None = None
+    uncertain_lost: int | None = None
+    uncertain_gained: int | None = None
+    uncertain_never: int | None = None
 
     @property
     def is_paper(self) -> bool:
@@ -235,11 +260,12 @@ class Ranking(_Read):
 
 
 class Claims(_Read):
-    """`claims.json`."""
+    """`claims.json`; `excluded` are ids left out of all scores, by `DOMAIN/SUITE`."""
 
     rule: str
     claims: tuple[ClaimCard, ...]
     policies: tuple[Ranking, ...] = ()
+    excluded: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,6 +292,11 @@ class RunFiles:
         differences: Rows of `differences.csv`.
         claims: `claims.json`; None where it is not written yet.
         confounds: Rows of `confounds.csv`.
+        beliefs: Rows of `beliefs.csv`.
+        letters: Rows of `letters.csv`.
+        calibration: Rows of `calibration.csv`.
+        reliability: Rows of `reliability.csv`.
+        leakage: Rows of `leakage.csv`; None where leakage was not checked.
         losses: The loss curves of all fine-tuning runs.
         absent: (file, why it matters) for each file that is missing or empty.
     """
@@ -279,5 +310,10 @@ class RunFiles:
     differences: tuple[Compared, ...]
     claims: Claims | None
     confounds: tuple[Confound, ...]
+    beliefs: tuple[Probed, ...]
+    letters: tuple[Letters, ...]
+    calibration: tuple[Calibrated, ...]
+    reliability: tuple[Bin, ...]
+    leakage: tuple[Overlapping, ...] | None
     losses: tuple[LossCurve, ...]
     absent: tuple[tuple[str, str], ...]

@@ -30,7 +30,7 @@ class Column(Generic[Record]):
         cell: What stands in its cells.
         above: A heading that spans it and its neighbours with the same one.
         kind: `head` names the row, `number` is set flush right, `text` flush left,
-            `long` may break over lines, `code` in a fixed width.
+            `long` may break over lines, `prose` is long and wide, `code` in a fixed width.
     """
 
     name: str

@@ -27,6 +27,7 @@ _COLOURS = {
     "contextualised": "#cc79a7",
     "mixed": "#e69f00",
 }
+PROBE = "#5b7c99"
 SUITE_SHAPES = ("circle", "square", "triangle-up", "diamond")
 OUTCOME_COLOURS = ("#5b7c99", "#56b4e9", "#e69f00", BLANK)
 

@@ -9,6 +9,7 @@ neither torch nor transformers.
 
 from harmonia.world.bases import base_folder, base_world, shipped_seeds
 from harmonia.world.build import BuildReport, build_base
+from harmonia.world.check import BOUNDS, Difference, compare_builds
 from harmonia.world.exam import write_lab_data
 from harmonia.world.facts import DOMAINS, KINDS, RELATIONS, Fact, Kind, World, WorldSettings
 from harmonia.world.free_text import FreeQuestion, Instruction, free_questions, instructions
@@ -20,11 +21,13 @@ from harmonia.world.tokenizer import build_tokenizer
 from harmonia.world.training import Progress, StageRecord, TrainingSettings
 
 __all__ = [
+    "BOUNDS",
     "DOMAINS",
     "KINDS",
     "RELATIONS",
     "SPLITS",
     "BuildReport",
+    "Difference",
     "Fact",
     "FreeQuestion",
     "Instruction",
@@ -41,6 +44,7 @@ __all__ = [
     "base_world",
     "build_base",
     "build_tokenizer",
+    "compare_builds",
     "demonstrations",
     "free_questions",
     "general_instructions",

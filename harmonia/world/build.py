@@ -5,7 +5,8 @@
     build_base(Path("base"), seed=0)
 
 The folder holds `config.json`, `model.safetensors` (fp16), the tokenizer's files and
-`lab.json`: settings, seed, what each stage took, and what the base answers.
+`lab.json`: settings, seed, what each stage took, and what the base answers. Its
+`command` is that of a build with the default settings; null for any other.
 """
 
 from __future__ import annotations
@@ -107,9 +108,10 @@ def _lab_json(report: BuildReport, world: World, training: TrainingSettings) -> 
     import torch
     import transformers
 
+    plain = world.settings == WorldSettings() and training == TrainingSettings()
     return {
         "recipe_version": RECIPE_VERSION,
-        "command": f"build_base(Path('FOLDER'), seed={report.seed})",
+        "command": f"harmonia lab build --seed {report.seed} --out FOLDER" if plain else None,
         "seed": report.seed,
         "world": world.settings.as_dict(),
         "training": asdict(training),

@@ -8,9 +8,23 @@ from dataclasses import replace
 
 import pytest
 import torch
-from models import TINY, make_tiny
+from models import TINY, make_tiny, real_model
 
-from harmonia.scoring import Request, Scorer, attention, likelihood, load_model, loglikelihoods, packed
+from harmonia.data import ItemSource, read_items
+from harmonia.prompts import Form, PromptSettings, build_template
+from harmonia.scoring import (
+    Encoder,
+    LoadedModel,
+    Request,
+    Scorer,
+    attention,
+    fit_prompt,
+    likelihood,
+    load_model,
+    loglikelihoods,
+    packed,
+)
+from harmonia.scoring.models import load_weights
 from harmonia.scoring.support import refusal
 
 WINDOW = 16  # of the tiny models that have one
@@ -322,3 +336,33 @@ def test_an_error_of_another_kind_is_not_taken_for_a_full_memory(tiny):
     with pytest.raises(RuntimeError, match="shapes"):
         loglikelihoods(loaded, asked(7))
     assert len(small.sizes) == 1
+
+
+@pytest.fixture(scope="module")
+def gemma3(real_tokenizer):
+    settings, tokenizer = real_model("gemma3"), real_tokenizer("gemma3")
+    model = load_weights(settings).eval()
+    return LoadedModel(settings=settings, model=model, tokenizer=tokenizer, device="cpu", max_tokens=8192)
+
+
+@pytest.mark.models
+@pytest.mark.shared
+@pytest.mark.parametrize("method", ["letter", "cloze"])
+def test_a_real_model_behind_a_prefix_longer_than_its_window(gemma3, data_root, method):
+    assert gemma3.model.config.sliding_window == 512
+    items = read_items(
+        ItemSource(path="exams/engineering/test.jsonl", limit=3, on_bad_row="skip"), data_root
+    ).items
+    shots = read_items(ItemSource(path="exams/engineering/dev.jsonl"), data_root).items
+    shots = shots * 3 if method == "cloze" else shots
+    template = build_template(PromptSettings(method=method), gemma3.tokenizer)
+    encoder, form = Encoder(gemma3.tokenizer), Form(chat=False, shots=len(shots))
+    requests = [fit_prompt(one, form, shots, template, encoder, 8192).request for one in items]
+    assert all(len(one.context) > 512 + 40 for one in requests)
+    scorer = Scorer(gemma3)
+    found = scorer.loglikelihoods(requests)
+    assert scorer.plain == 0
+    for one, request in zip(found, requests, strict=True):
+        assert one == pytest.approx(alone(gemma3.model, request), abs=1e-3)  # of about 10 nats
+        few = [torch.tensor(values).softmax(0) for values in (one, alone(gemma3.model, request))]
+        assert float((few[0] - few[1]).abs().max()) < 1e-4
