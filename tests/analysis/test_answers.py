@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,10 @@ def beliefs() -> list[Belief]:
                 letter_mass=None if number % 7 == 0 else 0.5,
             )
         )
+        if number % 3 == 0:
+            found[-1] = replace(found[-1], asked_probs=tuple(probs[::-1]))
+        if number % 11 == 0:
+            found[-1] = replace(found[-1], method="cloze", asked_probs=None)
     random.Random(0).shuffle(found)
     return found
 
@@ -60,6 +65,11 @@ def test_columns_beliefs_and_any_order_give_the_same(beliefs: list[Belief], tmp_
         assert (found.pred_I[row], found.correct_I[row]) == (one.pred, one.correct)
         assert (found.confidence_I[row], found.domains_I[row]) == (one.confidence, one.item.domain)
         assert found.category_I[row] == one.category
+        asked = found.asked_I_C[row, : found.options_I[row]].tolist()
+        if one.method == "cloze":
+            assert np.isnan(asked).all()
+        else:
+            assert asked == list(one.asked_probs or one.probs)
     kept = found.without({"é3", "é4"})
     assert kept.ids_I.tolist() == [name for name in sorted(by_id) if name not in ("é3", "é4")]
     with pytest.raises(InputError):

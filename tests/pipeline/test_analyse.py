@@ -6,6 +6,7 @@ import csv
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from harmonia.pipeline.analyse import OUTPUTS, analyse_run
 from harmonia.probe import read_beliefs, write_beliefs
 from harmonia.types import Belief, Item
 
+_CATEGORIES = ("known", "conflicting", "uncertain")
 FORMS = ("icl5", "chat0")
 MODELS = ("base", "harmonious/seed0", "harmonious/seed1", "incompatible/seed0", "incompatible/seed1")
 
@@ -102,12 +104,91 @@ def test_tables_hold_every_cell(tmp_path: Path) -> None:
     assert claims["claims"][0]["verdict"] == "supported"
 
 
+def test_what_the_answers_are_worth(tmp_path: Path) -> None:
+    paths = _run(tmp_path)
+    probed = [
+        replace(
+            one,
+            asked_probs=one.probs[::-1],
+            **{
+                "draws": 4,
+                "agreement": 0.25 * (1 + k % 4),
+                "right_rate": 0.5,
+                "category": _CATEGORIES[k % 3],
+            },
+        )
+        for k, one in enumerate(_beliefs(np.random.default_rng(7), 1.0))
+    ]
+    write_beliefs(tmp_path / "beliefs" / "law.parquet", probed, {})
+    answers = read_run(tmp_path, paths, name="r", model="a", probe_form="icl5")
+    analyse_run(tmp_path, answers, threshold=0.5)
+    # 50 items: categories in turn, and agreement .25, .5, .75 and 1 in turn, ending in .25 and .5.
+    (beliefs,) = _rows(tmp_path / "beliefs.csv")
+    assert [beliefs[name] for name in ("domain", "form", "n", "draws")] == ["law", "icl5", "50", "4"]
+    assert [beliefs[name] for name in _CATEGORIES] == ["17", "17", "16"]
+    assert float(beliefs["agreement"]) == pytest.approx((12 * 2.5 + 0.75) / 50)
+    assert float(beliefs["right_rate"]) == 0.5
+
+    letters, calibration = (_rows(tmp_path / f"{name}.csv") for name in ("letters", "calibration"))
+    keys = ("domain", "group", "seed", "form", "suite")
+    asked = [tuple(row[key] for key in keys) for row in _rows(tmp_path / "results.csv")]
+    probe = ("law", "base", "", "icl5", "probe")
+    for rows in (letters, calibration):
+        assert [tuple(row[key] for key in keys) for row in rows] == [probe, *asked]
+    # The probe's letters from its beliefs: the prior is of the letters as asked.
+    shares = {
+        name: [float(part[2:]) for part in letters[0][name].split()]
+        for name in ("recall", "right", "answered", "prior")
+    }
+    assert shares["right"] == [0.26, 0.26, 0.24, 0.24] and letters[0]["letter_mass"] == "1.0"
+    assert shares["prior"] == pytest.approx(np.mean([one.probs[::-1] for one in probed], axis=0), abs=5e-5)
+    assert shares["answered"] == [sum(one.pred == place for one in probed) / 50 for place in range(4)]
+    recall = [np.mean([one.correct for one in probed if one.item.answer == place]) for place in range(4)]
+    assert shares["recall"] == pytest.approx(recall, abs=5e-5)
+    assert float(letters[0]["rstd"]) == pytest.approx(np.std(recall))
+    gold = np.eye(4)[[one.item.answer for one in probed]]
+    brier = ((np.array([one.probs for one in probed]) - gold) ** 2).sum(axis=1).mean()
+    assert float(calibration[0]["brier"]) == pytest.approx(brier)
+    # ECE from the bins beside it; equal sizes up to one.
+    bins = [row for row in _rows(tmp_path / "reliability.csv") if row["suite"] == "probe"]
+    sizes = [int(row["n"]) for row in bins]
+    assert [row["bin"] for row in bins] == [str(k) for k in range(1, 16)]
+    assert sum(sizes) == 50 and set(sizes) == {3, 4}
+    ece = sum(int(row["n"]) * abs(float(row["confidence"]) - float(row["right"])) for row in bins) / 50
+    assert float(calibration[0]["ece"]) == pytest.approx(ece)
+    assert float(bins[0]["confidence"]) < min(float(row["confidence"]) for row in bins[1:])
+
+
+def test_one_draw_and_cloze(tmp_path: Path) -> None:
+    paths = _run(tmp_path)
+    found = _beliefs(np.random.default_rng(7), 1.0)
+    write_beliefs(tmp_path / "beliefs" / "law.parquet", found, {})
+    path = tmp_path / paths[0]
+    write_beliefs(path, [replace(one, method="cloze", letter_mass=None) for one in read_beliefs(path)], {})
+    answers = read_run(tmp_path, paths, name="r", model="a", probe_form="icl5")
+    analyse_run(tmp_path, answers, threshold=0.5)
+    (beliefs,) = _rows(tmp_path / "beliefs.csv")
+    sure = [one for one in found if one.confidence > 0.5]
+    known = sum(one.correct for one in sure)
+    counts = [str(known), str(len(sure) - known), str(50 - len(sure))]
+    assert [beliefs[name] for name in _CATEGORIES] == counts
+    assert (beliefs["draws"], beliefs["agreement"], beliefs["right_rate"]) == ("1", "", "")
+    # Cloze asks for no letters, but its confidence can be judged.
+    assert len(_rows(tmp_path / "letters.csv")) == len(paths)
+    assert len(_rows(tmp_path / "calibration.csv")) == len(paths) + 1
+
+
 def test_items_left_out_count_nowhere(tmp_path: Path) -> None:
     paths = _run(tmp_path)
     excluded = {("law", "in_domain"): {"i00", "i01"}, ("law", "homogeneous"): {"i02"}}
     answers = read_run(tmp_path, paths, name="r", model="a", probe_form="icl5", excluded=excluded)
     analyse_run(tmp_path, answers, threshold=0.5, excluded=excluded)
-    for name, column in (("results.csv", "n"), ("consistency.csv", "n"), ("differences.csv", "items")):
+    for name, column in (
+        ("results.csv", "n"),
+        ("consistency.csv", "n"),
+        ("differences.csv", "items"),
+        ("letters.csv", "n"),
+    ):
         assert {row[column] for row in _rows(tmp_path / name)} == {"48"}
     claims = json.loads((tmp_path / "claims.json").read_text())
     assert claims["excluded"]["law/in_domain"] == ["i00", "i01"]

@@ -183,6 +183,95 @@ def cells() -> list[dict[str, object]]:
     ]
 
 
+def measured() -> dict[str, object]:
+    """What newer tables hold of each comparison besides: 3 of 5 known questions lost, and so on."""
+    return {
+        "rank_agreement_low": 0.3,
+        "rank_agreement_high": 0.4,
+        "spearman": 0.71,
+        "kendall": 0.61,
+        "entropy_before": 0.9,
+        "entropy_after": 0.75,
+        "entropy_change": -0.15,
+        "entropy_change_low": -0.2,
+        "entropy_change_high": -0.1,
+        **dict(zip(("known_kept", "known_lost", "known_gained", "known_never"), (2, 3, 0, 0), strict=True)),
+        **{f"conflicting_{name}": k for k, name in enumerate(("kept", "lost", "gained", "never"))},
+        **{f"uncertain_{name}": 10 + k for k, name in enumerate(("kept", "lost", "gained", "never"))},
+    }
+
+
+def places() -> list[dict[str, object]]:
+    """Who was asked what: the probe of each domain, and all that `results.csv` holds."""
+    probe = [
+        {"domain": domain, "group": "base", "seed": "", "form": "icl5", "suite": "probe", "n": 1000}
+        for domain in DOMAINS
+    ]
+    keys = ("domain", "group", "seed", "form", "suite", "n")
+    return probe + [{key: row[key] for key in keys} for row in results()]
+
+
+def letters() -> list[dict[str, object]]:
+    return [
+        {
+            **place,
+            "rstd": 0.125,
+            "recall": "A=0.7500 B=0.5000",
+            "right": "A=0.5000 B=0.4000 C=0.1000",
+            "answered": "A=0.6250 B=0.3750 C=0.0000",
+            "prior": "A=0.5510 B=0.3490 C=0.1000",
+            "letter_mass": 0.95,
+        }
+        for place in places()
+    ]
+
+
+def calibration() -> list[dict[str, object]]:
+    return [{**place, "ece": 0.0831, "brier": 0.6} for place in places()]
+
+
+def reliability() -> list[dict[str, object]]:
+    """Two bins of the probe, the one unsure and the other too sure."""
+    bins = ((0.4, 0.3), (0.9, 0.7))
+    return [
+        {**place, "bin": k, "n": 500, "confidence": sure, "right": share, "right_low": share - 0.05}
+        | {"right_high": share + 0.04}
+        for place in places()
+        if place["suite"] == "probe"
+        for k, (sure, share) in enumerate(bins, start=1)
+    ]
+
+
+def beliefs() -> list[dict[str, object]]:
+    counts = {"known": 400, "conflicting": 220, "uncertain": 380}
+    several = {"draws": 3, **counts, "agreement": 0.875, "right_rate": 0.5}
+    return [{"domain": domain, "form": "icl5", "n": 1000, **several} for domain in DOMAINS]
+
+
+def overlaps() -> list[dict[str, object]]:
+    """Engineering trains on two in-domain questions and shows a question of history's."""
+    found = (
+        ("exact", "engineering", "train", "q1", "engineering", "in_domain", "t1", "What is <steel>?"),
+        ("ngram", "engineering", "train", "q2", "engineering", "in_domain", "t2", "steel " * 60),
+        ("normalised", "engineering", "train", "q3", "history", "homogeneous", "t3", "Who was it?"),
+    )
+    return [
+        {
+            "kind": kind,
+            "left_domain": left_domain,
+            "left_role": "train",
+            "left": left,
+            "left_id": left_id,
+            "right_domain": right_domain,
+            "right_role": "suite",
+            "right": right,
+            "right_id": right_id,
+            "text": text,
+        }
+        for kind, left_domain, left, left_id, right_domain, right, right_id, text in found
+    ]
+
+
 def differences() -> list[dict[str, object]]:
     """Engineering and both domains: harmonious and self-aligning minus incompatible, 14 and 4 points."""
     rows = []
@@ -279,7 +368,7 @@ def claims() -> dict[str, object]:
                 "winner": None,
             },
         ],
-        "excluded": {},
+        "excluded": {"engineering/in_domain": ["t1", "t2"]},
     }
 
 
@@ -321,7 +410,7 @@ def write_losses(run: Path, domain: str, group: str, seed: int) -> None:
 
 
 def write_run(run: Path, name: str = "lab run", *, compared: bool = False) -> Path:
-    """Write the run; `compared` with differences, claims and confounds."""
+    """Write the run; `compared` with all that an analysis writes now."""
     run.mkdir(parents=True)
     (run / "experiment.yaml").write_text("name: lab run\nmodel:\n  path: lab-base\n")
     (run / "manifest.json").write_text(json.dumps(manifest(name)))
@@ -334,6 +423,15 @@ def write_run(run: Path, name: str = "lab run", *, compared: bool = False) -> Pa
     write_csv(run / "results.csv", results())
     write_csv(run / "consistency.csv", cells())
     if compared:
+        write_csv(run / "consistency.csv", [{**row, **measured()} for row in cells()])
+        for name, table in (
+            ("letters", letters()),
+            ("calibration", calibration()),
+            ("reliability", reliability()),
+            ("beliefs", beliefs()),
+            ("leakage", overlaps()),
+        ):
+            write_csv(run / f"{name}.csv", table)
         write_csv(run / "differences.csv", differences())
         write_csv(run / "confounds.csv", confounds())
         (run / "claims.json").write_text(json.dumps(claims()))

@@ -81,7 +81,7 @@ def test_a_model_compared_with_itself_is_no_paper_row(tmp_path: Path) -> None:
     itself = {**cell("history", "harmonious", 0, "in_domain", "icl5", "chat0"), "before_model": "tuned"}
     write_csv(run / "consistency.csv", [*cells(), itself])
     text = plain_spaces(write_report(run).read_text(encoding="utf-8"))
-    rows = parse(text).tables["history: the base model’s knowledge and what it became"]
+    rows = parse(text).tables["history: how far the answers moved"]
     assert [row["cell"] for row in rows if row["cell"].startswith("itself")] == ["itself icl5 → chat0"]
     assert (run / "figures" / "agreement-history.svg").read_bytes() == before[1]
 

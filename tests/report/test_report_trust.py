@@ -1,0 +1,260 @@
+"""Beliefs, letters, calibration, leakage, categories and the ratio curve on the page."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from report_run import (
+    DOMAINS,
+    SUITES,
+    beliefs,
+    calibration,
+    cells,
+    differences,
+    letters,
+    measured,
+    result,
+    results,
+    summary,
+    write_csv,
+    write_run,
+)
+from test_report_page import parse, plain_spaces
+from test_report_partial import missing
+
+from harmonia.errors import InputError
+from harmonia.report import charts, write_report
+from harmonia.report.compare import sweep
+from harmonia.report.load import load_run
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = write_run(tmp_path_factory.mktemp("trust") / "run", compared=True)
+    write_report(run)
+    return run
+
+
+@pytest.fixture(scope="module")
+def page(finished: Path) -> str:
+    return plain_spaces((finished / "report.html").read_text(encoding="utf-8"))
+
+
+def test_beliefs_over_draws(page: str) -> None:
+    rows = parse(page).tables["The base model’s beliefs"]
+    assert [row["domain"] for row in rows] == list(DOMAINS)
+    assert rows[0] | {"class": ""} == {
+        "class": "",
+        "domain": "engineering",
+        "form": "icl5",
+        "n": "1\u202f000",
+        "draws": "3",
+        "known": "400 | 40.0 %",
+        "conflicting": "220 | 22.0 %",
+        "uncertain": "380 | 38.0 %",
+        "agreement": "87.5 %",
+        "right_rate": "50.0 %",
+    }
+    assert "several draws of demonstrations" in page and "one draw does not tell" not in page
+
+
+def test_one_draw_has_no_agreement(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", compared=True)
+    once = {"draws": 1, "agreement": "", "right_rate": ""}
+    write_csv(run / "beliefs.csv", [{**row, **once} for row in beliefs()])
+    text = plain_spaces(write_report(run).read_text(encoding="utf-8"))
+    rows = parse(text).tables["The base model’s beliefs"]
+    assert (rows[0]["known"], rows[0]["agreement"], rows[0]["right_rate"]) == ("400 | 40.0 %", "–", "–")
+    assert "one draw does not tell" in text
+
+
+def test_letters_of_the_probe_and_of_models(page: str) -> None:
+    tables = parse(page).tables
+    first, second = tables["The letters of the probe"]
+    assert (first["domain"], second["domain"]) == DOMAINS
+    assert (first["rstd"], first["mass"], first["n"]) == ("0.125", "95.0 %", "1\u202f000")
+    assert [first[f"prior {letter}"] for letter in "ABC"] == ["55.1", "34.9", "10.0"]
+    assert [first[f"answered {letter}"] for letter in "ABC"] == ["62.5", "37.5", "0.0"]
+    assert [first[f"right {letter}"] for letter in "ABC"] == ["50.0", "40.0", "10.0"]
+    rows = tables["history: RStd, letter mass, and the letters’ shares in %"]
+    assert [row["model"] for row in rows] == ["base", "harmonious", "incompatible", "self-aligning"]
+    assert rows[1]["in_domain chat0"] == "0.125 | mass 95.0 % | prior 55 35 10 | gave 62 38 0"
+    assert not any(name.startswith("probe") for name in rows[0])
+
+
+def test_calibration_and_its_figure(page: str, finished: Path) -> None:
+    tables = parse(page).tables
+    assert [(row["domain"], row["ece"], row["brier"]) for row in tables["Calibration of the probe"]] == [
+        (domain, "0.083", "0.600") for domain in DOMAINS
+    ]
+    rows = tables["engineering: ECE, Brier score and n"]
+    assert rows[2]["out_of_domain icl5"] == "0.083 | Brier 0.600 | n = 200"
+    assert len(rows[2]) == 3 + 2 * len(SUITES)
+    for domain in DOMAINS:
+        drawn = (finished / "figures" / f"reliability-{domain}.svg").read_text()
+        assert "mean confidence" in drawn
+        assert f'aria-label="Reliability of the base model’s beliefs, {domain}.' in page
+
+
+def test_leakage_is_counted_shown_and_what_was_left_out_is_said(page: str) -> None:
+    rows = parse(page).tables["Questions that stand in two places"]
+    pools = ("left", "right", "exact", "normalised", "ngram", "all")
+    assert [tuple(row[name] for name in pools) for row in rows] == [
+        ("engineering, train", "engineering, in-domain", "1", "0", "1", "2"),
+        ("engineering, train", "history, homogeneous", "0", "1", "0", "1"),
+    ]
+    assert [row["class"] for row in rows] == ["marked", ""]
+    shown = parse(page).tables["The first of them"]
+    assert [row["kind"] for row in shown] == ["Same text", "A run of words", "Same words"]
+    assert shown[0]["text"] == "What is <steel>?" and "<steel>" not in page
+    assert shown[1]["text"].endswith(" …") and len(shown[1]["text"]) < 250
+    assert "2 of the in-domain questions of engineering were left out of all scores: t1, t2." in page
+    assert "left out of its training sets" not in page  # 1000 beliefs probed, 1000 grouped
+
+
+def test_leakage_without_overlaps_and_questions_kept_out_of_training(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", compared=True)
+    (run / "groups" / "history" / "summary.json").write_text(json.dumps({**summary(), "beliefs": 990}))
+    claims = json.loads((run / "claims.json").read_text())
+    (run / "claims.json").write_text(json.dumps({**claims, "excluded": {}}))
+    text = write_report(run).read_text(encoding="utf-8")
+    assert "10 of the 1\u202f000 questions probed in history were left out of its training sets." in text
+    assert "of all scores" not in text
+    header = (run / "leakage.csv").read_text().splitlines()[0]
+    (run / "leakage.csv").write_text(header + "\n")
+    assert "leakage.csv" not in missing(run)
+    text = (run / "report.html").read_text(encoding="utf-8")
+    assert "No question of a suite stands in a training set" in text
+
+
+def test_cells_have_correlations_entropy_and_categories(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", compared=True)
+    # A second seed: counts are of both.
+    again = [{**row, "seed": 1} for row in cells() if row["group"] == "incompatible"]
+    write_csv(run / "consistency.csv", [{**row, **measured()} for row in [*cells(), *again]])
+    text = plain_spaces(write_report(run).read_text(encoding="utf-8"))
+    rows = parse(text).tables["engineering: how far the answers moved"]
+    row = next(row for row in rows if row["group"] == "incompatible" and "marked" in row["class"])
+    assert row["ranks"] == "0.350 | 0.300 to 0.400"
+    assert (row["spearman"], row["kendall"]) == ("0.710", "0.610")
+    assert row["entropy"] == "−0.150 | −0.200 to −0.100 | 0.900 → 0.750"
+    rows = parse(text).tables["engineering: what became of the questions"]
+    assert len(rows) == 3 * (3 * 4 + 1)
+    row = next(row for row in rows if row["group"] == "incompatible" and "marked" in row["class"])
+    assert [row[name] for name in ("kept", "lost", "gained", "never")] == ["78", "36", "18", "68"]
+    assert [row[f"known_{name}"] for name in ("kept", "lost", "gained", "never")] == ["4", "6", "0", "0"]
+    assert [row[f"uncertain_{name}"] for name in ("kept", "never")] == ["20", "26"]
+
+
+def _mixed(left: str, domain: str, scope: str, suite: str, value: float) -> dict[str, object]:
+    row = next(row for row in differences() if (row["scope"], row["domain"]) == (scope, domain))
+    ends = {"difference": value, "low": value - 0.03, "high": value + 0.04}
+    return {**row, "left": left, "suite": suite, **ends}
+
+
+def test_ratio_curve_is_of_paired_differences(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", compared=True)
+    mixed = [
+        _mixed(f"mixed_{ratio}", domain, "domain", suite, ratio / 10)
+        for ratio in (0.2, 0.6)
+        for domain in DOMAINS
+        for suite in SUITES
+    ]
+    whole = [
+        _mixed(f"mixed_{ratio}", "all", "all", suite, ratio / 10) for ratio in (0.2, 0.6) for suite in SUITES
+    ]
+    # History has rows of mixtures in icl5 alone, which no curve is drawn of.
+    mixed = [{**row, "form": "icl5"} if row["domain"] == "history" else row for row in mixed]
+    write_csv(run / "differences.csv", [*differences(), *mixed, *whole])
+    asked = [
+        {**result(domain, "incompatible", 0, "chat0", suite), "group": "mixed_0.2"}
+        for domain in DOMAINS
+        for suite in SUITES
+    ]
+    write_csv(run / "results.csv", [*results(), *asked])
+    found = missing(run)
+    assert found["history, the curve over ratios"] == "differences.csv has no row of a mixed group"
+    assert "engineering, the curve over ratios" not in found
+    names = sorted(path.name for path in (run / "figures").glob("ratios-*.svg"))
+    assert names == ["ratios-all-domains.svg", "ratios-engineering.svg"]
+    drawn = (run / "figures" / "ratios-engineering.svg").read_text()
+    swept = sweep(load_run(run).differences, domain="engineering")
+    values = charts.ratios(swept, (-5.0, 30.0)).to_dict()["data"]["values"]
+    # Self-aligning 24 and incompatible 20 of 50 in-domain questions right, 5 below and 4.5 above.
+    points = [
+        (row["ratio"], round(row["points"], 6), round(row["low"], 6), round(row["high"], 6))
+        for row in values
+        if row["suite"] == "in-domain"
+    ]
+    assert sorted(points) == [
+        (0.0, 0.0, 0.0, 0.0),
+        (0.2, 2.0, -1.0, 6.0),
+        (0.6, 6.0, 3.0, 10.0),
+        (1.0, 8.0, 3.0, 12.5),
+    ]
+    assert all(name in drawn for name in ("incompatible", "self-aligning", "mixed", "points over ratio 0"))
+
+
+def test_groups_with_the_same_rows_are_not_missing(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", compared=True)
+    for domain in DOMAINS:
+        found = summary()
+        twins = {"mixed_0": "incompatible", "mixed_1": "self_aligning"}
+        found["groups"] |= {name: found["groups"][twin] for name, twin in twins.items()}  # type: ignore[index,operator]
+        (run / "groups" / domain / "summary.json").write_text(json.dumps(found))
+    assert list(missing(run)) == ["claim C1 on out-of-domain questions"]
+    text = (run / "report.html").read_text(encoding="utf-8")
+    said = "that of mixed 0 is that of incompatible; that of mixed 1 is that of self-aligning"
+    assert text.count(said) == 1
+    # Without its twin, a mixed group of ratio 0 is a group like any other.
+    for domain in DOMAINS:
+        found = summary()
+        found["groups"]["mixed_0"] = found["groups"].pop("incompatible")  # type: ignore[index,attr-defined]
+        (run / "groups" / domain / "summary.json").write_text(json.dumps(found))
+    waiting = "train/engineering/mixed_0/seed0"
+    assert missing(run)[waiting] == "not run yet"
+
+
+def test_what_the_tables_lack_is_named(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", compared=True)
+    write_csv(
+        run / "letters.csv",
+        [row for row in letters() if (row["domain"], row["suite"]) != ("history", "probe")],
+    )
+    gone = ("engineering", "harmonious", "in_domain", "chat0")
+    write_csv(
+        run / "calibration.csv",
+        [row for row in calibration() if (row["domain"], row["group"], row["suite"], row["form"]) != gone],
+    )
+    found = missing(run)
+    assert found["history, the probe"] == "no row in letters.csv"
+    assert found["engineering, harmonious, seed 0"] == "no row in calibration.csv for in-domain in chat0"
+
+
+@pytest.mark.parametrize(
+    ("file", "column", "value"),
+    [
+        ("letters.csv", "letter_mass", "95"),
+        ("calibration.csv", "ece", "1.5"),
+        ("reliability.csv", "right", "-0.1"),
+        ("beliefs.csv", "agreement", "87"),
+        ("leakage.csv", "left_id", ""),
+    ],
+)
+def test_bad_cells_are_named(file: str, column: str, value: str, tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", compared=True)
+    tables = {"letters.csv": letters, "calibration.csv": calibration, "beliefs.csv": beliefs}
+    if file in tables:
+        rows = tables[file]()
+    else:
+        with (run / file).open(newline="") as handle:
+            rows = list(csv.DictReader(handle))  # type: ignore[assignment]
+    rows[1][column] = value
+    write_csv(run / file, rows)
+    with pytest.raises(InputError) as caught:
+        write_report(run)
+    assert (caught.value.row, caught.value.field) == (3, column)
+    assert not (run / "report.html").exists()
