@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from harmonia.errors import InputError, MissingExtraError
 from harmonia.hashing import file_sha256, sha256_json
+from harmonia.scoring.heap import keep_freed_memory
 
 ADAPTER_CONFIG = "adapter_config.json"
 BASE_RECORD = "harmonia_base.json"
@@ -185,6 +186,8 @@ def load_model(settings: ModelSettings) -> LoadedModel:
     folder = resolve_folder(settings)
     device = pick_device(settings.device)
     model = load_weights(settings).to(device).eval()
+    if device == "cpu":
+        keep_freed_memory()
     return LoadedModel(
         settings=settings,
         model=model,
