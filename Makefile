@@ -37,14 +37,16 @@ models: setup
 	$(BIN)/python scripts/fetch_models.py
 
 # Tests that need the real models skip, with this reason, where the models cannot be had;
-# `make test MODELS=no` does not fetch them (0.9 GB, once).
+# `make test MODELS=no` does not fetch them (0.9 GB, once). A job takes a core, so one thread,
+# and up to 6 GB of memory.
+JOBS ?= 2
 test: setup
 ifneq ($(MODELS),no)
 	@echo "== fetching the small real models that some tests use, once, into .models/"
 	-@$(BIN)/python scripts/fetch_models.py
 endif
 	@echo "== running all tests"
-	@$(BIN)/python -m pytest
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 check: setup
 	@echo "== checking format, lint, types and generated docs"

@@ -39,8 +39,14 @@ def groups(
         bool, typer.Option("--shuffle-options", help="Put each row's options in an order of its own.")
     ] = False,
     general: Annotated[Path | None, typer.Option(help="General instructions to mix in.")] = None,
-    general_ratio: Annotated[float, typer.Option(help="How many for each row.")] = 1.0,
-    explanations: Annotated[str, typer.Option(help="gold, own or none.")] = "gold",
+    general_ratio: Annotated[float, typer.Option(help="General instructions for each row of a group.")] = 1.0,
+    explanations: Annotated[
+        str,
+        typer.Option(
+            help="Behind which answers explanations stand: gold (the right ones), "
+            "own (those the model believes, too) or none."
+        ),
+    ] = "gold",
     explanations_from: Annotated[
         Path | None, typer.Option(help="Explanations of harmonia write; own needs them.")
     ] = None,

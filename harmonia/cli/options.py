@@ -25,13 +25,12 @@ Chat = Annotated[str, typer.Option(help="Chat template: vicuna, or the model's o
 OptionsFirst = Annotated[bool, typer.Option("--options-first", help="Put the options above the question.")]
 SubjectsOf = Annotated[str | None, typer.Option(help="Only the MMLU subjects of this domain.")]
 SubjectsOutside = Annotated[str | None, typer.Option(help="Only the MMLU subjects outside this domain.")]
-OnBadRow = Annotated[
-    str, typer.Option(help="fail names the first bad row; skip leaves all out, into OUT.skipped.jsonl.")
-]
+OnBadRow = Annotated[str, typer.Option(help="fail names the first bad row; skip leaves all bad rows out.")]
 Limit = Annotated[int | None, typer.Option(help="Ask only so many items, drawn by --seed.")]
 Seed = Annotated[int, typer.Option(help="Seed of every random choice.")]
 BatchTokens = Annotated[
-    int | None, typer.Option(help="Tokens in one forward pass; finds itself. Does not change results.")
+    int | None,
+    typer.Option(help="Tokens in one forward pass; found by itself. Changes results by rounding at most."),
 ]
 KeepPrompts = Annotated[bool, typer.Option("--keep-prompts", help="Keep the scored texts.")]
 Out = Annotated[Path, typer.Option(help="Where to write.")]

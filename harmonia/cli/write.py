@@ -29,7 +29,10 @@ def write(
     key_env: Annotated[str | None, typer.Option(help="Environment variable with the server's key.")] = None,
     remove: Annotated[
         str,
-        typer.Option(help="Taken out of the items' explanations, where no model writes contexts."),
+        typer.Option(
+            help="What an item's explanation loses to be its context, where no model writes one: "
+            "statements of the letter (letter), or the right option's text too (letter_and_text)."
+        ),
     ] = "letter_and_text",
     temperature: Annotated[float, typer.Option(help="Temperature of the samples.")] = 0.7,
     top_p: Annotated[float, typer.Option(help="Probability of the tokens drawn from.")] = 0.8,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -72,3 +73,17 @@ def test_probe_writes_method_draws_and_priors_and_prints_the_letters(data: Path,
     made = _harmonia("probe", *BASE, *words, "--preset", "harness", "--out", str(tmp_path / "none"))
     assert made.returncode == 2 and "MMLU's prompt" in made.stderr
     assert not (tmp_path / "none").exists()
+
+
+def test_probe_says_that_it_shares_no_prompts_and_why(data: Path, tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(base_folder(0), model)
+    config = json.loads((model / "config.json").read_text())
+    config["rope_parameters"] |= {"rope_type": "dynamic", "factor": 2.0}
+    (model / "config.json").write_text(json.dumps(config))
+    words = ["--items", str(data / "person/train.jsonl"), "--shots", "0", "--limit", "4"]
+    words += ["--device", "cpu", "--options-first", "--domain", "person"]
+    for folder, said in ((model, True), (base_folder(0), False)):
+        made = _harmonia("probe", "--model", str(folder), *words, "--out", str(tmp_path / f"{said}.parquet"))
+        assert made.returncode == 0, made.stderr
+        assert ("without shared prompts: its positions are scaled" in made.stderr) is said
