@@ -1,8 +1,8 @@
 """Memory that a pass gave back is kept for the next one, not returned to the system.
 
 Activations of a pass are a few MB each. glibc fetches each from the system and gives it
-back, page by page: a tenth of the time of a pass on the CPU was spent in page faults
-(docs/log.md). What the process holds at its peak stays the same.
+back, page by page; what that costs is in docs/log.md. The process keeps what it held at
+its peak.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import ctypes
 import os
 import sys
 
-# malloc.h
+# malloc.h, mallopt(3)
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
 _NEVER = 2**31 - 1
-_LARGEST_ONCE = 2**25  # what glibc took for the largest threshold before 2.36
+_LARGEST_STATED = 2**25  # the manual's upper limit on 64 bits; glibc 2.36 takes more
 _CHOSEN = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES")
 """With one of these set the user has chosen."""
 
@@ -30,5 +30,5 @@ def keep_freed_memory() -> bool:
     library = ctypes.CDLL(None)
     if not (hasattr(library, "gnu_get_libc_version") and hasattr(library, "mallopt")):
         return False  # musl and others
-    large = library.mallopt(_M_MMAP_THRESHOLD, _NEVER) or library.mallopt(_M_MMAP_THRESHOLD, _LARGEST_ONCE)
+    large = library.mallopt(_M_MMAP_THRESHOLD, _NEVER) or library.mallopt(_M_MMAP_THRESHOLD, _LARGEST_STATED)
     return bool(large and library.mallopt(_M_TRIM_THRESHOLD, _NEVER))
