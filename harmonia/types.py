@@ -16,9 +16,8 @@ AnswerStyle = Literal["letter", "cloze"]
 Preset = Literal["corrected", "repo", "harness"]
 Category = Literal["known", "conflicting", "uncertain"]
 Normalisation = Literal["raw", "char", "token"]
-SuiteName = Literal["homogeneous", "in_domain", "out_of_domain"]
-
-SUITES: tuple[SuiteName, ...] = ("homogeneous", "in_domain", "out_of_domain")
+SUITES = ("homogeneous", "in_domain", "out_of_domain")
+"""The paper's suites, from the nearest to the training data to the farthest; there may be others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ Arrays end in their axes: `I` items, `C` options of the item that has most.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from harmonia.errors import InputError
+from harmonia.hashing import canonical_json, draw
 from harmonia.probe import read_beliefs
 from harmonia.types import Belief
 
@@ -25,7 +26,7 @@ __all__ = ["Answers", "per_item", "read_answers", "require_same_items"]
 Floats = NDArray[np.float64]
 Texts = NDArray[np.object_]
 
-_COLUMNS = ("id", "domain", "answer", "choices", "probs", "letter_mass")
+_COLUMNS = ("id", "domain", "question", "answer", "choices", "probs", "letter_mass")
 _LATER = ("category", "method", "asked_probs")  # columns that older files lack
 _SUM_TOLERANCE = 1e-3
 
@@ -36,6 +37,8 @@ class Answers:
 
     Attributes:
         ids_I: The items' ids.
+        items_I: A number for each item that is the same wherever this very question is asked:
+            equal ids of two domains, or of two files, are not one item.
         domains_I: Their domains (MMLU's subjects).
         options_I: Number of options of each.
         gold_I: Index of the right option.
@@ -51,6 +54,7 @@ class Answers:
     """
 
     ids_I: Texts
+    items_I: NDArray[np.uint64]
     domains_I: Texts
     options_I: NDArray[np.int64]
     gold_I: NDArray[np.int64]
@@ -79,6 +83,10 @@ class Answers:
         asked = np.array([value for belief in beliefs for value in _asked(belief)])
         return _laid_out(
             ids_I=_texts([belief.item.id for belief in beliefs]),
+            items_I=_items(
+                (one.id, one.domain, one.question, one.answer, one.choices)
+                for one in (belief.item for belief in beliefs)
+            ),
             domains_I=_texts([belief.item.domain for belief in beliefs]),
             options_I=options_I,
             gold_I=np.array([belief.item.answer for belief in beliefs]),
@@ -188,7 +196,9 @@ def _from_columns(path: Path) -> Answers | None:
         table = pq.read_table(path, columns=columns)
     except (pa.ArrowInvalid, pa.ArrowKeyError):
         return None
-    if not len(table) or any(table[name].null_count for name in ("id", "domain", "answer", "probs")):
+    if not len(table) or any(
+        table[name].null_count for name in ("id", "domain", "question", "answer", "probs")
+    ):
         return None
     if table["id"].type != pa.string() or table["domain"].type != pa.string():
         return None
@@ -211,6 +221,12 @@ def _from_columns(path: Path) -> Answers | None:
     none = pa.nulls(len(table), pa.string())
     return _laid_out(
         ids_I=ids_I,
+        items_I=_items(
+            zip(
+                *(table[name].to_pylist() for name in ("id", "domain", "question", "answer", "choices")),
+                strict=True,
+            )
+        ),
         domains_I=_shared(table["domain"]),
         options_I=options_I,
         gold_I=gold_I,
@@ -241,6 +257,13 @@ def _asked_columns(table: Any, probs_I_C: Floats, options_I: NDArray[np.int64]) 
         cloze_I = pc.equal(table["method"], "cloze").fill_null(False).to_numpy(zero_copy_only=False)
         asked_I_C[cloze_I[:, None] & (option_C < options_I[:, None])] = np.nan
     return asked_I_C
+
+
+def _items(identities: Iterable[tuple[str, str, str, int, Sequence[str]]]) -> NDArray[np.uint64]:
+    """A digest of each item's id, domain, question, answer and options."""
+    return np.fromiter(
+        (draw(0, "item", canonical_json(identity)) for identity in identities), dtype=np.uint64
+    )
 
 
 def _shared(column: Any) -> Texts:

@@ -46,13 +46,13 @@ class Unit:
     """Two kinds of model on the same items, in one domain of one base model.
 
     Attributes:
-        ids_I: The items' ids; the same id in another unit is the same item.
+        items_I: A number for each item; the same one in another unit is the same item.
         left_S_I: The one kind's value of each item (1 for right, 0 for wrong; or nats), a
             row for each seed.
         right_S_I: The other kind's, of the same items and seeds.
     """
 
-    ids_I: NDArray[np.object_]
+    items_I: NDArray[np.uint64]
     left_S_I: Floats
     right_S_I: Floats
 
@@ -182,9 +182,9 @@ class _Stratum:
 
 def _strata(units: Sequence[Unit]) -> Iterator[_Stratum]:
     first = np.cumsum([0, *(len(unit.change_S_I) for unit in units)])
-    asked: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    asked: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for number, unit in enumerate(units):
-        for row, name in enumerate(unit.ids_I):
+        for row, name in enumerate(unit.items_I):
             asked[name].append((number, row))
     together: dict[tuple[int, ...], list[list[int]]] = defaultdict(list)
     for places in asked.values():
@@ -195,7 +195,7 @@ def _strata(units: Sequence[Unit]) -> Iterator[_Stratum]:
             np.concatenate([np.arange(first[number], first[number + 1]) for number in members]),
             np.concatenate(
                 [
-                    units[number].change_S_I[:, rows_I_U[:, place]].T / len(units[number].ids_I)
+                    units[number].change_S_I[:, rows_I_U[:, place]].T / len(units[number].items_I)
                     for place, number in enumerate(members)
                 ],
                 axis=1,

@@ -62,8 +62,8 @@ def judge(runs: Sequence[RunAnswers]) -> list[Claim]:
             count twice.
     """
     _require_different(runs)
-    asked = {place.suite for run in runs for place in run.answers}
-    suites = [suite for suite in SUITES if suite in asked]
+    asked = list(dict.fromkeys(place.suite for run in runs for place in run.answers))
+    suites = [*(one for one in SUITES if one in asked), *(one for one in asked if one not in SUITES)]
     findings = {
         name: [difference_between(runs, group, "incompatible", suite) for suite in suites]
         for name, group in _PAIRS.items()

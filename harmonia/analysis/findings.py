@@ -139,7 +139,7 @@ def mixture_beats_full(runs: Sequence[RunAnswers], suite: str) -> Finding:
             continue
         best_S_I = sweep.best(sweep.between)
         right = pick(best_S_I, {ratio: sweep.right(ratio) for ratio in sweep.between})
-        units.append(Unit(ids_I=sweep.base.ids_I, left_S_I=right, right_S_I=sweep.right(1.0)))
+        units.append(Unit(items_I=sweep.base.items_I, left_S_I=right, right_S_I=sweep.right(1.0)))
         chosen[sweep.name] = np.unique(best_S_I).tolist()
     if not units:
         because = "no domain has ratio 1 and a mixture between 0 and 1 under a common seed"
@@ -155,7 +155,7 @@ def mixture_moves_less(runs: Sequence[RunAnswers], suite: str) -> Finding:
     for sweep in sweeps_of(runs, suite):
         if sweep.between and 0.0 in sweep.tuned:
             kl = pick(sweep.best(sweep.between), {ratio: sweep.kl(ratio) for ratio in sweep.between})
-            units.append(Unit(ids_I=sweep.base.ids_I, left_S_I=kl, right_S_I=sweep.kl(0.0)))
+            units.append(Unit(items_I=sweep.base.items_I, left_S_I=kl, right_S_I=sweep.kl(0.0)))
     if not units:
         because = "no domain has ratio 0 and a mixture between 0 and 1 under a common seed"
         return Finding(what=what, suite=suite, unit="nats", because=because)

@@ -144,8 +144,8 @@ def read_run(
             found = found.without(ids)
         # Models asked the same suite hold one copy of its ids and subjects.
         like = first.setdefault((place.domain, place.suite), found)
-        if np.array_equal(like.ids_I, found.ids_I):
-            found = replace(found, ids_I=like.ids_I, domains_I=like.domains_I)
+        if np.array_equal(like.items_I, found.items_I):
+            found = replace(found, ids_I=like.ids_I, items_I=like.items_I, domains_I=like.domains_I)
         answers[place] = found
     return RunAnswers(name=name, model=model, probe_form=probe_form, answers=answers)
 
@@ -186,5 +186,5 @@ def units_of(
                     np.stack([kind[number].correct_I for number in seeds]).astype(np.float64)
                     for kind in (one, other)
                 )
-                units.append(Unit(ids_I=one[seeds[0]].ids_I, left_S_I=left_S_I, right_S_I=right_S_I))
+                units.append(Unit(items_I=one[seeds[0]].items_I, left_S_I=left_S_I, right_S_I=right_S_I))
     return units

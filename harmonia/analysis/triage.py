@@ -84,20 +84,27 @@ def triage(asked: Mapping[str, Sequence[Belief]], settings: TriageSettings) -> t
         InputError: Two files hold the same id with another question, other options or
             another gold.
     """
-    conflicts: dict[str, list[Belief]] = defaultdict(list)
-    asked_of: Counter[str] = Counter()
-    first: dict[str, tuple[str, Item]] = {}
+    # Equal ids of two domains are two items.
+    conflicts: dict[tuple[str, str], list[Belief]] = defaultdict(list)
+    asked_of: Counter[tuple[str, str]] = Counter()
+    first: dict[tuple[str, str], tuple[str, Item]] = {}
     for name, beliefs in asked.items():
         for belief in beliefs:
-            _require_same(first.setdefault(belief.item.id, (name, belief.item)), belief.item, name)
-            asked_of[belief.item.id] += 1
+            key = belief.item.domain, belief.item.id
+            _require_same(first.setdefault(key, (name, belief.item)), belief.item, name)
+            asked_of[key] += 1
             if _conflicts(belief, settings):
-                conflicts[belief.item.id].append(belief)
-    doubts = (_doubt(conflicting, asked_of[name], settings) for name, conflicting in conflicts.items())
+                conflicts[key].append(belief)
+    doubts = (_doubt(conflicting, asked_of[key], settings) for key, conflicting in conflicts.items())
     return tuple(
         sorted(
             (doubt for doubt in doubts if doubt.reasons),
-            key=lambda doubt: (-len(doubt.reasons), _gold_prob(doubt.belief), doubt.belief.item.id),
+            key=lambda doubt: (
+                -len(doubt.reasons),
+                _gold_prob(doubt.belief),
+                doubt.belief.item.domain,
+                doubt.belief.item.id,
+            ),
         )
     )
 

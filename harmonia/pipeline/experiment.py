@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from harmonia.data import ItemSource
 from harmonia.data.leakage import LeakageSettings
@@ -16,13 +16,13 @@ from harmonia.probe import ProbeSettings
 from harmonia.prompts import PromptSettings, parse_form
 from harmonia.scoring import ModelSettings
 from harmonia.training import TrainingSettings
-from harmonia.types import SuiteName
 from harmonia.writers import WritingSettings
 
 DATA_ROOT = "HARMONIA_DATA_ROOT"
 """Environment variable with the folder that relative data paths start from."""
 
 _EXECUTION: dict[str, Any] = {"execution": True}
+_NO_SUITES = {"train", "shots", "probe", "all"}
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 
 
@@ -52,14 +52,24 @@ class DomainSettings(BaseModel):
     Attributes:
         train: Items to probe and to build groups from.
         shots: Demonstrations of the probe; None only with `shots: 0`.
-        suites: Test suites by name.
+        suites: Test suites by any name; `homogeneous`, `in_domain` and `out_of_domain` are the
+            paper's, whose figures stand beside theirs.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     train: ItemSource
     shots: ItemSource | None = None
-    suites: dict[SuiteName, Suite] = Field(min_length=1)
+    suites: dict[Annotated[str, Field(pattern=_NAME)], Suite] = Field(min_length=1)
+
+    @field_validator("suites")
+    @classmethod
+    def _are_no_other_thing(cls, suites: dict[str, Suite]) -> dict[str, Suite]:
+        if taken := _NO_SUITES & suites.keys():
+            raise ValueError(
+                f"'{min(taken)}' names something else in the tables of a run: call the suite otherwise"
+            )
+        return suites
 
 
 class Experiment(BaseModel):

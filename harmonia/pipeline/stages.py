@@ -20,7 +20,6 @@ from harmonia.pipeline.stage import Stage
 from harmonia.pipeline.texts import needed_texts, texts_recipe, write_texts
 from harmonia.pipeline.workbench import Workbench
 from harmonia.probe import ProbeSettings
-from harmonia.types import SuiteName
 
 VERSIONS = {
     **{"data": 1, "leakage": 1, "probe": 2, "write": 1, "groups": 2},
@@ -216,7 +215,7 @@ def _evaluate(
     data: Stage,
     train: Stage | None,
     form: str,
-    suite: SuiteName,
+    suite: str,
 ) -> Stage:
     who = "base" if train is None else train.key.removeprefix(f"train/{name}/")
     recipe = _recipe(

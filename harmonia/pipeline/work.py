@@ -22,7 +22,7 @@ from harmonia.probe import FittedPrompts, ProbeSettings, ask, read_beliefs, writ
 from harmonia.prompts import LETTERS, ShotPool, parse_form
 from harmonia.scoring import LoadedModel
 from harmonia.training.sft import TrainingJob, fine_tune
-from harmonia.types import Belief, SuiteName
+from harmonia.types import Belief
 
 PARTIAL = ".partial"
 """Folder in the run for what an interrupted stage can take up again."""
@@ -79,7 +79,7 @@ def probe(bench: Workbench, *, domain_name: str, address: str) -> list[str]:
 
 
 def evaluate(
-    bench: Workbench, *, domain_name: str, suite: SuiteName, form: str, who: str, address: str
+    bench: Workbench, *, domain_name: str, suite: str, form: str, who: str, address: str
 ) -> list[str]:
     """Ask a model one suite in one form."""
     asked = bench.experiment.domains[domain_name].suites[suite]

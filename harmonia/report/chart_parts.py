@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 import altair as alt
 
 from harmonia.report import theme
-from harmonia.report.words import SUITES, plain
+from harmonia.report.words import plain
+from harmonia.types import SUITES
 
 __all__ = ["Chart", "Span", "by_suite", "colour_scale", "linear", "named", "ordinal", "span"]
 

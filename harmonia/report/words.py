@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable
 from pathlib import PurePosixPath, PureWindowsPath
 
-SUITES = ("homogeneous", "in_domain", "out_of_domain")
+from harmonia.types import SUITES
+
 GROUPS = ("base", "harmonious", "incompatible", "self_aligning", "contextualised")
 ABSENT = "–"
 MINUS = "−"

@@ -35,12 +35,17 @@ def belief(
     )
 
 
-def answers(correct: Sequence[bool] | np.ndarray, *, sure: float = 0.7, prefix: str = "item") -> Answers:
+def answers(
+    correct: Sequence[bool] | np.ndarray, *, sure: float = 0.7, prefix: str = "item", domain: str = "d"
+) -> Answers:
     """Answers to items of three options, the first of them right, with a given correctness."""
     rest = (1 - sure) / 3
     right, wrong = (sure, 2 * rest, rest), (2 * rest, sure, rest)
     return Answers.of(
-        [belief(f"{prefix}{n:05d}", right if good else wrong, 0) for n, good in enumerate(correct)]
+        [
+            belief(f"{prefix}{n:05d}", right if good else wrong, 0, domain=domain)
+            for n, good in enumerate(correct)
+        ]
     )
 
 

@@ -76,6 +76,20 @@ def test_columns_beliefs_and_any_order_give_the_same(beliefs: list[Belief], tmp_
         found.without(set(by_id))
 
 
+def test_equal_ids_are_one_item_only_where_the_question_is(beliefs: list[Belief]) -> None:
+    first = beliefs[0]
+    items = {
+        "same": first.item,
+        "domain": replace(first.item, domain="c"),
+        "question": replace(first.item, question="another?"),
+        "choices": replace(first.item, choices=tuple(f"{text}!" for text in first.item.choices)),
+        "copied": replace(first.item, source="elsewhere.csv", split="test", explanation="said otherwise"),
+    }
+    numbers = {name: int(Answers.of([replace(first, item=item)]).items_I[0]) for name, item in items.items()}
+    assert numbers["same"] == numbers["copied"]
+    assert len({numbers[name] for name in ("same", "domain", "question", "choices")}) == 4
+
+
 def test_records_of_other_probes_are_read_too(tmp_path: Path) -> None:
     path = tmp_path / "p.jsonl"
     record = {"id": 7, "question": "?", "choices": ["x", "y"], "answer": 1, "probs": [0.25, 0.75]}

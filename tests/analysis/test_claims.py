@@ -56,6 +56,28 @@ def test_pairs_are_planned_by_name() -> None:
     assert planned_pairs(["mixed_0", "mixed_1", "policy_known_only"]) == [("mixed_1", "mixed_0")]
 
 
+def test_suites_of_any_name_are_judged_the_papers_first() -> None:
+    made = _tuned({"harmonious": 0.6, "incompatible": 0.5}, items=60)
+    called = {"homogeneous": "homogeneous", "in_domain": "arc_challenge", "out_of_domain": "piqa"}
+    named = {replace(place, suite=called[place.suite]): found for place, found in made.answers.items()}
+    (claim, *_) = judge([replace(made, answers=named)])
+    assert [finding.suite for finding in claim.findings] == ["homogeneous", "arc_challenge", "piqa"]
+    assert [finding.effect for finding in claim.findings] == [
+        finding.effect for finding in judge([made])[0].findings
+    ]
+
+
+def test_units_of_equal_ids_and_other_questions_are_apart() -> None:
+    right = np.arange(40) % 2 == 0
+    found = {
+        (domain, group, 0, "chat0", "homogeneous"): answers(right, domain=domain)
+        for domain in ("d0", "d1")
+        for group in ("harmonious", "incompatible")
+    }
+    (finding, *_) = judge([run(found)])[0].findings
+    assert (finding.items, finding.units) == (80, 2)
+
+
 def test_comparisons_against_counts_made_here() -> None:
     made = _tuned({"harmonious": 0.6, "incompatible": 0.5}, items=80)
     rows = differences([made])

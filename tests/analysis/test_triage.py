@@ -100,6 +100,18 @@ def test_files_must_speak_of_the_same_items():
         )
 
 
+def test_equal_ids_of_two_domains_are_two_items():
+    other = replace(ITEM, domain="another", question="Something else?")
+    found = triage(
+        {
+            "one": [belief((0.97, 0.01, 0.01, 0.01), replace(ITEM, answer=1))],
+            "two": [belief((0.97, 0.01, 0.01, 0.01), replace(other, answer=1))],
+        },
+        TriageSettings(),
+    )
+    assert [doubt.belief.item.domain for doubt in found if "agreement" in doubt.reasons] == []
+
+
 def test_review_table_has_most_reasons_first(tmp_path):
     items = [replace(ITEM, id=name) for name in ("b", "a", "c")]
     items[2] = replace(items[2], explanation="Think of boats. The correct answer is A.")

@@ -1,0 +1,32 @@
+"""What an experiment's settings may say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from harmonia.pipeline.experiment import Experiment
+
+
+def _settings(suites: dict[str, Any]) -> dict[str, Any]:
+    source = {"path": "x.jsonl"}
+    return {
+        "name": "run",
+        "model": {"path": "m"},
+        "prompt": {"shots": 0},
+        "domains": {"d": {"train": source, "suites": {name: {"items": source} for name in suites}}},
+    }
+
+
+def test_suites_have_any_names() -> None:
+    names = ["homogeneous", "arc_challenge", "openbookqa.main"]
+    made = Experiment.model_validate(_settings(dict.fromkeys(names)))
+    assert list(made.domains["d"].suites) == names
+
+
+@pytest.mark.parametrize("name", ["train", "shots", "probe", "all", "a/b", "../out", ""])
+def test_a_suite_is_not_called_as_something_else_in_the_run(name: str) -> None:
+    with pytest.raises(ValidationError):
+        Experiment.model_validate(_settings({name: None}))
