@@ -191,9 +191,9 @@ def train(
     with Bars("training") as bars:
         trained = fine_tune(job, out, work=work, progress=bars.progress)
     shutil.rmtree(work, ignore_errors=True)
-    console.print(
-        f"{trained.steps} optimizer steps over {trained.rows} rows; {trained.shortened} rows were cut"
-    )
+    console.print(f"{trained.steps} optimizer steps over {trained.rows} rows")
+    for note in trained.notes:
+        console.print(f"note: {note}")
     console.print(str(out))
 
 

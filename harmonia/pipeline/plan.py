@@ -19,6 +19,7 @@ from harmonia.pipeline.texts import needed_texts
 from harmonia.prompts import ShotPool, Template, parse_form
 from harmonia.scoring import Encoder
 from harmonia.scoring.models import ModelSettings, pick_device, resolve_folder
+from harmonia.training.schedule import FEW, optimizer_steps, say_steps
 from harmonia.types import Item
 
 EFFICIENCY = 0.4
@@ -99,7 +100,7 @@ def make_plan(
         base = suites(experiment.base_forms)
         steps += [replace(step, key=f"evaluate/{name}/base/{step.key}") for step in base]
         tuned = suites(experiment.tuned_forms)
-        training = _training_step(experiment, train, measure, known)
+        training = _training_step(experiment, train, measure, known, notes)
         for group in experiment.trained_groups:
             for seed in experiment.seeds:
                 steps.append(replace(training, key=f"train/{name}/{group}/seed{seed}"))
@@ -320,19 +321,27 @@ def _suite_steps(
 
 
 def _training_step(
-    experiment: Experiment, items: Sequence[Item], measure: _Measure, parameters: float | None
+    experiment: Experiment,
+    items: Sequence[Item],
+    measure: _Measure,
+    parameters: float | None,
+    notes: list[str],
 ) -> Step:
     """One fine-tuning of a domain; all its groups are of one size and cost the same."""
     settings = experiment.training
     rows = _rows(experiment, items)
     general = round(rows * experiment.groups.general_ratio) if experiment.general else 0
+    steps = optimizer_steps(settings.epochs * (rows + general), settings)
+    if steps < FEW:
+        notes.append(f"a fine-tuning has about {say_steps(steps, settings)}")
     tokens = settings.epochs * (rows * measure.training(items) + general * measure.general())
     per_token = 8 if settings.gradient_checkpointing else 6
     width = {"float32": 4, "bfloat16": 2, "float16": 2}[experiment.model.dtype]
     share = 1.0 if settings.lora is None else 0.01
     return Step(
         key="train",
-        what=f"about {rows} rows and {general} general ones, {settings.epochs} epochs",
+        what=f"about {rows} rows and {general} general ones, {settings.epochs} epochs, "
+        f"{steps} optimizer steps",
         tokens=tokens,
         flops=None if parameters is None else per_token * parameters * tokens,
         disk_bytes=0.0 if parameters is None else share * parameters * width,

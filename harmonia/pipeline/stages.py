@@ -23,7 +23,7 @@ from harmonia.probe import ProbeSettings
 
 VERSIONS = {
     **{"data": 1, "leakage": 1, "probe": 2, "write": 1, "groups": 2},
-    **{"train": 2, "evaluate": 2, "analyse": 3, "report": 3},
+    **{"train": 3, "evaluate": 2, "analyse": 3, "report": 3},
 }
 
 

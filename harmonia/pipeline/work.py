@@ -200,10 +200,7 @@ def train(bench: Workbench, *, domain_name: str, group: str, seed: int, address:
     )
     bench.hold(out.relative_to(bench.run).as_posix(), trained.model)
     shutil.rmtree(checkpoints, ignore_errors=True)
-    if not trained.shortened:
-        return []
-    longest = bench.experiment.training.max_length
-    return [f"{trained.shortened} of {trained.rows} rows were cut to {longest} tokens"]
+    return list(trained.notes)
 
 
 def report(bench: Workbench) -> list[str]:

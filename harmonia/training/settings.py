@@ -36,7 +36,7 @@ class TrainingSettings(BaseModel):
         epochs: Passes over the set.
         learning_rate: Peak learning rate (the paper takes 1e-5 for Mistral).
         schedule: Shape of the learning rate after warm-up.
-        warmup: Share of the optimizer steps that warm up.
+        warmup: Share of the optimizer steps that warm up; the last step is never one of them.
         weight_decay: AdamW's.
         max_grad_norm: Gradients are clipped to this norm.
         batch_size: Rows of one optimizer step, over all devices.

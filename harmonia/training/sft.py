@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import copy
 import logging
-import math
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,9 +30,11 @@ from harmonia.scoring.models import (
     pick_device,
     resolve_folder,
 )
+from harmonia.training.changes import Changed, digests, what_changed
 from harmonia.training.encode import Encoded, EncodedSet, EncodedSets, show_mask
 from harmonia.training.handover import bare, in_dtype, lent_to_training, starting_model
 from harmonia.training.memory import fit
+from harmonia.training.schedule import FEW, optimizer_steps, say_steps, warmup_steps
 from harmonia.training.settings import TrainingSettings
 
 Progress = Callable[[int, int], None]
@@ -75,6 +76,7 @@ class Trained:
         steps: Optimizer steps.
         rows: Rows of the set.
         shortened: Rows cut to the longest length.
+        notes: What a person should know of the run.
         resumed_from: Step that a resumed run took up; None for a run from the start.
         model: The tuned model, ready to be asked: bit by bit what loading the folder
             gives. None where several processes trained it together.
@@ -83,6 +85,7 @@ class Trained:
     steps: int
     rows: int
     shortened: int
+    notes: tuple[str, ...]
     resumed_from: int | None
     model: LoadedModel | None
 
@@ -114,31 +117,25 @@ def fine_tune(
     Raises:
         InputError: The training set or the model is wrong.
         MissingExtraError: LoRA or Liger is asked for and its library is not installed.
-        TrainingError: The loss is no longer a finite number, or memory runs out.
+        TrainingError: The loss is no longer a finite number, memory runs out, or nothing
+            was learned.
     """
     tokenizer = resident.tokenizer if resident else load_tokenizer(job.model)
-    template = build_template(job.prompt, tokenizer)
-    encoder = Encoder(tokenizer)
     model = starting_model(job.model, job.settings, resident)
-    longest = min(job.settings.max_length, context_length(model.config, resolve_folder(job.model)))
-    encoded = (sets or EncodedSets()).encode(job.group, template, encoder, longest)
-    _check_epochs(job, encoded)
-    rows = encoded.epochs(job.settings.epochs, job.seed)
-    shown = show_mask(encoded, encoder)
-    for row in shown:
-        log.info("row %s learns %r after %r", row["id"], row["learned"], row["prompt"][-60:])
-    steps = math.ceil(len(rows) / job.settings.batch_size)
+    taught = _taught(job, model, build_template(job.prompt, tokenizer), sets or EncodedSets())
     resume = _last_complete(work)
     with lent_to_training(model, job.settings):
-        trainer = _trainer(job, model, tokenizer, rows, work, steps, progress)
-        trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
+        trainer = _trainer(job, model, tokenizer, taught, work, progress)
+        weights, changed = _train(job, trainer, resume)
     tokenizer = copy.copy(tokenizer)
-    tokenizer.chat_template = template.chat.jinja
-    tuned, weights = _tuned(job, trainer)
+    tokenizer.chat_template = taught.template.chat.jinja
+    tuned = bare(trainer.accelerator.unwrap_model(trainer.model, keep_torch_compile=False))
+    if weights is None and job.settings.lora is None:
+        tuned = in_dtype(tuned, job.model.dtype)
     if trainer.accelerator.is_main_process:
         with fresh_directory(out) as partial:
             _save(job, tuned, weights, tokenizer, partial)
-            _record(job, trainer, encoded, template, shown, partial)
+            _record(job, trainer, taught, changed, partial)
             if (work / TRACKED).is_dir():
                 # The caller removes `work`, and what a tracker drew there would go with it.
                 shutil.copytree(work / TRACKED, partial / TRACKED)
@@ -148,12 +145,40 @@ def fine_tune(
         # The optimizer's moments would stay in memory until Python next looks for cycles.
         trainer.optimizer.state.clear()
     return Trained(
-        steps=steps,
-        rows=len(encoded.rows),
-        shortened=encoded.shortened,
+        steps=taught.steps,
+        rows=len(taught.encoded.rows),
+        shortened=taught.encoded.shortened,
+        notes=tuple(_notes(job, taught, changed)),
         resumed_from=None if resume is None else int(resume.name.split("-")[-1]),
         model=_ready(job, tuned, tokenizer, out) if alone else None,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Taught:
+    """What a run teaches: its rows in words and tokens, and how many steps they make."""
+
+    template: Template
+    encoded: EncodedSet
+    rows: list[Encoded]
+    longest: int
+    shown: list[dict[str, str]]
+    steps: int
+
+
+def _taught(job: TrainingJob, model: Any, template: Template, sets: EncodedSets) -> _Taught:
+    """Encode a job's rows, and show a person what is learned of them."""
+    encoder = Encoder(template.chat.tokenizer)
+    longest = min(job.settings.max_length, context_length(model.config, resolve_folder(job.model)))
+    encoded = sets.encode(job.group, template, encoder, longest)
+    _check_epochs(job, encoded)
+    rows = encoded.epochs(job.settings.epochs, job.seed)
+    shown = show_mask(encoded, encoder)
+    for row in shown:
+        log.info("row %s learns %r after %r", row["id"], row["learned"], row["prompt"][-60:])
+    steps = optimizer_steps(len(rows), job.settings)
+    log.log(logging.WARNING if steps < FEW else logging.INFO, say_steps(steps, job.settings))
+    return _Taught(template=template, encoded=encoded, rows=rows, longest=longest, shown=shown, steps=steps)
 
 
 def _check_epochs(job: TrainingJob, encoded: EncodedSet) -> None:
@@ -170,13 +195,7 @@ def _check_epochs(job: TrainingJob, encoded: EncodedSet) -> None:
 
 
 def _trainer(
-    job: TrainingJob,
-    model: Any,
-    tokenizer: Any,
-    rows: Sequence[Encoded],
-    work: Path,
-    steps: int,
-    progress: Progress | None,
+    job: TrainingJob, model: Any, tokenizer: Any, taught: _Taught, work: Path, progress: Progress | None
 ) -> Any:
     from transformers import PrinterCallback
     from trl import SFTConfig
@@ -185,14 +204,14 @@ def _trainer(
 
     settings = job.settings
     device = pick_device(job.model.device)
-    longest = max(len(row.input_ids) for row in rows)
+    longest = max(len(row.input_ids) for row in taught.rows)
     laid_out = fit(model, settings, longest, device)
     config = SFTConfig(
         output_dir=str(work),
         num_train_epochs=1,  # the epochs are laid out in the data
         learning_rate=settings.learning_rate,
         lr_scheduler_type=settings.schedule,
-        warmup_steps=settings.warmup,
+        warmup_steps=warmup_steps(taught.steps, settings),
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_grad_norm,
         optim="adamw_torch_fused",
@@ -216,14 +235,14 @@ def _trainer(
         # Without a launcher one process trains on one GPU; the library would refuse the others.
         config._n_gpu = 1
     trainer = StepTrainer(
-        rows,
+        taught.rows,
         batch_size=settings.batch_size,
         micro_tokens=laid_out.micro_tokens,
         model=model,
         args=config,
         processing_class=tokenizer,
         peft_config=_peft_config(settings),
-        callbacks=[Watch(steps, progress, timed=settings.save_steps is None)],
+        callbacks=[Watch(taught.steps, progress, timed=settings.save_steps is None)],
     )
     # It prints every log line; the losses are on disk.
     trainer.remove_callback(PrinterCallback)
@@ -256,18 +275,27 @@ def _last_complete(work: Path) -> Path | None:
     return max(whole, key=lambda path: int(path.name.split("-")[-1]), default=None)
 
 
-def _tuned(job: TrainingJob, trainer: Any) -> tuple[Any, dict[str, Any] | None]:
-    """The tuned model in the dtype asked for, and its weights where processes share them out."""
-    tuned = bare(trainer.accelerator.unwrap_model(trainer.model, keep_torch_compile=False))
+def _train(job: TrainingJob, trainer: Any, resume: Path | None) -> tuple[Any, Changed]:
+    """Train; gives the weights where processes share them out, and how many tensors changed.
+
+    Raises:
+        TrainingError: Nothing was learned.
+    """
+    dtype = None if job.settings.lora else job.model.dtype
+    trained = {name: weight for name, weight in trainer.model.named_parameters() if weight.requires_grad}
+    before = digests(trained, dtype)
+    trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
+    weights = None
     if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
         import torch
 
         # All processes take part in collecting them.
         weights = trainer.accelerator.get_state_dict(trainer.model_wrapped)
-        if job.settings.lora is None:
-            weights = {name: value.to(getattr(torch, job.model.dtype)) for name, value in weights.items()}
-        return tuned, weights
-    return (tuned if job.settings.lora else in_dtype(tuned, job.model.dtype)), None
+        if dtype is not None:
+            weights = {name: value.to(getattr(torch, dtype)) for name, value in weights.items()}
+        if not trainer.accelerator.is_main_process:
+            return weights, Changed(tensors=0, of=0)
+    return weights, what_changed(before, digests(weights or trained, dtype), _steps_logged(trainer))
 
 
 def _save(job: TrainingJob, tuned: Any, weights: Any, tokenizer: Any, folder: Path) -> None:
@@ -279,29 +307,42 @@ def _save(job: TrainingJob, tuned: Any, weights: Any, tokenizer: Any, folder: Pa
     tokenizer.save_pretrained(folder)
 
 
-def _record(
-    job: TrainingJob,
-    trainer: Any,
-    encoded: EncodedSet,
-    template: Template,
-    shown: list[dict[str, str]],
-    folder: Path,
-) -> None:
-    losses = [entry for entry in trainer.state.log_history if "loss" in entry]
-    write_json_lines(folder / LOSSES, ({key: entry[key] for key in _KEPT} for entry in losses))
+def _record(job: TrainingJob, trainer: Any, taught: _Taught, changed: Changed, folder: Path) -> None:
+    encoded = taught.encoded
+    losses = ({key: entry[key] for key in _KEPT} for entry in _steps_logged(trainer))
+    write_json_lines(folder / LOSSES, losses)
     record = {
         "settings": job.settings.model_dump(mode="json"),
         "seed": job.seed,
-        "template_hash": template.hash,
-        "chat": template.chat.name,
+        "template_hash": taught.template.hash,
+        "chat": taught.template.chat.name,
         "rows": len(encoded.rows),
         "shortened_rows": encoded.shortened,
         "learned_tokens": sum(len(row.learned) for row in encoded.rows),
         "tokens": sum(len(row.input_ids) for row in encoded.rows),
-        "optimizer_steps": len(trainer.steps),
-        "mask": shown,
+        "optimizer_steps": taught.steps,
+        "trained_tensors": changed.of,
+        "changed_tensors": changed.tensors,
+        "mask": taught.shown,
     }
     write_json(folder / RECORD, record)
+
+
+def _steps_logged(trainer: Any) -> list[dict[str, Any]]:
+    return [entry for entry in trainer.state.log_history if "loss" in entry]
+
+
+def _notes(job: TrainingJob, taught: _Taught, changed: Changed) -> Iterator[str]:
+    """What a person should know of a run beside its numbers."""
+    if taught.steps < FEW:
+        yield say_steps(taught.steps, job.settings)
+    rows, cut = len(taught.encoded.rows), taught.encoded.shortened
+    if cut:
+        yield f"{cut} of {rows} rows were cut to {taught.longest} tokens"
+    if changed.tensors < changed.of:
+        rounded = job.settings.lora is None and job.model.dtype != "float32"
+        said = f", rounded to {job.model.dtype}" if rounded else ""
+        yield f"{changed.of - changed.tensors} of {changed.of} trained tensors are as they were{said}"
 
 
 def _ready(job: TrainingJob, tuned: Any, tokenizer: Any, out: Path) -> LoadedModel:

@@ -90,6 +90,8 @@ def test_run_directory_and_what_is_run_again(settings: dict[str, Any], lab_data:
         assert manifest[key], key
     stage = manifest["stages"]["train/person/harmonious/seed0"]
     assert stage["seconds"] > 0 and stage["peak_memory_mb"] > 100
+    # 12 rows and 12 general ones, twice, 8 at a time.
+    assert stage["notes"][0].startswith("6 optimizer steps of up to 8 rows: fewer than 10")
 
     # results.csv against the prediction files, counted here.
     for row in _rows(run / "results.csv"):
@@ -256,4 +258,11 @@ def test_plan_counts_what_would_run(settings: dict[str, Any]) -> None:
     assert probe.what.startswith("540 items")
     assert probe.flops == pytest.approx(2 * plan.parameters * probe.tokens)
     assert plan.seconds(probe) == pytest.approx(probe.flops / 1e9)
+    (trained,) = {step.what for step in plan.steps if step.key.startswith("train/")}
+    assert trained == "about 12 rows and 12 general ones, 2 epochs, 6 optimizer steps"
+    assert [note.split(":")[0] for note in plan.notes if "optimizer" in note] == [
+        "a fine-tuning has about 6 optimizer steps of up to 8 rows"
+    ]
+    settings["training"]["batch_size"] = 4
+    assert not [n for n in make_plan(Experiment.model_validate(settings), tflops=1).notes if "optimizer" in n]
     assert not Path(settings["out"]).exists()

@@ -75,7 +75,8 @@ def plain_loop(folder: str, group: Path, seed: int, settings: TrainingSettings) 
         betas=(0.9, 0.999),
         eps=1e-8,
     )
-    warm = math.ceil(settings.warmup * len(batches))
+    # The last step at the latest is at the peak.
+    warm = min(math.ceil(settings.warmup * len(batches)), len(batches) - 1)
     seen = []
     for step, batch in enumerate(batches):
         if step < warm:
