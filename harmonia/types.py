@@ -143,10 +143,17 @@ class Belief:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One turn of a conversation: `role` is `system`, `user` or `assistant`."""
+    """One turn of a conversation.
+
+    Attributes:
+        role: `system`, `user` or `assistant`.
+        content: What is said.
+        learned: Whether a turn of the assistant's is trained on.
+    """
 
     role: str
     content: str
+    learned: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

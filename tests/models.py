@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,9 @@ from transformers import (
     Qwen2ForCausalLM,
 )
 
+from harmonia.prompts import Template
 from harmonia.scoring import ModelSettings
-from harmonia.types import Item
+from harmonia.types import Item, Message
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -213,3 +215,10 @@ def item(index: int = 0, options: int = 4, **fields: Any) -> Item:
         "split": "test",
     }
     return Item(**{**values, **fields})
+
+
+def last_turn(template: Template, messages: Sequence[Message]) -> tuple[str, str]:
+    """What stands before the assistant's last turn, and the turn."""
+    whole = template.conversation(messages)
+    start, stop = whole.turns[-1]
+    return whole.text[:start], whole.text[start:stop]

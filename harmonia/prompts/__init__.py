@@ -3,7 +3,7 @@
 One `Template` serves probe, training, evaluation and export.
 """
 
-from harmonia.prompts.chat import VICUNA, ChatFormat, own_chat, vicuna_chat
+from harmonia.prompts.chat import VICUNA, ChatFormat, Rendered, own_chat, vicuna_chat
 from harmonia.prompts.exam import LETTERS, ExamFormat
 from harmonia.prompts.form import Form, parse_form
 from harmonia.prompts.settings import PromptSettings
@@ -17,6 +17,7 @@ __all__ = [
     "ExamFormat",
     "Form",
     "PromptSettings",
+    "Rendered",
     "ShotPool",
     "Template",
     "build_template",

@@ -6,6 +6,8 @@ on is the text any other tool renders from the saved model.
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -28,6 +30,24 @@ VICUNA = (
 """Vicuna v1.1 (FastChat). The prompt ends right after the colon: the space before the
 answer belongs to the answer's first token."""
 
+_PLACE = "\ufdd1"  # a character that Unicode keeps for use inside a program
+_REPLY = "\N{BLACK SQUARE}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """A whole conversation as text.
+
+    Attributes:
+        text: The text, as the template writes it.
+        turns: Where each of the assistant's turns stands in it, as (first character, past
+            the last): its text with the white space that parts it from its prompt, and its
+            end-of-turn mark.
+    """
+
+    text: str
+    turns: tuple[tuple[int, int], ...]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatFormat:
@@ -44,43 +64,60 @@ class ChatFormat:
     tokenizer: Any
 
     def prompt(self, messages: Sequence[Message]) -> str:
-        """The conversation up to where the assistant begins to speak."""
+        """The conversation up to where the template hands over to the assistant."""
         return self._render(messages, add_generation_prompt=True)
 
-    def reply(self, messages: Sequence[Message]) -> tuple[str, str]:
-        """Split a conversation that ends with the assistant: (prompt, what is learned).
+    def conversation(self, messages: Sequence[Message]) -> Rendered:
+        """Render a conversation that ends with the assistant, and find the assistant's turns in it.
 
-        What is learned is the assistant's text with its end-of-turn mark, as the
-        template writes them; white space that the template sets after the mark is
-        left out, since no reply ever has to produce it, and so is white space around
-        the assistant's text, which some templates trim and others keep.
+        Where a turn stands is found by rendering placeholders in its stead. White space
+        around the assistant's text is left out, since some templates trim it and others
+        keep it. White space that the template sets between its prompt and the text belongs
+        to the turn, since tokenizers put it into the text's first token; anything else
+        that it writes there (an empty thinking block) belongs to the prompt. White space
+        after the end-of-turn mark is nobody's: no reply ever has to produce it.
 
         Raises:
             InputError: The template does not end in the assistant's text as given, so
                 that prompt and reply cannot be told apart.
         """
-        *before, last = messages
-        last = replace(last, content=last.content.strip())
-        messages = [*before, last]
-        prompt = self.prompt(before)
-        whole = self._render(messages, add_generation_prompt=False).rstrip("\n")
-        if (
-            last.role != "assistant"
-            or not whole.startswith(prompt)
-            or last.content not in whole[len(prompt) :]
-        ):
+        said = [
+            replace(one, content=one.content.strip()) if one.role == "assistant" else one for one in messages
+        ]
+        texts = [one.content for one in said if one.role == "assistant"]
+        numbers = map(str, itertools.count())
+        marked = [
+            replace(one, content=_PLACE + next(numbers) + _PLACE) if one.role == "assistant" else one
+            for one in said
+        ]
+        prompt = self.prompt(said[:-1])
+        text = self._render(said, add_generation_prompt=False)
+        fixed, found = _apart(self._render(marked, add_generation_prompt=False))
+        filled = "".join(itertools.chain(*itertools.zip_longest(fixed, texts, fillvalue="")))
+        first = len(text) - len(fixed[-1]) - len(texts[-1])
+        in_order = found == [str(number) for number in range(len(texts))]
+        if not in_order or text != filled or not text.startswith(prompt) or first < len(prompt):
             raise InputError(
                 f"the chat template '{self.name}' does not continue its own prompt with the assistant's text",
-                seen=whole[-80:],
+                seen=text[-80:],
                 remedy="Use the Vicuna template (chat: vicuna).",
             )
-        return prompt, whole[len(prompt) :]
+        return Rendered(text=text, turns=_turns(fixed, texts, joint=_joint(text[len(prompt) : first])))
+
+    def opening(self, messages: Sequence[Message]) -> tuple[str, str]:
+        """What stands before the assistant's first character: (prompt, white space that joins the two).
+
+        The prompt holds all that the template writes before a reply, an empty thinking
+        block for instance, so that a reply is read where training sees it.
+        """
+        whole = self.conversation([*messages, Message(role="assistant", content=_REPLY)])
+        start, stop = whole.turns[-1]
+        return whole.text[:start], whole.text[start:stop].split(_REPLY)[0]
 
     def joint(self) -> str:
-        """What the template writes between its prompt and the assistant's first character."""
-        probe = Message(role="assistant", content="\N{BLACK SQUARE}")
-        _, reply = self.reply((Message(role="user", content="x"), probe))
-        return reply.split(probe.content)[0]
+        """What the template writes between its own prompt and the assistant's first character."""
+        asked = [Message(role="user", content="x")]
+        return "".join(self.opening(asked))[len(self.prompt(asked)) :]
 
     def _render(self, messages: Sequence[Message], *, add_generation_prompt: bool) -> str:
         turns = [{"role": m.role, "content": m.content} for m in messages]
@@ -88,6 +125,34 @@ class ChatFormat:
             turns, chat_template=self.jinja, tokenize=False, add_generation_prompt=add_generation_prompt
         )
         return text
+
+
+def _apart(text: str) -> tuple[list[str], list[str]]:
+    """The texts around the placeholders, and the placeholders' numbers."""
+    parts = re.split(f"{_PLACE}([0-9]+){_PLACE}", text)
+    return parts[::2], parts[1::2]
+
+
+def _turns(fixed: Sequence[str], texts: Sequence[str], *, joint: str) -> tuple[tuple[int, int], ...]:
+    """Where texts stand among the fixed ones, each with its joint before and the end mark behind it."""
+    end = fixed[-1].rstrip()
+    turns = []
+    place = 0
+    for before, said, after in zip(fixed, texts, fixed[1:], strict=False):
+        first = place + len(before)
+        place = first + len(said)
+        turns.append(
+            (
+                first - (len(joint) if before.endswith(joint) else 0),
+                place + (len(end) if after.startswith(end) else 0),
+            )
+        )
+    return tuple(turns)
+
+
+def _joint(between: str) -> str:
+    """Of what a template writes before a reply, the white space that goes with the reply."""
+    return between if not between.strip() else between[len(between.rstrip(" ")) :]
 
 
 def vicuna_chat(tokenizer: Any) -> ChatFormat:

@@ -38,7 +38,7 @@ def _corrected(
     exam: ExamFormat, chat: ChatFormat, item: Item, form: Form, shots: tuple[Item, ...]
 ) -> Rendered:
     if form.chat:
-        context, joint = chat.prompt([Message(role="user", content=exam.block(item))]), chat.joint()
+        context, joint = chat.opening([Message(role="user", content=exam.block(item))])
     else:
         context, joint = exam.raw_prompt(item, shots, exam.wording.joint), exam.wording.joint
     return context, tuple(f"{joint}{answer}" for answer in exam.answers(item))
@@ -46,7 +46,7 @@ def _corrected(
 
 def _repo(exam: ExamFormat, chat: ChatFormat, item: Item, form: Form, shots: tuple[Item, ...]) -> Rendered:
     if form.chat:
-        context = chat.prompt([Message(role="user", content=exam.block(item))]) + chat.joint()
+        context = "".join(chat.opening([Message(role="user", content=exam.block(item))]))
     else:
         context = exam.raw_prompt(item, shots, joint="")
     return context, exam.answers(item)

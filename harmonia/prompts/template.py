@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from harmonia.hashing import sha256_json
-from harmonia.prompts.chat import ChatFormat, own_chat, vicuna_chat
+from harmonia.prompts.chat import ChatFormat, Rendered, own_chat, vicuna_chat
 from harmonia.prompts.exam import ExamFormat
 from harmonia.prompts.form import Form
 from harmonia.prompts.presets import RENDER
@@ -63,9 +63,9 @@ class Template:
         texts = [self.exam.assistant_text(item, index, "") for index in range(len(item.choices))]
         return tuple(text[len(answer) :] for text, answer in zip(texts, answers, strict=True))
 
-    def training_text(self, messages: Sequence[Message]) -> tuple[str, str]:
-        """(prompt, what is learned) of one training conversation."""
-        return self.chat.reply(messages)
+    def conversation(self, messages: Sequence[Message]) -> Rendered:
+        """A training conversation as text, with the places of the assistant's turns."""
+        return self.chat.conversation(messages)
 
 
 def build_template(settings: PromptSettings, tokenizer: Any) -> Template:

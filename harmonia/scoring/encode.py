@@ -68,15 +68,33 @@ class Encoder:
         )
         return text
 
-    def split(self, context: str, whole: str, *, what: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Token ids of `context`, and of what `whole` adds to it.
+    def spans(
+        self, text: str, places: Sequence[tuple[int, int]], *, what: str
+    ) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...]]:
+        """Token ids of a text, and which of them some of its parts are.
+
+        Args:
+            text: The text.
+            places: The parts in order, each as (first character, past the last). White
+                space at the text's end that the tokenizer joins with the last part is cut.
+            what: What the text is, for messages.
+
+        Returns:
+            The ids, and per part (first token, past the last).
 
         Raises:
-            InputError: `whole` does not continue the context token by token, or adds
-                nothing.
+            InputError: The tokenizer joins the beginning or the end of a part with what
+                stands beside it.
         """
-        head, row = self.encode([context, whole])
-        return head, self._tail(head, row, context, whole, what)
+        seams = sorted({seam for place in places for seam in place})
+        row, *heads = self.encode([text, *(text[:seam] for seam in seams)])
+        if row[: len(heads[-1])] != heads[-1] and not text[seams[-1] :].strip():
+            row = heads[-1]
+        for seam, head in zip(seams, heads, strict=True):
+            if row[: len(head)] != head:
+                raise self._joined(head, row, text, seam, what)
+        tokens = {seam: len(head) for seam, head in zip(seams, heads, strict=True)}
+        return row, tuple((tokens[first], tokens[stop]) for first, stop in places)
 
     def request(self, prompt: Prompt) -> Request:
         """Encode a prompt and its continuations.
@@ -162,16 +180,18 @@ class Encoder:
         self, head: tuple[int, ...], row: tuple[int, ...], context: str, whole: str, what: str
     ) -> tuple[int, ...]:
         if row[: len(head)] != head or len(row) == len(head):
-            raise InputError(
-                f"the tokenizer joins prompt and answer of {what}",
-                seen={
-                    whole[max(0, len(context) - 20) : len(context) + 20]: self.tokens(
-                        row[max(0, len(head) - 2) :][:6]
-                    )
-                },
-                remedy="Use another chat template or language for this tokenizer.",
-            )
+            raise self._joined(head, row, whole, len(context), what)
         return row[len(head) :]
+
+    def _joined(
+        self, head: tuple[int, ...], row: tuple[int, ...], text: str, seam: int, what: str
+    ) -> InputError:
+        tokens = self.tokens(row[max(0, len(head) - 2) :][:6])
+        return InputError(
+            f"the tokenizer joins prompt and answer of {what}",
+            seen={text[max(0, seam - 20) : seam + 20]: tokens},
+            remedy="Use another chat template or language for this tokenizer.",
+        )
 
     def _from_lines(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of texts from those of their lines, each encoded once."""

@@ -1,15 +1,18 @@
 """Training rows -> token ids and labels: only what the assistant says is learned.
 
-The split between prompt and reply is the one that evaluation reads at: the reply's
-tokens are those that follow the prompt's own tokens. A row whose reply cannot be told
-apart, or of which nothing is left to learn, stops the run.
+All the assistant's turns are, or the last one alone. Where a turn begins is where
+evaluation reads: its tokens are those that follow the own tokens of all that stands
+before it. A row of which a turn cannot be told apart, or nothing is left to learn, stops
+the run.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
+from typing import Any, Literal
 
 from harmonia.errors import InputError
 from harmonia.files import require_file
@@ -22,6 +25,9 @@ IGNORED = -100
 """Label of a token that is not learned (PyTorch's cross-entropy default)."""
 _SETS = 4
 
+Learn = Literal["all", "last"]
+"""Which of the assistant's turns are learned; one that is marked as not learned never is."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoded:
@@ -29,8 +35,8 @@ class Encoded:
 
     Attributes:
         id: The row's id.
-        input_ids: Prompt and reply.
-        labels: The reply's ids in their places, `IGNORED` elsewhere.
+        input_ids: The whole conversation.
+        labels: The ids of what is learned in their places, `IGNORED` elsewhere.
         weight: Weight of the row in the loss, 0 or more.
         from_epoch: First epoch, from 0, in which the row is shown.
     """
@@ -46,6 +52,11 @@ class Encoded:
         """The ids that carry loss."""
         return tuple(label for label in self.labels if label != IGNORED)
 
+    @property
+    def before(self) -> int:
+        """Tokens before the first that carries loss."""
+        return next(place for place, label in enumerate(self.labels) if label != IGNORED)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncodedSet:
@@ -53,7 +64,7 @@ class EncodedSet:
 
     Attributes:
         rows: Its rows, in the file's order.
-        shortened: Rows whose reply was cut to the longest length.
+        shortened: Rows that lost something to learn at the longest length.
     """
 
     rows: tuple[Encoded, ...]
@@ -75,46 +86,75 @@ class EncodedSet:
 
 
 def encode_rows(
-    rows: Sequence[TrainingRow], template: Template, encoder: Encoder, max_length: int, *, file: str
+    rows: Sequence[TrainingRow],
+    template: Template,
+    encoder: Encoder,
+    max_length: int,
+    *,
+    file: str,
+    learn: Learn = "all",
 ) -> EncodedSet:
     """Encode a training set.
 
     Args:
-        rows: The conversations; only the last turn of each is learned.
+        rows: The conversations.
         template: Writes them.
         encoder: Encodes them.
-        max_length: Tokens of a row; a longer reply is cut at its end.
+        max_length: Tokens of a row; a longer one is cut at its end.
         file: Where they come from, for messages.
+        learn: Which of the assistant's turns are learned.
 
     Raises:
-        InputError: A prompt and its reply cannot be told apart in tokens, or a row has
-            no token to learn within `max_length`.
+        InputError: A turn cannot be told in tokens from what stands beside it, or a row
+            has no token to learn within `max_length`.
     """
     encoded = []
     shortened = 0
     for row in rows:
-        prompt, reply = template.training_text(row.messages)
-        head, tail = encoder.split(prompt, prompt + reply, what=f"row {row.row} (id {row.id}) of {file}")
-        if len(head) >= max_length:
+        whole = template.conversation(row.messages)
+        places = _learned(row, whole.turns, learn, file)
+        ids, spans = encoder.spans(whole.text, places, what=f"row {row.row} (id {row.id}) of {file}")
+        first, (_, last) = spans[0][0], spans[-1]
+        if first >= max_length:
             raise InputError(
-                f"the prompt alone has {len(head)} tokens, so nothing is left to learn",
+                f"the prompt alone has {first} tokens, so nothing is left to learn",
                 file=file,
                 row=row.row,
                 field="messages",
-                remedy=f"Leave the row out, or raise max_length above {len(head)} (now {max_length}).",
+                remedy=f"Leave the row out, or raise max_length above {first} (now {max_length}).",
             )
-        shortened += len(head) + len(tail) > max_length
-        learned = tail[: max_length - len(head)]
+        shortened += last > max_length
+        labels = [IGNORED] * len(ids)
+        for start, stop in spans:
+            labels[start:stop] = ids[start:stop]
         encoded.append(
             Encoded(
                 id=row.id,
-                input_ids=head + learned,
-                labels=(IGNORED,) * len(head) + learned,
+                input_ids=ids[:max_length],
+                labels=tuple(labels[:max_length]),
                 weight=row.weight,
                 from_epoch=row.from_epoch,
             )
         )
     return EncodedSet(rows=tuple(encoded), shortened=shortened)
+
+
+def _learned(
+    row: TrainingRow, turns: Sequence[tuple[int, int]], learn: Learn, file: str
+) -> list[tuple[int, int]]:
+    """The places of the assistant's turns that are learned."""
+    spoken = [message for message in row.messages if message.role == "assistant"]
+    pairs = list(zip(spoken, turns, strict=True))
+    found = [place for message, place in (pairs if learn == "all" else pairs[-1:]) if message.learned]
+    if not found:
+        raise InputError(
+            "no turn of the row is to be learned",
+            file=file,
+            row=row.row,
+            field="messages",
+            remedy="Leave the row out, or have a turn of the assistant's learned.",
+        )
+    return found
 
 
 class EncodedSets:
@@ -127,7 +167,9 @@ class EncodedSets:
     def __init__(self) -> None:
         self._kept: dict[str, EncodedSet] = {}
 
-    def encode(self, group: Path, template: Template, encoder: Encoder, max_length: int) -> EncodedSet:
+    def encode(
+        self, group: Path, template: Template, encoder: Encoder, max_length: int, learn: Learn = "all"
+    ) -> EncodedSet:
         """Read and encode a training set, or give it as it was encoded before.
 
         Raises:
@@ -135,22 +177,27 @@ class EncodedSets:
         """
         require_file(group, what="the training set")
         tokenizer = [encoder.tokenizer.name_or_path, len(encoder.tokenizer)]
-        key = sha256_json([file_sha256(group), template.hash, tokenizer, max_length])
+        key = sha256_json([file_sha256(group), template.hash, tokenizer, max_length, learn])
         if key not in self._kept:
             rows = read_training_rows(group)
-            self._kept[key] = encode_rows(rows, template, encoder, max_length, file=str(group))
+            self._kept[key] = encode_rows(rows, template, encoder, max_length, file=str(group), learn=learn)
             for old in list(self._kept)[:-_SETS]:
                 del self._kept[old]
         return self._kept[key]
 
 
-def show_mask(encoded: EncodedSet, encoder: Encoder, count: int = 3) -> list[dict[str, str]]:
-    """The first rows as text, prompt and learned part apart, for a person to check."""
-    return [
-        {
-            "id": row.id,
-            "prompt": encoder.decode(row.input_ids[: len(row.input_ids) - len(row.learned)]),
-            "learned": encoder.decode(row.learned),
-        }
-        for row in encoded.rows[:count]
-    ]
+def show_mask(encoded: EncodedSet, encoder: Encoder, count: int = 3) -> list[dict[str, Any]]:
+    """The first rows as text, learned parts and others apart, for a person to check.
+
+    Returns:
+        Per row its `id` and its `parts` in order, each a `text` and whether it is `learned`.
+    """
+    shown = []
+    for row in encoded.rows[:count]:
+        pairs = zip(row.input_ids, row.labels, strict=True)
+        parts = [
+            {"text": encoder.decode([token for token, _ in part]), "learned": learned}
+            for learned, part in groupby(pairs, key=lambda pair: pair[1] != IGNORED)
+        ]
+        shown.append({"id": row.id, "parts": parts})
+    return shown

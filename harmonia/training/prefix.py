@@ -18,7 +18,7 @@ def common_prefix(rows: Sequence[Encoded]) -> int:
     """Tokens that all rows begin with, short of the last one before a learned token."""
     first, last = (pick(row.input_ids for row in rows) for pick in (min, max))
     same = next((k for k, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
-    return min(same, *(len(row.input_ids) - len(row.learned) - 1 for row in rows))
+    return min(same, *(row.before - 1 for row in rows))
 
 
 def can_share(model: Any) -> bool:

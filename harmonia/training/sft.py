@@ -8,6 +8,7 @@ loop and the optimizer are the library's.
 from __future__ import annotations
 
 import copy
+import itertools
 import logging
 import shutil
 from collections.abc import Callable, Iterator
@@ -162,7 +163,7 @@ class _Taught:
     encoded: EncodedSet
     rows: list[Encoded]
     longest: int
-    shown: list[dict[str, str]]
+    shown: list[dict[str, Any]]
     steps: int
 
 
@@ -175,7 +176,9 @@ def _taught(job: TrainingJob, model: Any, template: Template, sets: EncodedSets)
     rows = encoded.epochs(job.settings.epochs, job.seed)
     shown = show_mask(encoded, encoder)
     for row in shown:
-        log.info("row %s learns %r after %r", row["id"], row["learned"], row["prompt"][-60:])
+        for before, part in itertools.pairwise([{"text": ""}, *row["parts"]]):
+            if part["learned"]:
+                log.info("row %s learns %r after %r", row["id"], part["text"], before["text"][-60:])
     steps = optimizer_steps(len(rows), job.settings)
     log.log(logging.WARNING if steps < FEW else logging.INFO, say_steps(steps, job.settings))
     return _Taught(template=template, encoded=encoded, rows=rows, longest=longest, shown=shown, steps=steps)

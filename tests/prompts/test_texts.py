@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from models import item
+from models import item, last_turn
 
 from harmonia.errors import InputError
 from harmonia.prompts import Form, PromptSettings, build_template, parse_form
@@ -176,15 +176,15 @@ def turns(*contents: str, first: str = "user") -> tuple[Message, ...]:
 
 def test_vicuna_reply(tokenizer):
     template = build_template(PromptSettings(), tokenizer)
-    assert template.training_text(turns("Hi", "Hello.\nYou?")) == (
+    assert last_turn(template, turns("Hi", "Hello.\nYou?")) == (
         f"{SYSTEM} USER: Hi ASSISTANT:",
         " Hello.\nYou?</s>",
     )
-    assert template.training_text(turns("One", "1", "Two", "2")) == (
+    assert last_turn(template, turns("One", "1", "Two", "2")) == (
         f"{SYSTEM} USER: One ASSISTANT: 1</s>USER: Two ASSISTANT:",
         " 2</s>",
     )
-    assert template.training_text(turns("Be brief.", "Hi", "Yo", first="system")) == (
+    assert last_turn(template, turns("Be brief.", "Hi", "Yo", first="system")) == (
         "Be brief. USER: Hi ASSISTANT:",
         " Yo</s>",
     )
@@ -214,13 +214,13 @@ def test_the_line_end_after_the_end_mark_is_not_learned():
     template = build_template(PromptSettings(chat="model"), chatml)
     learned = "Yo.\nYou?<|im_end|>"
     prompt = "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
-    assert template.training_text(turns("Hi", "Yo.\nYou?")) == (prompt, learned)
+    assert last_turn(template, turns("Hi", "Yo.\nYou?")) == (prompt, learned)
     # White space around a reply is left out, whether the template trims it or keeps it.
-    assert template.training_text(turns("Hi", " Yo.\nYou?\n")) == (prompt, learned)
+    assert last_turn(template, turns("Hi", " Yo.\nYou?\n")) == (prompt, learned)
     chatml.chat_template = CHATML.replace("m.content", "m.content | trim")
     trimming = build_template(PromptSettings(chat="model"), chatml)
     assert "trim" in trimming.chat.jinja
-    assert trimming.training_text(turns("Hi", "Yo.\nYou?\n")) == (prompt, learned)
+    assert last_turn(trimming, turns("Hi", "Yo.\nYou?\n")) == (prompt, learned)
     assert template.prompt(ASKED, CHAT).continuations == ("A", "B")
 
 
@@ -240,7 +240,7 @@ def test_the_models_own_template(real_tokenizer, name):
         f"{system}<|im_start|>user\nSnow?\nA. black\nB. white\nAnswer:<|im_end|>\n<|im_start|>assistant\n"
     )
     assert prompt.continuations == ("A", "B")
-    assert template.training_text(turns("One", "1", "Two", "2\n2")) == (
+    assert last_turn(template, turns("One", "1", "Two", "2\n2")) == (
         f"{system}<|im_start|>user\nOne<|im_end|>\n<|im_start|>assistant\n1<|im_end|>\n"
         "<|im_start|>user\nTwo<|im_end|>\n<|im_start|>assistant\n",
         "2\n2<|im_end|>",
@@ -278,7 +278,7 @@ def test_a_template_whose_reply_cannot_be_told_apart_is_refused(name):
     odd.chat_template = CHANGED_TEXT[name]
     template = build_template(PromptSettings(chat="model"), odd)
     with pytest.raises(InputError, match="does not continue its own prompt with the assistant's text"):
-        template.training_text(turns("hi", "hello"))
+        last_turn(template, turns("hi", "hello"))
 
 
 @pytest.mark.parametrize(

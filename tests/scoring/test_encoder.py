@@ -6,7 +6,7 @@ import copy
 import random
 
 import pytest
-from models import LETTERS, byte_level_bpe, item, wrapped
+from models import LETTERS, byte_level_bpe, item, last_turn, wrapped
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
@@ -142,7 +142,7 @@ def test_letters_are_the_tokens_of_a_solved_example(real_tokenizer, case):
         # The letter where a solved example has it, found in the whole text.
         if form.chat:
             messages = template.exam.conversation(asked, index, "Because.")
-            before, reply = template.training_text(messages)
+            before, reply = last_turn(template, messages)
             text, place = before + reply, len(before) + reply.index(letter)
         else:
             solved = item(index, options=26, answer=index, question="Solved?")
@@ -268,14 +268,16 @@ def test_a_continuation_that_adds_nothing_is_refused():
         Encoder(wrapped("byte")).request(prompt)
 
 
-def test_split_gives_prompt_and_reply():
+def test_spans_part_prompt_and_reply():
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=byte_level_bpe(), eos_token="<|endoftext|>")
     template = build_template(PromptSettings(), tokenizer)
     turns = (Message(role="user", content="Hi"), Message(role="assistant", content="The river."))
-    before, reply = template.training_text(turns)
-    head, tail = Encoder(tokenizer).split(before, before + reply, what="row 1")
-    assert tokenizer.decode(list(head)) == before
-    assert tokenizer.decode(list(tail)) == reply == " The river.<|endoftext|>"
+    before, reply = last_turn(template, turns)
+    place = (len(before), len(before + reply))
+    ids, ((start, stop),) = Encoder(tokenizer).spans(before + reply, [place], what="row 1")
+    assert tokenizer.decode(list(ids[:start])) == before
+    assert tokenizer.decode(list(ids[start:stop])) == reply == " The river.<|endoftext|>"
+    assert stop == len(ids)
 
 
 # Texts whose line ends are of every kind: after letters, digits, marks, spaces, Chinese.

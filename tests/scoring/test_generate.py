@@ -14,6 +14,7 @@ from harmonia.scoring import Encoder, LoadedModel, ModelSettings, load_model
 from harmonia.scoring.generate import GenerationSettings, end_tokens, generate
 from harmonia.scoring.reader import SharedBeginning
 from harmonia.scoring.sampling import next_tokens, nucleus
+from harmonia.types import Prompt
 from harmonia.world import base_folder
 
 
@@ -215,7 +216,8 @@ def test_a_text_keeps_its_opening_space(tiny_loaded, kind, monkeypatch):
     loaded = tiny_loaded(kind)
     encoder = Encoder(loaded.tokenizer)
     prompt = CORPUS[0][:60].rsplit(" ", 1)[0] + " Answer:"
-    wanted = list(encoder.split(prompt, f"{prompt} B", what="test")[1])
+    asked = Prompt(item_id="q", form="icl0", context=prompt, continuations=(" B",), shots=0)
+    wanted = list(encoder.request(asked).continuations[0])
     forced = iter(wanted)
     monkeypatch.setattr("harmonia.scoring.generate.next_tokens", lambda logits, **_: [next(forced)])
     (one,) = generate(loaded, [prompt], GenerationSettings(max_new_tokens=len(wanted)))[0]

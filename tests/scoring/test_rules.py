@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
-from models import item, wrapped
+from models import item, last_turn, wrapped
 
 from harmonia.errors import InputError
 from harmonia.prompts import Form, PromptSettings, build_template
@@ -88,7 +88,7 @@ def test_repo_chat_ends_in_a_space_that_training_puts_into_the_answer(real_token
     assert prompt.context.endswith("USER: " + template.exam.block(ASKED) + " ASSISTANT: ")
     assert list(request.context) == tokenizer(prompt.context, add_special_tokens=False)["input_ids"]
     # In a training row the answer's first token holds that space, so the prompts differ there.
-    before, reply = template.training_text(template.exam.conversation(ASKED, 1, ""))
+    before, reply = last_turn(template, template.exam.conversation(ASKED, 1, ""))
     trained = tokenizer(before + reply, add_special_tokens=False)["input_ids"]
     assert before + " " == prompt.context
     assert list(request.context) != trained[: len(request.context)]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import copy
+from itertools import groupby
 
 import pytest
 from models import item, wrapped
 
 from harmonia.errors import InputError
-from harmonia.groups import read_training_rows
+from harmonia.groups.records import TrainingRow, read_training_rows
 from harmonia.prompts import ExamFormat, PromptSettings, build_template
 from harmonia.scoring import Encoder
 from harmonia.training import encode_rows
 from harmonia.training.encode import IGNORED, show_mask
+from harmonia.types import Message
 
 # Gemma's own instruct template (the base model's file brings none), which writes the BOS itself.
 GEMMA_IT = (
@@ -58,26 +60,26 @@ TEXTS = {
 MULTI = ["One?", "A. one\nfirst", "Two?", "B. two\nsecond 因为 🙂"]
 
 
-def check(tokenizer, chat, end, conversations, write_rows, max_length=4096):
+def encode(tokenizer, chat, path, **options):
     if chat not in ("vicuna", "model"):
         tokenizer = copy.deepcopy(tokenizer)
         tokenizer.chat_template = chat
     template = build_template(PromptSettings(chat="vicuna" if chat == "vicuna" else "model"), tokenizer)
-    path = write_rows(*conversations)
-    encoded = encode_rows(read_training_rows(path), template, Encoder(tokenizer), max_length, file=str(path))
+    rows = read_training_rows(path)
+    return template, encode_rows(rows, template, Encoder(tokenizer), 4096, file=str(path), **options)
+
+
+def check(tokenizer, chat, end, conversations, write_rows):
+    template, encoded = encode(tokenizer, chat, write_rows(*conversations), learn="last")
     assert encoded.shortened == 0
     for row, contents in zip(encoded.rows, conversations, strict=True):
         assert len(row.labels) == len(row.input_ids)
-        learned = [token for token, label in zip(row.input_ids, row.labels, strict=True) if label != IGNORED]
-        masked = [token for token, label in zip(row.input_ids, row.labels, strict=True) if label == IGNORED]
-        # The learned part is the end of the row, and labels are the ids in their places.
-        assert list(row.input_ids) == masked + learned
-        assert (
-            list(row.labels)
-            == [IGNORED] * len(masked) + learned
-            == [IGNORED] * len(masked) + list(row.learned)
-        )
-        text = tokenizer.decode(learned, skip_special_tokens=False)
+        stop = row.before + len(row.learned)
+        # The learned part is the end of the row but for white space, and labels are the ids in their places.
+        assert tokenizer.decode(row.input_ids[stop:]).strip() == ""
+        assert row.labels[row.before : stop] == row.input_ids[row.before : stop] == row.learned
+        assert set(row.labels[: row.before] + row.labels[stop:]) == {IGNORED}
+        text = tokenizer.decode(row.learned, skip_special_tokens=False)
         assert text.removeprefix(" ") == contents[-1] + end
         # The rest is the prompt, as the tokenizer's own rendering has it.
         turns = [
@@ -87,7 +89,7 @@ def check(tokenizer, chat, end, conversations, write_rows, max_length=4096):
         prompt = tokenizer.apply_chat_template(
             turns, chat_template=template.chat.jinja, tokenize=False, add_generation_prompt=True
         )
-        shown = tokenizer.decode(masked, skip_special_tokens=False)
+        shown = tokenizer.decode(row.input_ids[: row.before], skip_special_tokens=False)
         bos = tokenizer.bos_token or ""
         if not prompt.startswith(bos) and shown.startswith(bos):
             shown = shown.removeprefix(bos)
@@ -112,6 +114,80 @@ def test_real_tokenizers_learn_exactly_what_the_assistant_says(real_tokenizer, w
 @pytest.mark.parametrize(("kind", "chat", "end"), TINY_FAMILIES, ids=lambda value: value[:12])
 def test_tiny_tokenizers_learn_exactly_what_the_assistant_says(write_rows, kind, chat, end):
     check(wrapped(kind), chat, end, [*TEXTS.values(), MULTI], write_rows)
+
+
+LONG = [text for k in range(4) for text in (f"Question {k}?", f"{'ABCD'[k]}. answer {k}\nBecause 因为 {k}.")]
+
+
+def check_all(tokenizer, chat, end, write_rows):
+    """Where every turn is learned, a turn's tokens are those it has as the last of a shorter row."""
+    _, encoded = encode(tokenizer, chat, write_rows(LONG))
+    (row,) = encoded.rows
+    assert list(row.input_ids) == [
+        label if label != IGNORED else token for token, label in zip(row.input_ids, row.labels, strict=True)
+    ]
+    parts = [part["text"] for part in show_mask(encoded, Encoder(tokenizer))[0]["parts"] if part["learned"]]
+    assert [text.removeprefix(" ") for text in parts] == [text + end for text in LONG[1::2]]
+    _, shorter = encode(tokenizer, chat, write_rows(*(LONG[:k] for k in (2, 4, 6, 8))), learn="last")
+    assert [one.learned for one in shorter.rows] == [
+        tuple(label for learned, label in part)
+        for learned_, part in groupby(
+            ((label != IGNORED, label) for label in row.labels), key=lambda pair: pair[0]
+        )
+        if learned_
+    ]
+    for one in shorter.rows:
+        stop = one.before + len(one.learned)
+        assert row.input_ids[:stop] == one.input_ids[:stop]
+
+
+@pytest.mark.models
+@pytest.mark.parametrize(("name", "chat", "end"), FAMILIES, ids=lambda value: value[:12])
+def test_real_tokenizers_learn_every_turn_of_the_assistant(real_tokenizer, write_rows, name, chat, end):
+    check_all(real_tokenizer(name), chat, end, write_rows)
+
+
+@pytest.mark.parametrize(("kind", "chat", "end"), TINY_FAMILIES, ids=lambda value: value[:12])
+def test_tiny_tokenizers_learn_every_turn_of_the_assistant(write_rows, kind, chat, end):
+    check_all(wrapped(kind), chat, end, write_rows)
+
+
+def conversation(*learned: bool) -> list[Message]:
+    return [
+        message
+        for number, wanted in enumerate(learned)
+        for message in (
+            Message(role="user", content=f"Q{number}"),
+            Message(role="assistant", content=f"A{number}", learned=wanted),
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("learned", "learn", "texts"),
+    [
+        ((True, True, True), "all", ["A0", "A1", "A2"]),
+        ((True, False, True), "all", ["A0", "A2"]),
+        ((True, True, False), "all", ["A0", "A1"]),
+        ((True, False, True), "last", ["A2"]),
+    ],
+)
+def test_a_turn_of_no_weight_is_read_and_not_learned(parts, learned, learn, texts):
+    _, template, encoder = parts
+    row = TrainingRow(id="r", messages=tuple(conversation(*learned)), row=1)
+    encoded = encode_rows([row], template, encoder, 2048, file="x", learn=learn)
+    shown = show_mask(encoded, encoder)[0]["parts"]
+    assert [part["text"].strip() for part in shown if part["learned"]] == [f"{text}</s>" for text in texts]
+    assert all(f"Q{number}" in "".join(part["text"] for part in shown) for number in range(3))
+
+
+@pytest.mark.parametrize(("learned", "learn"), [((False, False), "all"), ((True, False), "last")])
+def test_a_row_that_teaches_nothing_names_itself(parts, learned, learn):
+    _, template, encoder = parts
+    row = TrainingRow(id="r", messages=tuple(conversation(*learned)), row=7)
+    with pytest.raises(InputError, match="no turn of the row is to be learned") as caught:
+        encode_rows([row], template, encoder, 2048, file="x", learn=learn)
+    assert (caught.value.file, caught.value.row) == ("x", 7)
 
 
 @pytest.mark.models
@@ -228,5 +304,6 @@ def test_three_rows_are_shown(parts, write_rows):
     encoded = encode_rows(read_training_rows(path), template, encoder, 2048, file=str(path))
     shown = show_mask(encoded, encoder)
     assert [row["id"] for row in shown] == ["r0", "r1", "r2"]
-    assert [row["learned"].strip() for row in shown] == [f"the river {k}</s>" for k in range(3)]
-    assert all(row["prompt"].endswith("USER: Hi ASSISTANT:") for row in shown)
+    assert all([part["learned"] for part in row["parts"]] == [False, True] for row in shown)
+    assert [row["parts"][1]["text"].strip() for row in shown] == [f"the river {k}</s>" for k in range(3)]
+    assert all(row["parts"][0]["text"].endswith("USER: Hi ASSISTANT:") for row in shown)

@@ -47,7 +47,8 @@ def test_the_loss_falls_and_the_record_is_whole(job, train):
     assert (record["rows"], record["seed"], record["optimizer_steps"]) == (10, 3, 15)
     assert record["settings"]["learning_rate"] == 1e-2
     assert len(record["mask"]) == 3
-    assert all(row["learned"].endswith("</s>") for row in record["mask"])
+    assert all([part["learned"] for part in row["parts"]] == [False, True] for row in record["mask"])
+    assert all(row["parts"][1]["text"].endswith("</s>") for row in record["mask"])
     tokenizer = load_tokenizer(ModelSettings(path=str(out)))
     learned = [row for row in rows_by_hand(job().group, tokenizer).values()]
     assert record["tokens"] == sum(len(row.ids) for row in learned)
