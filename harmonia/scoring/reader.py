@@ -11,7 +11,8 @@ import copy
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from harmonia.scoring.models import LoadedModel, keeps_logits
+from harmonia.scoring.cache import behind, cache_of, cache_refusal
+from harmonia.scoring.models import LoadedModel, keeps_logits, without_adapter
 
 
 class Reader(Protocol):
@@ -35,10 +36,10 @@ class SharedBeginning:
     def __init__(self, loaded: LoadedModel, ids: Sequence[int]) -> None:
         self._loaded = loaded
         self._ids = tuple(ids)
-        # Without a beginning one token still shows what kind of cache the model makes.
-        cache = _forward(loaded, [self._ids or (0,)], use_cache=True).get("past_key_values")
-        self._repeatable = _is_repeatable(cache)
-        self._cache = cache if self._ids else None
+        self._repeatable = cache_refusal(without_adapter(loaded.model)) is None
+        self._cache = None
+        if self._repeatable and ids:
+            self._cache = cache_of(_forward(loaded, [ids], use_cache=True))
 
     def reader(self, count: int) -> Reader:
         """A reader of `count` rows that have read the beginning."""
@@ -61,8 +62,8 @@ class _CachedReader:
         self._loaded, self._cache = loaded, cache
 
     def read(self, rows: Sequence[Sequence[int]]) -> Any:
-        out = _forward(self._loaded, rows, past_key_values=self._cache, use_cache=True)
-        self._cache = out.past_key_values
+        out = _forward(self._loaded, rows, **behind(without_adapter(self._loaded.model), self._cache))
+        self._cache = cache_of(out)
         return out.logits[:, -1]
 
     def select(self, lines: Sequence[int]) -> None:
@@ -94,12 +95,3 @@ def _forward(loaded: LoadedModel, rows: Sequence[Sequence[int]], **options: Any)
     with torch.inference_mode():
         ids = torch.tensor([list(row) for row in rows], device=loaded.device)
         return loaded.model(input_ids=ids, **options)
-
-
-def _is_repeatable(cache: Any) -> bool:
-    """Whether rows of the cache can be repeated and left out."""
-    from transformers import DynamicCache
-    from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
-
-    kinds = (DynamicLayer, DynamicSlidingWindowLayer)
-    return isinstance(cache, DynamicCache) and all(type(layer) in kinds for layer in cache.layers)

@@ -7,11 +7,16 @@ gradients on the way back: the same loss and gradients as with the opening in ev
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from typing import Any
 
+from harmonia.scoring.cache import behind, cache_refusal
 from harmonia.training.encode import Encoded
+
+_TRIAL = 64
+"""Tokens of the passes that show dropout."""
+_ROUNDING = 0.01
+"""Of the largest value: far above rounding in a half precision, far below what dropout moves."""
 
 
 def common_prefix(rows: Sequence[Encoded]) -> int:
@@ -21,25 +26,30 @@ def common_prefix(rows: Sequence[Encoded]) -> int:
     return min(same, *(row.before - 1 for row in rows))
 
 
-def can_share(model: Any) -> bool:
-    """Whether a model reads rows behind cached keys and values as it reads them whole, gradients too.
+def share_refusal(model: Any) -> str | None:
+    """Why a model would not read rows behind a prefix as it reads them whole, gradients too; None if it does.
 
-    That is so for attention over all tokens or a window, without dropout. (A recurrent
+    It does with attention over all tokens or a window, without dropout. (A recurrent
     state may be kept without its gradients.)
     """
-    import torch
-    from transformers import DynamicCache
-    from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
+    if _draws(model):
+        return "it has dropout, which is drawn for each row"
+    return cache_refusal(model.base_model) or cache_refusal(model)
 
-    config = model.config.get_text_config()
-    if "past_key_values" not in inspect.signature(type(model).forward).parameters:
-        return False
-    if getattr(config, "attention_dropout", 0.0) or any(
-        isinstance(module, torch.nn.Dropout) and module.p for module in model.modules()
-    ):
-        return False
-    kinds = {type(layer) for layer in DynamicCache(config=config).layers}
-    return kinds <= {DynamicLayer, DynamicSlidingWindowLayer}
+
+def _draws(model: Any) -> bool:
+    """Whether training has dropout: as a module, or two passes over the same tokens differ."""
+    import torch
+
+    if any(isinstance(module, torch.nn.Dropout) and module.p for module in model.modules()):
+        return True  # before an adapter has learned anything, its dropout moves nothing
+    ids = torch.arange(_TRIAL, device=model.device)[None] % model.config.get_text_config().vocab_size
+    training = model.training
+    model.train()
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        one, other = (model.base_model(input_ids=ids, use_cache=False)[0] for _ in range(2))
+    model.train(training)
+    return bool((one - other).abs().max() > _ROUNDING * one.abs().max())
 
 
 def cached_prefix(model: Any, ids: Any, rows: int) -> Any:
@@ -53,6 +63,6 @@ def cached_prefix(model: Any, ids: Any, rows: int) -> Any:
     from transformers import DynamicCache
 
     cache = DynamicCache(config=model.config.get_text_config())
-    model.base_model(input_ids=ids, past_key_values=cache, use_cache=True)
+    model.base_model(input_ids=ids, **behind(model.base_model, cache))
     cache.batch_repeat_interleave(rows)
     return cache

@@ -23,9 +23,10 @@ from transformers import TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
 from harmonia.errors import TrainingError
+from harmonia.scoring.cache import behind
 from harmonia.training.batches import micro_batches, step_tokens, tensors
 from harmonia.training.encode import IGNORED, Encoded
-from harmonia.training.prefix import cached_prefix, can_share, common_prefix
+from harmonia.training.prefix import cached_prefix, common_prefix, share_refusal
 
 COMPLETE = "harmonia_complete"
 """Lies in a checkpoint that was written whole."""
@@ -108,10 +109,19 @@ class StepTrainer(SFTTrainer):  # type: ignore[misc]
 
     @cached_property
     def _shares(self) -> bool:
-        """Whether what rows begin with is computed once: on one CPU, where it was measured to pay."""
+        """Whether what rows begin with is computed once."""
+        return self._may_share and self.share_refusal is None
+
+    @property
+    def _may_share(self) -> bool:
+        # On one CPU, where it was measured to pay.
         plain = not (self.args.activation_checkpointing or self.args.torch_compile)
-        alone = self.accelerator.num_processes == 1 and self.args.device.type == "cpu"
-        return alone and plain and can_share(self._inner)
+        return plain and self.accelerator.num_processes == 1 and self.args.device.type == "cpu"
+
+    @cached_property
+    def share_refusal(self) -> str | None:
+        """Why what rows begin with is computed in each of them, where it could be computed once."""
+        return share_refusal(self._inner) if self._may_share else None
 
     def floating_point_ops(self, inputs: Any) -> int:
         """Nobody asks."""
@@ -143,7 +153,8 @@ def token_losses(
         lambda _, states: (states[0][:, :-1][learned],)
     )
     try:
-        out = model(input_ids=input_ids[:, shared:], past_key_values=cache, use_cache=cache is not None)
+        more = {"use_cache": False} if cache is None else behind(inner, cache)
+        out = model(input_ids=input_ids[:, shared:], **more)
     finally:
         hook.remove()
     return cross_entropy(out.logits.float(), targets[learned], reduction="none")

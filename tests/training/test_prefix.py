@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 from models import TINY, make_tiny
-from transformers import AutoModelForCausalLM, MambaConfig, MambaForCausalLM
+from transformers import AutoModelForCausalLM, MambaConfig, MambaForCausalLM, OPTConfig, OPTForCausalLM
 
 from harmonia.training import Encoded, prefix, trainer
 from harmonia.training.encode import IGNORED
-from harmonia.training.prefix import can_share, common_prefix
+from harmonia.training.prefix import common_prefix, share_refusal
 
 
 def row(*ids: int, learned: int = 1) -> Encoded:
@@ -41,7 +41,7 @@ def model_of(name: str, folder, **fields: float):
 def test_losses_and_gradients_are_those_of_whole_rows(tmp_path, name):
     dry = {key: 0.0 for key in ("attn_pdrop", "embd_pdrop", "resid_pdrop")} if name == "gpt2" else {}
     model = model_of(name, tmp_path / name, **dry)
-    assert can_share(model)
+    assert share_refusal(model) is None
     torch.manual_seed(0)
     ids = torch.randint(3, 200, (4, 45))
     ids[:, :30] = ids[0, :30]  # longer than a window of 16
@@ -60,10 +60,21 @@ def test_losses_and_gradients_are_those_of_whole_rows(tmp_path, name):
 
 
 def test_models_that_would_read_otherwise_are_left_alone(tmp_path):
-    assert not can_share(model_of("gpt2", tmp_path / "gpt2"))  # dropout
-    assert not can_share(model_of("llama", tmp_path / "llama", attention_dropout=0.1))
+    assert "dropout" in share_refusal(model_of("gpt2", tmp_path / "gpt2"))
+    assert "dropout" in share_refusal(model_of("llama", tmp_path / "llama", attention_dropout=0.1))
+    # Its hidden states' dropout is a number that no module holds.
+    shape = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "ffn_dim": 8}
+    opt = OPTForCausalLM(OPTConfig(vocab_size=20, word_embed_proj_dim=8, dropout=0.1, **shape))
+    assert "dropout" in share_refusal(opt)
     recurrent = MambaConfig(vocab_size=20, hidden_size=8, num_hidden_layers=1, state_size=4)
-    assert not can_share(MambaForCausalLM(recurrent))
+    assert "LinearAttentionLayer" in share_refusal(MambaForCausalLM(recurrent))
+
+
+def test_looking_for_dropout_draws_nothing(tmp_path):
+    model = model_of("gpt2", tmp_path / "gpt2")
+    before = torch.random.get_rng_state()
+    share_refusal(model)
+    assert torch.equal(before, torch.random.get_rng_state()) and model.training
 
 
 def test_it_is_used_where_it_pays(job, train, monkeypatch):
