@@ -72,6 +72,8 @@ def _rebuild(cls: type[InputError], state: dict[str, Any]) -> InputError:
 
 
 def _shorten(value: Any) -> str:
+    if isinstance(value, (str, bytes)):
+        value = value[:_LONGEST_SEEN]  # enough to be cut below, whatever a whole file holds
     text = repr(value)
     return text if len(text) <= _LONGEST_SEEN else text[: _LONGEST_SEEN - 3] + "..."
 

@@ -17,8 +17,6 @@ __all__ = [
     "fresh_directory",
     "fresh_file",
     "note",
-    "noted",
-    "read_json_lines",
     "read_text",
     "require_file",
     "write_csv",
@@ -111,33 +109,6 @@ def read_text(path: Path, *, what: str) -> str:
         ) from error
 
 
-def read_json_lines(path: Path, *, what: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (line number from 1, object) for each line that is not blank.
-
-    Raises:
-        InputError: The file is missing, or a line is not a JSON object.
-    """
-    # Lines end at "\n" alone: str.splitlines would also cut at characters that JSON strings may hold.
-    for number, line in enumerate(read_text(path, what=what).split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            value = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise InputError(
-                f"not JSON ({error.msg}, column {error.colno})",
-                file=path,
-                row=number,
-                seen=line,
-                remedy="Write one JSON object a line.",
-            ) from error
-        if not isinstance(value, dict):
-            raise InputError(
-                "not a JSON object", file=path, row=number, seen=value, remedy="Write one JSON object a line."
-            )
-        yield number, value
-
-
 def note(journal: Path | None, entry: Mapping[str, Any]) -> None:
     """Append one JSON line to a journal of finished work; None keeps none."""
     if journal is None:
@@ -145,12 +116,3 @@ def note(journal: Path | None, entry: Mapping[str, Any]) -> None:
     journal.parent.mkdir(parents=True, exist_ok=True)
     with journal.open("a", encoding="utf-8") as handle:
         handle.write(json.dumps(entry, ensure_ascii=False) + "\n")
-
-
-def noted(journal: Path | None) -> list[dict[str, Any]]:
-    """What a journal holds; a last line cut short by an interruption is dropped, in the file too."""
-    if journal is None or not journal.exists():
-        return []
-    *whole, _ = journal.read_bytes().split(b"\n")
-    journal.write_bytes(b"".join(line + b"\n" for line in whole))
-    return [json.loads(line) for line in whole]

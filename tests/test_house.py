@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "harmonia"
 
 # The flow, left to right: a stage imports from its left, never from its right.
 ORDER = [
-    *("types", "errors", "hashing", "files", "world"),
+    *("types", "errors", "hashing", "files", "parsing", "world"),
     *("data", "prompts", "scoring", "probe", "writers", "groups", "training", "evaluation", "analysis"),
     *("report", "pipeline", "bench", "cli"),
 ]
@@ -35,6 +36,28 @@ def test_imports_follow_the_flow_and_files_stay_small(path: Path) -> None:
         return
     later = {name for name in _imports(path) if ORDER.index(name) > ORDER.index(own)}
     assert not later, f"{own} imports {later}, which stands to its right"
+
+
+def _calls(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+
+
+PARSERS = re.compile(
+    r"json\.loads?|yaml\.(\w*load|compose|parse|scan)\w*|pq\.(read_\w+|ParquetFile)|.*\.model_validate_json"
+)
+
+
+def test_what_is_read_passes_one_border() -> None:
+    found = {
+        f"{path.relative_to(PACKAGE)}: {call}"
+        for path in PACKAGE.rglob("*.py")
+        if path.parent.name != "parsing"
+        for call in _calls(path)
+        if PARSERS.fullmatch(call)
+    }
+    assert not found
+    assert PARSERS.fullmatch("json.loads") and PARSERS.fullmatch("yaml.safe_load")
 
 
 @pytest.mark.parametrize("name", ["cli.main", "world", "data", "report", "types"])

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from harmonia.errors import InputError
 from harmonia.hashing import canonical_json, draw
+from harmonia.parsing import parquet_columns, read_parquet
 from harmonia.probe import read_beliefs
 from harmonia.types import Belief
 
@@ -190,12 +190,11 @@ def _padded(flat: Floats, options_I: NDArray[np.int64]) -> Floats:
 
 def _from_columns(path: Path) -> Answers | None:
     """The answers of a file whose columns hold together; None for any other."""
-    try:
-        here = pq.read_schema(path).names
-        columns = [*_COLUMNS, *(name for name in _LATER if name in here)]
-        table = pq.read_table(path, columns=columns)
-    except (pa.ArrowInvalid, pa.ArrowKeyError):
+    here = parquet_columns(path, what="the file of answers")
+    if not set(_COLUMNS) <= set(here):
         return None
+    columns = [*_COLUMNS, *(name for name in _LATER if name in here)]
+    table = read_parquet(path, what="the file of answers", columns=columns)
     if not len(table) or any(
         table[name].null_count for name in ("id", "domain", "question", "answer", "probs")
     ):

@@ -19,6 +19,7 @@ from harmonia.bench.settings import BenchSettings
 from harmonia.bench.subject import load_subject
 from harmonia.bench.turns import Measure
 from harmonia.errors import HarmoniaError
+from harmonia.parsing import parse_json
 
 _PROCESS = Path("/proc/self")
 _CHILD = "import sys; from harmonia.bench.memory import peaks; print(peaks(sys.argv[1]))"
@@ -34,7 +35,7 @@ def measure_memory(settings: BenchSettings) -> Measure:
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise HarmoniaError(f"the child process failed: {done.stderr.strip().splitlines()[-1:]}")
-    (few, some), (many, more) = json.loads(done.stdout.splitlines()[-1])
+    (few, some), (many, more) = parse_json(done.stdout.splitlines()[-1], file=None)
     return Measure(
         what=f"peak memory of probing {many} items, above the loaded model",
         unit="MB",
@@ -48,7 +49,7 @@ def peaks(settings_json: str) -> str:
     from harmonia.probe import ask
     from harmonia.prompts import ShotPool, build_template, parse_form
 
-    settings = BenchSettings.model_validate_json(settings_json)
+    settings = BenchSettings.model_validate(parse_json(settings_json, file=None))
     subject = load_subject(settings, count=2 * settings.memory_items)
     prompt = subject.prompt("letter")
     template = build_template(prompt, subject.loaded.tokenizer)

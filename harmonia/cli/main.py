@@ -68,19 +68,12 @@ def main() -> None:
     from pydantic import ValidationError
 
     from harmonia.errors import HarmoniaError, InputError
+    from harmonia.parsing import input_error
 
     try:
         app()
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        message = InputError(
-            first["msg"].removeprefix("Value error, "),
-            field=field or None,
-            seen=first["input"],
-            remedy="See the command's --help.",
-        )
-        _fail(str(message), 2)
+        _fail(str(input_error(error, remedy="See the command's --help.")), 2)
     except InputError as error:
         _fail(str(error), 2)
     except HarmoniaError as error:

@@ -15,7 +15,6 @@ and turns are kept once; one id with different turns is a bad row.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +24,7 @@ from harmonia.data.json_rows import read_json_rows
 from harmonia.data.records import BadRow, bad_row
 from harmonia.data.source import input_error
 from harmonia.errors import InputError
-from harmonia.files import read_text, require_file
+from harmonia.files import require_file
 from harmonia.hashing import sha256_json
 from harmonia.types import Message
 
@@ -114,21 +113,7 @@ class _Wrong(Exception):
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]] | BadRow]:
     require_file(path, what="the instructions file")
-    with path.open("rb") as handle:
-        is_array = handle.read(64).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"[")
-    if not is_array:
-        yield from read_json_rows(path)
-        return
-    try:
-        values = json.loads(read_text(path, what="the instructions file"))
-    except (ValueError, RecursionError) as error:
-        remedy = "Write one JSON array, or one object a line."
-        raise InputError(f"not JSON ({error})", file=path, remedy=remedy) from error
-    for number, value in enumerate(values, start=1):
-        if isinstance(value, dict):
-            yield number, value
-        else:
-            yield bad_row(_Wrong(None, "not a JSON object", value).at(path, number))
+    yield from read_json_rows(path)
 
 
 def _instruction(fields: Mapping[str, Any]) -> Instruction:

@@ -19,6 +19,7 @@ from harmonia.data.naming import SPLITS, place_of
 from harmonia.data.records import Place
 from harmonia.data.subjects import chosen_subjects, require_subjects
 from harmonia.errors import InputError
+from harmonia.parsing import parquet_columns, parquet_rows
 
 if TYPE_CHECKING:
     from harmonia.data.source import ItemSource
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["Table", "is_saved_dataset", "open_tables", "parquet_folders"]
 
 _SHARD = re.compile(r"(?P<split>.+?)-\d{5}-of-\d{5}(-.+)?")
-_BATCH_ROWS = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,23 +141,11 @@ def _split_of(file: Path) -> str:
 
 
 def _parquet_table(file: Path, path: Path, source: ItemSource, subject: str | None) -> Table:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    def rows() -> Iterator[Mapping[str, Any]]:
-        try:
-            with pq.ParquetFile(file) as table:
-                for batch in table.iter_batches(batch_size=_BATCH_ROWS):
-                    yield from batch.to_pylist()
-        except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
-            raise _unreadable(file, error) from error
-
-    try:
-        columns = tuple(pq.read_schema(file).names)
-    except (pa.ArrowException, OSError) as error:
-        raise _unreadable(file, error) from error
     return Table(
-        place=place_of(file, path, source, _split_of(file)), subject=subject, columns=columns, rows=rows
+        place=place_of(file, path, source, _split_of(file)),
+        subject=subject,
+        columns=parquet_columns(file, what="the data set"),
+        rows=lambda: (row for _, row in parquet_rows(file, what="the data set")),
     )
 
 

@@ -10,11 +10,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from harmonia.errors import InputError
-from harmonia.files import read_json_lines, write_json_lines
+from harmonia.files import write_json_lines
 from harmonia.hashing import sha256_json
+from harmonia.parsing import read_json_lines, validated
 from harmonia.types import GroupRow, Message
 
 
@@ -116,15 +117,7 @@ def read_training_rows(path: Path) -> tuple[TrainingRow, ...]:
 
 def _checked(values: dict[str, object], path: Path, number: int) -> _Record:
     remedy = _REMEDIES["messages"]
-    try:
-        record = _Record.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        own = _REMEDIES.get(str(first["loc"][0]), remedy)
-        raise InputError(
-            first["msg"], file=path, row=number, field=place, seen=first["input"], remedy=own
-        ) from error
+    record = validated(_Record, values, file=path, row=number, remedy=_REMEDIES)
     if record.messages[-1].role != "assistant":
         raise InputError(
             "the last turn is not the assistant's",

@@ -6,15 +6,15 @@ as it was. The note is made last, so that nothing half-written looks finished.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from harmonia.errors import InputError
-from harmonia.files import read_text, write_json
+from harmonia.files import write_json
 from harmonia.hashing import file_sha256
+from harmonia.parsing import read_object
 from harmonia.pipeline.stage import Stage
 
 NAME = "manifest.json"
@@ -45,9 +45,9 @@ class Manifest:
         if not path.exists():
             return cls(run=run)
         try:
-            values = json.loads(read_text(path, what="the manifest"))
+            values = read_object(path, what="the manifest")
             stages = values.pop("stages")
-        except (json.JSONDecodeError, KeyError, AttributeError) as error:
+        except (InputError, KeyError, AttributeError) as error:
             raise InputError(
                 "not a manifest of harmonia", file=path, remedy="Move it away to begin the run anew."
             ) from error

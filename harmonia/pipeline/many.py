@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harmonia.parsing import parse_json
 from harmonia.pipeline.experiment import Experiment
 
 
@@ -109,6 +110,6 @@ def _run(settings: str) -> Path:
     from harmonia.pipeline.stages import build_stages
     from harmonia.pipeline.workbench import Workbench
 
-    experiment = Experiment.model_validate_json(settings)
+    experiment = Experiment.model_validate(parse_json(settings, file=None))
     total = len(build_stages(Workbench(experiment, Silent())))
     return run_experiment(experiment, _Teller(experiment.name, total))

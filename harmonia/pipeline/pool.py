@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Any
 
 from harmonia.analysis import Difference, RunAnswers, claims_document, differences, read_run
 from harmonia.errors import InputError
-from harmonia.files import read_text
+from harmonia.parsing import read_object
 from harmonia.pipeline.manifest import Manifest
 
 
@@ -74,7 +73,7 @@ def read_finished(run: Path) -> RunAnswers:
             "the run has not been analysed", file=path, remedy="Finish it with harmonia run or harmonia demo."
         )
     try:
-        document = json.loads(read_text(path, what="the claims"))
+        document = read_object(path, what="the claims")
         (about,) = document["runs"]
         excluded = {tuple(place.split("/", 1)): set(ids) for place, ids in document["excluded"].items()}
         name, model, probe_form = about["name"], about["model"], about["probe_form"]

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from harmonia.errors import HarmoniaError, InputError
 from harmonia.files import read_text
+from harmonia.parsing import Yaml, input_error, parse_yaml
 from harmonia.pipeline.experiment import Experiment
 
 EXTENDS = "extends"
@@ -28,7 +29,8 @@ def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
     Raises:
         InputError: The file or an override is wrong; the message names the field.
     """
-    values, tree = _read(path)
+    settings = _read(path)
+    values = settings.values
     seen = [path.resolve()]
     while EXTENDS in values:
         below = seen[-1].parent / str(values.pop(EXTENDS))
@@ -41,35 +43,23 @@ def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
                 remedy="Let one of them stand alone.",
             )
         seen.append(below.resolve())
-        values = _merged(_read(below)[0], values)
+        values = _merged(_read(below).values, values)
     apply_overrides(values, overrides)
     try:
         return Experiment.model_validate(values)
     except ValidationError as error:
-        raise _input_error(error, path, tree) from error
+        raise _input_error(error, path, values, settings) from error
     except HarmoniaError as error:
         raise InputError(str(error).rstrip("."), file=path) from error
 
 
-def _read(path: Path) -> tuple[dict[str, Any], Any]:
-    """A file's settings, and its syntax tree for the lines of errors."""
-    text = read_text(path, what="the experiment file")
-    try:
-        values = yaml.safe_load(text)
-        tree = yaml.compose(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
+def _read(path: Path) -> Yaml:
+    settings = parse_yaml(read_text(path, what="the experiment file"), file=path)
+    if not isinstance(settings.values, dict):
         raise InputError(
-            f"not YAML ({getattr(error, 'problem', error)})",
-            file=path,
-            row=mark.line + 1 if mark else None,
-            remedy="Mend the file's syntax.",
-        ) from error
-    if not isinstance(values, dict):
-        raise InputError(
-            "not a table of settings", file=path, seen=values, remedy="Write `key: value` lines."
+            "not a table of settings", file=path, seen=settings.values, remedy="Write `key: value` lines."
         )
-    return values, tree
+    return settings
 
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
@@ -116,43 +106,14 @@ def _apply(values: dict[str, Any], override: str) -> None:
                 remedy="Name a setting of the file.",
             )
         place = inner
-    try:
-        place[last] = yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise InputError("the value is not YAML", field=key, seen=value, remedy="Quote it.") from error
+    place[last] = parse_yaml(value, file=None, field=key).values
 
 
-def _input_error(error: ValidationError, path: Path, tree: Any) -> InputError:
-    first, *others = error.errors()
-    place = [str(part) for part in first["loc"]]
-    more = f" ({len(others)} more settings are wrong)" if others else ""
+def _input_error(error: ValidationError, path: Path, values: Any, settings: Yaml) -> InputError:
+    first = error.errors()[0]
     remedy = {
         "missing": "Add it.",
         "extra_forbidden": "Remove it, or correct its spelling; docs/settings.md lists all settings.",
     }.get(first["type"], "docs/settings.md says what it may be.")
-    seen = {} if first["type"] == "missing" else {"seen": first["input"]}
-    return InputError(
-        first["msg"].removeprefix("Value error, ") + more,
-        file=path,
-        row=_line(tree, place),
-        field=".".join(place) or None,
-        remedy=remedy,
-        **seen,
-    )
-
-
-def _line(node: Any, place: Sequence[str]) -> int | None:
-    """Line of a setting in the YAML, or of the nearest table around it."""
-    line: int | None = None
-    for part in place:
-        if isinstance(node, yaml.MappingNode):
-            inner = [(key, value) for key, value in node.value if key.value == part]
-        elif isinstance(node, yaml.SequenceNode) and part.isdigit() and int(part) < len(node.value):
-            inner = [(node.value[int(part)],) * 2]
-        else:
-            inner = []
-        if not inner:
-            break
-        key, node = inner[0]
-        line = key.start_mark.line + 1
-    return line
+    row = settings.line([str(part) for part in first["loc"]])
+    return input_error(error, values, file=path, row=row, remedy=remedy)

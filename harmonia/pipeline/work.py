@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections import Counter
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from harmonia.data import ItemSource, ReadResult
 from harmonia.evaluation import Suite
 from harmonia.files import write_csv, write_json, write_json_lines
 from harmonia.groups import BuiltGroups, build_groups, confounds, write_group
+from harmonia.parsing import read_object
 from harmonia.pipeline.experiment import Experiment
 from harmonia.pipeline.overlaps import usable
 from harmonia.pipeline.texts import texts_of
@@ -55,7 +55,7 @@ def data_found(run: Path) -> dict[str, Any]:
     return {
         f"{path.stem}/{name}": found
         for path in sorted((run / "data").glob("*.json"))
-        for name, found in json.loads(path.read_text(encoding="utf-8")).items()
+        for name, found in read_object(path, what="the note of the data").items()
     }
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harmonia.errors import InputError
-from harmonia.files import read_json_lines
+from harmonia.parsing import read_json_lines
 
 _REMEDY = "A row needs id, question and answers (a list of texts that are right) or answer (one text)."
 

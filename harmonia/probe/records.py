@@ -8,19 +8,21 @@ lm-evaluation-harness is read too (`samples.py`).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from harmonia.errors import InputError
-from harmonia.files import fresh_file, read_json_lines, require_file
+from harmonia.files import fresh_file, require_file
+from harmonia.parsing import parquet_about, parquet_rows, read_json_lines, validated
 from harmonia.probe.samples import is_sample, sample_record
 from harmonia.types import Belief, Category, Item
 
+_WHAT = "the belief file"
 _SUM_TOLERANCE = 1e-3  # published records carry rounded probabilities
 
 _SCHEMA = pa.schema(
@@ -120,7 +122,7 @@ def write_beliefs(path: Path, beliefs: Sequence[Belief], about: Mapping[str, Any
     table = pa.Table.from_pylist(rows, schema=schema)
     table = table.replace_schema_metadata({"harmonia": json.dumps(dict(about), sort_keys=True)})
     with fresh_file(path) as partial:
-        pq.write_table(table, partial)
+        pq.write_table(table, partial, write_page_checksum=True)
 
 
 def read_beliefs(path: Path, *, domain: str | None = None) -> tuple[Belief, ...]:
@@ -134,7 +136,7 @@ def read_beliefs(path: Path, *, domain: str | None = None) -> tuple[Belief, ...]
         InputError: The file is missing or not of either form, a record is wrong, or an
             id comes twice.
     """
-    require_file(path, what="the belief file")
+    require_file(path, what=_WHAT)
     beliefs = []
     first: dict[str, int] = {}
     for number, values in _raw_records(path):
@@ -158,34 +160,18 @@ def read_beliefs(path: Path, *, domain: str | None = None) -> tuple[Belief, ...]
 
 def read_about(path: Path) -> dict[str, Any]:
     """How a Parquet belief file was made: what `write_beliefs` was told; empty if nothing."""
-    metadata = pq.read_schema(path).metadata or {}
-    about: dict[str, Any] = json.loads(metadata.get(b"harmonia", b"{}"))
-    return about
+    return parquet_about(path, what=_WHAT)
 
 
-def _raw_records(path: Path) -> list[tuple[int, dict[str, Any]]]:
+def _raw_records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     if path.suffix in {".jsonl", ".json"}:
-        return list(read_json_lines(path, what="the belief file"))
-    try:
-        table = pq.read_table(path)
-    except pa.ArrowInvalid as error:
-        raise InputError(
-            "neither Parquet nor JSONL",
-            file=path,
-            remedy="Give a file written by harmonia probe, or JSONL records.",
-        ) from error
-    return list(enumerate(table.to_pylist(), start=1))
+        return read_json_lines(path, what=_WHAT)
+    return parquet_rows(path, what=_WHAT)
 
 
 def _checked(values: dict[str, Any], path: Path, number: int) -> _Record:
     remedy = "A belief needs id, question, choices, answer and probs over the choices."
-    try:
-        record = _Record.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = str(first["loc"][0])
-        seen = {"seen": values[field]} if field in values else {}
-        raise InputError(first["msg"], file=path, row=number, field=field, remedy=remedy, **seen) from error
+    record = validated(_Record, values, file=path, row=number, remedy=remedy)
     if wrong := _inconsistency(record):
         field, problem = wrong
         raise InputError(problem, file=path, row=number, field=field, seen=values[field], remedy=remedy)

@@ -55,4 +55,4 @@ def write_knowledge(path: Path, found: Sequence[Knowledge], about: Mapping[str, 
     table = pa.Table.from_pylist(rows, schema=_SCHEMA)
     table = table.replace_schema_metadata({"harmonia": json.dumps(dict(about), sort_keys=True)})
     with fresh_file(path) as partial:
-        pq.write_table(table, partial)
+        pq.write_table(table, partial, write_page_checksum=True)

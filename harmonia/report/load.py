@@ -7,10 +7,11 @@ import re
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from harmonia.errors import InputError
-from harmonia.files import read_json_lines, read_text
+from harmonia.files import read_text
+from harmonia.parsing import read_json_lines, read_object, validated
 from harmonia.report.csv_table import read_csv
 from harmonia.report.records import (
     Cell,
@@ -37,6 +38,7 @@ _OVERLAP_KEY = tuple(
 )
 _CELL_KEY = ("domain", "group", "seed", "suite", "before_model", "before_form", "after_form")
 _COMPARED_KEY = ("scope", "domain", "suite", "form", "left", "right", "seed")
+_REMEDY = "Let the run write this file again."
 _SEED = re.compile(r"seed(\d+)")
 
 
@@ -162,18 +164,4 @@ def _point(path: Path, row: int, values: dict[str, Any]) -> tuple[int, float]:
 
 
 def _read_json(path: Path, model: type[Model]) -> Model:
-    try:
-        return model.model_validate_json(read_text(path, what="the file"))
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or None
-        line = re.search(r"at line (\d+)", first["msg"])
-        seen = {} if first["type"] in ("missing", "json_invalid") else {"seen": first["input"]}
-        raise InputError(
-            first["msg"],
-            file=path,
-            row=int(line[1]) if line else None,
-            field=field,
-            remedy="Let the run write this file again.",
-            **seen,
-        ) from error
+    return validated(model, read_object(path, what="the file", remedy=_REMEDY), file=path, remedy=_REMEDY)

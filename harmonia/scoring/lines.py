@@ -9,9 +9,10 @@ Tokenizers that treat a text as a whole (SentencePiece) are left alone.
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
+
+from harmonia.parsing import parse_json
 
 # Characters whose class is the same in every version of Unicode.
 _CUT = re.compile(r"(?<=[0-9A-Za-z\u4e00-\u9fa5])(?=\n)")
@@ -38,9 +39,11 @@ def encodes_lines(tokenizer: Any) -> bool:
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None or backend.pre_tokenizer is None:
         return False
-    steps = json.loads(backend.pre_tokenizer.__getstate__())
+    steps = parse_json(backend.pre_tokenizer.__getstate__(), file=None)
     steps = steps["pretokenizers"] if steps["type"] == "Sequence" else [steps]
-    normalizer = json.loads(backend.normalizer.__getstate__())["type"] if backend.normalizer else "NFC"
+    normalizer = (
+        parse_json(backend.normalizer.__getstate__(), file=None)["type"] if backend.normalizer else "NFC"
+    )
     return (
         type(backend.model).__name__ == "BPE"
         and not backend.model.dropout

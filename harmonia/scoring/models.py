@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from harmonia.errors import InputError, MissingExtraError
 from harmonia.hashing import file_sha256, sha256_json
+from harmonia.parsing import read_object, validated
 from harmonia.scoring.heap import keep_freed_memory
 
 ADAPTER_CONFIG = "adapter_config.json"
@@ -109,7 +109,7 @@ def _identity(path: Path) -> str:
     """Hash of a file; of an adapter's configuration without the place where its base lay."""
     if path.name != ADAPTER_CONFIG:
         return file_sha256(path)
-    values = json.loads(path.read_text(encoding="utf-8"))
+    values = read_object(path, what="the adapter's configuration")
     return sha256_json({key: value for key, value in values.items() if key != "base_model_name_or_path"})
 
 
@@ -121,8 +121,10 @@ def adapter_base(folder: Path) -> ModelSettings:
     """
     record = folder / BASE_RECORD
     if record.exists():
-        return ModelSettings.model_validate_json(record.read_text(encoding="utf-8"))
-    named = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8")).get("base_model_name_or_path")
+        return validated(ModelSettings, read_object(record, what="the record of the base model"), file=record)
+    named = read_object(folder / ADAPTER_CONFIG, what="the adapter's configuration").get(
+        "base_model_name_or_path"
+    )
     if not isinstance(named, str):
         raise InputError(
             "the adapter does not name its base model",

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from harmonia.errors import InputError
-from harmonia.files import read_text
+from harmonia.parsing import read_object
 from harmonia.world.facts import World, WorldSettings
 
 __all__ = ["base_folder", "base_world", "shipped_seeds"]
@@ -43,5 +42,5 @@ def base_world(folder: Path) -> World:
     Raises:
         InputError: The folder holds no `lab.json`.
     """
-    facts = json.loads(read_text(folder / "lab.json", what="description of a lab base"))
+    facts = read_object(folder / "lab.json", what="description of a lab base")
     return World(facts["seed"], WorldSettings(**facts["world"]))

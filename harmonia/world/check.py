@@ -8,13 +8,12 @@ were set before the first comparison.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from harmonia.errors import InputError
-from harmonia.files import read_text
+from harmonia.parsing import read_object
 from harmonia.world.bases import base_folder
 
 __all__ = ["BOUNDS", "Bounds", "Difference", "compare_builds"]
@@ -102,7 +101,7 @@ def compare_builds(rebuilt: Path, shipped: Path | None = None) -> list[Differenc
 
 
 def _record(folder: Path) -> dict[str, Any]:
-    record: dict[str, Any] = json.loads(read_text(folder / "lab.json", what="description of a lab base"))
+    record: dict[str, Any] = read_object(folder / "lab.json", what="description of a lab base")
     return record
 
 

@@ -5,12 +5,11 @@ python -c "from harmonia.world.table import shipped_table; print(shipped_table()
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harmonia.files import read_text
+from harmonia.parsing import read_object
 from harmonia.world.bases import base_folder, shipped_seeds
 from harmonia.world.facts import KINDS
 from harmonia.world.figures import FORMS
@@ -21,9 +20,7 @@ _COLUMNS = ("as_taught", "gold", "confident")
 
 
 def _records(folders: Sequence[Path]) -> list[dict[str, Any]]:
-    return [
-        json.loads(read_text(folder / "lab.json", what="description of a lab base")) for folder in folders
-    ]
+    return [read_object(folder / "lab.json", what="description of a lab base") for folder in folders]
 
 
 def figures_table(folders: Sequence[Path]) -> str:

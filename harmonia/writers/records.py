@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from harmonia.errors import InputError
-from harmonia.files import read_json_lines, write_json_lines
+from harmonia.files import write_json_lines
+from harmonia.parsing import read_json_lines, validated
 from harmonia.types import Item
 
 
@@ -75,15 +76,7 @@ def read_written(path: Path) -> tuple[Written, ...]:
     found: dict[tuple[str, int], Written] = {}
     for number, values in read_json_lines(path, what="the file of texts"):
         remedy = "A row needs id, target, text and tries."
-        try:
-            record = _Record.model_validate(values)
-        except ValidationError as error:
-            first = error.errors()[0]
-            field = str(first["loc"][0])
-            seen = {"seen": values[field]} if field in values else {}
-            raise InputError(
-                first["msg"], file=path, row=number, field=field, remedy=remedy, **seen
-            ) from error
+        record = validated(_Record, values, file=path, row=number, remedy=remedy)
         if (record.id, record.target) in found:
             raise InputError(
                 "the text for this item and target stands above already",

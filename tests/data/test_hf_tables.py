@@ -325,7 +325,7 @@ def test_more_columns_than_the_card_has_need_the_reader_named(tmp_path):
 
 def test_a_broken_parquet_file_is_an_error(tmp_path):
     (tmp_path / "test.parquet").write_bytes(b"PAR1 and no more")
-    with pytest.raises(InputError, match="the data set cannot be read"):
+    with pytest.raises(InputError, match="the data set is not Parquet, or is damaged"):
         read(tmp_path, "test.parquet")
 
 

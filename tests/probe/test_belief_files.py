@@ -115,11 +115,11 @@ BAD = {
     "no question": ({"question": ""}, "question", "at least 1"),
     "id of a wrong type": ({"id": 1.5}, "id", "valid"),
     "probs no list": ({"probs": 0.5}, "probs", "list"),
-    "probs of text": ({"probs": ["0.25", "0.75"]}, "probs", "number"),
+    "probs of text": ({"probs": ["0.25", "0.75"]}, "probs.0", "number"),
     "too few probs": ({"probs": [1.0]}, "probs", "1 probs for 2 choices"),
     "probs that do not sum to 1": ({"probs": [0.25, 0.7]}, "probs", "not a distribution"),
     "a negative prob": ({"probs": [-0.5, 1.5]}, "probs", "not a distribution"),
-    "a prob that is no number": ({"probs": [float("nan"), 1.0]}, "probs", "not a distribution"),
+    "a prob that is no number": ({"probs": [float("nan"), 1.0]}, None, "NaN, which is not JSON"),
     "answer out of range": ({"answer": 2}, "answer", "not an index of 2 choices"),
     "a negative answer": ({"answer": -1}, "answer", "greater than or equal"),
     "a letter as answer": ({"answer": "B"}, "answer", "integer"),
@@ -136,7 +136,8 @@ def test_a_wrong_record_is_named(tmp_path, name):
     with pytest.raises(InputError, match=problem) as caught:
         read_beliefs(path)
     assert (caught.value.file, caught.value.row, caught.value.field) == (str(path), 2, field)
-    assert "A belief needs id, question, choices, answer and probs" in caught.value.remedy
+    if field is not None:
+        assert "A belief needs id, question, choices, answer and probs" in caught.value.remedy
 
 
 def test_an_id_that_comes_twice_is_named(tmp_path):
@@ -152,7 +153,7 @@ def test_files_that_hold_no_beliefs_are_named(tmp_path):
     with pytest.raises(InputError, match="holds no belief"):
         read_beliefs(write(tmp_path / "empty.jsonl"))
     (tmp_path / "text.parquet").write_text("no")
-    with pytest.raises(InputError, match="neither Parquet nor JSONL"):
+    with pytest.raises(InputError, match="is not Parquet, or is damaged"):
         read_beliefs(tmp_path / "text.parquet")
     pq.write_table(pa.table({"id": ["a"], "x": [1]}), tmp_path / "other.parquet")
     with pytest.raises(InputError, match="row 1, field 'question': Field required"):

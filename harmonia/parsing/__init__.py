@@ -1,0 +1,28 @@
+"""The one border for what is read: text and files of others -> plain values, or an `InputError`.
+
+JSON, YAML, Parquet and pydantic models are parsed here and nowhere else
+(`tests/test_house.py` looks), within limits of size and depth, and every error names
+file, row and field.
+"""
+
+from harmonia.parsing.json_text import json_rows, noted, parse_json, read_json, read_json_lines, read_object
+from harmonia.parsing.models import input_error, validated
+from harmonia.parsing.parquet import parquet_about, parquet_columns, parquet_rows, read_parquet
+from harmonia.parsing.yaml_text import Yaml, parse_yaml
+
+__all__ = [
+    "Yaml",
+    "input_error",
+    "json_rows",
+    "noted",
+    "parquet_about",
+    "parquet_columns",
+    "parquet_rows",
+    "parse_json",
+    "parse_yaml",
+    "read_json",
+    "read_json_lines",
+    "read_object",
+    "read_parquet",
+    "validated",
+]

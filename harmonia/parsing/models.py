@@ -1,0 +1,90 @@
+"""pydantic models: values checked against them, and their errors in our words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from harmonia.errors import InputError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+_ABSENT: Any = object()
+
+
+def validated(
+    model: type[Model],
+    values: Any,
+    *,
+    file: str | Path | None,
+    row: int | None = None,
+    remedy: str | Mapping[str, str] = "",
+) -> Model:
+    """Check values against a model.
+
+    Args:
+        model: What they should be.
+        values: Plain values, as parsed.
+        file: Where they come from.
+        row: Their row there.
+        remedy: What to do where they are wrong, or that by field; the first one goes for
+            all that are not named.
+
+    Raises:
+        InputError: They are not; the message names the field and the value seen.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        if not isinstance(remedy, str):
+            name = str((*error.errors()[0]["loc"], "")[0])
+            remedy = remedy.get(name, next(iter(remedy.values())))
+        raise input_error(error, values, file=file, row=row, remedy=remedy) from error
+
+
+def input_error(
+    error: ValidationError,
+    values: Any = _ABSENT,
+    *,
+    file: str | Path | None = None,
+    row: int | None = None,
+    remedy: str = "",
+) -> InputError:
+    """The first error of a validation, with how many more there are.
+
+    Args:
+        error: What pydantic says.
+        values: What was validated; tells fields from the alternatives of a type that
+            pydantic names among them.
+        file: Where they come from.
+        row: Their row there.
+        remedy: What to do about it.
+    """
+    first, *others = error.errors()
+    place = tuple(map(str, first["loc"])) if values is _ABSENT else _fields(first, values)
+    # A missing field has no value, and what a whole table is wrong in says the message.
+    seen = first["input"] if first["type"] != "missing" and place else _ABSENT
+    problem = first["msg"].removeprefix("Value error, ").rstrip(".")
+    return InputError(
+        problem + (f" ({len(others)} more fields are wrong)" if others else ""),
+        file=file,
+        row=row,
+        field=".".join(place) or None,
+        remedy=remedy,
+        **({} if seen is _ABSENT else {"seen": seen}),
+    )
+
+
+def _fields(error: Any, values: Any) -> tuple[str, ...]:
+    """The parts of an error's place that are names or places of values."""
+    place: list[str] = []
+    for part in error["loc"]:
+        try:
+            values = values[part]
+        except (KeyError, IndexError, TypeError):
+            continue
+        place.append(str(part))
+    return (*place, str(error["loc"][-1])) if error["type"] == "missing" else tuple(place)

@@ -1,0 +1,88 @@
+"""Parquet files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from harmonia.errors import InputError
+from harmonia.files import require_file
+from harmonia.parsing.json_text import parse_json
+
+_BATCH_ROWS = 1024
+
+
+def read_parquet(path: Path, *, what: str, columns: Sequence[str] | None = None) -> Any:
+    """Read a whole file.
+
+    Args:
+        path: The file.
+        what: What it is, for errors.
+        columns: The columns to read; None reads all.
+
+    Returns:
+        A `pyarrow.Table` whose values are what their types say.
+
+    Raises:
+        InputError: The file is missing, is not Parquet, or is damaged.
+    """
+    with _opened(path, what) as file:
+        table = file.read(columns=None if columns is None else list(columns))
+        table.validate(full=True)
+        return table
+
+
+def parquet_rows(path: Path, *, what: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (row number from 1, column to value) of a file, a batch in memory at a time.
+
+    Raises:
+        InputError: The file is missing, is not Parquet, or is damaged.
+    """
+    with _opened(path, what) as file:
+        start = 1
+        for batch in file.iter_batches(batch_size=_BATCH_ROWS):
+            batch.validate(full=True)
+            yield from enumerate(batch.to_pylist(), start=start)
+            start += len(batch)
+
+
+def parquet_columns(path: Path, *, what: str) -> tuple[str, ...]:
+    """Names of a file's columns.
+
+    Raises:
+        InputError: The file is missing or is not Parquet.
+    """
+    with _opened(path, what) as file:
+        return tuple(file.schema_arrow.names)
+
+
+def parquet_about(path: Path, *, what: str) -> dict[str, Any]:
+    """What harmonia noted in a file about how it was made; empty if nothing.
+
+    Raises:
+        InputError: The file is missing or is not Parquet, or the note is not JSON.
+    """
+    with _opened(path, what) as file:
+        note = (file.schema_arrow.metadata or {}).get(b"harmonia", b"{}")
+    about: dict[str, Any] = parse_json(note, file=path)
+    return about
+
+
+@contextmanager
+def _opened(path: Path, what: str) -> Iterator[Any]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    require_file(path, what=what)
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            yield file
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+        # An error of the system has a number, one of the content has none.
+        if getattr(error, "errno", None) is not None or isinstance(error, InputError):
+            raise
+        said = str(error).partition("\n")[0][:200]
+        problem = f"{what} is not Parquet, or is damaged ({said})"
+        raise InputError(problem, file=path, remedy="Download it or write it again.") from error

@@ -1,0 +1,249 @@
+"""The one border for what is read: every kind of input that is no plain value is refused by name."""
+
+from __future__ import annotations
+
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from pydantic import BaseModel
+
+from harmonia.errors import InputError
+from harmonia.parsing import (
+    json_rows,
+    noted,
+    parquet_rows,
+    parse_json,
+    parse_yaml,
+    read_json,
+    read_json_lines,
+    read_object,
+    read_parquet,
+    validated,
+)
+
+NOT_PLAIN = {
+    "depth": ("[" * 100_000, "inside one another"),
+    "closed depth": ('{"a":' * 101 + "1" + "}" * 101, "inside one another"),
+    "digits": ('{"id": ' + "1" * 5000 + "}", "5000 digits"),
+    "more than 64 bits": ('{"id": 36893488147419103232}', "64 bits"),
+    "too large": ('{"id": 1e999}', "too large"),
+    "NaN": ('{"id": NaN}', "NaN, which is not JSON"),
+    "infinity": ('{"id": -Infinity}', "-Infinity, which is not JSON"),
+    "half a pair": ('{"id": "a\\ud800b"}', "surrogate"),
+    "half a pair as key": ('{"a\\udc00": 1}', "surrogate"),
+    "a key twice": ('{"id": {"a": 1, "b": 2, "a": 3}}', "stands twice"),
+    "cut": ('{"id": 1', "not JSON"),
+    "two values": ("{} {}", "not JSON"),
+    "a NUL byte": ('{"id": "\0"}', "not JSON"),
+    "Latin-1": (b'{"id": "caf\xe9"}', "UTF-8"),
+    "UTF-16": ('{"id": 1}'.encode("utf-16"), "UTF-8"),
+}
+
+
+def as_bytes(text):
+    return text.encode() if isinstance(text, str) else text
+
+
+@pytest.mark.parametrize("name", NOT_PLAIN)
+def test_json_that_is_no_plain_value_is_refused(tmp_path, name):
+    text, problem = NOT_PLAIN[name]
+    with pytest.raises(InputError, match=problem) as caught:
+        parse_json(text, file="f.json", row=7)
+    assert (caught.value.file, caught.value.row) == ("f.json", 7)
+    path = tmp_path / "whole.json"
+    path.write_bytes(as_bytes(text))
+    with pytest.raises(InputError, match=problem):
+        read_json(path, what="the file")
+
+
+@pytest.mark.parametrize("name", NOT_PLAIN)
+def test_a_line_that_is_no_plain_value_is_that_row_alone(tmp_path, name):
+    text, problem = NOT_PLAIN[name]
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(b'\xef\xbb\xbf{"id": 1}\r\n\r\n' + as_bytes(text).replace(b"\n", b"") + b'\n{"id": 2}')
+    one, bad, two = json_rows(path, what="the rows")
+    assert (one, two) == ((1, {"id": 1}), (4, {"id": 2}))
+    number, error = bad
+    assert (number, error.row, error.file) == (3, 3, str(path))
+    assert problem in error.problem
+    rows = read_json_lines(path, what="the rows")
+    assert next(rows) == (1, {"id": 1})
+    with pytest.raises(InputError, match=problem):
+        next(rows)
+
+
+def test_plain_json_is_what_it_says():
+    text = '{"a": [1, -2.5e3, true, null, "\\ud83d\\ude00 \\u0000", 18446744073709551615], "b": {}}'
+    assert parse_json("\ufeff"[1:] + text, file=None) == json.loads(text)
+    assert parse_json(b"\xef\xbb\xbf" + text.encode(), file=None) == json.loads(text)
+    assert parse_json("[" * 100 + "]" * 100, file=None)
+
+
+def test_an_array_is_read_as_rows(tmp_path):
+    path = tmp_path / "rows.json"
+    path.write_text('[{"id": 1},\n {"id": "\\ud800"},\n 3]')
+    good, half, number = json_rows(path, what="the rows")
+    assert good == (1, {"id": 1})
+    assert (half[1].row, half[1].field, half[1].seen) == (2, "id", "'\\ud800'")
+    assert (number[1].row, number[1].problem) == (3, "not a JSON object")
+    path.write_text('[{"id": 1},\n {"id": }]')
+    with pytest.raises(InputError, match="row 2: not JSON"):
+        list(json_rows(path, what="the rows"))
+
+
+def test_a_line_too_long_is_passed_over_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr("harmonia.parsing.json_text.MAX_LINE_BYTES", 64)
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"id": 1}\n{"id": "' + "x" * 500 + '"}\n{"id": 2}\n')
+    one, long, two = json_rows(path, what="the rows")
+    assert (one, two) == ((1, {"id": 1}), (3, {"id": 2}))
+    assert "a line of more than" in long[1].problem
+
+
+def test_what_must_be_an_object_is(tmp_path):
+    path = tmp_path / "note.json"
+    path.write_text("[1]")
+    with pytest.raises(InputError, match=r"the note is not a JSON object; saw \[1\]\. Write it again\."):
+        read_object(path, what="the note", remedy="Write it again.")
+
+
+@pytest.mark.parametrize(
+    "tail", [b'{"start": 2', b"\0" * 30, b"\xff\n", b"[1]\n", b'{"a": NaN}\n{"start": 3}\n']
+)
+def test_a_journal_is_kept_up_to_its_first_damaged_line(tmp_path, tail):
+    path = tmp_path / "journal"
+    path.write_bytes(b'{"start": 0}\n{"start": 1}\n' + tail)
+    assert noted(path) == [{"start": 0}, {"start": 1}]
+    assert path.read_bytes() == b'{"start": 0}\n{"start": 1}\n'
+    assert noted(None) == noted(tmp_path / "none") == []
+
+
+NOT_YAML = {
+    "a date that is none": ("seeds: 2024-99-99", "timestamp"),
+    "digits": (f"seeds: [{'1' * 5000}]", "int|bits"),
+    "more than 64 bits": ("seeds: 36893488147419103232", "64 bits"),
+    "depth": ("seeds: " + "[" * 5000 + "]" * 5000, "inside one another"),
+    "an int that is none": ("seeds: !!int abc", "value of int"),
+    "a float that is none": ("seeds: !!float abc", "value of float"),
+    "a timestamp that is none": ("seeds: !!timestamp abc", "value of timestamp"),
+    "a bool that is none": ("seeds: !!bool abc", "value of bool"),
+    "not finite": ("seeds: .nan", "finite"),
+    "a Python object": ("seeds: !!python/object/apply:os.system [ls]", "the tag !!python"),
+    "a tag of its own": ("seeds: !mine 3", "the tag !mine"),
+    "a set": ("seeds: !!set {1, 2}", "the tag !!set"),
+    "itself": ("seeds: &a [*a]", "inside one another"),
+    "a bomb": (
+        "a: &a [x,x,x,x,x,x,x,x,x,x]\n"
+        + "\n".join(
+            f"{k}: &{k} [{','.join([f'*{before}'] * 10)}]"
+            for before, k in zip("abcdef", "bcdefg", strict=True)
+        )
+        + "\nseeds: *g",
+        "values",
+    ),
+    "a key twice": ("seeds: [1]\nname: x\nseeds: [2]", "stands twice, first in line 2"),
+    "a key twice in a line": ("seeds: {a: 1, a: 2}", "stands twice"),
+    "a list as key": ("seeds: {[1]: 2}", "unhashable"),
+    "no alias": ("seeds: *b", "undefined alias"),
+    "not closed": ("seeds: [1", "not YAML"),
+    "a control character": ("seeds: \x01", "not YAML"),
+    "half a pair": ("seeds: \ud800", "not YAML"),
+    "long": ("seeds: " + "x" * 1_000_001, "characters"),
+}
+
+
+@pytest.mark.parametrize("name", NOT_YAML)
+def test_yaml_that_is_no_plain_value_is_refused(name):
+    text, problem = NOT_YAML[name]
+    with pytest.raises(InputError, match=problem) as caught:
+        parse_yaml("first: 1\n" + text, file="e.yaml")
+    assert caught.value.file == "e.yaml"
+    value = text.partition(": ")[2]
+    if "\n" not in text:
+        with pytest.raises(InputError) as caught:
+            parse_yaml(value, file=None, field="seeds")
+        assert (caught.value.file, caught.value.row, caught.value.field) == (None, None, "seeds")
+
+
+def test_the_lines_of_yaml_are_known():
+    text = "name: x\nbase: &base {a: 1, b: 2}\nown:\n  <<: *base\n  a: 3\nlist:\n- 1\n- 2\n"
+    found = parse_yaml(text, file=None)
+    assert found.values["own"] == {"a": 3, "b": 2}
+    assert [found.line(place) for place in (["own", "a"], ["list", "1"], ["own", "none"], [])] == [
+        5,
+        8,
+        3,
+        None,
+    ]
+    assert parse_yaml("", file=None).values is None
+
+
+def test_a_repeated_key_is_told_with_both_lines():
+    with pytest.raises(
+        InputError, match=r"e\.yaml, row 3: the key stands twice, first in line 1; saw 'seeds'"
+    ):
+        parse_yaml("seeds: [1]\nname: x\nseeds: [2]", file="e.yaml")
+
+
+@pytest.fixture
+def parquet(tmp_path):
+    path = tmp_path / "f.parquet"
+    rows = {"id": [f"id-{k}" for k in range(3000)], "x": [k / 7 for k in range(3000)]}
+    pq.write_table(pa.table(rows), path, write_page_checksum=True)
+    return path
+
+
+def test_parquet_is_read_by_rows_and_whole(parquet):
+    rows = list(parquet_rows(parquet, what="the table"))
+    assert (rows[0], rows[-1]) == ((1, {"id": "id-0", "x": 0.0}), (3000, {"id": "id-2999", "x": 2999 / 7}))
+    assert read_parquet(parquet, what="the table", columns=["x"]).column_names == ["x"]
+
+
+@pytest.mark.parametrize("start", [4, 20, 5000, 30_000, -200, -6])
+def test_damaged_parquet_is_refused_by_name(parquet, start):
+    data = bytearray(parquet.read_bytes())
+    for place in range(start, start + 5):
+        data[place] ^= 0x5A
+    parquet.write_bytes(data)
+    for read in (read_parquet, lambda *a, **k: list(parquet_rows(*a, **k))):
+        with pytest.raises(InputError, match=r"f\.parquet: the table is not Parquet, or is damaged"):
+            read(parquet, what="the table")
+
+
+def test_a_text_that_is_none_in_parquet_is_refused(tmp_path):
+    path = tmp_path / "f.parquet"
+    broken = pa.Array.from_buffers(pa.string(), 1, [None, *pa.array([b"\xff\xfe"]).buffers()[1:]])
+    pq.write_table(pa.table({"id": broken}), path)
+    for read in (read_parquet, lambda *a, **k: list(parquet_rows(*a, **k))):
+        with pytest.raises(InputError, match=r"UTF-?8|utf-8"):
+            read(path, what="the table")
+
+
+class Inner(BaseModel):
+    text: str
+
+
+class Outer(BaseModel):
+    id: str | int
+    turns: list[Inner]
+
+
+@pytest.mark.parametrize(
+    ("values", "field", "seen"),
+    [
+        ({"id": 1.5, "turns": []}, "id", "1.5"),
+        ({"turns": []}, "id", None),
+        ({"id": 1, "turns": [{"text": "a"}, {"text": 3}]}, "turns.1.text", "3"),
+        ({"id": 1, "turns": [{}]}, "turns.0.text", None),
+        ({"id": 1, "turns": None}, "turns", "None"),
+        ([], None, None),
+    ],
+)
+def test_a_model_names_the_field_and_the_value(values, field, seen):
+    with pytest.raises(InputError) as caught:
+        validated(Outer, values, file="f", row=2, remedy={"id": "Give an id.", "turns": "Give turns."})
+    error = caught.value
+    assert (error.file, error.row, error.field, error.seen) == ("f", 2, field, seen)
+    assert error.remedy == ("Give turns." if field and field.startswith("turns") else "Give an id.")
