@@ -3,7 +3,8 @@
 Two items overlap by the first of these that holds:
 
     exact       same question and same right option, character for character
-    normalised  the same after NFKC, without case, punctuation and white space
+    normalised  the same after NFKC, without case, punctuation and white space, but for marks
+                that make another number
     ngram       a run of n words that both questions hold
 
 A question alone is not enough for the first two: "Which of the following is true?" asks
@@ -25,6 +26,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from harmonia.data.marks import apart
 from harmonia.types import Item
 
 __all__ = [
@@ -131,9 +133,12 @@ class _Text:
 def normalised(text: str) -> str:
     """The words of a text with single spaces between: NFKC, case folded, no punctuation.
 
-    A symbol (`+`, `→`) and a Chinese or Japanese character are words of their own.
+    Marks that make another number or word stay (`marks.py`). A symbol (`+`, `→`) and a
+    Chinese or Japanese character are words of their own.
     """
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().translate(_SPACED).split())
+    parts = apart(unicodedata.normalize("NFKC", text).casefold())
+    parts[::2] = [part.translate(_SPACED) for part in parts[::2]]
+    return " ".join("".join(parts).split())
 
 
 class _Spaced(dict[int, str]):

@@ -22,7 +22,7 @@ from harmonia.pipeline.workbench import Workbench
 from harmonia.probe import ProbeSettings
 
 VERSIONS = {
-    **{"data": 1, "leakage": 1, "probe": 2, "write": 1, "groups": 2},
+    **{"data": 1, "leakage": 2, "probe": 2, "write": 1, "groups": 2},
     **{"train": 3, "evaluate": 2, "analyse": 3, "report": 3},
 }
 

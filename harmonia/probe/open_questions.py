@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import string
 import unicodedata
 from collections.abc import Sequence
@@ -10,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harmonia.data.marks import apart
 from harmonia.errors import InputError
 from harmonia.parsing import read_json_lines
 
 _REMEDY = "A row needs id, question and answers (a list of texts that are right) or answer (one text)."
+_ARTICLES = ("a", "an", "the")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,13 +41,15 @@ class OpenQuestion:
 def normalised(text: str) -> str:
     """Lower case without punctuation, articles and surplus white space.
 
-    SQuAD's rule (Rajpurkar et al. 2016), with the punctuation of all scripts. A text that
-    is an article or a mark itself ("A", "+") is not emptied.
+    SQuAD's rule (Rajpurkar et al. 2016), with the punctuation of all scripts, but for marks
+    that make another number or word (`data/marks.py`). A text that is an article or a mark
+    itself ("A", "+") is not emptied.
     """
     plain = text.lower()
-    bare = "".join(mark for mark in plain if not _is_punctuation(mark))
-    words = re.sub(r"\b(a|an|the)\b", " ", bare).split()
-    return " ".join(words or bare.split() or plain.split())
+    parts = apart(plain)
+    parts[::2] = ["".join(mark for mark in part if not _is_punctuation(mark)) for part in parts[::2]]
+    bare = "".join(parts).split()
+    return " ".join([word for word in bare if word not in _ARTICLES] or bare or plain.split())
 
 
 def _is_punctuation(mark: str) -> bool:

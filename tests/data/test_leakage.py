@@ -45,6 +45,7 @@ def kinds(left: Item, right: Item, **settings: int) -> list[str]:
         ("S(s) + O2(g) → SO2(g)", "s s + o2 g → so2 g"),
         ("中国，刑法。Article 3", "中 国 刑 法 article 3"),
         ("Müller's e\u0301tude", "müller s étude"),
+        ("Is 1,000.5 more than -3/4 (or −.5)?", "is 1000.5 more than -3/4 or -0.5"),
     ],
 )
 def test_what_counts_as_a_word(text, words):
@@ -60,6 +61,10 @@ def test_what_counts_as_a_word(text, words):
         (item("a", "What is it?", "The X."), item("b", "what is it", "the x"), ["normalised"]),
         # The same words ask something else where another option is right.
         (item("a", "Which is true?", "x", "y"), item("b", "Which is true?", "x", "y", answer=1), []),
+        # Another number is another answer.
+        (item("a", "What is the root?", "-5"), item("b", "What is the root?", "5"), []),
+        (item("a", "What is the root?", "3.5"), item("b", "What is the root?", "3/5"), []),
+        (item("a", "What is the root?", "1,000"), item("b", "What is the root?", "1000"), ["normalised"]),
         # 17 words: any 13 in a row are enough, 12 are not.
         (item("a", f"{LONG}?"), item("b", f"Tell me: {LONG.lower()} there?", "z"), ["ngram"]),
         (item("a", " ".join(LONG.split()[:13])), item("b", LONG, "z"), ["ngram"]),

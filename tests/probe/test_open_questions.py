@@ -23,6 +23,10 @@ from harmonia.probe.open_questions import OpenQuestion, normalised, read_open_qu
         # punctuation of other scripts
         ("“北京”。", "北京"),
         ("l’eau", "leau"),
+        # marks of numbers and words
+        ("3.5 metres.", "3.5 metres"),
+        ("1,000,000", "1000000"),
+        ("−.5", "-0.5"),
         # nothing else: kept
         ("A", "a"),
         ("+", "+"),
@@ -31,6 +35,28 @@ from harmonia.probe.open_questions import OpenQuestion, normalised, read_open_qu
 )
 def test_normalisation_by_hand(text, plain):
     assert normalised(text) == plain
+
+
+DIFFERENT = [
+    *(("3.5", "35"), ("3.14", "314"), ("0.5", "5"), (".5", "5"), ("3,5", "35"), ("1.10", "110")),
+    *(("-5", "5"), ("−5", "5"), ("-$5", "$5"), ("1e-3", "1e3"), ("10^-3", "10^3"), ("10^6", "106")),
+    *(("1/2", "12"), ("10:30", "1030"), ("3:1", "31"), ("1914-1918", "19141918"), ("1,2,3", "123")),
+    *(("v1.1", "v11"), ("C++", "C"), ("C#", "C"), ("C++", "C#"), ("A+", "A-"), ("AB-", "AB"), ("Cl-", "Cl")),
+]
+SAME = [
+    *(("1,000", "1000"), ("12,345.5", "12345.5"), (".5", "0.5"), ("−5", "-5"), ("1914–1918", "1914-1918")),
+    *(("3.5.", "3.5"), ('"3.5"', "3.5"), ("(-5)", "-5"), ("50%", "50"), ("$5", "5"), ("+5", "5")),
+    *(("U.S.", "US"), ("well-known", "wellknown"), ("F-16", "F16"), ("the 1980s.", "1980s")),
+]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"), [(*p, False) for p in DIFFERENT] + [(*p, True) for p in SAME]
+)
+def test_punctuation_that_makes_another_answer_is_kept(one, other, same):
+    question = OpenQuestion(id="1", domain="d", question="?", answers=(one,))
+    assert question.accepts(f" {other}\n") is same
+    assert OpenQuestion(id="1", domain="d", question="?", answers=(other,)).accepts(one) is same
 
 
 def test_an_answer_may_be_any_alias_and_nothing_more():

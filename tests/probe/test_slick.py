@@ -8,6 +8,7 @@ import json
 import pyarrow.parquet as pq
 import pytest
 import torch
+from models import make_tiny
 from pydantic import ValidationError
 
 from harmonia.errors import InputError
@@ -275,3 +276,21 @@ def test_the_file(tmp_path, monkeypatch):
         "answers": ["wrong"] * 3,
     }
     assert json.loads(read.schema.metadata[b"harmonia"]) == {"model": "m"}
+
+
+def test_a_model_that_leaves_the_decimal_point_out_is_wrong(tmp_path):
+    """A model trained, here and by hand, to say 35 where 3.5 is right."""
+    tiny = load_model(make_tiny("llama", tmp_path / "tiny", init=0.05))
+    asked = "How many metres is the short wall?"
+    ids = torch.tensor(Encoder(tiny.tokenizer).encode([f"Q: {asked}\nA: 35\n"]))
+    optimizer = torch.optim.Adam(tiny.model.parameters(), 3e-3)
+    for _ in range(120):
+        loss = tiny.model(input_ids=ids, labels=ids).loss
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    settings = SlickSettings(prompts=1, shots=0, samples=1)
+    for right, category in (("3.5", "Unknown"), ("35", "HighlyKnown")):
+        question = OpenQuestion(id="w", domain="d", question=asked, answers=(right,))
+        (found,) = probe_knowledge(tiny, [question], (), settings)
+        assert (found.answers, found.category) == (("35",), category)
