@@ -12,6 +12,7 @@ from harmonia.bench.turns import OURS, Measure, Work, in_turn, scaled
 from harmonia.prompts import Form, PromptSettings, ShotPool, build_template
 from harmonia.scoring import Encoder, LoadedModel, Request, Scorer, fit_prompt
 from harmonia.scoring.models import keeps_logits
+from harmonia.scoring.support import slower_asking
 from harmonia.types import Item
 
 ALL, LAST = "(a) one row a pass, all logits", "(b) one row a pass, last logits"
@@ -153,4 +154,5 @@ def measure_scoring(
             **more,
         },
         skipped={**skipped, **lacking},
+        slower=slower_asking(loaded),
     )

@@ -13,6 +13,8 @@ def table_rows(bench: Bench) -> Iterator[tuple[str, str, str, str]]:
     """Ours, the baselines and the limits of each measure, under `HEADER`."""
     for measure in bench.measures:
         yield measure.what, "harmonia", _figure(measure.ours, measure.unit), ""
+        for line in measure.slower:
+            yield "", "harmonia", "slower here", line
         for name, value in measure.baselines.items():
             yield "", name, _figure(value, measure.unit), f"{measure.ratios[name]:.2f} x"
         for name, value in measure.limits.items():

@@ -59,9 +59,13 @@ class Trainers:
     Args:
         subject: The model; its weights may wait on the CPU while its copies train.
         folder: Where trainers want to write.
+
+    Attributes:
+        slower: What ours trained without, and why.
     """
 
     def __init__(self, subject: Subject, folder: str) -> None:
+        self.slower: tuple[str, ...] = ()
         self._loaded = subject.loaded
         self._cuda = subject.loaded.device.startswith("cuda")
         self._half = subject.loaded.settings.dtype != "float32"
@@ -89,16 +93,22 @@ class Trainers:
             max_length=None,
             dataset_kwargs={"skip_prepare_dataset": True},
         )
-        return self._steps(
-            StepTrainer(
-                rows,
-                batch_size=len(rows),
-                micro_tokens=laid_out.micro_tokens,
-                model=model,
-                args=args,
-                processing_class=copy.copy(self._loaded.tokenizer),
-            )
+        trainer = StepTrainer(
+            rows,
+            batch_size=len(rows),
+            micro_tokens=laid_out.micro_tokens,
+            model=model,
+            args=args,
+            processing_class=copy.copy(self._loaded.tokenizer),
         )
+        steps = self._steps(trainer)
+
+        def told() -> float:
+            loss = steps()
+            self.slower = trainer.slower
+            return loss
+
+        return told
 
     def trl(self, rows: Sequence[Encoded], *, checkpointing: bool = True) -> Steps:
         """Baseline (e): SFTTrainer as it comes, on rows that are token ids already."""
@@ -217,4 +227,5 @@ def measure_training(subject: Subject, *, rows: int, repeats: int) -> Measure:
             "rows a second": 1 / found[OURS],
         },
         skipped=skipped,
+        slower=make.slower,
     )

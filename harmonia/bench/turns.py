@@ -44,6 +44,7 @@ class Measure:
         limits: What no implementation stays below, on this machine.
         facts: What one must know to read the figures; each names its unit.
         skipped: What was not measured, and why.
+        slower: What ours did without, and why.
     """
 
     what: str
@@ -53,6 +54,7 @@ class Measure:
     limits: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, float] = field(default_factory=dict)
     skipped: Mapping[str, str] = field(default_factory=dict)
+    slower: tuple[str, ...] = ()
 
     @property
     def ratios(self) -> dict[str, float]:

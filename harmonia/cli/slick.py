@@ -44,13 +44,14 @@ def slick(
 
     Example: `harmonia slick --model MODEL --items questions.jsonl --out known.parquet`
     """
-    from harmonia.cli.progress import Bars
+    from harmonia.cli.progress import Bars, err
     from harmonia.hashing import sample
     from harmonia.probe.open_questions import read_open_questions
     from harmonia.probe.slick import SlickSettings, probe_knowledge
     from harmonia.probe.slick_file import write_knowledge
     from harmonia.scoring import ModelSettings, load_model
     from harmonia.scoring.models import fingerprint
+    from harmonia.scoring.support import slower_writing
 
     settings = SlickSettings.model_validate(
         {
@@ -73,6 +74,8 @@ def slick(
     if limit is not None:
         asked = tuple(sample(seed, "limit", asked, [one.id for one in asked], limit))
     loaded = load_model(which)
+    for line in slower_writing(loaded):
+        err.print(line)
     with Bars("asking") as bars:
         found = probe_knowledge(loaded, asked, pool, settings, progress=bars.progress)
     write_knowledge(out, found, {"model": fingerprint(which), "settings": settings.model_dump(mode="json")})

@@ -267,8 +267,8 @@ def _ask(
         err.print(f"questions repeated under another id: {sum(len(ids) - 1 for ids in read.repeated)}")
     if asked.shortened:
         err.print(f"items asked with fewer than {how.shots} demonstrations: {asked.shortened}")
-    if asked.refusal:
-        err.print(f"asked row by row, without shared prompts: {asked.refusal}")
+    for line in asked.slower:
+        err.print(line)
     bias = letter_bias(asked.beliefs)
     _print_pairs(
         {

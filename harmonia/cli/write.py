@@ -49,7 +49,7 @@ def write(
 
     Example: `harmonia write --model MODEL --beliefs beliefs.parquet --what explanations --out own.jsonl`
     """
-    from harmonia.cli.progress import Bars
+    from harmonia.cli.progress import Bars, err
     from harmonia.hashing import sample
     from harmonia.probe import read_beliefs
     from harmonia.writers import (
@@ -88,6 +88,8 @@ def write(
         written = write_contexts(None, [belief.item for belief in kept], context)
     else:
         writer = _writer(model, gguf_file, dtype, device, served, served_model, key_env)
+        for line in writer.slower:
+            err.print(line)
         with Bars("writing") as bars:
             if what == "contexts":
                 items = [belief.item for belief in kept]

@@ -9,8 +9,10 @@ from typing import Any
 from harmonia.errors import InputError
 from harmonia.pipeline.machine import machine, versions
 from harmonia.prompts import PromptSettings, build_template, parse_form
-from harmonia.scoring import Encoder, ModelSettings, load_tokenizer
-from harmonia.scoring.models import pick_device
+from harmonia.scoring import Encoder, ModelSettings, load_model, load_tokenizer
+from harmonia.scoring.models import pick_device, resolve_folder, without_adapter
+from harmonia.scoring.support import slower_asking, slower_writing
+from harmonia.training.prefix import share_refusal
 from harmonia.types import Item
 
 _EXTRAS = {"peft": "lora", "ray": "ray", "lm_eval": "harness", "tensorboard": "tracking"}
@@ -34,7 +36,7 @@ class Finding:
 
 
 def look(model: str | None, gguf_file: str | None = None, chat: str = "vicuna") -> list[Finding]:
-    """Look at the machine, and at a model's tokenizer if one is named.
+    """Look at the machine, and at a model and its tokenizer if one is named.
 
     Raises:
         InputError: The chat template named is not known.
@@ -56,7 +58,30 @@ def _model(settings: ModelSettings, chat: str) -> list[Finding]:
     except InputError as error:
         return [Finding(what="tokenizer", found="cannot be read", good=False, remedy=str(error))]
     findings = [Finding(what="tokenizer", found=f"{type(tokenizer).__name__}, {len(tokenizer)} tokens")]
-    return [*findings, *(_letters(tokenizer, chat, form) for form in ("icl1", "chat0"))]
+    findings += [_letters(tokenizer, chat, form) for form in ("icl1", "chat0")]
+    return [*findings, *_weights(settings)]
+
+
+def _weights(settings: ModelSettings) -> list[Finding]:
+    """Whether the model can be loaded, and what it will be slower for."""
+    from psutil import virtual_memory
+
+    folder = resolve_folder(settings)
+    patterns = (settings.gguf_file,) if settings.gguf_file else ("*.safetensors", "*.bin")
+    size = sum(path.stat().st_size for pattern in patterns for path in folder.glob(pattern))
+    if 2 * size > virtual_memory().available:
+        return [Finding(what="weights", found=f"{size / 2**30:.1f} GB, too large here to be tried out")]
+    try:
+        loaded = load_model(settings)
+    except InputError as error:
+        return [Finding(what="weights", found="cannot be read", good=False, remedy=str(error))]
+    why = share_refusal(without_adapter(loaded.model))
+    training = (f"in training, what all rows begin with is computed in every row: {why}",) if why else ()
+    slower = dict.fromkeys([*slower_asking(loaded), *slower_writing(loaded), *training])
+    return [
+        Finding(what="weights", found=f"{type(without_adapter(loaded.model)).__name__}, {settings.dtype}"),
+        Finding(what="slower here", found="\n".join(slower) or "nothing"),
+    ]
 
 
 def _letters(tokenizer: Any, chat: str, form_name: str) -> Finding:

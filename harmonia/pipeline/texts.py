@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ from harmonia.pipeline.overlaps import usable
 from harmonia.pipeline.workbench import Workbench
 from harmonia.probe import read_beliefs
 from harmonia.scoring import load_model
-from harmonia.types import Item
 from harmonia.writers import (
     LocalWriter,
     ServedWriter,
@@ -93,44 +92,44 @@ def write_texts(bench: Workbench, *, domain_name: str, address: str) -> list[str
     writing = bench.experiment.writing
     needed = needed_texts(bench.experiment)
     explained: list[Written] = []
+    writers: list[Writer] = []
     for name, chosen, who in (
         ("own", wanted.explanations if needed.own else (), writing.explanations.own),
         ("gold", wanted.gold if needed.gold else (), writing.explanations.gold),
     ):
         if chosen:
+            writers.append(_writer(bench, who))
             explained += write_explanations(
-                _writer(bench, who),
+                writers[-1],
                 [Wanted(item=item, target=target) for item, target in chosen],
                 writing.explanations,
                 seed=writing.seed,
                 journal=_journal(bench, address, name),
                 progress=bench.watcher.progress,
             )
-    contexts = _contexts(bench, [item for item, _ in wanted.contexts], address)
+    contexts = []
+    if wanted.contexts:
+        by_model = writing.contexts.writer != "explanation"
+        if by_model:
+            writers.append(_writer(bench, writing.contexts.writer))
+        contexts = write_contexts(
+            writers[-1] if by_model else None,
+            [item for item, _ in wanted.contexts],
+            writing.contexts,
+            seed=writing.seed,
+            journal=_journal(bench, address, "contexts"),
+            progress=bench.watcher.progress,
+        )
     write_written(bench.run / "explanations" / f"{domain_name}.jsonl", explained)
     write_written(bench.run / "contexts" / f"{domain_name}.jsonl", contexts)
     for name in ("own", "gold", "contexts"):
         _journal(bench, address, name).unlink(missing_ok=True)
-    return [
+    slower = dict.fromkeys(line for writer in writers for line in writer.slower)
+    return [*slower] + [
         f"{domain_name}: {count} {what} of {len(written)} could not be written: {reason}"
         for what, written in (("explanations", explained), ("contexts", contexts))
         for reason, count in dropped(written).items()
     ]
-
-
-def _contexts(bench: Workbench, items: Sequence[Item], address: str) -> list[Written]:
-    writing = bench.experiment.writing
-    if not items:
-        return []
-    who = writing.contexts.writer
-    return write_contexts(
-        None if who == "explanation" else _writer(bench, who),
-        items,
-        writing.contexts,
-        seed=writing.seed,
-        journal=_journal(bench, address, "contexts"),
-        progress=bench.watcher.progress,
-    )
 
 
 def texts_of(bench: Workbench, domain_name: str) -> tuple[Mapping[tuple[str, int], str], Mapping[str, str]]:

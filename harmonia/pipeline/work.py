@@ -132,9 +132,7 @@ def _ask(
         notes.append(
             f"{asked.shortened} of {len(asked.beliefs)} items were asked with fewer than {form.shots} shots"
         )
-    if asked.refusal:
-        notes.append(f"asked row by row, without shared prompts: {asked.refusal}")
-    return notes
+    return [*notes, *asked.slower]
 
 
 def build(bench: Workbench, *, domain_name: str) -> list[str]:

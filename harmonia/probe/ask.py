@@ -21,6 +21,7 @@ from harmonia.probe.settings import ProbeSettings
 from harmonia.probe.views import View, view_of
 from harmonia.prompts import Form, ShotPool, Template
 from harmonia.scoring import Encoder, Fitted, LoadedModel, Scorer, fit_prompt
+from harmonia.scoring.support import slower_asking
 from harmonia.types import Belief, Item, Scores
 
 CHUNK = 256
@@ -39,15 +40,16 @@ class Asked:
         shortened: Items asked with fewer demonstrations than the form names, because the
             model's context or the pool holds no more.
         plain: Prompts that were scored a row each, because the model takes no packs
-            (`refusal` says why); slower, not different. Chunks taken up from a journal
+            (`slower` says why); slower, not different. Chunks taken up from a journal
             are not among them.
+        slower: What the model was asked without, and why.
         priors: The letters' priors that `letter_pride` divided out.
     """
 
     beliefs: tuple[Belief, ...]
     shortened: int
     plain: int = field(default=0, compare=False)
-    refusal: str | None = field(default=None, compare=False)
+    slower: tuple[str, ...] = field(default=(), compare=False)
     priors: tuple[LetterPrior, ...] = ()
 
     @property
@@ -136,7 +138,7 @@ def ask(
         beliefs=beliefs,
         shortened=sum((belief.shots or 0) < form.shots for belief in beliefs),
         plain=asker.scorer.plain,
-        refusal=asker.scorer.refusal,
+        slower=slower_asking(loaded) if items else (),
         priors=tuple(priors),
     )
 

@@ -70,7 +70,7 @@ def _try_out(model: Any) -> str | None:
     except (TypeError, ValueError, LookupError, AttributeError, RuntimeError) as error:
         return f"its code gives no cache ({type(error).__name__}: {error})"
     if not isinstance(cache, DynamicCache):
-        return f"its cache is of another kind ({type(cache).__name__})"
+        return f"its cache is a {type(cache).__name__}" if cache is not None else "its code gives no cache"
     kinds = {
         type(layer).__name__
         for layer in cache.layers

@@ -1,4 +1,4 @@
-"""Which models can be run on packs: tried out once per model, never assumed.
+"""What makes a model slower to ask or to write with, and why: tried out once per model, never assumed.
 
 A model whose layers carry state from token to token, whose positions do not follow
 `position_ids`, or whose mask is its own affair, gives other values on a pack than
@@ -12,8 +12,9 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from harmonia.scoring.attention import UnsupportedError
+from harmonia.scoring.cache import cache_refusal
 from harmonia.scoring.encode import Request
-from harmonia.scoring.models import LoadedModel, scaled_by_length
+from harmonia.scoring.models import LoadedModel, keeps_logits, scaled_by_length, without_adapter
 from harmonia.scoring.packed import compute_prefix, read_blocks
 from harmonia.scoring.plain import read_rows, rows_of
 from harmonia.scoring.trie import blocks_of
@@ -23,6 +24,26 @@ _SHARED = 21
 """Tokens that the rows of the trial share."""
 
 _refusals: WeakKeyDictionary[Any, str | None] = WeakKeyDictionary()
+
+
+def slower_asking(loaded: LoadedModel) -> tuple[str, ...]:
+    """What a model is asked without, and why, a sentence each; none if with everything."""
+    why = refusal(loaded)
+    packs = (f"asked row by row, without shared prompts: {why}",) if why else ()
+    return packs + _slower_logits(loaded)
+
+
+def slower_writing(loaded: LoadedModel) -> tuple[str, ...]:
+    """What a model writes without, and why, a sentence each; none if with everything."""
+    why = cache_refusal(without_adapter(loaded.model))
+    cache = (f"all of a text is read again for each token that is written: {why}",) if why else ()
+    return cache + _slower_logits(loaded)
+
+
+def _slower_logits(loaded: LoadedModel) -> tuple[str, ...]:
+    if keeps_logits(loaded.model):
+        return ()
+    return ("logits are computed at every position: its code takes no logits_to_keep",)
 
 
 def refusal(loaded: LoadedModel) -> str | None:

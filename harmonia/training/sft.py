@@ -149,7 +149,7 @@ def fine_tune(
         steps=taught.steps,
         rows=len(taught.encoded.rows),
         shortened=taught.encoded.shortened,
-        notes=tuple(_notes(job, taught, changed)),
+        notes=tuple(_notes(job, trainer, taught, changed)),
         resumed_from=None if resume is None else int(resume.name.split("-")[-1]),
         model=_ready(job, tuned, tokenizer, out) if alone else None,
     )
@@ -326,6 +326,7 @@ def _record(job: TrainingJob, trainer: Any, taught: _Taught, changed: Changed, f
         "optimizer_steps": taught.steps,
         "trained_tensors": changed.of,
         "changed_tensors": changed.tensors,
+        "opening": trainer.opening,
         "mask": taught.shown,
     }
     write_json(folder / RECORD, record)
@@ -335,13 +336,14 @@ def _steps_logged(trainer: Any) -> list[dict[str, Any]]:
     return [entry for entry in trainer.state.log_history if "loss" in entry]
 
 
-def _notes(job: TrainingJob, taught: _Taught, changed: Changed) -> Iterator[str]:
+def _notes(job: TrainingJob, trainer: Any, taught: _Taught, changed: Changed) -> Iterator[str]:
     """What a person should know of a run beside its numbers."""
     if taught.steps < FEW:
         yield say_steps(taught.steps, job.settings)
     rows, cut = len(taught.encoded.rows), taught.encoded.shortened
     if cut:
         yield f"{cut} of {rows} rows were cut to {taught.longest} tokens"
+    yield from trainer.slower
     if changed.tensors < changed.of:
         rounded = job.settings.lora is None and job.model.dtype != "float32"
         said = f", rounded to {job.model.dtype}" if rounded else ""

@@ -123,6 +123,18 @@ class StepTrainer(SFTTrainer):  # type: ignore[misc]
         """Why what rows begin with is computed in each of them, where it could be computed once."""
         return share_refusal(self._inner) if self._may_share else None
 
+    @property
+    def opening(self) -> str:
+        """How often what rows begin with is computed, and why not once."""
+        if self._shares:
+            return "computed once a step"
+        return "computed in every row" + (f": {self.share_refusal}" if self.share_refusal else "")
+
+    @property
+    def slower(self) -> tuple[str, ...]:
+        """What the model is trained without, and why, a sentence each; none if with everything."""
+        return (f"what all rows begin with is {self.opening}",) if self.share_refusal else ()
+
     def floating_point_ops(self, inputs: Any) -> int:
         """Nobody asks."""
         return 0

@@ -48,6 +48,11 @@ class ServedWriter:
         """The model's name on the server."""
         return self._settings.model
 
+    @property
+    def slower(self) -> tuple[str, ...]:
+        """How the server writes is its own affair."""
+        return ()
+
     def write(
         self,
         prompts: Sequence[str],

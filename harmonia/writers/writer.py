@@ -7,6 +7,7 @@ from typing import Protocol
 
 from harmonia.scoring.generate import Continuation, GenerationSettings, generate
 from harmonia.scoring.models import LoadedModel
+from harmonia.scoring.support import slower_writing
 
 
 class Writer(Protocol):
@@ -15,6 +16,10 @@ class Writer(Protocol):
     @property
     def name(self) -> str:
         """Who it is."""
+
+    @property
+    def slower(self) -> tuple[str, ...]:
+        """What it writes without, and why, a sentence each."""
 
     def write(
         self,
@@ -50,6 +55,11 @@ class LocalWriter:
     def name(self) -> str:
         """The model's place."""
         return self._loaded.settings.path
+
+    @property
+    def slower(self) -> tuple[str, ...]:
+        """What the model writes without, and why."""
+        return slower_writing(self._loaded)
 
     def write(
         self,

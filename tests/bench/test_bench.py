@@ -20,6 +20,7 @@ from harmonia.bench.harness import harness_works
 from harmonia.bench.limit import cost_of, flops_per_token
 from harmonia.bench.memory import peak_mb
 from harmonia.bench.metrics import scipy_rows
+from harmonia.bench.run import Bench
 from harmonia.bench.scoring import encode, one_by_one
 from harmonia.bench.subject import Subject, load_subject
 from harmonia.bench.table import markdown, table_rows
@@ -27,7 +28,7 @@ from harmonia.bench.training import Trainers, training_rows
 from harmonia.bench.turns import Work, in_turn
 from harmonia.errors import HarmoniaError, InputError
 from harmonia.prompts import ShotPool, parse_form
-from harmonia.scoring import Request, loglikelihoods
+from harmonia.scoring import Request, cache, loglikelihoods
 
 needs_harness = pytest.mark.filterwarnings(
     # The harness's own libraries; none of it is ours to mend.
@@ -77,10 +78,32 @@ def test_all_trainings_have_the_same_loss(lab, tmp_path):
     padded = make.padded(rows[:2])()
     assert padded == pytest.approx(make.ours(rows[:2])(), abs=1e-4)
     ours = make.ours(rows)()
+    assert make.slower == ()
     assert make.trl(rows)() == pytest.approx(ours, abs=1e-4)
     assert make.trl(rows, checkpointing=False)() == pytest.approx(ours, abs=1e-4)
     assert abs(ours - padded) > 1e-3  # other rows, another loss
     assert all(torch.equal(weight, before[name]) for name, weight in lab.loaded.model.named_parameters())
+
+
+def test_what_ours_had_to_do_without_is_in_the_table(lab, tmp_path, monkeypatch):
+    monkeypatch.setattr(cache, "NAMES", ("another_name",))
+    make = Trainers(lab, str(tmp_path))
+    make.ours(training_rows(lab, 2))()
+    (told,) = make.slower
+    assert "begin with is computed in every row: its code takes no cache by a name known here" in told
+    measure = Measure(what="training", unit="ms", ours=1.0, slower=make.slower)
+    found = Bench(
+        settings=BenchSettings(device="cpu"),
+        dtype="float32",
+        parameters=1,
+        machine={},
+        versions={},
+        commit=None,
+        measures=(measure,),
+        skipped={},
+        wall_s=1.0,
+    )
+    assert ("", "harmonia", "slower here", told) in list(table_rows(found))
 
 
 def test_scipy_finds_what_ours_finds():

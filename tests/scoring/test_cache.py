@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from transformers import (
 )
 
 from harmonia.scoring.cache import behind, cache_argument, cache_of, cache_refusal
+from harmonia.scoring.support import slower_asking, slower_writing
 
 SHAPE = {"vocab_size": 40, "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 2}
 
@@ -75,3 +77,21 @@ def test_what_takes_none_says_why():
     assert "no cache by a name known here" in cache_refusal(early.eval())
     recurrent = MambaForCausalLM(MambaConfig(vocab_size=40, hidden_size=8, num_hidden_layers=1, state_size=4))
     assert "LinearAttentionLayer" in cache_refusal(recurrent.eval())
+
+
+class AllLogits(LlamaForCausalLM):
+    """A model that computes logits at every position, and whose cache has no known name."""
+
+    def forward(self, input_ids, memory=None, **more):
+        return super().forward(input_ids, **more)
+
+
+def test_what_a_model_is_asked_and_writes_without_is_said(tiny_loaded):
+    whole = tiny_loaded("llama")
+    assert slower_asking(whole) == slower_writing(whole) == ()
+    lacking = replace(whole, model=llama(AllLogits))
+    (logits,) = slower_asking(lacking)
+    assert logits == "logits are computed at every position: its code takes no logits_to_keep"
+    cache, again = slower_writing(lacking)
+    assert cache.startswith("all of a text is read again for each token that is written: its code takes no")
+    assert again == logits

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 from models import TINY, make_tiny
 from transformers import AutoModelForCausalLM, MambaConfig, MambaForCausalLM, OPTConfig, OPTForCausalLM
 
+from harmonia.scoring import cache
 from harmonia.training import Encoded, prefix, trainer
 from harmonia.training.encode import IGNORED
 from harmonia.training.prefix import common_prefix, share_refusal
@@ -77,16 +80,31 @@ def test_looking_for_dropout_draws_nothing(tmp_path):
     assert torch.equal(before, torch.random.get_rng_state()) and model.training
 
 
+def record_of(out):
+    return json.loads((out / "training.json").read_text())
+
+
 def test_it_is_used_where_it_pays(job, train, monkeypatch):
     seen = []
     original = prefix.cached_prefix
     monkeypatch.setattr(
         trainer, "cached_prefix", lambda model, ids, rows: seen.append(ids) or original(model, ids, rows)
     )
-    train(job(micro_tokens=4096))
+    out, trained = train(job(micro_tokens=4096))
+    assert record_of(out)["opening"] == "computed once a step"
+    assert not any("begin with" in note for note in trained.notes)
     opening = "A chat between a curious user and an artificial intelligence assistant."
     tokenizer_of = train(job(), "again")[1].model.tokenizer
     assert len(seen) >= 5 and all(opening in tokenizer_of.decode(ids[0]) for ids in seen)
     seen.clear()
-    train(job(micro_tokens=4096, gradient_checkpointing=True), "recomputed")
-    assert not seen
+    out, _ = train(job(micro_tokens=4096, gradient_checkpointing=True), "recomputed")
+    assert not seen and record_of(out)["opening"] == "computed in every row"
+
+
+def test_a_name_that_is_not_found_is_told(job, train, monkeypatch):
+    """What a rename in the library would do: slower by the opening, and it says so."""
+    monkeypatch.setattr(cache, "NAMES", ("another_name",))
+    out, trained = train(job(micro_tokens=4096))
+    why = "computed in every row: its code takes no cache by a name known here (another_name)"
+    assert record_of(out)["opening"] == why
+    assert f"what all rows begin with is {why}" in trained.notes

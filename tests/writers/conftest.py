@@ -11,6 +11,7 @@ class Scripted:
     """A writer that says what it is told, and notes what it was asked."""
 
     name = "scripted"
+    slower = ()
 
     def __init__(self, say: Callable[[str, int], tuple[str, str]]) -> None:
         self.say = say

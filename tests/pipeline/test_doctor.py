@@ -1,0 +1,39 @@
+"""The doctor looks at a machine and a model, and says what will be slower and why."""
+
+from __future__ import annotations
+
+import pytest
+
+from harmonia.pipeline.doctor import look
+from harmonia.scoring import cache
+from harmonia.world import base_folder
+
+
+def found(model: str) -> dict[str, str]:
+    return {finding.what: finding.found for finding in look(model)}
+
+
+def test_a_model_that_has_everything_is_slower_for_nothing():
+    seen = found(str(base_folder(0)))
+    assert (seen["weights"], seen["slower here"]) == ("LlamaForCausalLM, float32", "nothing")
+
+
+def test_a_name_that_is_not_found_is_told(monkeypatch: pytest.MonkeyPatch):
+    """What a rename in the library would do."""
+    monkeypatch.setattr(cache, "NAMES", ("another_name",))
+    told = found(str(base_folder(0)))["slower here"].splitlines()
+    why = "its code takes no cache by a name known here (another_name)"
+    assert told == [
+        f"all of a text is read again for each token that is written: {why}",
+        f"in training, what all rows begin with is computed in every row: {why}",
+    ]
+
+
+def test_weights_that_do_not_fit_are_not_loaded(monkeypatch: pytest.MonkeyPatch):
+    class Memory:
+        available, total = 1000, 2**34
+
+    monkeypatch.setattr("psutil.virtual_memory", Memory)
+    monkeypatch.setattr("harmonia.pipeline.doctor.load_model", None)
+    seen = found(str(base_folder(0)))
+    assert "too large here to be tried out" in seen["weights"] and "slower here" not in seen
