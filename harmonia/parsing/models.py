@@ -69,7 +69,7 @@ def input_error(
     seen = first["input"] if first["type"] != "missing" and place else _ABSENT
     problem = first["msg"].removeprefix("Value error, ").rstrip(".")
     return InputError(
-        problem + (f" ({len(others)} more fields are wrong)" if others else ""),
+        problem + (f" ({len(others)} more wrong)" if others else ""),
         file=file,
         row=row,
         field=".".join(place) or None,

@@ -2,7 +2,16 @@
 
 from harmonia.probe.ask import Asked, FittedPrompts, ask
 from harmonia.probe.belief import belief_of
-from harmonia.probe.records import read_beliefs, write_beliefs
+from harmonia.probe.records import iter_beliefs, read_beliefs, write_beliefs
 from harmonia.probe.settings import ProbeSettings
 
-__all__ = ["Asked", "FittedPrompts", "ProbeSettings", "ask", "belief_of", "read_beliefs", "write_beliefs"]
+__all__ = [
+    "Asked",
+    "FittedPrompts",
+    "ProbeSettings",
+    "ask",
+    "belief_of",
+    "iter_beliefs",
+    "read_beliefs",
+    "write_beliefs",
+]

@@ -14,16 +14,15 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict, Field
 
 from harmonia.errors import InputError
 from harmonia.files import fresh_file, require_file
-from harmonia.parsing import parquet_about, parquet_rows, read_json_lines, validated
+from harmonia.parsing import parquet_about, parquet_rows, read_json_lines
+from harmonia.probe.belief_record import BeliefRecord, checked
 from harmonia.probe.samples import is_sample, sample_record
-from harmonia.types import Belief, Category, Item
+from harmonia.types import Belief, Item
 
 _WHAT = "the belief file"
-_SUM_TOLERANCE = 1e-3  # published records carry rounded probabilities
 
 _SCHEMA = pa.schema(
     [
@@ -62,51 +61,6 @@ _AS_IS = (
 )
 
 
-class _Record(BaseModel):
-    """One record, checked; fields that only some files have carry defaults."""
-
-    model_config = ConfigDict(extra="ignore", strict=True)
-
-    id: str | int
-    question: str = Field(min_length=1)
-    choices: list[str] = Field(min_length=2, max_length=26)
-    answer: int = Field(ge=0)
-    probs: list[float]
-    domain: str | None = None
-    explanation: str | None = None
-    source: str | None = None
-    split: str | None = None
-    pred: int | None = None
-    letter_mass: float | None = None
-    form: str | None = None
-    method: str | None = None
-    preset: str | None = None
-    normalisation: str | None = None
-    shots: int | None = None
-    prompt: str | None = None
-    asked_probs: list[float] | None = None
-    draws: int | None = None
-    agreement: float | None = None
-    agreement_low: float | None = None
-    agreement_high: float | None = None
-    right_rate: float | None = None
-    category: Category | None = None
-
-
-def _inconsistency(record: _Record) -> tuple[str, str] | None:
-    """(field, problem) of a record whose fields are right each but not together."""
-    probs = record.probs
-    if record.answer >= len(record.choices):
-        return "answer", f"not an index of {len(record.choices)} choices"
-    if len(probs) != len(record.choices):
-        return "probs", f"{len(probs)} probs for {len(record.choices)} choices"
-    if not all(0 <= p <= 1 for p in probs) or abs(sum(probs) - 1) > _SUM_TOLERANCE:
-        return "probs", "not a distribution"
-    if record.pred is not None and record.pred != probs.index(max(probs)):
-        return "pred", f"not the index of the largest of probs {probs}"
-    return None
-
-
 def write_beliefs(path: Path, beliefs: Sequence[Belief], about: Mapping[str, Any]) -> None:
     """Write beliefs as Parquet, in one step.
 
@@ -126,7 +80,12 @@ def write_beliefs(path: Path, beliefs: Sequence[Belief], about: Mapping[str, Any
 
 
 def read_beliefs(path: Path, *, domain: str | None = None) -> tuple[Belief, ...]:
-    """Read a belief file.
+    """Read a belief file; as for `iter_beliefs`."""
+    return tuple(iter_beliefs(path, domain=domain))
+
+
+def iter_beliefs(path: Path, *, domain: str | None = None) -> Iterator[Belief]:
+    """Read a belief file, a belief at a time.
 
     Args:
         path: Parquet or JSONL.
@@ -137,11 +96,10 @@ def read_beliefs(path: Path, *, domain: str | None = None) -> tuple[Belief, ...]
             id comes twice.
     """
     require_file(path, what=_WHAT)
-    beliefs = []
     first: dict[str, int] = {}
     for number, values in _raw_records(path):
         record = sample_record(values, path, number) if is_sample(values) else values
-        belief = _belief(_checked(record, path, number), path, domain)
+        belief = _belief(checked(record, path, number), path, domain)
         if belief.item.id in first:
             raise InputError(
                 f"the id was used in row {first[belief.item.id]} already",
@@ -152,10 +110,9 @@ def read_beliefs(path: Path, *, domain: str | None = None) -> tuple[Belief, ...]
                 remedy="Give each item one id and one row.",
             )
         first[belief.item.id] = number
-        beliefs.append(belief)
-    if not beliefs:
+        yield belief
+    if not first:
         raise InputError("the file holds no belief", file=path, remedy="Probe some items first.")
-    return tuple(beliefs)
 
 
 def read_about(path: Path) -> dict[str, Any]:
@@ -169,16 +126,7 @@ def _raw_records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     return parquet_rows(path, what=_WHAT)
 
 
-def _checked(values: dict[str, Any], path: Path, number: int) -> _Record:
-    remedy = "A belief needs id, question, choices, answer and probs over the choices."
-    record = validated(_Record, values, file=path, row=number, remedy=remedy)
-    if wrong := _inconsistency(record):
-        field, problem = wrong
-        raise InputError(problem, file=path, row=number, field=field, seen=values[field], remedy=remedy)
-    return record
-
-
-def _belief(record: _Record, path: Path, domain: str | None) -> Belief:
+def _belief(record: BeliefRecord, path: Path, domain: str | None) -> Belief:
     pred = record.probs.index(max(record.probs))
     said: dict[str, Any] = {name: getattr(record, name) for name in _AS_IS}
     for name in ("form", "method", "preset"):

@@ -32,7 +32,7 @@ def beliefs() -> list[Belief]:
                 probs,
                 number % len(probs),
                 domain="ab"[number % 2],
-                category="known" if number % 5 == 0 else None,
+                category="uncertain" if number % 5 == 0 else None,
                 letter_mass=None if number % 7 == 0 else 0.5,
             )
         )

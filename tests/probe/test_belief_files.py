@@ -54,7 +54,7 @@ BELIEFS = (
         agreement_low=0.2,
         agreement_high=0.9,
         right_rate=THIRD,
-        category="conflicting",
+        category="known",
     ),
 )
 
@@ -112,19 +112,48 @@ def test_a_bare_record_is_enough(tmp_path):
 BAD = {
     "no probs": ({"probs": ...}, "probs", "required"),
     "no id": ({"id": ...}, "id", "required"),
-    "no question": ({"question": ""}, "question", "at least 1"),
+    "no question": ({"question": ""}, "question", "empty or only white space"),
     "id of a wrong type": ({"id": 1.5}, "id", "valid"),
     "probs no list": ({"probs": 0.5}, "probs", "list"),
     "probs of text": ({"probs": ["0.25", "0.75"]}, "probs.0", "number"),
     "too few probs": ({"probs": [1.0]}, "probs", "1 probs for 2 choices"),
     "probs that do not sum to 1": ({"probs": [0.25, 0.7]}, "probs", "not a distribution"),
-    "a negative prob": ({"probs": [-0.5, 1.5]}, "probs", "not a distribution"),
+    "a negative prob": ({"probs": [-0.5, 1.5]}, "probs.0", "greater than or equal to 0"),
     "a prob that is no number": ({"probs": [float("nan"), 1.0]}, None, "NaN, which is not JSON"),
     "answer out of range": ({"answer": 2}, "answer", "not an index of 2 choices"),
     "a negative answer": ({"answer": -1}, "answer", "greater than or equal"),
     "a letter as answer": ({"answer": "B"}, "answer", "integer"),
     "one choice": ({"choices": ["a"], "probs": [1.0], "answer": 0}, "choices", "at least 2"),
     "a pred that is another": ({"pred": 0}, "pred", "not the index of the largest"),
+    "an empty id": ({"id": ""}, "id", "empty"),
+    "a blank question": ({"question": " \n"}, "question", "empty"),
+    "an empty option": ({"choices": ["a", " "]}, "choices.1", "empty"),
+    "one option twice and no other": ({"choices": ["a", "a "]}, "choices", "all options are the same"),
+    "an empty domain": ({"domain": ""}, "domain", "empty"),
+    "a confidence that is another": ({"confidence": 0.25}, "confidence", "not the largest"),
+    "a correct that is not": ({"correct": False}, "correct", "the answer's"),
+    "a letter mass above 1": ({"letter_mass": 7.0}, "letter_mass", "less than or equal to 1"),
+    "a letter mass below 0": ({"letter_mass": -0.1}, "letter_mass", "greater than or equal to 0"),
+    "an unknown form": ({"form": "icl"}, "form", "neither icl<k> nor chat0"),
+    "an unknown method": ({"method": "foo"}, "method", "letter_cyclic"),
+    "an unknown preset": ({"preset": "mine"}, "preset", "corrected"),
+    "an unknown normalisation": ({"normalisation": "word"}, "normalisation", "char"),
+    "negative shots": ({"shots": -1}, "shots", "greater than or equal to 0"),
+    "more shots than the form has": ({"shots": 6, "form": "icl5"}, "shots", "more than form icl5 has"),
+    "shots in a chat": ({"shots": 1, "form": "chat0"}, "shots", "more than form chat0 has"),
+    "negative draws": ({"draws": -3}, "draws", "greater than or equal to 1"),
+    "too few asked": ({"asked_probs": [1.0]}, "asked_probs", "1 probs for 2 choices"),
+    "asked that do not sum to 1": ({"asked_probs": [0.5, 0.1]}, "asked_probs", "not a distribution"),
+    "agreement above 1": ({"agreement": 1.5}, "agreement", "less than or equal to 1"),
+    "agreement outside its interval": (
+        {"agreement": 0.5, "agreement_low": 0.6, "agreement_high": 0.9},
+        "agreement",
+        "not between agreement_low 0.6 and agreement_high 0.9",
+    ),
+    "an unknown category": ({"category": "sure"}, "category", "conflicting"),
+    "known, and wrong": ({"category": "known", "answer": 0}, "category", "not the answer's"),
+    "conflicting, and right": ({"category": "conflicting"}, "category", "the answer's"),
+    "a prompt that is no text": ({"prompt": 3}, "prompt", "string"),
 }
 
 
@@ -162,3 +191,34 @@ def test_files_that_hold_no_beliefs_are_named(tmp_path):
     with pytest.raises(InputError, match="not JSON") as caught:
         read_beliefs(tmp_path / "cut.jsonl")
     assert caught.value.row == 1
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "problem"),
+    [
+        ("letter_mass", float("nan"), "finite"),
+        ("probs", [float("nan"), 1.0, 0.0], "finite"),
+        ("shots", -1, "0"),
+    ],
+)
+def test_a_wrong_row_of_parquet_is_named(tmp_path, column, value, problem):
+    path = tmp_path / "a.parquet"
+    write_beliefs(path, BELIEFS, {})
+    table = pq.read_table(path)
+    rows = table.to_pylist()
+    rows[0][column] = value
+    pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), path)
+    with pytest.raises(InputError, match=problem) as caught:
+        read_beliefs(path)
+    assert (caught.value.row, caught.value.field.partition(".")[0]) == (1, column)
+
+
+def test_a_damaged_page_is_noticed_even_where_it_still_decodes(tmp_path):
+    path = tmp_path / "a.parquet"
+    write_beliefs(path, [replace(BELIEFS[0], item=item(k, options=3)) for k in range(400)], {})
+    data = bytearray(path.read_bytes())
+    place = data.index(BELIEFS[0].item.question[:4].encode())
+    data[place] ^= 1  # another letter of a question
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r"a\.parquet: the belief file is not Parquet, or is damaged"):
+        read_beliefs(path)
