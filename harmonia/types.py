@@ -157,6 +157,26 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Conversation:
+    """One row of a fine-tuning file, whatever its format was.
+
+    Attributes:
+        id: Name of the row, unique in its file.
+        line: Its line in a text file, or row in a table, from 1.
+        messages: Its turns: at most one of the system, then user and assistant
+            alternating; the last is the assistant's.
+        weight: Weight of the row in the loss, 0 or more; 0 teaches nothing.
+        from_epoch: First epoch, from 0, in which the row is shown.
+    """
+
+    id: str
+    line: int
+    messages: tuple[Message, ...]
+    weight: float = 1.0
+    from_epoch: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GroupRow:
     """One row of a training set.
 

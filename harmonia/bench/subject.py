@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harmonia.bench.settings import BenchSettings
-from harmonia.data import ItemSource, read_instructions, read_items
+from harmonia.data import ItemSource, read_conversations, read_items
 from harmonia.errors import InputError
 from harmonia.prompts import PromptSettings
 from harmonia.scoring import LoadedModel, ModelSettings, load_model, load_tokenizer
@@ -104,7 +104,9 @@ def _items(path: str | None, limit: int | None) -> tuple[Item, ...]:
 def _general(path: str | None) -> dict[str, tuple[Message, ...]]:
     if path is None:
         return {}
-    return {f"general/{one.id}": one.messages for one in read_instructions(Path(path), "skip")}
+    return {
+        f"general/{one.id}": one.messages for one in read_conversations(Path(path), on_bad_row="skip").rows
+    }
 
 
 def _load(settings: BenchSettings) -> LoadedModel:

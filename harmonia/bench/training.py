@@ -17,7 +17,6 @@ from typing import Any
 from harmonia.bench.limit import products
 from harmonia.bench.subject import Subject
 from harmonia.bench.turns import OURS, Measure, Work, in_turn, scaled
-from harmonia.groups.records import TrainingRow
 from harmonia.hashing import addressed_order
 from harmonia.prompts import build_template
 from harmonia.scoring import Encoder
@@ -25,7 +24,7 @@ from harmonia.training import Encoded, TrainingSettings, encode_rows
 from harmonia.training.encode import IGNORED
 from harmonia.training.memory import fit
 from harmonia.training.prefix import common_prefix
-from harmonia.training.recompute import recomputing
+from harmonia.types import Conversation
 
 PADDED = 2048
 TRL, KEPT = "(e) TRL's defaults", "(e) without checkpointing"
@@ -45,10 +44,10 @@ def training_rows(subject: Subject, count: int) -> list[Encoded]:
     exam = {
         item.id: template.exam.conversation(item, item.answer, item.explanation) for item in subject.items
     }
-    chosen: list[TrainingRow] = []
+    chosen: list[Conversation] = []
     for pool in (exam, subject.general):
         for name in addressed_order(0, "bench", pool)[: count // 2]:
-            chosen.append(TrainingRow(id=name, messages=tuple(pool[name]), row=len(chosen) + 1))
+            chosen.append(Conversation(id=name, messages=tuple(pool[name]), line=len(chosen) + 1))
     encoder = Encoder(subject.loaded.tokenizer)
     by_name = {row.id: row for row in encode_rows(chosen, template, encoder, PADDED, file="the data").rows}
     return [by_name[name] for name in addressed_order(1, "bench", by_name)]
@@ -90,7 +89,7 @@ class Trainers:
         laid_out = fit(model, settings, max(len(row.input_ids) for row in rows), self._loaded.device)
         args = self._args(
             optim="adamw_torch_fused",
-            **recomputing(laid_out.checkpointing),
+            activation_checkpointing=laid_out.checkpointing,
             max_length=None,
             dataset_kwargs={"skip_prepare_dataset": True},
         )
@@ -118,7 +117,7 @@ class Trainers:
 
         args = self._args(
             gradient_accumulation_steps=-(-len(rows) // 8),
-            **recomputing(checkpointing),
+            activation_checkpointing=checkpointing,
         )
         columns = {"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows]}
         return self._steps(

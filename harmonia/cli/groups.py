@@ -64,7 +64,8 @@ def groups(
     Example: `harmonia groups --beliefs beliefs.parquet --out groups/ --ratios 0,0.5,1
     --match letter --match letter,confidence --policies all,known_only`
     """
-    from harmonia.data.general import read_instructions
+    from harmonia.cli.progress import err
+    from harmonia.data import GENERAL, read_conversations
     from harmonia.files import write_csv, write_json
     from harmonia.groups import GroupSettings, build_groups, confounds, write_group
     from harmonia.pipeline.work import summary
@@ -91,11 +92,12 @@ def groups(
     method = "cloze" if asked[0].method == "cloze" else "letter"
     words = PromptSettings.model_validate({"method": method, "language": language})
     exam = ExamFormat(method=words.style, language=words.language, options_first=options_first)
+    mixed_in = read_conversations(general, what=GENERAL) if general else None
     built = build_groups(
         asked,
         settings,
         exam,
-        read_instructions(general) if general else (),
+        mixed_in.rows if mixed_in else (),
         texts(read_written(explanations_from)) if explanations_from else {},
         _contexts(contexts, asked, settings),
     )
@@ -105,6 +107,8 @@ def groups(
         write_group(out / f"{name}.jsonl", rows)
     write_csv(out / "confounds.csv", table)
     write_json(out / "summary.json", found)
+    for note in mixed_in.notes if mixed_in else ():
+        err.print(f"general instructions: {note}")
     if json_:
         print(json.dumps({**found, "confounds": table}))
     else:

@@ -144,7 +144,9 @@ def evaluate(
 
 def train(
     model: o.Model,
-    group: Annotated[Path, typer.Option(help="Training set: JSONL whose rows have messages.")],
+    group: Annotated[
+        Path, typer.Option(help="Rows to learn: alpaca, sharegpt, messages or prompt/completion.")
+    ],
     out: o.Out,
     settings: Annotated[
         list[str] | None, typer.Argument(help="Training settings as KEY=VALUE, such as epochs=1 lora.rank=8.")
@@ -155,7 +157,7 @@ def train(
     dtype: o.Dtype = "float32",
     device: o.Device = "auto",
 ) -> None:
-    """Fine-tune a model on a training set; the paper's settings unless told otherwise.
+    """Fine-tune a model on a training set (JSONL, JSON, Parquet); the paper's settings unless told otherwise.
 
     Example: `harmonia train --model MODEL --group groups/harmonious.jsonl --out tuned/
     epochs=1 batch_size=16 precision=fp32`

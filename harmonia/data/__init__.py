@@ -1,7 +1,7 @@
-"""The first arrow of the flow: exam files -> `Item`s, and instruction files -> `Instruction`s."""
+"""The first arrow of the flow: exam files -> `Item`s, and fine-tuning files -> `Conversation`s."""
 
 from harmonia.data.columns import ColumnMapping
-from harmonia.data.general import Instruction, parse_instructions, read_instructions
+from harmonia.data.conversations import GENERAL, ConversationFile, Conversations, read_conversations
 from harmonia.data.readers import READERS
 from harmonia.data.records import BadRow
 from harmonia.data.source import ItemSource, ReadResult, read_items, write_skipped
@@ -10,15 +10,16 @@ from harmonia.data.subjects import CATEGORIES, DOMAINS, MMLU_SUBJECTS, subjects_
 __all__ = [
     "CATEGORIES",
     "DOMAINS",
+    "GENERAL",
     "MMLU_SUBJECTS",
     "READERS",
     "BadRow",
     "ColumnMapping",
-    "Instruction",
+    "ConversationFile",
+    "Conversations",
     "ItemSource",
     "ReadResult",
-    "parse_instructions",
-    "read_instructions",
+    "read_conversations",
     "read_items",
     "subjects_outside",
     "write_skipped",

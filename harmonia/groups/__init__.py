@@ -5,7 +5,7 @@ from harmonia.groups.confounds import confounds
 from harmonia.groups.interventions import INTERVENTIONS
 from harmonia.groups.plan import WantedTexts, wanted_texts
 from harmonia.groups.policies import level_of
-from harmonia.groups.records import TrainingRow, read_training_rows, write_group
+from harmonia.groups.records import write_group
 from harmonia.groups.select import Selection, select
 from harmonia.groups.settings import (
     GroupSettings,
@@ -22,7 +22,6 @@ __all__ = [
     "GroupSettings",
     "PolicySettings",
     "Selection",
-    "TrainingRow",
     "WantedTexts",
     "build_groups",
     "confounds",
@@ -30,7 +29,6 @@ __all__ = [
     "matched_name",
     "mixed_name",
     "policy_name",
-    "read_training_rows",
     "select",
     "training_hash",
     "twin_of",

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
 
-from harmonia.data.general import Instruction
 from harmonia.groups.plan import plan_groups
 from harmonia.groups.policies import Policies
 from harmonia.groups.rows import general_rows, row_of
@@ -16,7 +15,7 @@ from harmonia.groups.settings import GroupSettings, Match
 from harmonia.groups.texts import Texts
 from harmonia.hashing import sha256_json
 from harmonia.prompts import ExamFormat
-from harmonia.types import Belief, GroupRow
+from harmonia.types import Belief, Conversation, GroupRow
 
 __all__ = ["BuiltGroups", "build_groups", "training_hash"]
 
@@ -49,7 +48,7 @@ def build_groups(
     beliefs: Sequence[Belief],
     settings: GroupSettings,
     exam: ExamFormat,
-    instructions: Sequence[Instruction] = (),
+    instructions: Sequence[Conversation] = (),
     explanations: Mapping[tuple[str, int], str] = _NO_PAIRS,
     contexts: Mapping[str, str] = _NONE,
 ) -> BuiltGroups:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from harmonia.data.general import Instruction
 from harmonia.errors import InputError
 from harmonia.groups.interventions import Lesson
 from harmonia.groups.settings import GroupSettings
@@ -13,7 +12,7 @@ from harmonia.groups.texts import Texts
 from harmonia.hashing import addressed_random, sample
 from harmonia.prompts import ExamFormat
 from harmonia.prompts.letters import named_letters
-from harmonia.types import GroupRow, Item
+from harmonia.types import Conversation, GroupRow, Item
 
 __all__ = ["general_rows", "row_of"]
 
@@ -62,7 +61,7 @@ def _shuffled(item: Item, seed: int) -> tuple[Item, Mapping[int, int]]:
     return replace(item, choices=choices, answer=places[item.answer]), places
 
 
-def general_rows(instructions: Sequence[Instruction], count: int, seed: int) -> list[GroupRow]:
+def general_rows(instructions: Sequence[Conversation], count: int, seed: int) -> list[GroupRow]:
     """General instructions to mix in; fewer of them are part of more.
 
     Raises:
@@ -83,12 +82,14 @@ def general_rows(instructions: Sequence[Instruction], count: int, seed: int) -> 
             id=f"general/{one.id}",
             domain="general",
             group="general",
-            question=one.messages[0].content,
+            question=next(turn.content for turn in one.messages if turn.role == "user"),
             choices=(),
             answer=None,
             target=None,
             explanation="",
             messages=one.messages,
+            weight=one.weight,
+            from_epoch=one.from_epoch,
         )
         for one in chosen
     ]

@@ -230,7 +230,7 @@ class _Measure:
 
     def general(self) -> float:
         """Mean tokens of a general instruction."""
-        from harmonia.data.general import read_instructions
+        from harmonia.data import GENERAL, read_conversations
 
         if self._experiment.general is None:
             return 0.0
@@ -238,7 +238,7 @@ class _Measure:
         if not path.exists():
             self._notes.append(f"{path.name} is not at hand: a general instruction is taken as 200 tokens")
             return min(200.0, float(self._experiment.training.max_length))
-        rows = read_instructions(path)[:200]
+        rows = read_conversations(path, what=GENERAL).rows[:200]
         lengths = [self._tokens("\n".join(m.content for m in row.messages)) for row in rows]
         return sum(min(n, self._experiment.training.max_length) for n in lengths) / len(lengths)
 

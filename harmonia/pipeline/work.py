@@ -140,15 +140,15 @@ def build(bench: Workbench, *, domain_name: str) -> list[str]:
     beliefs = usable(bench, domain_name, read_beliefs(bench.run / "beliefs" / f"{domain_name}.parquet"))
     settings = bench.experiment.groups
     explanations, contexts = texts_of(bench, domain_name)
-    built = build_groups(
-        beliefs, settings, bench.template().exam, bench.instructions(), explanations, contexts
-    )
+    general = bench.instructions()
+    built = build_groups(beliefs, settings, bench.template().exam, general.rows, explanations, contexts)
     folder = bench.run / "groups" / domain_name
     for name, rows in built.rows.items():
         write_group(folder / f"{name}.jsonl", rows)
     write_csv(folder / "confounds.csv", confounds(built.rows, beliefs))
     write_json(folder / "summary.json", summary(built, beliefs, settings.threshold))
-    return [f"{domain_name}: {count} items left out: {why}" for why, count in built.left_out.items()]
+    notes = [f"{domain_name}: {count} items left out: {why}" for why, count in built.left_out.items()]
+    return [*notes, *(f"general instructions: {note}" for note in general.notes)]
 
 
 def summary(built: BuiltGroups, beliefs: Sequence[Belief], threshold: float) -> dict[str, Any]:

@@ -6,8 +6,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any, Protocol
 
-from harmonia.data import ItemSource, ReadResult, read_items
-from harmonia.data.general import Instruction, read_instructions
+from harmonia.data import GENERAL, Conversations, ItemSource, ReadResult, read_conversations, read_items
 from harmonia.evaluation import Suite
 from harmonia.hashing import file_sha256, sha256_json
 from harmonia.pipeline.experiment import Experiment
@@ -69,11 +68,11 @@ class Workbench:
         shots = suite.shots.model_dump_json() if suite.shots else ""
         return self._fitted[suite.items.model_dump_json(), shots, form]
 
-    def instructions(self) -> tuple[Instruction, ...]:
+    def instructions(self) -> Conversations:
         """The general instructions; none if the settings name no file."""
         if self.experiment.general is None:
-            return ()
-        return read_instructions(self.experiment.root / self.experiment.general)
+            return Conversations(rows=(), bad=(), notes=())
+        return read_conversations(self.experiment.root / self.experiment.general, what=GENERAL)
 
     def input_hash(self, path: str) -> str:
         """Hash of a data file or folder; of its name alone where it lies on the hub."""

@@ -9,17 +9,18 @@ the run.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from dataclasses import dataclass, replace
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, Literal
 
+from harmonia.data import read_conversations
 from harmonia.errors import InputError
 from harmonia.files import require_file
-from harmonia.groups.records import TrainingRow, read_training_rows
 from harmonia.hashing import addressed_order, file_sha256, sha256_json
 from harmonia.prompts import Template
 from harmonia.scoring import Encoder
+from harmonia.types import Conversation
 
 IGNORED = -100
 """Label of a token that is not learned (PyTorch's cross-entropy default)."""
@@ -65,10 +66,12 @@ class EncodedSet:
     Attributes:
         rows: Its rows, in the file's order.
         shortened: Rows that lost something to learn at the longest length.
+        notes: What was left aside of its file, in words.
     """
 
     rows: tuple[Encoded, ...]
     shortened: int
+    notes: tuple[str, ...] = ()
 
     def epochs(self, count: int, seed: int) -> list[Encoded]:
         """The rows of all epochs one after the other, each epoch in its own addressed order.
@@ -86,7 +89,7 @@ class EncodedSet:
 
 
 def encode_rows(
-    rows: Sequence[TrainingRow],
+    rows: Sequence[Conversation],
     template: Template,
     encoder: Encoder,
     max_length: int,
@@ -112,14 +115,16 @@ def encode_rows(
     shortened = 0
     for row in rows:
         whole = template.conversation(row.messages)
-        places = _learned(row, whole.turns, learn, file)
-        ids, spans = encoder.spans(whole.text, places, what=f"row {row.row} (id {row.id}) of {file}")
+        places = _learned(row, whole.turns, learn)
+        ids, spans = encoder.spans(
+            whole.text, places or whole.turns, what=f"row {row.line} (id {row.id}) of {file}"
+        )
         first, (_, last) = spans[0][0], spans[-1]
         if first >= max_length:
             raise InputError(
                 f"the prompt alone has {first} tokens, so nothing is left to learn",
                 file=file,
-                row=row.row,
+                row=row.line,
                 field="messages",
                 remedy=f"Leave the row out, or raise max_length above {first} (now {max_length}).",
             )
@@ -132,29 +137,30 @@ def encode_rows(
                 id=row.id,
                 input_ids=ids[:max_length],
                 labels=tuple(labels[:max_length]),
-                weight=row.weight,
+                # A row of which no turn is learned keeps its place, as one of weight 0 does.
+                weight=row.weight if places else 0.0,
                 from_epoch=row.from_epoch,
             )
         )
+    _require_lesson(encoded, file)
     return EncodedSet(rows=tuple(encoded), shortened=shortened)
 
 
-def _learned(
-    row: TrainingRow, turns: Sequence[tuple[int, int]], learn: Learn, file: str
-) -> list[tuple[int, int]]:
+def _learned(row: Conversation, turns: Sequence[tuple[int, int]], learn: Learn) -> list[tuple[int, int]]:
     """The places of the assistant's turns that are learned."""
     spoken = [message for message in row.messages if message.role == "assistant"]
     pairs = list(zip(spoken, turns, strict=True))
-    found = [place for message, place in (pairs if learn == "all" else pairs[-1:]) if message.learned]
-    if not found:
+    return [place for message, place in (pairs if learn == "all" else pairs[-1:]) if message.learned]
+
+
+def _require_lesson(rows: Sequence[Encoded], file: str) -> None:
+    if not any(row.weight for row in rows):
         raise InputError(
-            "no turn of the row is to be learned",
+            "no row teaches anything: each has weight 0, or no turn that is learned",
             file=file,
-            row=row.row,
-            field="messages",
-            remedy="Leave the row out, or have a turn of the assistant's learned.",
+            field="weight",
+            remedy="Give at least one row a weight above 0 and a turn of the assistant's that is learned.",
         )
-    return found
 
 
 class EncodedSets:
@@ -173,27 +179,28 @@ class EncodedSets:
         """Read and encode a training set, or give it as it was encoded before.
 
         Raises:
-            InputError: As `read_training_rows` and `encode_rows` do.
+            InputError: As `read_conversations` and `encode_rows` do.
         """
         require_file(group, what="the training set")
         tokenizer = [encoder.tokenizer.name_or_path, len(encoder.tokenizer)]
         key = sha256_json([file_sha256(group), template.hash, tokenizer, max_length, learn])
         if key not in self._kept:
-            rows = read_training_rows(group)
-            self._kept[key] = encode_rows(rows, template, encoder, max_length, file=str(group), learn=learn)
+            read = read_conversations(group, what="the training set")
+            encoded = encode_rows(read.rows, template, encoder, max_length, file=str(group), learn=learn)
+            self._kept[key] = replace(encoded, notes=read.notes)
             for old in list(self._kept)[:-_SETS]:
                 del self._kept[old]
         return self._kept[key]
 
 
 def show_mask(encoded: EncodedSet, encoder: Encoder, count: int = 3) -> list[dict[str, Any]]:
-    """The first rows as text, learned parts and others apart, for a person to check.
+    """The first rows that teach as text, learned parts and others apart, for a person to check.
 
     Returns:
         Per row its `id` and its `parts` in order, each a `text` and whether it is `learned`.
     """
     shown = []
-    for row in encoded.rows[:count]:
+    for row in islice((row for row in encoded.rows if row.weight), count):
         pairs = zip(row.input_ids, row.labels, strict=True)
         parts = [
             {"text": encoder.decode([token for token, _ in part]), "learned": learned}

@@ -15,7 +15,6 @@ from typing import Any
 
 from harmonia.errors import InputError, MissingExtraError
 from harmonia.scoring.models import LoadedModel, ModelSettings, load_weights
-from harmonia.training.recompute import stop_recomputing
 from harmonia.training.settings import TrainingSettings
 
 _PATCHED = ("forward", "_original_forward")
@@ -65,7 +64,8 @@ def lent_to_training(model: Any, settings: TrainingSettings) -> Iterator[None]:
         raise
     finally:
         bare(model)
-        stop_recomputing(model)
+        if getattr(model, "is_activation_checkpointing", False):
+            model.activation_checkpointing_disable()
         if settings.attention != "auto":
             model.set_attn_implementation(attention)
         model.config.use_cache = cached

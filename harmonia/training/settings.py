@@ -33,6 +33,8 @@ class TrainingSettings(BaseModel):
 
     Attributes:
         lora: Adapter settings; None trains all weights.
+        learn: Which of the assistant's turns of a row are learned; one that its row marks as
+            not learned never is.
         epochs: Passes over the set.
         learning_rate: Peak learning rate (the paper takes 1e-5 for Mistral).
         schedule: Shape of the learning rate after warm-up.
@@ -57,6 +59,7 @@ class TrainingSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     lora: LoraSettings | None = None
+    learn: Literal["all", "last"] = "all"
     epochs: int = Field(default=3, ge=1)
     learning_rate: float = Field(default=2e-5, gt=0)
     schedule: Literal["cosine", "linear", "constant_with_warmup"] = "cosine"

@@ -35,7 +35,6 @@ from harmonia.training.changes import Changed, digests, what_changed
 from harmonia.training.encode import Encoded, EncodedSet, EncodedSets, show_mask
 from harmonia.training.handover import bare, in_dtype, lent_to_training, starting_model
 from harmonia.training.memory import fit
-from harmonia.training.recompute import recomputing
 from harmonia.training.schedule import FEW, optimizer_steps, say_steps, warmup_steps
 from harmonia.training.settings import TrainingSettings
 
@@ -131,9 +130,7 @@ def fine_tune(
         weights, changed = _train(job, trainer, resume)
     tokenizer = copy.copy(tokenizer)
     tokenizer.chat_template = taught.template.chat.jinja
-    tuned = bare(trainer.accelerator.unwrap_model(trainer.model, keep_torch_compile=False))
-    if weights is None and job.settings.lora is None:
-        tuned = in_dtype(tuned, job.model.dtype)
+    tuned = _tuned(job, trainer, whole=weights is None)
     if trainer.accelerator.is_main_process:
         with fresh_directory(out) as partial:
             _save(job, tuned, weights, tokenizer, partial)
@@ -172,8 +169,10 @@ def _taught(job: TrainingJob, model: Any, template: Template, sets: EncodedSets)
     """Encode a job's rows, and show a person what is learned of them."""
     encoder = Encoder(template.chat.tokenizer)
     longest = min(job.settings.max_length, context_length(model.config, resolve_folder(job.model)))
-    encoded = sets.encode(job.group, template, encoder, longest)
+    encoded = sets.encode(job.group, template, encoder, longest, job.settings.learn)
     _check_epochs(job, encoded)
+    for note in encoded.notes:
+        log.warning(note)
     rows = encoded.epochs(job.settings.epochs, job.seed)
     shown = show_mask(encoded, encoder)
     for row in shown:
@@ -221,7 +220,7 @@ def _trainer(
         optim="adamw_torch_fused",
         bf16=settings.precision == "bf16",
         torch_compile=settings.compile,
-        **recomputing(laid_out.checkpointing),
+        activation_checkpointing=laid_out.checkpointing,
         save_strategy="steps" if settings.save_steps else "no",
         save_steps=settings.save_steps or 1,
         save_total_limit=2,
@@ -302,6 +301,12 @@ def _train(job: TrainingJob, trainer: Any, resume: Path | None) -> tuple[Any, Ch
     return weights, what_changed(before, digests(weights or trained, dtype), _steps_logged(trainer))
 
 
+def _tuned(job: TrainingJob, trainer: Any, *, whole: bool) -> Any:
+    """The tuned model, in the dtype asked for where this process has it whole."""
+    tuned = bare(trainer.accelerator.unwrap_model(trainer.model, keep_torch_compile=False))
+    return in_dtype(tuned, job.model.dtype) if whole and job.settings.lora is None else tuned
+
+
 def _save(job: TrainingJob, tuned: Any, weights: Any, tokenizer: Any, folder: Path) -> None:
     """Write weights (or adapter), tokenizer and chat template as an ordinary model folder."""
     if job.settings.lora is not None:
@@ -322,7 +327,7 @@ def _record(job: TrainingJob, trainer: Any, taught: _Taught, changed: Changed, f
         "chat": taught.template.chat.name,
         "rows": len(encoded.rows),
         "shortened_rows": encoded.shortened,
-        "learned_tokens": sum(len(row.learned) for row in encoded.rows),
+        "learned_tokens": sum(len(row.learned) for row in encoded.rows if row.weight),
         "tokens": sum(len(row.input_ids) for row in encoded.rows),
         "optimizer_steps": taught.steps,
         "trained_tensors": changed.of,
@@ -339,9 +344,12 @@ def _steps_logged(trainer: Any) -> list[dict[str, Any]]:
 
 def _notes(job: TrainingJob, trainer: Any, taught: _Taught, changed: Changed) -> Iterator[str]:
     """What a person should know of a run beside its numbers."""
+    yield from taught.encoded.notes
     if taught.steps < FEW:
         yield say_steps(taught.steps, job.settings)
     rows, cut = len(taught.encoded.rows), taught.encoded.shortened
+    if silent := sum(not row.weight for row in taught.encoded.rows):
+        yield f"{silent} of {rows} rows teach nothing: weight 0, or no turn that is learned"
     if cut:
         yield f"{cut} of {rows} rows were cut to {taught.longest} tokens"
     yield from trainer.slower

@@ -11,12 +11,12 @@ The truth stands apart, so that the readers of the other files may stay strict.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from harmonia.files import fresh_directory, write_json_lines
+from harmonia.types import Message
 from harmonia.world.facts import DOMAINS, World, WorldSettings
 from harmonia.world.free_text import free_questions, instructions
 from harmonia.world.general import general_instructions
@@ -69,7 +69,7 @@ def write_lab_data(
         truth |= {row.id: {"fact": row.fact, "kind": row.kind, "relation": row.relation} for row in audited}
         write_json_lines(
             partial / "instructions.jsonl",
-            ({"id": row.id, "messages": [asdict(turn) for turn in row.messages]} for row in audited),
+            ({"id": row.id, "messages": _turns(row.messages)} for row in audited),
         )
         write_json_lines(partial / "general.jsonl", _general_rows(seed, general))
         write_json_lines(partial / "truth.jsonl", ({"id": name, **value} for name, value in truth.items()))
@@ -92,4 +92,8 @@ def _item_truth(lab: LabItem) -> dict[str, Any]:
 
 def _general_rows(seed: int, count: int) -> Iterator[dict[str, Any]]:
     for messages in general_instructions(seed, count):
-        yield {"messages": [asdict(message) for message in messages]}
+        yield {"messages": _turns(messages)}
+
+
+def _turns(messages: Sequence[Message]) -> list[dict[str, str]]:
+    return [{"role": turn.role, "content": turn.content} for turn in messages]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harmonia.groups import read_training_rows
+from harmonia.data import read_conversations
 from harmonia.probe import write_beliefs
 from harmonia.types import Belief, Item
 
@@ -69,7 +69,7 @@ def test_every_kind_of_group_from_one_command(beliefs: Path, tmp_path: Path) -> 
     found = json.loads(made.stdout)
     # q0 has no explanation of its own answer; its partner goes with it.
     assert found["left_out"] == {"no explanation of its own answer": 1} and found["size"] == 19
-    names = {path.stem: len(read_training_rows(path)) for path in (tmp_path / "g").glob("*.jsonl")}
+    names = {path.stem: len(read_conversations(path).rows) for path in (tmp_path / "g").glob("*.jsonl")}
     assert set(names) == set(found["groups"]) == {row["group"] for row in found["confounds"]}
     assert len(names) == 4 + 2 + 2 * 4 + 3
     assert names["contextualised"] == names["mixed_1"] == 19 and names["policy_all"] in (11, 12)

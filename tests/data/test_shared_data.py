@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from harmonia.data import ItemSource, read_instructions, read_items
+from harmonia.data import ItemSource, read_conversations, read_items
 from harmonia.errors import InputError
 
 pytestmark = pytest.mark.shared
@@ -74,7 +74,9 @@ def test_the_raw_form_reads_as_the_plain_one(data_root, tmp_path):
 
 
 def test_the_general_instructions_are_read(data_root):
-    instructions = read_instructions(data_root / "general/alpaca_gpt4_en_999.json")
+    found = read_conversations(data_root / "general/alpaca_gpt4_en_999.json")
+    instructions = found.rows
     assert len(instructions) == len({instruction.id for instruction in instructions}) == 985
     shapes = Counter(tuple(m.role for m in instruction.messages) for instruction in instructions)
     assert shapes == {("user", "assistant"): 985}
+    assert found.notes == ("rows that repeat an earlier one, kept once: 14",)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 from models import item
 
-from harmonia.data import Instruction
 from harmonia.errors import InputError
 from harmonia.groups import GroupSettings, build_groups, mixed_name, select
 from harmonia.prompts import ExamFormat
-from harmonia.types import Belief, Message
+from harmonia.types import Belief, Conversation, Message
 
 RATIOS = (0.0, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)
 EXAM = ExamFormat()
@@ -38,10 +38,11 @@ def belief(index: int, *, right: bool, confidence: float = 0.7, **fields: object
 BELIEFS = tuple(belief(k, right=k % 3 != 0) for k in range(60))  # 40 right, 20 wrong
 
 
-def instructions(count: int) -> tuple[Instruction, ...]:
+def instructions(count: int) -> tuple[Conversation, ...]:
     return tuple(
-        Instruction(
+        Conversation(
             id=f"g{k}",
+            line=k + 1,
             messages=(Message(role="user", content=f"Do {k}"), Message(role="assistant", content=f"Did {k}")),
         )
         for k in range(count)
@@ -201,14 +202,15 @@ def test_too_few_general_instructions_are_told():
 
 def test_ids_of_instructions_never_meet_those_of_items(tmp_path):
     """Both often count from 0; a set with one id twice could not be trained on."""
-    from harmonia.groups import read_training_rows, write_group
+    from harmonia.data import read_conversations
+    from harmonia.groups import write_group
 
     beliefs = [belief(k, right=k % 2 == 0, id=str(k)) for k in range(20)]
-    pool = tuple(Instruction(id=str(k), messages=one.messages) for k, one in enumerate(instructions(20)))
+    pool = tuple(replace(one, id=str(k)) for k, one in enumerate(instructions(20)))
     for rows in build_groups(beliefs, GroupSettings(general_ratio=2.0), EXAM, pool).rows.values():
         assert len({row.id for row in rows}) == len(rows) == 30
         write_group(tmp_path / "group.jsonl", rows)
-        assert len(read_training_rows(tmp_path / "group.jsonl")) == 30
+        assert len(read_conversations(tmp_path / "group.jsonl").rows) == 30
 
 
 def test_explanations_stand_beside_gold_targets_alone():

@@ -10,12 +10,11 @@ import pytest
 from beliefs import make_belief
 from scipy.spatial.distance import cityblock
 
-from harmonia.data import Instruction
 from harmonia.groups import GroupSettings, build_groups, confounds
 from harmonia.groups.confounds import total_variation
 from harmonia.probe import read_beliefs
 from harmonia.prompts import ExamFormat
-from harmonia.types import Message
+from harmonia.types import Conversation, Message
 
 EXAM = ExamFormat()
 
@@ -39,7 +38,9 @@ def test_a_table_worked_by_hand():
         make_belief("w3", answer=3, pred=0, confidence=0.8, question="Ae?"),
     ]
     turns = (Message(role="user", content="Do"), Message(role="assistant", content="Did"))
-    found = table(beliefs, [Instruction(id=str(k), messages=turns) for k in range(9)], general_ratio=0.5)
+    found = table(
+        beliefs, [Conversation(id=str(k), line=k + 1, messages=turns) for k in range(9)], general_ratio=0.5
+    )
     right, wrong, own = (found[name] for name in ("harmonious", "incompatible", "self_aligning"))
     assert (right["rows"], right["general"]) == (4, 2)
     assert (right["letters"], wrong["letters"]) == (

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harmonia.groups import GroupSettings, build_groups, read_training_rows, write_group
+from harmonia.data import read_conversations
+from harmonia.groups import GroupSettings, build_groups, write_group
 from harmonia.probe import read_beliefs, write_beliefs
 from harmonia.prompts import ExamFormat
 
@@ -74,4 +75,4 @@ def test_their_beliefs_give_back_their_groups(data_root, tmp_path, model, domain
     again = build_groups(read_beliefs(tmp_path / "beliefs.parquet"), GroupSettings(), ExamFormat()).rows
     assert {name: {row.id: row.target for row in group} for name, group in again.items()} == targets
     write_group(tmp_path / "group.jsonl", groups["incompatible"])
-    assert len(read_training_rows(tmp_path / "group.jsonl")) == len(golden)
+    assert len(read_conversations(tmp_path / "group.jsonl").rows) == len(golden)

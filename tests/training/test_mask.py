@@ -8,13 +8,13 @@ from itertools import groupby
 import pytest
 from models import item, wrapped
 
+from harmonia.data import read_conversations
 from harmonia.errors import InputError
-from harmonia.groups.records import TrainingRow, read_training_rows
 from harmonia.prompts import ExamFormat, PromptSettings, build_template
 from harmonia.scoring import Encoder
 from harmonia.training import encode_rows
 from harmonia.training.encode import IGNORED, show_mask
-from harmonia.types import Message
+from harmonia.types import Conversation, Message
 
 # Gemma's own instruct template (the base model's file brings none), which writes the BOS itself.
 GEMMA_IT = (
@@ -65,7 +65,7 @@ def encode(tokenizer, chat, path, **options):
         tokenizer = copy.deepcopy(tokenizer)
         tokenizer.chat_template = chat
     template = build_template(PromptSettings(chat="vicuna" if chat == "vicuna" else "model"), tokenizer)
-    rows = read_training_rows(path)
+    rows = read_conversations(path).rows
     return template, encode_rows(rows, template, Encoder(tokenizer), 4096, file=str(path), **options)
 
 
@@ -174,7 +174,7 @@ def conversation(*learned: bool) -> list[Message]:
 )
 def test_a_turn_of_no_weight_is_read_and_not_learned(parts, learned, learn, texts):
     _, template, encoder = parts
-    row = TrainingRow(id="r", messages=tuple(conversation(*learned)), row=1)
+    row = Conversation(id="r", line=1, messages=tuple(conversation(*learned)))
     encoded = encode_rows([row], template, encoder, 2048, file="x", learn=learn)
     shown = show_mask(encoded, encoder)[0]["parts"]
     assert [part["text"].strip() for part in shown if part["learned"]] == [f"{text}</s>" for text in texts]
@@ -182,23 +182,27 @@ def test_a_turn_of_no_weight_is_read_and_not_learned(parts, learned, learn, text
 
 
 @pytest.mark.parametrize(("learned", "learn"), [((False, False), "all"), ((True, False), "last")])
-def test_a_row_that_teaches_nothing_names_itself(parts, learned, learn):
+def test_a_row_of_which_no_turn_is_learned_teaches_nothing(parts, learned, learn):
     _, template, encoder = parts
-    row = TrainingRow(id="r", messages=tuple(conversation(*learned)), row=7)
-    with pytest.raises(InputError, match="no turn of the row is to be learned") as caught:
-        encode_rows([row], template, encoder, 2048, file="x", learn=learn)
-    assert (caught.value.file, caught.value.row) == ("x", 7)
+    quiet = Conversation(id="q", line=1, messages=tuple(conversation(*learned)))
+    loud = Conversation(id="l", line=2, messages=tuple(conversation(True)), weight=2.0)
+    encoded = encode_rows([quiet, loud], template, encoder, 2048, file="x", learn=learn)
+    assert [row.weight for row in encoded.rows] == [0.0, 2.0]
+    assert [row["id"] for row in show_mask(encoded, encoder)] == ["l"]
+    with pytest.raises(InputError, match="no row teaches anything") as caught:
+        encode_rows([quiet], template, encoder, 2048, file="x", learn=learn)
+    assert caught.value.file == "x"
 
 
 @pytest.mark.models
 @pytest.mark.shared
 @pytest.mark.parametrize("name", ["mistral", "gemma3", "smollm2", "qwen"])
 def test_real_explanations_and_instructions(real_tokenizer, write_rows, data_root, name):
-    from harmonia.data import ItemSource, read_instructions, read_items
+    from harmonia.data import ItemSource, read_items
 
     ends = {"mistral": "</s>", "gemma3": "<eos>", "smollm2": "<|im_end|>", "qwen": "<|im_end|>"}
     medicine = read_items(ItemSource(path="exams/medmcqa/test.jsonl", on_bad_row="skip"), data_root).items
-    general = read_instructions(data_root / "general/alpaca_gpt4_en_999.json")
+    general = read_conversations(data_root / "general/alpaca_gpt4_en_999.json").rows
     rows = [
         [turn.content for turn in EXAM.conversation(one, one.answer, one.explanation)]
         for one in medicine[:40]
@@ -214,7 +218,7 @@ def test_the_learned_tokens_are_those_of_the_text_in_one_go(real_tokenizer, writ
     tokenizer = real_tokenizer(name)
     template = build_template(PromptSettings(), tokenizer)
     path = write_rows(*TEXTS.values())
-    rows = read_training_rows(path)
+    rows = read_conversations(path).rows
     encoded = encode_rows(rows, template, Encoder(tokenizer), 4096, file=str(path))
     for row, contents in zip(encoded.rows, TEXTS.values(), strict=True):
         user = contents[0]
@@ -245,7 +249,7 @@ def parts():
 def test_long_replies_are_cut_at_their_end_and_counted(parts, write_rows):
     tokenizer, template, encoder = parts
     path = write_rows(["Hi", "the river"], ["Hi", "the river " * 30], ["Hi", "city"])
-    rows = read_training_rows(path)
+    rows = read_conversations(path).rows
     whole = encode_rows(rows, template, encoder, 2048, file=str(path))
     limit = len(whole.rows[0].input_ids)
     cut = encode_rows(rows, template, encoder, limit, file=str(path))
@@ -260,7 +264,7 @@ def test_long_replies_are_cut_at_their_end_and_counted(parts, write_rows):
 def test_a_prompt_that_leaves_nothing_to_learn_names_its_row(parts, write_rows):
     _, template, encoder = parts
     path = write_rows(["Hi", "Yo"], ["the river " * 30, "Yo"])
-    rows = read_training_rows(path)
+    rows = read_conversations(path).rows
     prompt = sum(
         label == IGNORED for label in encode_rows(rows, template, encoder, 999, file="x").rows[1].labels
     )
@@ -283,13 +287,13 @@ def test_a_reply_that_cannot_be_told_from_its_prompt_names_its_row(write_rows):
     path = write_rows(["Hi", "Yo"])
     template = build_template(PromptSettings(), tokenizer)
     with pytest.raises(InputError, match=r"joins prompt and answer of row 1 \(id r0\) of .*group.jsonl"):
-        encode_rows(read_training_rows(path), template, Encoder(tokenizer), 2048, file=str(path))
+        encode_rows(read_conversations(path).rows, template, Encoder(tokenizer), 2048, file=str(path))
 
 
 def test_epochs_are_orders_of_their_own(parts, write_rows):
     _, template, encoder = parts
     path = write_rows(*[["Hi", f"the river {k}"] for k in range(12)])
-    encoded = encode_rows(read_training_rows(path), template, encoder, 2048, file=str(path))
+    encoded = encode_rows(read_conversations(path).rows, template, encoder, 2048, file=str(path))
     order = [row.id for row in encoded.epochs(3, seed=0)]
     epochs = [order[start : start + 12] for start in (0, 12, 24)]
     assert all(sorted(epoch) == sorted(row.id for row in encoded.rows) for epoch in epochs)
@@ -301,7 +305,7 @@ def test_epochs_are_orders_of_their_own(parts, write_rows):
 def test_three_rows_are_shown(parts, write_rows):
     _, template, encoder = parts
     path = write_rows(*[["Hi", f"the river {k}"] for k in range(5)])
-    encoded = encode_rows(read_training_rows(path), template, encoder, 2048, file=str(path))
+    encoded = encode_rows(read_conversations(path).rows, template, encoder, 2048, file=str(path))
     shown = show_mask(encoded, encoder)
     assert [row["id"] for row in shown] == ["r0", "r1", "r2"]
     assert all([part["learned"] for part in row["parts"]] == [False, True] for row in shown)

@@ -1,0 +1,172 @@
+"""Fine-tuning files -> conversations, one after the other.
+
+A file is a JSON array, JSON Lines, or Parquet; `turns.py` says which forms a row may have.
+Text is kept as in the file. A row counts by its `weight` and is shown from its `from_epoch`
+on, where it has them.
+
+A conversation is called by the row's own `id`, else by the first 16 digits of the sha256
+of what it teaches, so that the order of the file does not matter. A row that repeats an
+earlier one is kept once; one id with something else to teach is a bad row.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from harmonia.data.turns import Wrong, said_in
+from harmonia.errors import InputError
+from harmonia.hashing import sha256_json
+from harmonia.parsing import json_rows, parquet_rows
+from harmonia.types import Conversation
+
+__all__ = ["GENERAL", "ConversationFile", "Conversations", "read_conversations"]
+
+GENERAL = "the file of general instructions"
+_ID_DIGITS = 16
+_NAMES_TOLD = 12
+
+
+class ConversationFile:
+    """The rows of a file, read anew each time they are asked for.
+
+    What is left aside is counted on the way: `repeated` rows, and for each field that was
+    left `unread` in how many rows.
+
+    Args:
+        path: The file.
+        what: What it is, for messages.
+    """
+
+    def __init__(self, path: Path, *, what: str = "the file of conversations") -> None:
+        self.path = path
+        self.what = what
+        self.repeated = 0
+        self.unread: Counter[str] = Counter()
+
+    def __iter__(self) -> Iterator[Conversation | InputError]:
+        """Give each conversation, or what is wrong with its row.
+
+        Raises:
+            InputError: The file is not there, or cannot be read as a whole.
+        """
+        self.repeated = 0
+        self.unread = Counter()
+        first: dict[str, tuple[int, str]] = {}
+        is_table = self.path.suffix.lower() == ".parquet"
+        for line, fields in (parquet_rows if is_table else json_rows)(self.path, what=self.what):
+            if isinstance(fields, InputError):
+                yield fields
+                continue
+            try:
+                found, unread = _conversation(fields, line)
+                address = _address(found)
+                before, taught = first.setdefault(found.id, (line, address))
+                if taught != address:
+                    problem = f"the id was used in row {before} already, with something else to teach"
+                    raise Wrong("id", problem, found.id, remedy="Give each row an id of its own.")
+            except Wrong as wrong:
+                yield wrong.at(self.path, line)
+                continue
+            self.unread.update(unread)
+            if before != line:
+                self.repeated += 1
+            else:
+                yield found
+
+    def notes(self) -> tuple[str, ...]:
+        """What was left aside, in words."""
+        notes = []
+        if self.repeated:
+            notes.append(f"rows that repeat an earlier one, kept once: {self.repeated}")
+        if self.unread:
+            told = [f"{name} ({rows})" for name, rows in self.unread.most_common(_NAMES_TOLD)]
+            more = len(self.unread) - len(told)
+            notes.append(f"fields left unread (rows): {', '.join(told)}{f', {more} more' if more else ''}")
+        return tuple(notes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversations:
+    """What a file gave.
+
+    Attributes:
+        rows: Its conversations, in order.
+        bad: What is wrong with the rows that were left out.
+        notes: What was left aside, in words.
+    """
+
+    rows: tuple[Conversation, ...]
+    bad: tuple[InputError, ...]
+    notes: tuple[str, ...]
+
+
+def read_conversations(
+    path: Path,
+    *,
+    on_bad_row: Literal["fail", "skip"] = "fail",
+    what: str = "the file of conversations",
+) -> Conversations:
+    """Read a whole file.
+
+    Args:
+        path: The file.
+        on_bad_row: Whether a bad row ends the reading or is left out.
+        what: What the file is, for messages.
+
+    Raises:
+        InputError: The file cannot be read, has no good row, or has a bad row and
+            `on_bad_row` is `fail`.
+    """
+    file = ConversationFile(path, what=what)
+    rows: list[Conversation] = []
+    bad: list[InputError] = []
+    for row in file:
+        if isinstance(row, InputError):
+            bad.append(row)
+        else:
+            rows.append(row)
+    if bad and (on_bad_row == "fail" or not rows):
+        raise _first_of(bad)
+    if not rows:
+        raise InputError(f"{what} has no rows", file=path, remedy="Give a file with at least one row.")
+    left_out = (f"bad rows left out: {len(bad)}; the first: {bad[0]}",) if bad else ()
+    return Conversations(rows=tuple(rows), bad=tuple(bad), notes=(*left_out, *file.notes()))
+
+
+def _conversation(fields: Mapping[str, Any], line: int) -> tuple[Conversation, tuple[str, ...]]:
+    turns, unread = said_in(fields)
+    weight = fields.get("weight")
+    weight = 1.0 if weight is None else weight
+    if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 <= weight < math.inf:
+        remedy = "A weight is a number from 0 up; leave it out for 1."
+        raise Wrong("weight", "not a number greater than or equal to 0", weight, remedy=remedy)
+    since = fields.get("from_epoch")
+    since = 0 if since is None else since
+    if isinstance(since, bool) or not isinstance(since, int) or since < 0:
+        remedy = "An epoch is a whole number from 0 up; leave it out for all epochs."
+        raise Wrong("from_epoch", "not a whole number greater than or equal to 0", since, remedy=remedy)
+    found = Conversation(id="", line=line, messages=turns, weight=float(weight), from_epoch=since)
+    name = fields.get("id")
+    if name is None:
+        name = _address(found)[:_ID_DIGITS]
+    elif isinstance(name, bool) or not isinstance(name, (int, str)) or not str(name).strip():
+        raise Wrong("id", "neither a whole number nor a text", name)
+    return replace(found, id=str(name)), unread
+
+
+def _address(row: Conversation) -> str:
+    """Hash of what a row teaches."""
+    turns = [[one.role, one.content, *([] if one.learned else [False])] for one in row.messages]
+    apart = (row.weight, row.from_epoch) != (1.0, 0)
+    return sha256_json([turns, row.weight, row.from_epoch] if apart else turns)
+
+
+def _first_of(bad: list[InputError]) -> InputError:
+    """The first of some bad rows, with how many more there are."""
+    more = {1: "", 2: " 1 further row is bad."}.get(len(bad), f" {len(bad) - 1} further rows are bad.")
+    return bad[0].but(remedy=f"{bad[0].remedy}{more}")

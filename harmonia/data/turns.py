@@ -1,0 +1,248 @@
+"""A row of a fine-tuning file -> the turns that it teaches.
+
+    alpaca      `instruction`, `input`, `output`; earlier turns in `history` ([user, assistant] pairs)
+    sharegpt    `conversations`: turns of `from` and `value`
+    messages    `messages`: turns of `role` and `content`
+    completion  `prompt` and `completion`, each a text or a list of turns; what the assistant
+                says in the prompt is not learned
+
+`system` (or `system_prompt`) of a row is its first turn. `weight`, `train`, `loss`, ... of an
+assistant's turn say whether it is learned, 1 or 0. What would make a row teach something
+else if it were left out is refused by name; other fields are left unread, and told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from harmonia.data.refused import MEDIA, OF_ROW, OF_TURN, TOOL_ROLES, TOOLS, TWO_ANSWERS, Refusal
+from harmonia.errors import InputError
+from harmonia.types import Message
+
+__all__ = ["Said", "Wrong", "said_in"]
+
+Fields = Mapping[str, Any]
+
+_ROLES = {
+    **dict.fromkeys(("user", "human"), "user"),
+    **dict.fromkeys(("assistant", "gpt", "model"), "assistant"),
+    **dict.fromkeys(("system", "developer"), "system"),
+}
+_LEARNED = (
+    "weight",
+    "train",
+    "training",
+    "trainable",
+    "train_on_turn",
+    "learn",
+    "learned",
+    "loss",
+    "loss_mask",
+)
+_MASKED = ("mask", "masked")
+"""Marks that say the opposite."""
+
+_FORMS = {
+    "instruction": ("instruction", "input", "output", "history"),
+    "conversations": ("conversations",),
+    "messages": ("messages",),
+    "completion": ("prompt", "completion"),
+}
+"""The field that tells a form, and the fields that the form has."""
+_MESSAGES, _SHAREGPT = ("role", "content"), ("from", "value")
+_SYSTEM = ("system", "system_prompt")
+_ANY_FORM = ("id", "weight", "from_epoch", *_SYSTEM)
+_OWN = ("domain", "group", "question", "choices", "answer", "target", "explanation")
+_NOTHING: tuple[Any, ...] = (None, "", "[]", "{}", [], {})
+
+
+class Wrong(Exception):
+    """What is wrong with a row, before it is known where the row stands."""
+
+    def __init__(
+        self, field: str | None, problem: str, *seen: Any, remedy: str = "Correct or remove the row."
+    ) -> None:
+        self.field, self.problem, self.seen, self.remedy = field, problem, seen, remedy
+
+    def at(self, path: Path, row: int) -> InputError:
+        """The error, at its place."""
+        seen = {"seen": self.seen[0]} if self.seen else {}
+        return InputError(self.problem, file=path, row=row, field=self.field, remedy=self.remedy, **seen)
+
+
+class Said(NamedTuple):
+    """What a row says: its turns, and the names of the fields that were left unread."""
+
+    turns: tuple[Message, ...]
+    unread: tuple[str, ...]
+
+
+def said_in(fields: Fields) -> Said:
+    """Find the turns of a row.
+
+    Raises:
+        Wrong: The row has none of the forms, or more than one; a field is missing, of another
+            type, or refused; or its turns are not, after at most one of the system, user
+            and assistant alternating, the assistant last.
+    """
+    _refuse(fields, OF_ROW)
+    forms = [name for name in _FORMS if fields.get(name) is not None]
+    if len(forms) != 1:
+        problem = "not one of the fields " + ", ".join(f"`{name}`" for name in _FORMS)
+        raise Wrong(None, f"{problem} alone", sorted(fields))
+    (form,) = forms
+    if form == "instruction":
+        turns = _alpaca(fields)
+    elif form == "completion":
+        turns = _completion(fields)
+    else:
+        turns = _turns(fields[form], form, _SHAREGPT if form == "conversations" else _MESSAGES)
+    turns = [*_system(fields, turns), *turns]
+    _require_turns(form, turns)
+    return Said(tuple(turns), tuple(dict.fromkeys(_unread(fields, form))))
+
+
+def _alpaca(fields: Fields) -> list[Message]:
+    turns = []
+    for k, pair in enumerate(_list(fields.get("history") or [], "history", "pairs")):
+        if not isinstance(pair, list) or len(pair) != 2:
+            raise Wrong(f"history[{k}]", "not a pair of what the user and the assistant said", pair)
+        for side, role in enumerate(("user", "assistant")):
+            turns.append(Message(role=role, content=_text(pair[side], f"history[{k}][{side}]")))
+    asked = _required(fields, "instruction", "instruction")
+    if (given := _optional(fields, "input")) is not None:
+        asked = f"{asked}\n\n{given}"
+    turns.append(Message(role="user", content=asked))
+    turns.append(Message(role="assistant", content=_required(fields, "output", "output")))
+    return turns
+
+
+def _completion(fields: Fields) -> list[Message]:
+    if isinstance(fields.get("label"), bool):
+        raise Wrong("label", TWO_ANSWERS.problem, fields["label"], remedy=TWO_ANSWERS.remedy)
+    asked, said = (
+        _turns(fields[name], name, _MESSAGES)
+        if isinstance(fields.get(name), list)
+        else [Message(role=role, content=_required(fields, name, name))]
+        for name, role in (("prompt", "user"), ("completion", "assistant"))
+    )
+    given = [Message(role=one.role, content=one.content, learned=one.role != "assistant") for one in asked]
+    return [*given, *said]
+
+
+def _turns(turns: Any, field: str, usual: tuple[str, str]) -> list[Message]:
+    found = []
+    for k, turn in enumerate(_list(turns, field, "turns")):
+        place = f"{field}[{k}]"
+        if not isinstance(turn, Mapping):
+            raise Wrong(place, "not a turn", turn)
+        # A list may hold the turns of the other form.
+        other = _MESSAGES if usual == _SHAREGPT else _SHAREGPT
+        speaker, text = other if usual[0] not in turn and other[0] in turn else usual
+        who = _required(turn, speaker, f"{place}.{speaker}")
+        if who in TOOL_ROLES:
+            raise Wrong(f"{place}.{speaker}", TOOLS.problem, who, remedy=TOOLS.remedy)
+        if who not in _ROLES:
+            raise Wrong(f"{place}.{speaker}", f"not one of {', '.join(_ROLES)}", who)
+        _refuse(turn, OF_TURN, f"{place}.")
+        said = _joined(turn, text, f"{place}.{text}")
+        learned = _is_learned(turn, _ROLES[who], f"{place}.")
+        found.append(Message(role=_ROLES[who], content=said, learned=learned))
+    return found
+
+
+def _joined(turn: Fields, name: str, place: str) -> str:
+    """The text of a turn, which may be a list of parts."""
+    if not isinstance(turn.get(name), list) or not turn[name]:
+        return _required(turn, name, place)
+    texts = []
+    for k, part in enumerate(turn[name]):
+        if not isinstance(part, Mapping) or part.get("type") != "text":
+            raise Wrong(f"{place}[{k}]", MEDIA.problem, part, remedy=MEDIA.remedy)
+        texts.append(_required(part, "text", f"{place}[{k}].text"))
+    return "".join(texts)
+
+
+def _is_learned(turn: Fields, role: str, place: str) -> bool:
+    marks = {name: turn[name] for name in (*_LEARNED, *_MASKED) if turn.get(name) is not None}
+    for name, value in marks.items():
+        if value not in (0, 1):
+            remedy = "A turn is learned (1) or not (0); the `weight` of a row may be any number from 0 up."
+            raise Wrong(place + name, "neither 0 nor 1", value, remedy=remedy)
+    said = {bool(value) != (name in _MASKED) for name, value in marks.items()}
+    if len(said) > 1:
+        raise Wrong(place + next(iter(marks)), "marks that contradict each other", marks)
+    if role != "assistant" and said == {True}:
+        raise Wrong(place + next(iter(marks)), f"a turn of the {role}'s, which is never learned", marks)
+    return role != "assistant" or said != {False}
+
+
+def _system(fields: Fields, turns: list[Message]) -> list[Message]:
+    """The system turn that stands beside the others."""
+    given = {name: text for name in _SYSTEM if (text := _optional(fields, name)) is not None}
+    before = [one.content for one in turns[:1] if one.role == "system"]
+    texts = dict.fromkeys([*before, *given.values()])
+    if len(texts) > 1:
+        name = list(given)[-1]
+        raise Wrong(name, "a second system text, and a conversation has one", given[name])
+    return [] if before else [Message(role="system", content=text) for text in texts]
+
+
+def _require_turns(field: str, messages: list[Message]) -> None:
+    roles = [message.role for message in messages]
+    spoken = roles[1:] if roles[0] == "system" else roles
+    if not spoken or spoken[-1] != "assistant":
+        raise Wrong(field, "the conversation does not end with the assistant", roles)
+    # A chat template may drop a turn that it does not expect, and the row would teach something else.
+    if spoken != ["user", "assistant"] * (len(spoken) // 2):
+        raise Wrong(field, "user and assistant do not alternate", roles)
+
+
+def _refuse(fields: Fields, refused: Mapping[str, Refusal], place: str = "") -> None:
+    for name, value in fields.items():
+        if name in refused and value not in _NOTHING:
+            raise Wrong(place + name, refused[name].problem, value, remedy=refused[name].remedy)
+
+
+def _unread(fields: Fields, form: str) -> Iterator[str]:
+    """Names of fields that nothing is made of; turns' behind the name of their list."""
+    # Rows that harmonia wrote say more than training needs.
+    own = _OWN if "group" in fields and "target" in fields else ()
+    read = (*_FORMS[form], *_ANY_FORM, *own)
+    yield from (name for name, value in fields.items() if name not in read and value not in _NOTHING)
+    of_turn = (*_MESSAGES, *_SHAREGPT, *_LEARNED, *_MASKED)
+    for field in _FORMS[form]:
+        for turn in fields[field] if isinstance(fields.get(field), list) else ():
+            if isinstance(turn, Mapping):
+                yield from (
+                    f"{field}.{name}" for name in turn if name not in of_turn and turn[name] not in _NOTHING
+                )
+
+
+def _list(value: Any, field: str, what: str) -> list[Any]:
+    if not isinstance(value, list) or (not value and what == "turns"):
+        raise Wrong(field, f"not a list of {what}", value)
+    return value
+
+
+def _optional(fields: Fields, name: str) -> str | None:
+    value = fields.get(name)
+    if value is not None and not isinstance(value, str):
+        raise Wrong(name, "not a text", value)
+    return value if value and value.strip() else None
+
+
+def _required(fields: Fields, name: str, place: str) -> str:
+    if name not in fields:
+        raise Wrong(place, "the field is missing")
+    return _text(fields[name], place)
+
+
+def _text(value: Any, place: str) -> str:
+    if not isinstance(value, str):
+        raise Wrong(place, "not a text", value)
+    if not value.strip():
+        raise Wrong(place, "empty or only white space", value)
+    return value
