@@ -7,13 +7,15 @@ other `HarmoniaError` with 1.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
-__all__ = ["EmptyGroupError", "HarmoniaError", "InputError", "MissingExtraError", "TrainingError"]
+__all__ = ["EmptyGroupError", "HarmoniaError", "InputError", "MissingExtraError", "TrainingError", "redacted"]
 
 _UNSEEN: Any = object()
 _LONGEST_SEEN = 120
+_LONGEST_READ = 10_000
 
 
 class HarmoniaError(Exception):
@@ -57,7 +59,7 @@ class InputError(HarmoniaError, ValueError):
         text = f"{', '.join(place)}: {self.problem}" if place else self.problem
         if self.seen is not None:
             text += f"; saw {self.seen}"
-        return f"{text}. {self.remedy}" if self.remedy else f"{text}."
+        return redacted(f"{text}. {self.remedy}" if self.remedy else f"{text}.")
 
     def but(self, **words: str) -> InputError:
         """The same error in other words: another `problem`, another `remedy`."""
@@ -75,10 +77,18 @@ def _rebuild(cls: type[InputError], state: dict[str, Any]) -> InputError:
     return error
 
 
+def redacted(text: str) -> str:
+    """A text in which no address of a server shows a name, a password or a query."""
+    if ":/" not in text:
+        return text
+    nameless = re.sub(r"(\w\w:/+)\S*@", r"\1***@", text)  # a path object halves the slashes
+    return re.sub(r"(\w\w:/+[^\s?#]*[?#])\S+", r"\1***", nameless)
+
+
 def _shorten(value: Any) -> str:
     if isinstance(value, (str, bytes)):
-        value = value[:_LONGEST_SEEN]  # enough to be cut below, whatever a whole file holds
-    text = repr(value)
+        value = value[:_LONGEST_READ]  # it may be a whole file
+    text = redacted(repr(value))
     return text if len(text) <= _LONGEST_SEEN else text[: _LONGEST_SEEN - 3] + "..."
 
 

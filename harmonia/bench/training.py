@@ -24,6 +24,7 @@ from harmonia.training import Encoded, TrainingSettings, encode_rows
 from harmonia.training.encode import IGNORED
 from harmonia.training.memory import fit
 from harmonia.training.prefix import common_prefix
+from harmonia.training.recompute import recomputing
 from harmonia.types import Conversation
 
 PADDED = 2048
@@ -89,7 +90,7 @@ class Trainers:
         laid_out = fit(model, settings, max(len(row.input_ids) for row in rows), self._loaded.device)
         args = self._args(
             optim="adamw_torch_fused",
-            activation_checkpointing=laid_out.checkpointing,
+            **recomputing(laid_out.checkpointing),
             max_length=None,
             dataset_kwargs={"skip_prepare_dataset": True},
         )
@@ -117,7 +118,7 @@ class Trainers:
 
         args = self._args(
             gradient_accumulation_steps=-(-len(rows) // 8),
-            activation_checkpointing=checkpointing,
+            **recomputing(checkpointing),
         )
         columns = {"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows]}
         return self._steps(

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import PydanticCustomError
 
 from harmonia.errors import InputError
 
 Model = TypeVar("Model", bound=BaseModel)
 
 _ABSENT: Any = object()
+_SECRET = "secret"
 
 
 def validated(
@@ -65,8 +67,9 @@ def input_error(
     """
     first, *others = error.errors()
     place = tuple(map(str, first["loc"])) if values is _ABSENT else _fields(first, values)
-    # A missing field has no value, and what a whole table is wrong in says the message.
-    seen = first["input"] if first["type"] != "missing" and place else _ABSENT
+    # What has no place among the settings, or stands in a whole table, may be a key or a password.
+    hidden = first["type"] in ("missing", "extra_forbidden", _SECRET) or isinstance(first["input"], dict)
+    seen = first["input"] if place and not hidden else _ABSENT
     problem = first["msg"].removeprefix("Value error, ").rstrip(".")
     return InputError(
         problem + (f" ({len(others)} more wrong)" if others else ""),
@@ -76,6 +79,11 @@ def input_error(
         remedy=remedy,
         **({} if seen is _ABSENT else {"seen": seen}),
     )
+
+
+def hidden_error(problem: str) -> PydanticCustomError:
+    """What a validator raises about a value that must not be shown, for it may be a secret."""
+    return PydanticCustomError(_SECRET, "{problem}", {"problem": problem})
 
 
 def _fields(error: Any, values: Any) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 import harmonia
-from harmonia.errors import EmptyGroupError, HarmoniaError
+from harmonia.errors import EmptyGroupError, HarmoniaError, redacted
 from harmonia.files import write_text
 from harmonia.hashing import sha256_json
 from harmonia.pipeline.experiment import Experiment
@@ -130,7 +130,7 @@ def _head(bench: Workbench) -> dict[str, Any]:
         "name": experiment.name,
         "harmonia": harmonia.__version__,
         "versions": versions(),
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "command": [Path(sys.argv[0]).name, *map(redacted, sys.argv[1:])],
         "git_commit": git_commit(),
         "seeds": list(experiment.seeds),
         "model": {

@@ -81,9 +81,19 @@ def apply_overrides(values: dict[str, Any], overrides: Sequence[str]) -> dict[st
     """Set `key=value` texts (keys dotted, values YAML) in a table of settings, and return it.
 
     Raises:
-        InputError: An override is not of that form.
+        InputError: An override is not of that form, or undoes one before it.
     """
+    given: list[str] = []
     for override in overrides:
+        key = override.partition("=")[0]
+        if lost := next((one for one in given if f"{one}.".startswith(f"{key}.")), None):
+            raise InputError(
+                f"it would undo {lost}, given before",
+                field=key,
+                seen=override,
+                remedy="Give each setting once.",
+            )
+        given.append(key)
         _apply(values, override)
     return values
 

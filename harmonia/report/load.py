@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from harmonia.errors import InputError
+from harmonia.errors import InputError, redacted
 from harmonia.files import read_text
 from harmonia.parsing import read_json_lines, read_object, validated
 from harmonia.report.csv_table import read_csv
@@ -60,7 +60,8 @@ def load_run(run: Path) -> RunFiles:
                 remedy="Give the folder that `harmonia run` or `harmonia demo` wrote.",
             )
     absent: list[tuple[str, str]] = []
-    settings = read_text(run / "experiment.yaml", what="the settings")
+    # Runs of earlier versions may hold the password of a server.
+    settings = redacted(read_text(run / "experiment.yaml", what="the settings"))
     manifest = _read_json(run / "manifest.json", Manifest)
     results = _table(run / "results.csv", Result, _RESULT_KEY, "no accuracies", absent)
     consistency = _table(run / "consistency.csv", Cell, _CELL_KEY, "no consistency of knowledge", absent)

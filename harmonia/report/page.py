@@ -7,6 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from harmonia.errors import redacted
 from harmonia.files import write_text
 from harmonia.groups.settings import twin_of
 from harmonia.report import leaks, summary, tables, trust
@@ -138,7 +139,8 @@ def _versions(files: RunFiles) -> list[tuple[str, str]]:
         *((name, version or "not installed") for name, version in sorted(manifest.versions.items())),
         ("git commit", manifest.git_commit or "unknown"),
     ]
-    return [*rows, ("command", " ".join(map(portable, manifest.command)))] if manifest.command else rows
+    command = " ".join(redacted(portable(part)) for part in manifest.command)
+    return [*rows, ("command", command)] if command else rows
 
 
 def _flat(values: dict[str, Any], before: str = "") -> list[tuple[str, str]]:

@@ -22,7 +22,7 @@ from harmonia.scoring.models import LoadedModel, scaled_by_length
 from harmonia.scoring.reader import SharedBeginning
 from harmonia.scoring.sampling import next_tokens
 
-Ended = Literal["stop", "end", "length", "no room"]
+Ended = Literal["stop", "end", "length", "no room", "no text"]
 
 Progress = Callable[[int, int], None]
 """Called with (continuations done, continuations in all)."""
@@ -59,7 +59,8 @@ class Continuation:
         text: Its text, up to the stop text.
         tokens: Token ids as generated, those of the stop text included, the end mark not.
         ended: What ended it: a stop text, the model's end mark, or the limit of length;
-            `no room` if the prompt alone fills the model's context.
+            `no room` if the prompt alone fills the model's context, `no text` if a server
+            answers without one.
     """
 
     text: str

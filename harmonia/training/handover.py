@@ -15,6 +15,7 @@ from typing import Any
 
 from harmonia.errors import InputError, MissingExtraError
 from harmonia.scoring.models import LoadedModel, ModelSettings, load_weights
+from harmonia.training.recompute import stop_recomputing
 from harmonia.training.settings import TrainingSettings
 
 _PATCHED = ("forward", "_original_forward")
@@ -64,8 +65,7 @@ def lent_to_training(model: Any, settings: TrainingSettings) -> Iterator[None]:
         raise
     finally:
         bare(model)
-        if getattr(model, "is_activation_checkpointing", False):
-            model.activation_checkpointing_disable()
+        stop_recomputing(model)
         if settings.attention != "auto":
             model.set_attn_implementation(attention)
         model.config.use_cache = cached

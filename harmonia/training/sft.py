@@ -35,6 +35,7 @@ from harmonia.training.changes import Changed, digests, what_changed
 from harmonia.training.encode import Encoded, EncodedSet, EncodedSets, show_mask
 from harmonia.training.handover import bare, in_dtype, lent_to_training, starting_model
 from harmonia.training.memory import fit
+from harmonia.training.recompute import recomputing
 from harmonia.training.schedule import FEW, optimizer_steps, say_steps, warmup_steps
 from harmonia.training.settings import TrainingSettings
 
@@ -220,7 +221,7 @@ def _trainer(
         optim="adamw_torch_fused",
         bf16=settings.precision == "bf16",
         torch_compile=settings.compile,
-        activation_checkpointing=laid_out.checkpointing,
+        **recomputing(laid_out.checkpointing),
         save_strategy="steps" if settings.save_steps else "no",
         save_steps=settings.save_steps or 1,
         save_total_limit=2,

@@ -27,6 +27,7 @@ from harmonia.scoring.cache import behind
 from harmonia.training.batches import micro_batches, step_tokens, tensors
 from harmonia.training.encode import IGNORED, Encoded
 from harmonia.training.prefix import cached_prefix, common_prefix, share_refusal
+from harmonia.training.recompute import recomputes
 
 COMPLETE = "harmonia_complete"
 """Lies in a checkpoint that was written whole."""
@@ -115,7 +116,7 @@ class StepTrainer(SFTTrainer):  # type: ignore[misc]
     @property
     def _may_share(self) -> bool:
         # On one CPU, where it was measured to pay.
-        plain = not (self.args.activation_checkpointing or self.args.torch_compile)
+        plain = not (recomputes(self.args) or self.args.torch_compile)
         return plain and self.accelerator.num_processes == 1 and self.args.device.type == "cpu"
 
     @cached_property

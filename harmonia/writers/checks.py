@@ -11,6 +11,7 @@ from harmonia.scoring.generate import Continuation
 EMPTY = "empty"
 CUT = "cut off"
 NO_ROOM = "the prompt fills the model's context"
+NO_TEXT = "the server's answer holds no text"
 OPEN_END = "no end of a sentence"
 OTHER_LETTER = "states another letter"
 ANSWER_LETTER = "names the answer's letter"
@@ -41,6 +42,8 @@ def _form_problem(written: Continuation) -> str | None:
     text = written.text.strip()
     if written.ended == "no room":
         return NO_ROOM
+    if written.ended == "no text":
+        return NO_TEXT
     if not _has_words(text):
         return EMPTY
     if written.ended == "length":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,8 +9,12 @@ from typing import Any
 
 from harmonia.errors import HarmoniaError, InputError, MissingExtraError
 from harmonia.hashing import draw
+from harmonia.parsing import parse_json
 from harmonia.scoring.generate import Continuation, GenerationSettings
+from harmonia.writers.key import ServerKey
 from harmonia.writers.settings import ServedSettings
+
+MAX_ANSWER_BYTES = 4 * 2**20
 
 
 class ServedWriter:
@@ -24,24 +27,14 @@ class ServedWriter:
         settings: Where it is.
 
     Raises:
-        InputError: The environment variable of the key is not set.
+        InputError: The environment variable of the key is not set, or holds no key.
         MissingExtraError: httpx is not installed.
     """
 
     def __init__(self, settings: ServedSettings) -> None:
         self._settings = settings
         self._httpx = _httpx()
-        self._headers = {}
-        if settings.key_env is not None:
-            key = os.environ.get(settings.key_env)
-            if not key:
-                raise InputError(
-                    "the environment variable that should hold the server's key is not set",
-                    field="key_env",
-                    seen=settings.key_env,
-                    remedy="Set it, or leave key_env out for a server without a key.",
-                )
-            self._headers["Authorization"] = f"Bearer {key}"
+        self._key = ServerKey.of(settings.key_env)
 
     @property
     def name(self) -> str:
@@ -81,23 +74,40 @@ class ServedWriter:
             }
             for prompt, address in zip(prompts, addresses, strict=True)
         ]
-        with (
-            self._httpx.Client(headers=self._headers, timeout=self._settings.timeout_s) as client,
-            ThreadPoolExecutor(self._settings.workers) as pool,
-        ):
-            return list(pool.map(lambda body: self._complete(client, body), asked))
+        with self._client() as client, ThreadPoolExecutor(self._settings.workers) as pool:
+            try:
+                return list(pool.map(lambda body: self._complete(client, body), asked))
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+
+    def _client(self) -> Any:
+        try:
+            return self._httpx.Client(headers=self._key.headers, timeout=self._settings.timeout_s)
+        except (ValueError, ImportError):
+            # What the library says may hold the proxy's password.
+            raise InputError(
+                "the proxy that the environment names cannot be used",
+                field="HTTP_PROXY, HTTPS_PROXY, ALL_PROXY",
+                remedy="Correct it, or name the server's host in NO_PROXY.",
+            ) from None
 
     def _complete(self, client: Any, body: dict[str, Any]) -> Continuation:
         answer = self._post(client, body)
-        try:
-            choice = answer.json()["choices"][0]
-            text, ended = choice["text"], choice.get("finish_reason")
-        except (ValueError, KeyError, IndexError, TypeError) as error:
+        choices = answer.get("choices") if isinstance(answer, dict) else None
+        if not isinstance(choices, list) or not all(
+            isinstance(one, dict) and "text" in one for one in choices
+        ):
+            # What it says instead is not passed on: it may repeat the key.
             raise HarmoniaError(
-                f"{self._url} answers something else than a completion: {answer.text[:200]!r}"
-            ) from error
+                f"{self._url} answers something else than a completion (`choices` with `text`)."
+            )
+        choice = choices[0] if choices else {}
+        text = choice.get("text")
+        if not isinstance(text, str):
+            return Continuation(text="", tokens=(), ended="no text")
         # Some servers leave the stop text on.
         cut = min([place for place in map(text.find, body["stop"]) if place >= 0], default=len(text))
+        ended = choice.get("finish_reason")
         return Continuation(text=text[:cut], tokens=(), ended="length" if ended == "length" else "stop")
 
     @property
@@ -106,30 +116,68 @@ class ServedWriter:
 
     def _post(self, client: Any, body: dict[str, Any]) -> Any:
         """The server's answer, asked again while it is busy or failing."""
-        last = ""
+        last, reached = "", False
         for attempt in range(self._settings.attempts):
             if attempt:
                 time.sleep(self._settings.backoff_s * 2 ** (attempt - 1))
             try:
-                answer = client.post(self._url, json=body)
-            except self._httpx.TransportError as error:
-                last = str(error) or type(error).__name__
-                continue
-            if answer.status_code == 429 or answer.status_code >= 500:
-                last = f"status {answer.status_code}"
-                continue
-            if answer.status_code >= 400:
-                raise InputError(
-                    f"the server refuses the request (status {answer.status_code})",
-                    field="served",
-                    seen=answer.text[:200],
-                    remedy="Check url, model and key_env.",
-                )
-            return answer
+                status, content = self._answer(client, body)
+                reached = True
+                if 300 <= status < 500 and status != 429:
+                    raise InputError(
+                        f"the server refuses the request (status {status})",
+                        field="served",
+                        remedy="Check url, model and key_env.",
+                        **self._said(content),
+                    )
+                if 200 <= status < 300:
+                    return _parsed(content)
+                last = f"status {status}"
+            except _Failing as error:
+                last, reached = str(error), True
+            except (self._httpx.RequestError, self._httpx.InvalidURL) as error:
+                last = self._key.left_out(str(error)) or type(error).__name__
         problem = f"no answer from the server in {self._settings.attempts} attempts ({last})"
-        if last.startswith("status"):
+        if reached:
             raise HarmoniaError(f"{self._url}: {problem}.")
         raise InputError(problem, field="served.url", seen=self._url, remedy="Start it, or correct the url.")
+
+    def _answer(self, client: Any, body: dict[str, Any]) -> tuple[int, bytes]:
+        """Status and content of one answer, within its bounds of time and size."""
+        end = time.monotonic() + self._settings.timeout_s
+        content = bytearray()
+        with client.stream("POST", self._url, json=body) as answer:
+            for part in answer.iter_bytes():
+                content += part
+                if len(content) > MAX_ANSWER_BYTES:
+                    raise _Failing(f"an answer of more than {MAX_ANSWER_BYTES // 2**20} MiB")
+                if time.monotonic() > end:
+                    raise _Failing(f"an answer without end in {self._settings.timeout_s:g} s")
+            return answer.status_code, bytes(content)
+
+    def _said(self, content: bytes) -> dict[str, Any]:
+        """What a server says of a refusal, where it says it as such; it may repeat the key elsewhere."""
+        try:
+            said = parse_json(content, file=None)
+        except InputError:
+            return {}
+        for name in ("error", "message", "detail"):
+            said = said.get(name, said) if isinstance(said, dict) else said
+        return {"seen": self._key.left_out(said)} if isinstance(said, str) else {}
+
+
+class _Failing(Exception):
+    """An answer that another attempt may better."""
+
+
+def _parsed(content: bytes) -> Any:
+    try:
+        return parse_json(content, file=None)
+    except InputError as error:
+        if error.field is not None:
+            # JSON, but with half a character or the like: this text is lost, no other.
+            return {"choices": []}
+        raise _Failing("an answer that is not JSON") from None
 
 
 def _httpx() -> Any:

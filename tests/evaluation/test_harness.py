@@ -246,3 +246,45 @@ def test_log_of_another_kind_of_task_is_refused(tmp_path):
     log.write_text(json.dumps(MMLU_ROW | {"doc": {"question": "Where?", "answer": "here"}}) + "\n")
     with pytest.raises(InputError, match=r"row 1.*multiple-choice"):
         read_beliefs(log)
+
+
+def _with_doc(**change: object) -> dict[str, Any]:
+    return {"doc": MMLU_ROW["doc"] | change}  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        (_with_doc(answer=float("inf")), None),
+        (_with_doc(answer="B"), "doc.answer"),
+        (_with_doc(answer=1.0), "doc.answer"),
+        (_with_doc(answer=True), "doc.answer"),
+        (_with_doc(answer=2), "answer"),
+        (_with_doc(question=None), "doc.question"),
+        (_with_doc(question=" "), "question"),
+        (_with_doc(choices=[]) | {"arguments": {}, "filtered_resps": []}, "doc.choices"),
+        (_with_doc(choices=["here", 3]), "doc.choices.1"),
+        (_with_doc(choices=["here", "here"]), "choices"),
+        (_with_doc(domain=3), "domain"),
+        ({"doc": "Where?"}, "doc"),
+        ({"doc_id": None}, "id"),
+        (
+            {"arguments": {"gen_args_0": {"arg_1": 5}, "gen_args_1": {"arg_1": 6}}},
+            "arguments.gen_args_0.arg_1",
+        ),
+        ({"arguments": {"gen_args_0": {"arg_1": " A"}}}, "arguments"),
+        ({"filtered_resps": [["900", "F"], ["-2", "F"]]}, "filtered_resps"),
+        ({"filtered_resps": [["nan", "F"], ["-2", "F"]]}, "filtered_resps"),
+        ({"filtered_resps": [["-inf", "F"], ["-inf", "F"]]}, "filtered_resps"),
+        ({"filtered_resps": [["-0.1", "F"], ["-0.2", "F"]]}, "filtered_resps"),
+        ({"filtered_resps": [["-0.1", "F"]]}, "filtered_resps"),
+        ({"filtered_resps": ["-0.1", "-3"]}, "filtered_resps.0"),
+        ({"filtered_resps": [["low", "F"], ["-2", "F"]]}, "filtered_resps.0.0"),
+    ],
+)
+def test_a_sample_that_means_nothing_is_refused(tmp_path, change, field):
+    log = tmp_path / "samples.jsonl"
+    log.write_text(json.dumps(MMLU_ROW) + "\n" + json.dumps(MMLU_ROW | {"doc_id": 8} | change) + "\n")
+    with pytest.raises(InputError) as caught:
+        read_beliefs(log)
+    assert (caught.value.file, caught.value.row, caught.value.field) == (str(log), 2, field)

@@ -184,6 +184,11 @@ def test_two_runs_cannot_share_a_directory(settings: dict[str, Any]) -> None:
         ("name: x\nmodel:\n  path: m\n  pth: 3\n", 4, "pth"),
         ("name: x\nmodel:\n  path: m\ntraining:\n  epochs: 0\n", 5, "training.epochs"),
         ("name: x\nmodel: {path: m}\ntraining: {batch_size: 0}\n", 3, "greater than"),
+        ("name: x\nseeds: [0]\nname: y\n", 3, "the key stands twice, first in line 1; saw 'name'"),
+        ("name: x\nmodel: {path: m}\nseeds: 2024-99-99\n", 3, "not a value of timestamp; saw '2024-99-99'"),
+        ("name: x\nmodel: {path: m}\ntraining: {learning_rate: .inf}\n", 3, "not a finite number"),
+        ("name: x\nmodel: !!python/name:os.system {path: m}\n", 2, "the tag !!python/name:os.system"),
+        ("name: x\nmodel: {path: m}\nwriting: {served: {url: 'http://a:b@c', model: m}}\n", 3, "key_env"),
         ("name: x\nmodel: {path: m}\nevaluation:\n  base_forms: [icl, chat0]\n", None, "not a form"),
     ],
 )
@@ -198,6 +203,27 @@ def test_wrong_settings_name_file_row_and_field(
     assert str(path) in message and words in message
     if row is not None:
         assert f"row {row}," in message or f"row {row}:" in message
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["seeds=[1]", "name=y", "seeds=[2]"], "it would undo seeds, given before"),
+        (["training.epochs=1", "training={batch_size: 2}"], "it would undo training.epochs, given before"),
+        (["seeds=2024-99-99"], "not a value of timestamp"),
+        (["seeds=" + "[" * 5000 + "]" * 5000], "inside one another"),
+        (["seeds={a: 1, a: 2}"], "stands twice"),
+    ],
+)
+def test_wrong_overrides_name_the_setting(overrides: list[str], words: str) -> None:
+    with pytest.raises(InputError, match=words) as caught:
+        apply_overrides({}, overrides)
+    assert caught.value.field == overrides[-1].partition("=")[0]
+
+
+def test_a_part_of_a_table_may_be_set_after_it() -> None:
+    values = apply_overrides({}, ["training={epochs: 1, batch_size: 4}", "training.epochs=2"])
+    assert values == {"training": {"epochs": 2, "batch_size": 4}}
 
 
 def test_a_file_builds_on_another(settings: dict[str, Any], tmp_path: Path) -> None:

@@ -98,6 +98,16 @@ def test_files_that_are_not_json(run: Path) -> None:
     assert error.row is not None and error.file is not None and error.file.endswith("manifest.json")
 
 
+def test_a_password_that_an_earlier_version_kept_is_not_shown(run: Path) -> None:
+    path = run / "experiment.yaml"
+    path.write_text(path.read_text() + "# served: {url: 'http://me:s3cret@localhost:8000/v1?key=s3cret'}\n")
+    values = manifest("x") | {"command": ["harmonia", "run", "writing.served.url=http://me:s3cret@h/v1"]}
+    (run / "manifest.json").write_text(json.dumps(values))
+    write_report(run)
+    page = (run / "report.html").read_text()
+    assert "http://***@localhost:8000/v1" in page and "s3cret" not in page
+
+
 def test_order_and_words() -> None:
     assert in_group_order(["zeta", "mixed_0.4", "mixed_0.05", "incompatible", "base", "harmonious"]) == [
         "base",

@@ -76,7 +76,10 @@ def test_what_takes_none_says_why():
     early = OpenAIGPTLMHeadModel(OpenAIGPTConfig(vocab_size=40, n_embd=16, n_layer=1, n_head=2))
     assert "no cache by a name known here" in cache_refusal(early.eval())
     recurrent = MambaForCausalLM(MambaConfig(vocab_size=40, hidden_size=8, num_hidden_layers=1, state_size=4))
-    assert "LinearAttentionLayer" in cache_refusal(recurrent.eval())
+    # Before transformers 5.24 its cache went by a name of its own.
+    assert any(
+        said in cache_refusal(recurrent.eval()) for said in ("LinearAttentionLayer", "no cache by a name")
+    )
 
 
 class AllLogits(LlamaForCausalLM):

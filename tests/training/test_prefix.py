@@ -70,7 +70,7 @@ def test_models_that_would_read_otherwise_are_left_alone(tmp_path):
     opt = OPTForCausalLM(OPTConfig(vocab_size=20, word_embed_proj_dim=8, dropout=0.1, **shape))
     assert "dropout" in share_refusal(opt)
     recurrent = MambaConfig(vocab_size=20, hidden_size=8, num_hidden_layers=1, state_size=4)
-    assert "LinearAttentionLayer" in share_refusal(MambaForCausalLM(recurrent))
+    assert "cache" in share_refusal(MambaForCausalLM(recurrent))
 
 
 def test_looking_for_dropout_draws_nothing(tmp_path):

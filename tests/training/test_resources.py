@@ -17,6 +17,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, Qw
 from harmonia.errors import InputError, MissingExtraError, TrainingError
 from harmonia.training import LoraSettings, TrainingSettings, memory, trainer
 from harmonia.training.encode import IGNORED
+from harmonia.training.recompute import recomputes
 
 SHAPE = {"vocab_size": 100, "num_hidden_layers": 3, "num_attention_heads": 4}
 MODELS = {
@@ -160,8 +161,8 @@ def test_the_settings_reach_the_trainer(job, train, monkeypatch):
             train(job(**fields))
     (first, tokens, attention), (second, _, default) = seen
     assert (first.torch_compile, attention, tokens, default) == (True, "eager", 77, "sdpa")
-    assert (first.optim, first.bf16, first.activation_checkpointing) == ("adamw_torch_fused", False, False)
-    assert (second.bf16, second.activation_checkpointing, second.save_steps) == (True, True, 5)
+    assert (first.optim, first.bf16, recomputes(first)) == ("adamw_torch_fused", False, False)
+    assert (second.bf16, recomputes(second), second.save_steps) == (True, True, 5)
     assert (second.torch_compile, second.lr_scheduler_type, first.save_strategy) == (False, "linear", "no")
     assert (first.max_grad_norm, first.weight_decay, first.learning_rate) == (1.0, 0.1, 1e-2)
 

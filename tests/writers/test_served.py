@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 from models import item
+from pydantic import ValidationError
 
 from harmonia.errors import HarmoniaError, InputError
+from harmonia.parsing import validated
 from harmonia.scoring.generate import GenerationSettings
-from harmonia.writers import ExplanationSettings, ServedSettings, ServedWriter, Wanted, write_explanations
+from harmonia.writers import (
+    ExplanationSettings,
+    ServedSettings,
+    ServedWriter,
+    Wanted,
+    WritingSettings,
+    dropped,
+    write_explanations,
+)
 
 HOW = GenerationSettings(temperature=0.7, top_p=0.8, max_new_tokens=9, stop=("\n",))
 
@@ -25,6 +36,7 @@ class Server:
         self.requests: list[tuple[str, dict[str, Any], str | None]] = []
         self.statuses: list[int] = []
         self.body: Any = None
+        self.piece, self.pause_s = 2**30, 0.0
         outer, lock = self, threading.Lock()
 
         class Handler(BaseHTTPRequestHandler):
@@ -34,11 +46,16 @@ class Server:
                     outer.requests.append((self.path, asked, self.headers["Authorization"]))
                     status = outer.statuses.pop(0) if outer.statuses else 200
                 said = {"choices": [{"text": f" To {asked['prompt']}.", "finish_reason": "stop"}]}
-                body = json.dumps(outer.body if outer.body is not None else said).encode()
+                body = outer.body if outer.body is not None else said
+                if callable(body):
+                    body = body(self.headers)
+                body = body if isinstance(body, bytes) else json.dumps(body).encode()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                for place in range(0, len(body), outer.piece):
+                    time.sleep(outer.pause_s)
+                    self.wfile.write(body[place : place + outer.piece])
 
             def log_message(self, *_: Any) -> None:
                 pass
@@ -118,9 +135,132 @@ def test_the_key_comes_from_the_environment(server, monkeypatch):
     write(server.writer(), ["p"])
     assert [key for *_, key in server.requests] == ["Bearer secret", None]
     monkeypatch.delenv("SOME_KEY")
-    with pytest.raises(InputError, match="SOME_KEY") as caught:
+    with pytest.raises(InputError, match=r"'key_env': the environment variable that it names, .* is not set"):
         server.writer(key_env="SOME_KEY")
-    assert "secret" not in str(caught.value)
+    monkeypatch.setenv("SOME_KEY", "me:secret")
+    write(server.writer(key_env="SOME_KEY"), ["p"])
+    assert server.requests[-1][2] == "Basic bWU6c2VjcmV0"
+
+
+@pytest.mark.parametrize(
+    "key", ["s3cret\n", "s3cret\r\nX: y", "s3crét", "s3cret 2", "s3cret\u2028", "\ts3cret"]
+)
+def test_a_key_that_no_header_can_carry_is_refused_unseen(server, monkeypatch, key):
+    monkeypatch.setenv("SOME_KEY", key)
+    with pytest.raises(InputError, match="holds no key") as caught:
+        server.writer(key_env="SOME_KEY")
+    assert "s3c" not in str(caught.value)
+
+
+ADDRESSES = [
+    "http://me:s3cret@127.0.0.1:8000/v1",
+    "http://s3cret@127.0.0.1:8000/v1",
+    "http://me:s3/cr@et@127.0.0.1/v1",
+    "http://me:s3cret%40127.0.0.1/v1",
+    "http://127.0.0.1:8000/v1?key=s3cret",
+    "http://127.0.0.1:8000/v1#s3cret",
+    "ftp://me:s3cret@127.0.0.1/v1",
+    "http://127.0.0.1:8000/v1 s3cret",
+    "http:///v1/s3cret",
+    "s3cret",
+]
+
+
+@pytest.mark.parametrize(
+    "fields", [*({"url": url} for url in ADDRESSES), {"key_env": "sk-s3cret"}, {"api_key": "s3cret"}]
+)
+@pytest.mark.parametrize("inside", [lambda values: values, lambda values: {"seed": "x", "served": values}])
+def test_a_secret_in_the_settings_is_refused_unseen(fields, inside):
+    values = inside({"url": "http://127.0.0.1:8000/v1", "model": "m", **fields})
+    model = WritingSettings if "served" in values else ServedSettings
+    with pytest.raises(InputError) as caught:
+        validated(model, values, file="experiment.yaml")
+    assert "s3" not in str(caught.value)
+    if model is ServedSettings:
+        with pytest.raises(ValidationError) as raw:
+            model.model_validate(values)
+        assert "s3" not in str(raw.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://localhost:8000/v1", "https://[::1]:8/v1/", "http://a-b.c.example", "http://h/a/~b_c/v1"]
+)
+def test_addresses_of_servers(url):
+    assert ServedSettings(url=url, model="m").url == url
+
+
+def _echo(headers):
+    return {"error": {"message": f"bad headers {dict(headers)}", "headers": dict(headers)}}
+
+
+@pytest.mark.parametrize("key", ["s3cret", "me:s3cret"])
+@pytest.mark.parametrize(
+    ("statuses", "body"),
+    [
+        ([], lambda headers: str(dict(headers)).encode()),
+        ([], lambda headers: {"headers": dict(headers)}),
+        ([], lambda headers: {"choices": [{"message": dict(headers)}]}),
+        ([400], lambda headers: str(dict(headers)).encode()),
+        ([401], _echo),
+        ([302], _echo),
+        ([500] * 2, _echo),
+    ],
+)
+def test_a_key_that_a_server_repeats_is_not_passed_on(server, monkeypatch, statuses, body, key):
+    monkeypatch.setenv("SOME_KEY", key)
+    server.statuses, server.body = statuses, body
+    with pytest.raises(HarmoniaError) as caught:
+        write(server.writer(key_env="SOME_KEY", attempts=2), ["p"])
+    text = f"{caught.value!r} {caught.value}"
+    assert "s3cret" not in text and "bWU6czNjcmV0" not in text
+    assert server.url in text or "refuses the request" in text
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [[{"text": None}], [{"text": 3}], [], [{"text": " half \ud83d."}], [{"text": " half.", "x": "\ud83d"}]],
+)
+def test_an_answer_without_a_text_is_one_try_lost_and_counted(server, choices):
+    server.body = json.dumps({"choices": choices}).encode()
+    (found,) = write(server.writer(), ["p"])
+    assert (found.text, found.ended) == ("", "no text")
+    wanted = [Wanted(item=item(k), target=1) for k in range(3)]
+    server.requests.clear()
+    lost = write_explanations(server.writer(), wanted, ExplanationSettings(tries=2))
+    assert dropped(lost) == {"the server's answer holds no text": 3}
+    assert len(server.requests) == 6
+
+
+def test_an_answer_that_never_ends_is_given_up(server):
+    server.piece, server.pause_s = 1, 0.05
+    with pytest.raises(HarmoniaError, match=r"an answer without end in 0.2 s"):
+        write(server.writer(attempts=1, timeout_s=0.2), ["p"])
+
+
+def test_a_proxy_that_cannot_be_used_is_told_without_its_password(server, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "nothing://me:s3cret@127.0.0.1:1")
+    with pytest.raises(InputError, match="the proxy that the environment names cannot be used") as caught:
+        write(server.writer(), ["p"])
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        (b"<html>busy</html>", "an answer that is not JSON"),
+        (b'{"choices": [{"text": "cut', "an answer that is not JSON"),
+        (b"\xff\xfe", "an answer that is not JSON"),
+        (b"[" * 100_000, "an answer that is not JSON"),
+        (b'{"choices": [{"text": "' + b"x" * 5_000_000 + b'"}]}', "an answer of more than 4 MiB"),
+    ],
+)
+def test_an_answer_that_cannot_be_read_is_asked_for_again(server, body, problem):
+    server.body = body
+    with pytest.raises(
+        HarmoniaError, match=rf"completions: no answer from the server in 2 attempts \({problem}"
+    ):
+        write(server.writer(attempts=2), ["p"])
+    assert len(server.requests) == 2
 
 
 def test_no_server_at_all():
@@ -133,8 +273,12 @@ def test_no_server_at_all():
     assert caught.value.field == "served.url"
 
 
-def test_another_answer_than_a_completion(server):
-    server.body = {"object": "list"}
+@pytest.mark.parametrize(
+    "body",
+    [{"object": "list"}, [], 3, None, {"choices": {}}, {"choices": [3]}, {"choices": [{"message": {}}]}],
+)
+def test_another_answer_than_a_completion(server, body):
+    server.body = json.dumps(body).encode()
     with pytest.raises(HarmoniaError, match="something else than a completion"):
         write(server.writer(), ["p"])
 
