@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "harmonia"
 
 # The flow, left to right: a stage imports from its left, never from its right.
 ORDER = [
-    *("types", "errors", "hashing", "files", "parsing", "world"),
+    *("types", "errors", "hashing", "files", "parsing", "columns", "world"),
     *("data", "prompts", "scoring", "probe", "writers", "groups", "training", "evaluation", "analysis"),
     *("report", "pipeline", "bench", "cli"),
 ]

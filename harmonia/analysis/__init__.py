@@ -12,7 +12,7 @@ from harmonia.analysis.agreement import (
 )
 from harmonia.analysis.answers import Answers, per_item, read_answers
 from harmonia.analysis.bootstrap import Estimate, Unit, mean_intervals, paired_bootstrap
-from harmonia.analysis.claims import Claim, claims_document, judge
+from harmonia.analysis.claims import Claim, ClaimsDocument, claims_document, judge
 from harmonia.analysis.consistency import Consistency, categories, consistency_of
 from harmonia.analysis.differences import Difference, differences
 from harmonia.analysis.findings import Finding
@@ -25,6 +25,7 @@ __all__ = [
     "Accuracy",
     "Answers",
     "Claim",
+    "ClaimsDocument",
     "Consistency",
     "Difference",
     "Estimate",

@@ -211,7 +211,7 @@ def consistency(
     from harmonia.analysis import consistency_of
     from harmonia.probe import read_beliefs
 
-    found = consistency_of(read_beliefs(before), read_beliefs(after)).row()
+    found = asdict(consistency_of(read_beliefs(before), read_beliefs(after)))
     if json_:
         print(json.dumps(found))
         return

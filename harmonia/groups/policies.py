@@ -17,7 +17,8 @@ from dataclasses import dataclass, replace
 
 from harmonia.errors import EmptyGroupError
 from harmonia.groups.interventions import Lesson, gold, gold_in_context, mixed
-from harmonia.groups.settings import GroupSettings, mixed_ratio
+from harmonia.groups.names import GroupName
+from harmonia.groups.settings import GroupSettings
 from harmonia.hashing import addressed_order
 from harmonia.types import Belief, Category
 
@@ -118,7 +119,7 @@ def _taught(name: str, rows: Sequence[Belief], settings: GroupSettings) -> list[
     levels = {belief.item.id: level_of(belief, settings.threshold) for belief in rows}
     conflicting = [belief for belief in rows if levels[belief.item.id] == "conflicting"]
     changed: list[Lesson] = []
-    ratio = 1.0 if name == "self_align" else mixed_ratio(name)
+    ratio = 1.0 if name == "self_align" else GroupName.parse(name).ratio
     if ratio is not None:
         changed = mixed(conflicting, ratio, settings.seed)
     elif name == "contextualise":

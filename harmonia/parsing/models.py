@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
 from harmonia.errors import InputError
 
-Model = TypeVar("Model", bound=BaseModel)
+Model = TypeVar("Model")
 
 _ABSENT: Any = object()
 _SECRET = "secret"
@@ -28,7 +28,7 @@ def validated(
     """Check values against a model.
 
     Args:
-        model: What they should be.
+        model: What they should be: a pydantic model or a dataclass.
         values: Plain values, as parsed.
         file: Where they come from.
         row: Their row there.
@@ -39,7 +39,7 @@ def validated(
         InputError: They are not; the message names the field and the value seen.
     """
     try:
-        return model.model_validate(values)
+        return TypeAdapter(model).validate_python(values)
     except ValidationError as error:
         if not isinstance(remedy, str):
             name = str((*error.errors()[0]["loc"], "")[0])

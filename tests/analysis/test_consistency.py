@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -85,7 +86,7 @@ def test_entropy_categories_and_the_columns_of_a_row() -> None:
         "unsteady": "uncertain",
     }
     assert categories(Answers.of(before), 0.8).tolist() == ["uncertain"] * 4
-    row = consistency_of(before, after).row()
+    row = asdict(consistency_of(before, after))
     assert (row["known_lost"], row["conflicting_gained"], row["uncertain_lost"]) == (1, 1, 2)
     assert sum(row[f"{kind}_{what}"] for kind in ("known", "conflicting") for what in ("kept", "never")) == 0
     sharp, even = -(0.75 * math.log(0.75) + 0.25 * math.log(0.25)), math.log(2)
@@ -95,7 +96,7 @@ def test_entropy_categories_and_the_columns_of_a_row() -> None:
     assert row["kl_low"] <= row["kl"] <= row["kl_high"]
     # Another model's categories count where they are given.
     other = consistency_of(before, after, category_I=np.array(["known"] * 4, dtype=object))
-    assert (other.by_category["known"].lost, other.by_category["known"].gained) == (3, 1)
+    assert (other.known_lost, other.known_gained) == (3, 1)
 
 
 def test_intervals_of_means_are_those_of_normal_theory() -> None:
