@@ -21,11 +21,10 @@ from harmonia.analysis.answers import Answers, Texts, per_item, require_same_ite
 from harmonia.analysis.bootstrap import mean_intervals
 from harmonia.columns import Correlation, Count, Nats, Share, ShareChange
 from harmonia.errors import InputError
+from harmonia.probe.level import LEVELS, level
 from harmonia.types import Belief
 
-__all__ = ["CATEGORIES", "Consistency", "categories", "consistency_of", "measures"]
-
-CATEGORIES = ("known", "conflicting", "uncertain")
+__all__ = ["Consistency", "consistency_of", "levels", "measures"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,14 +117,14 @@ class Consistency:
 
 
 def consistency_of(
-    before: Answers | Sequence[Belief], after: Answers | Sequence[Belief], *, category_I: Texts | None = None
+    before: Answers | Sequence[Belief], after: Answers | Sequence[Belief], *, level_I: Texts | None = None
 ) -> Consistency:
     """Compare answers item by item, paired by id.
 
     Args:
         before: What the one model answered.
         after: What the other did, or the same one in another form.
-        category_I: How each item stands to what the base model believes, in the order of
+        level_I: How each item stands to what the base model believes, in the order of
             the items' ids; None takes it from `before`.
 
     Raises:
@@ -140,9 +139,9 @@ def consistency_of(
     found: dict[str, Any] = {}
     for (name, value_I), low, high in zip(values.items(), low_M, high_M, strict=True):
         found |= {name: float(value_I.mean()), f"{name}_low": float(low), f"{name}_high": float(high)}
-    category_I = categories(before) if category_I is None else category_I
-    for name in CATEGORIES:
-        here_I = category_I == name
+    level_I = levels(before) if level_I is None else level_I
+    for name in LEVELS:
+        here_I = level_I == name
         counts = _outcomes(before.correct_I[here_I], after.correct_I[here_I])
         found |= {f"{name}_{outcome}": count for outcome, count in counts.items()}
     return Consistency(
@@ -171,22 +170,15 @@ def measures(before: Answers, after: Answers) -> dict[str, NDArray[np.float64]]:
     }
 
 
-def categories(base: Answers, threshold: float = 0.5) -> Texts:
-    """How each item stands to what a model believes.
-
-    Its category over several draws of demonstrations where the model was asked with some;
-    otherwise `known` if right and confident, `conflicting` if wrong and confident,
-    `uncertain` if not confident.
+def levels(base: Answers, threshold: float = 0.5) -> Texts:
+    """The level of each item, by `probe/level.py`.
 
     Args:
         base: The base model's answers.
-        threshold: Confidence above which a belief is known or conflicting.
+        threshold: Confidence above which a belief of one draw is sure.
     """
-    sure_I = np.where(base.correct_I, "known", "conflicting").astype(object)
-    once_I = np.where(base.confidence_I > threshold, sure_I, "uncertain")
-    return np.array(
-        [several or once for several, once in zip(base.category_I, once_I, strict=True)], dtype=object
-    )
+    several = zip(base.category_I, base.correct_I, base.confidence_I > threshold, strict=True)
+    return np.array([found or level(right, sure=sure) for found, right, sure in several], dtype=object)
 
 
 def _outcomes(was_I: NDArray[np.bool_], now_I: NDArray[np.bool_]) -> dict[str, int]:

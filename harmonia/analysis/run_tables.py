@@ -9,7 +9,7 @@ from statistics import fmean
 from harmonia.analysis.accuracy import accuracy_of
 from harmonia.analysis.answers import Answers
 from harmonia.analysis.calibration import Calibration
-from harmonia.analysis.consistency import CATEGORIES, categories, consistency_of
+from harmonia.analysis.consistency import consistency_of, levels
 from harmonia.analysis.letter_bias import letter_bias
 from harmonia.analysis.run_answers import BASE, Place, RunAnswers
 from harmonia.analysis.tables import (
@@ -21,6 +21,7 @@ from harmonia.analysis.tables import (
     ReliabilityRow,
     ResultRow,
 )
+from harmonia.probe.level import LEVELS
 from harmonia.prompts import LETTERS
 from harmonia.types import Belief
 
@@ -52,7 +53,7 @@ def consistency_rows(run: RunAnswers, threshold: float) -> Iterator[ConsistencyR
     """
     for place, after in run.answers.items():
         sure = run.base(place.domain, run.probe_form, place.suite)
-        known = None if sure is None else categories(sure, threshold)
+        known = None if sure is None else levels(sure, threshold)
         for who, form, before in _befores(run, place):
             yield ConsistencyRow(
                 domain=place.domain,
@@ -62,7 +63,7 @@ def consistency_rows(run: RunAnswers, threshold: float) -> Iterator[ConsistencyR
                 before_form=form,
                 after_form=place.form,
                 before_model=who,
-                **asdict(consistency_of(before, after, category_I=known)),
+                **asdict(consistency_of(before, after, level_I=known)),
             )
 
 
@@ -80,7 +81,7 @@ def _befores(run: RunAnswers, place: Place) -> Iterator[tuple[str, str, Answers]
 
 def beliefs_row(domain: str, beliefs: Sequence[Belief], threshold: float) -> BeliefsRow:
     """What a domain's beliefs are, and how steady."""
-    found = list(categories(Answers.of(beliefs), threshold))
+    found = list(levels(Answers.of(beliefs), threshold))
     draws = beliefs[0].draws or 1
     return BeliefsRow(
         domain=domain,
@@ -89,7 +90,7 @@ def beliefs_row(domain: str, beliefs: Sequence[Belief], threshold: float) -> Bel
         draws=draws,
         agreement=fmean(belief.agreement or 0.0 for belief in beliefs) if draws > 1 else None,
         right_rate=fmean(belief.right_rate or 0.0 for belief in beliefs) if draws > 1 else None,
-        **{category: found.count(category) for category in CATEGORIES},
+        **{category: found.count(category) for category in LEVELS},
     )
 
 

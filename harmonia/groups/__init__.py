@@ -4,7 +4,6 @@ from harmonia.groups.build import BuiltGroups, build_groups, training_hash
 from harmonia.groups.interventions import INTERVENTIONS
 from harmonia.groups.names import GroupName
 from harmonia.groups.plan import WantedTexts, wanted_texts
-from harmonia.groups.policies import level_of
 from harmonia.groups.records import write_group
 from harmonia.groups.select import Selection, select
 from harmonia.groups.settings import (
@@ -23,7 +22,6 @@ __all__ = [
     "Selection",
     "WantedTexts",
     "build_groups",
-    "level_of",
     "select",
     "summary_of",
     "training_hash",

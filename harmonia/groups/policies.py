@@ -20,9 +20,10 @@ from harmonia.groups.interventions import Lesson, gold, gold_in_context, mixed
 from harmonia.groups.names import GroupName
 from harmonia.groups.settings import GroupSettings
 from harmonia.hashing import addressed_order
-from harmonia.types import Belief, Category
+from harmonia.probe.level import level_of
+from harmonia.types import Belief
 
-__all__ = ["Policies", "apply_policies", "conflicting_in_budget", "level_of"]
+__all__ = ["Policies", "apply_policies", "conflicting_in_budget"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,19 +37,6 @@ class Policies:
 
     lessons: dict[str, list[Lesson]]
     available: dict[str, int]
-
-
-def level_of(belief: Belief, threshold: float) -> Category:
-    """How an item stands to what the model believes.
-
-    Its category over several draws of demonstrations where the probe made some;
-    otherwise `known` if right and confident, `conflicting` if wrong and confident.
-    """
-    if belief.category is not None:
-        return belief.category
-    if belief.confidence <= threshold:
-        return "uncertain"
-    return "known" if belief.correct else "conflicting"
 
 
 def apply_policies(

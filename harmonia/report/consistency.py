@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from harmonia.analysis.consistency import CATEGORIES
 from harmonia.analysis.tables import ConsistencyRow
+from harmonia.probe.level import LEVELS
 from harmonia.report.grid import seed_of
 from harmonia.report.html_table import Column, Entry, Table, build
 from harmonia.report.run_files import RunFiles
@@ -102,7 +102,7 @@ def outcomes_tables(run: RunFiles) -> list[Table]:
             "cell", "Before → after", lambda row: _forms(row.any).removesuffix(" paper"), kind="text"
         ),
     ]
-    for category in ("", *CATEGORIES):
+    for category in ("", *LEVELS):
         for outcome in _OUTCOMES:
             name = f"{category}_{outcome}" if category else outcome
             above = category or "all questions"
