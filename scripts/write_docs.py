@@ -19,8 +19,7 @@ from pydantic import BaseModel
 from harmonia.analysis.tables import TABLES
 from harmonia.cli.main import app
 from harmonia.columns import attributes_of
-from harmonia.data import READERS, ItemSource
-from harmonia.data.columns import ColumnMapping
+from harmonia.data import KNOWN, ColumnMapping, ItemSource
 from harmonia.pipeline.experiment import Experiment
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -103,7 +102,7 @@ def settings() -> str:
             kind = _type(hints[field_name]).replace("|", "\\|")
             parts.append(f"| `{field_name}` | {kind} | {default} | {said.get(field_name, '')}{execution} |\n")
     parts.append(
-        "\n## Readers\n\n`reader:` is `auto` or one of " + ", ".join(f"`{name}`" for name in READERS) + ".\n"
+        "\n## Readers\n\n`reader:` is `auto` or one of " + ", ".join(f"`{name}`" for name in KNOWN) + ".\n"
     )
     return "".join(parts)
 

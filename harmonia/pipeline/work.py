@@ -40,9 +40,8 @@ def read_data(bench: Workbench, *, domain_name: str) -> list[str]:
             continue
         result = bench.items(source)
         found[name] = _found(bench, source, result)
-        skipped += [{"source": name, **asdict(row)} for row in result.skipped]
-        if result.skipped:
-            notes.append(f"{domain_name}, {name}: {len(result.skipped)} bad rows left out")
+        skipped += [{"source": name, **row.parts()} for row in result.skipped]
+        notes += [f"{domain_name}, {name}: {note}" for note in result.notes]
     write_json(bench.run / "data" / f"{domain_name}.json", found)
     write_json_lines(bench.run / "data" / f"{domain_name}.skipped.jsonl", skipped)
     return notes
@@ -64,6 +63,7 @@ def _found(bench: Workbench, source: ItemSource, result: ReadResult) -> dict[str
         "items": len(result.items),
         "skipped": len(result.skipped),
         "repeated": sum(len(ids) - 1 for ids in result.repeated),
+        "copies": result.copies,
     }
 
 

@@ -133,7 +133,7 @@ def _belief(record: BeliefRecord, path: Path, domain: str | None) -> Belief:
         said[name] = said[name] or "unknown"
     item = Item(
         id=str(record.id),
-        domain=record.domain or domain or "unnamed",
+        domain=record.domain or domain or "",
         question=record.question,
         choices=tuple(record.choices),
         answer=record.answer,
