@@ -114,7 +114,8 @@ class Table(Generic[Row]):
         records = [asdict(row) for row in rows]
         schema = pa.schema([(column.name, _ARROW[column.kind]) for column in self.columns])
         with fresh_file(folder / f"{self.name}.parquet") as partial:
-            pq.write_table(pa.Table.from_pylist(records, schema=schema), partial)
+            table = pa.Table.from_pylist(records, schema=schema)
+            pq.write_table(table, partial, write_page_checksum=True)
         write_csv(folder / f"{self.name}.csv", records, schema.names)
 
     def read(self, folder: Path) -> tuple[Row, ...]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AfterValidator, TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
 from harmonia.errors import InputError
@@ -84,6 +84,16 @@ def input_error(
 def hidden_error(problem: str) -> PydanticCustomError:
     """What a validator raises about a value that must not be shown, for it may be a secret."""
     return PydanticCustomError(_SECRET, "{problem}", {"problem": problem})
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("empty or only white space")
+    return text
+
+
+NotBlank = Annotated[str, AfterValidator(_not_blank)]
+"""A text that says something."""
 
 
 def _fields(error: Any, values: Any) -> tuple[str, ...]:
