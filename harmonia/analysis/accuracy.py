@@ -9,11 +9,10 @@ import numpy as np
 from scipy.stats import binomtest
 
 from harmonia.analysis.answers import Answers
-from harmonia.columns import Count, Share
 from harmonia.types import Belief
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Accuracy:
     """How often a model was right.
 
@@ -30,14 +29,14 @@ class Accuracy:
             for `cloze`.
     """
 
-    n: Count
-    correct: Count
-    accuracy: Share
-    accuracy_low: Share
-    accuracy_high: Share
-    accuracy_macro: Share
-    confidence: Share
-    letter_mass: Share | None
+    n: int
+    correct: int
+    accuracy: float
+    accuracy_low: float
+    accuracy_high: float
+    accuracy_macro: float
+    confidence: float
+    letter_mass: float | None
 
 
 def accuracy_of(answers: Answers | Sequence[Belief]) -> Accuracy:

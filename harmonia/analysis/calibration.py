@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harmonia.analysis.answers import Answers
-from harmonia.columns import Count, Share
 from harmonia.errors import InputError
 from harmonia.probe.stability import wilson
 
@@ -24,7 +23,7 @@ BINS = 15
 """Bins of equal mass, as DESIGN fixes them."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bin:
     """Items of like confidence: one point of a reliability diagram.
 
@@ -36,11 +35,11 @@ class Bin:
         right_high: Upper end of it.
     """
 
-    n: Count
-    confidence: Share
-    right: Share
-    right_low: Share
-    right_high: Share
+    n: int
+    confidence: float
+    right: float
+    right_low: float
+    right_high: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,6 @@ import numpy as np
 from harmonia.analysis.answers import Answers
 from harmonia.analysis.calibration import calibration_error, calibration_of
 from harmonia.errors import InputError
-from harmonia.probe.level import level
 from harmonia.types import Belief
 from harmonia.world import KINDS, Kind, LabItem
 
@@ -98,15 +97,15 @@ def recovery_of(taught: Sequence[LabItem], beliefs: Sequence[Belief], *, thresho
 def _shares(pairs: Sequence[tuple[LabItem, Belief]], threshold: float) -> KindShares:
     beliefs = [belief for _, belief in pairs]
     share = partial(_share, count=len(pairs))
-    once = [level(belief.correct, sure=belief.confidence > threshold) for belief in beliefs]
+    sure = [belief for belief in beliefs if belief.confidence > threshold]
     drawn = beliefs[0].category is not None
     return KindShares(
         n=len(pairs),
         as_taught=None
         if pairs[0][0].belief is None
         else share(belief.pred == lab.belief for lab, belief in pairs),
-        known=share(found == "known" for found in once),
-        conflicting=share(found == "conflicting" for found in once),
+        known=share(belief.correct for belief in sure),
+        conflicting=share(not belief.correct for belief in sure),
         steady_known=share(belief.category == "known" for belief in beliefs) if drawn else None,
         steady_conflicting=share(belief.category == "conflicting" for belief in beliefs) if drawn else None,
     )

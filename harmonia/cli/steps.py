@@ -5,22 +5,17 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from harmonia.cli import options as o
-from harmonia.cli.items import read, source_of, write_skipped_rows
-
-if TYPE_CHECKING:
-    from harmonia.data import ItemSource
 
 
 def probe(
     model: o.Model,
     items: o.Items,
     out: o.Out,
-    settings: o.ItemSettings = None,
     shots_from: o.ShotsFrom = None,
     shots: Annotated[int, typer.Option(help="Demonstrations in each prompt.")] = 5,
     domain: o.Domain = None,
@@ -48,7 +43,7 @@ def probe(
     Example: `harmonia probe --model MODEL --items engineering/train.jsonl
     --shots-from engineering/dev.jsonl --method cloze --on-bad-row skip --out beliefs.parquet`
     """
-    options = {
+    source = {
         "reader": reader,
         "domain": domain,
         "subjects_of": subjects_of,
@@ -58,8 +53,8 @@ def probe(
     _ask(
         form=f"icl{shots}",
         out=out,
-        items=source_of(items, {**options, "limit": limit, "seed": seed}, settings),
-        shots=None if shots_from is None else source_of(shots_from, options, settings, shots=True),
+        items={**source, "path": items, "limit": limit, "seed": seed},
+        shots=None if shots_from is None else {**source, "path": shots_from},
         model={"path": model, "gguf_file": gguf_file, "dtype": dtype, "device": device},
         prompt={
             "method": method,
@@ -84,7 +79,6 @@ def evaluate(
     model: o.Model,
     items: o.Items,
     out: o.Out,
-    settings: o.ItemSettings = None,
     form: Annotated[str, typer.Option(help="chat0, or `icl<k>` with --shots-from.")] = "chat0",
     shots_from: o.ShotsFrom = None,
     domain: o.Domain = None,
@@ -115,7 +109,7 @@ def evaluate(
     """
     from harmonia.prompts import parse_form
 
-    options = {
+    source = {
         "reader": reader,
         "domain": domain,
         "subjects_of": subjects_of,
@@ -125,8 +119,8 @@ def evaluate(
     _ask(
         form=form,
         out=out,
-        items=source_of(items, {**options, "limit": limit, "seed": seed}, settings),
-        shots=None if shots_from is None else source_of(shots_from, options, settings, shots=True),
+        items={**source, "path": items, "limit": limit, "seed": seed},
+        shots=None if shots_from is None else {**source, "path": shots_from},
         model={"path": model, "gguf_file": gguf_file, "dtype": dtype, "device": device},
         prompt={
             "method": method,
@@ -199,7 +193,7 @@ def train(
     with Bars("training") as bars:
         trained = fine_tune(job, out, work=work, progress=bars.progress)
     shutil.rmtree(work, ignore_errors=True)
-    console.print(f"{trained.steps} optimizer steps over {trained.rows} rows")
+    console.print(f"optimizer steps: {trained.steps}; rows: {trained.rows}")
     for note in trained.notes:
         console.print(f"note: {note}")
     console.print(str(out))
@@ -217,7 +211,7 @@ def consistency(
     from harmonia.analysis import consistency_of
     from harmonia.probe import read_beliefs
 
-    found = asdict(consistency_of(read_beliefs(before), read_beliefs(after)))
+    found = consistency_of(read_beliefs(before), read_beliefs(after)).row()
     if json_:
         print(json.dumps(found))
         return
@@ -228,8 +222,8 @@ def _ask(
     *,
     form: str,
     out: Path,
-    items: ItemSource,
-    shots: ItemSource | None,
+    items: dict[str, Any],
+    shots: dict[str, Any] | None,
     model: dict[str, Any],
     prompt: dict[str, Any],
     asking: dict[str, Any],
@@ -240,6 +234,7 @@ def _ask(
     from harmonia.analysis import accuracy_of
     from harmonia.analysis.letter_bias import by_letter, letter_bias
     from harmonia.cli.progress import Bars, err
+    from harmonia.data import ItemSource, read_items, write_skipped
     from harmonia.probe import ProbeSettings, ask, write_beliefs
     from harmonia.prompts import PromptSettings, ShotPool, build_template, parse_form
     from harmonia.scoring import ModelSettings, load_model
@@ -249,16 +244,16 @@ def _ask(
     words = PromptSettings.model_validate(prompt)
     settings = ProbeSettings.model_validate(asking)
     which = ModelSettings.model_validate(model)
-    found = read(items)
+    read = read_items(ItemSource.model_validate(items))
     pool = None
     if how.shots and shots is not None:
-        pool = ShotPool.of(read(shots).items, words)
+        pool = ShotPool.of(read_items(ItemSource.model_validate(shots)).items, words)
     loaded = load_model(which)
     template = build_template(words, loaded.tokenizer)
     with Bars("asking") as bars:
         asked = ask(
             loaded,
-            found.items,
+            read.items,
             how,
             template,
             settings=settings,
@@ -267,7 +262,11 @@ def _ask(
         )
     about = {"model": fingerprint(which), "template_hash": template.hash, **asked.about}
     write_beliefs(out, asked.beliefs, about)
-    write_skipped_rows(found, out.with_name(f"{out.name}.skipped.jsonl"))
+    if read.skipped:
+        write_skipped(read, out.with_name(f"{out.name}.skipped.jsonl"))
+        err.print(f"bad rows left out: {len(read.skipped)}; see {out}.skipped.jsonl")
+    if read.repeated:
+        err.print(f"questions repeated under another id: {sum(len(ids) - 1 for ids in read.repeated)}")
     if asked.shortened:
         err.print(f"items asked with fewer than {how.shots} demonstrations: {asked.shortened}")
     for line in asked.slower:

@@ -21,27 +21,24 @@ LETTERS = string.ascii_uppercase
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wording:
-    """The fixed words of one language; `about` stands in the introductions where a domain is said."""
+    """The fixed words of one language."""
 
     letter_intro: str
     cloze_intro: str
-    about: str
     cue: str
     joint: str
 
 
 WORDINGS = {
     "en": Wording(
-        letter_intro="The following are multiple choice questions (with answers){about}.",
-        cloze_intro="The following are questions (with answers){about}.",
-        about=" about {domain}",
+        letter_intro="The following are multiple choice questions (with answers) about {domain}.",
+        cloze_intro="The following are questions (with answers) about {domain}.",
         cue="Answer:",
         joint=" ",
     ),
     "zh": Wording(
-        letter_intro="以下是中国{about}考试的单项选择题，请选出其中的正确答案。",
-        cloze_intro="以下是中国{about}考试的问题，请给出正确答案。",
-        about="关于{domain}",
+        letter_intro="以下是中国关于{domain}考试的单项选择题，请选出其中的正确答案。",
+        cloze_intro="以下是中国关于{domain}考试的问题，请给出正确答案。",
         cue="答案：",
         joint="",
     ),
@@ -81,10 +78,9 @@ class ExamFormat:
         return letters(item) if self.method == "letter" else item.choices
 
     def intro(self, item: Item) -> str:
-        """The line above the demonstrations; it names no domain where the item has none."""
+        """The line above the demonstrations."""
         line = self.wording.letter_intro if self.method == "letter" else self.wording.cloze_intro
-        about = self.wording.about.format(domain=item.domain.replace("_", " ")) if item.domain else ""
-        return line.format(about=about)
+        return line.format(domain=item.domain.replace("_", " "))
 
     def raw_prompt(self, item: Item, shots: tuple[Item, ...], joint: str) -> str:
         """The k-shot prompt, ending in the answer cue; `joint` parts cue and answer in the shots."""

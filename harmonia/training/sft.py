@@ -8,19 +8,16 @@ loop and the optimizer are the library's.
 from __future__ import annotations
 
 import copy
-import itertools
-import logging
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harmonia.errors import InputError, MissingExtraError
+from harmonia.errors import MissingExtraError
 from harmonia.files import fresh_directory, write_json, write_json_lines
 from harmonia.hashing import result_settings, sha256_json
-from harmonia.prompts import PromptSettings, Template, build_template
-from harmonia.scoring.encode import Encoder
+from harmonia.prompts import PromptSettings, build_template
 from harmonia.scoring.models import (
     BASE_RECORD,
     LoadedModel,
@@ -31,13 +28,14 @@ from harmonia.scoring.models import (
     pick_device,
     resolve_folder,
 )
-from harmonia.training.changes import Changed, digests, what_changed
-from harmonia.training.encode import Encoded, EncodedSet, EncodedSets, show_mask
+from harmonia.training.changes import LITTLE, Before, require_learning
+from harmonia.training.encode import EncodedSets
 from harmonia.training.handover import bare, in_dtype, lent_to_training, starting_model
 from harmonia.training.memory import fit
 from harmonia.training.recompute import recomputing
-from harmonia.training.schedule import FEW, optimizer_steps, say_steps, warmup_steps
+from harmonia.training.schedule import warmup_steps
 from harmonia.training.settings import TrainingSettings
+from harmonia.training.taught import Taught, taught
 
 Progress = Callable[[int, int], None]
 """Called with (optimizer steps done, steps in all)."""
@@ -47,8 +45,6 @@ LOSSES = "loss.jsonl"
 TRACKED = "runs"
 """Where TensorBoard's event files lie, in transformers' own layout."""
 _KEPT = ("step", "loss", "grad_norm", "learning_rate")
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,18 +120,25 @@ def fine_tune(
     """
     tokenizer = resident.tokenizer if resident else load_tokenizer(job.model)
     model = starting_model(job.model, job.settings, resident)
-    taught = _taught(job, model, build_template(job.prompt, tokenizer), sets or EncodedSets())
+    lesson = taught(
+        job.group,
+        build_template(job.prompt, tokenizer),
+        job.settings,
+        seed=job.seed,
+        longest=min(job.settings.max_length, context_length(model.config, resolve_folder(job.model))),
+        sets=sets or EncodedSets(),
+    )
     resume = _last_complete(work)
     with lent_to_training(model, job.settings):
-        trainer = _trainer(job, model, tokenizer, taught, work, progress)
+        trainer = _trainer(job, model, tokenizer, lesson, work, progress)
         weights, changed = _train(job, trainer, resume)
     tokenizer = copy.copy(tokenizer)
-    tokenizer.chat_template = taught.template.chat.jinja
+    tokenizer.chat_template = lesson.template.chat.jinja
     tuned = _tuned(job, trainer, whole=weights is None)
     if trainer.accelerator.is_main_process:
         with fresh_directory(out) as partial:
             _save(job, tuned, weights, tokenizer, partial)
-            _record(job, trainer, taught, changed, partial)
+            _record(job, trainer, lesson, changed, partial)
             if (work / TRACKED).is_dir():
                 # The caller removes `work`, and what a tracker drew there would go with it.
                 shutil.copytree(work / TRACKED, partial / TRACKED)
@@ -145,61 +148,17 @@ def fine_tune(
         # The optimizer's moments would stay in memory until Python next looks for cycles.
         trainer.optimizer.state.clear()
     return Trained(
-        steps=taught.steps,
-        rows=len(taught.encoded.rows),
-        shortened=taught.encoded.shortened,
-        notes=tuple(_notes(job, trainer, taught, changed)),
+        steps=lesson.steps,
+        rows=len(lesson.encoded.rows),
+        shortened=lesson.encoded.shortened,
+        notes=(*lesson.notes, *_notes(job, trainer, changed)),
         resumed_from=None if resume is None else int(resume.name.split("-")[-1]),
         model=_ready(job, tuned, tokenizer, out) if alone else None,
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Taught:
-    """What a run teaches: its rows in words and tokens, and how many steps they make."""
-
-    template: Template
-    encoded: EncodedSet
-    rows: list[Encoded]
-    longest: int
-    shown: list[dict[str, Any]]
-    steps: int
-
-
-def _taught(job: TrainingJob, model: Any, template: Template, sets: EncodedSets) -> _Taught:
-    """Encode a job's rows, and show a person what is learned of them."""
-    encoder = Encoder(template.chat.tokenizer)
-    longest = min(job.settings.max_length, context_length(model.config, resolve_folder(job.model)))
-    encoded = sets.encode(job.group, template, encoder, longest, job.settings.learn)
-    _check_epochs(job, encoded)
-    for note in encoded.notes:
-        log.warning(note)
-    rows = encoded.epochs(job.settings.epochs, job.seed)
-    shown = show_mask(encoded, encoder)
-    for row in shown:
-        for before, part in itertools.pairwise([{"text": ""}, *row["parts"]]):
-            if part["learned"]:
-                log.info("row %s learns %r after %r", row["id"], part["text"], before["text"][-60:])
-    steps = optimizer_steps(len(rows), job.settings)
-    log.log(logging.WARNING if steps < FEW else logging.INFO, say_steps(steps, job.settings))
-    return _Taught(template=template, encoded=encoded, rows=rows, longest=longest, shown=shown, steps=steps)
-
-
-def _check_epochs(job: TrainingJob, encoded: EncodedSet) -> None:
-    epochs = job.settings.epochs
-    for row in encoded.rows:
-        if row.from_epoch >= epochs:
-            raise InputError(
-                f"row {row.id} is shown from epoch {row.from_epoch} on, and the last one is {epochs - 1}",
-                file=job.group,
-                field="from_epoch",
-                seen=row.from_epoch,
-                remedy="Train for more epochs, or show the row earlier.",
-            )
-
-
 def _trainer(
-    job: TrainingJob, model: Any, tokenizer: Any, taught: _Taught, work: Path, progress: Progress | None
+    job: TrainingJob, model: Any, tokenizer: Any, lesson: Taught, work: Path, progress: Progress | None
 ) -> Any:
     from transformers import PrinterCallback
     from trl import SFTConfig
@@ -208,14 +167,14 @@ def _trainer(
 
     settings = job.settings
     device = pick_device(job.model.device)
-    longest = max(len(row.input_ids) for row in taught.rows)
+    longest = max(len(row.input_ids) for row in lesson.rows)
     laid_out = fit(model, settings, longest, device)
     config = SFTConfig(
         output_dir=str(work),
         num_train_epochs=1,  # the epochs are laid out in the data
         learning_rate=settings.learning_rate,
         lr_scheduler_type=settings.schedule,
-        warmup_steps=warmup_steps(taught.steps, settings),
+        warmup_steps=warmup_steps(lesson.steps, settings),
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_grad_norm,
         optim="adamw_torch_fused",
@@ -239,14 +198,14 @@ def _trainer(
         # Without a launcher one process trains on one GPU; the library would refuse the others.
         config._n_gpu = 1
     trainer = StepTrainer(
-        taught.rows,
+        lesson.rows,
         batch_size=settings.batch_size,
         micro_tokens=laid_out.micro_tokens,
         model=model,
         args=config,
         processing_class=tokenizer,
         peft_config=_peft_config(settings),
-        callbacks=[Watch(taught.steps, progress, timed=settings.save_steps is None)],
+        callbacks=[Watch(lesson.steps, progress, timed=settings.save_steps is None)],
     )
     # It prints every log line; the losses are on disk.
     trainer.remove_callback(PrinterCallback)
@@ -279,15 +238,13 @@ def _last_complete(work: Path) -> Path | None:
     return max(whole, key=lambda path: int(path.name.split("-")[-1]), default=None)
 
 
-def _train(job: TrainingJob, trainer: Any, resume: Path | None) -> tuple[Any, Changed]:
-    """Train; gives the weights where processes share them out, and how many tensors changed.
+def _train(job: TrainingJob, trainer: Any, resume: Path | None) -> tuple[Any, float | None]:
+    """Train; gives the weights where processes share them out, and the share of them that changed.
 
     Raises:
         TrainingError: Nothing was learned.
     """
-    dtype = None if job.settings.lora else job.model.dtype
-    trained = {name: weight for name, weight in trainer.model.named_parameters() if weight.requires_grad}
-    before = digests(trained, dtype)
+    before = Before(trainer.model, None if job.settings.lora else job.model.dtype)
     trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
     weights = None
     if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
@@ -295,11 +252,11 @@ def _train(job: TrainingJob, trainer: Any, resume: Path | None) -> tuple[Any, Ch
 
         # All processes take part in collecting them.
         weights = trainer.accelerator.get_state_dict(trainer.model_wrapped)
-        if dtype is not None:
-            weights = {name: value.to(getattr(torch, dtype)) for name, value in weights.items()}
-        if not trainer.accelerator.is_main_process:
-            return weights, Changed(tensors=0, of=0)
-    return weights, what_changed(before, digests(weights or trained, dtype), _steps_logged(trainer))
+        if job.settings.lora is None:
+            weights = {name: value.to(getattr(torch, job.model.dtype)) for name, value in weights.items()}
+    share = before.changed_share(trainer.model, weights)
+    require_learning(share, _steps_logged(trainer))
+    return weights, share
 
 
 def _tuned(job: TrainingJob, trainer: Any, *, whole: bool) -> Any:
@@ -317,24 +274,23 @@ def _save(job: TrainingJob, tuned: Any, weights: Any, tokenizer: Any, folder: Pa
     tokenizer.save_pretrained(folder)
 
 
-def _record(job: TrainingJob, trainer: Any, taught: _Taught, changed: Changed, folder: Path) -> None:
-    encoded = taught.encoded
+def _record(job: TrainingJob, trainer: Any, lesson: Taught, changed: float | None, folder: Path) -> None:
+    encoded = lesson.encoded
     losses = ({key: entry[key] for key in _KEPT} for entry in _steps_logged(trainer))
     write_json_lines(folder / LOSSES, losses)
     record = {
         "settings": job.settings.model_dump(mode="json"),
         "seed": job.seed,
-        "template_hash": taught.template.hash,
-        "chat": taught.template.chat.name,
+        "template_hash": lesson.template.hash,
+        "chat": lesson.template.chat.name,
         "rows": len(encoded.rows),
         "shortened_rows": encoded.shortened,
         "learned_tokens": sum(len(row.learned) for row in encoded.rows if row.weight),
         "tokens": sum(len(row.input_ids) for row in encoded.rows),
-        "optimizer_steps": taught.steps,
-        "trained_tensors": changed.of,
-        "changed_tensors": changed.tensors,
+        "optimizer_steps": lesson.steps,
+        "changed_share": changed,
         "opening": trainer.opening,
-        "mask": taught.shown,
+        "mask": lesson.shown,
     }
     write_json(folder / RECORD, record)
 
@@ -343,21 +299,12 @@ def _steps_logged(trainer: Any) -> list[dict[str, Any]]:
     return [entry for entry in trainer.state.log_history if "loss" in entry]
 
 
-def _notes(job: TrainingJob, trainer: Any, taught: _Taught, changed: Changed) -> Iterator[str]:
-    """What a person should know of a run beside its numbers."""
-    yield from taught.encoded.notes
-    if taught.steps < FEW:
-        yield say_steps(taught.steps, job.settings)
-    rows, cut = len(taught.encoded.rows), taught.encoded.shortened
-    if silent := sum(not row.weight for row in taught.encoded.rows):
-        yield f"{silent} of {rows} rows teach nothing: weight 0, or no turn that is learned"
-    if cut:
-        yield f"{cut} of {rows} rows were cut to {taught.longest} tokens"
+def _notes(job: TrainingJob, trainer: Any, changed: float | None) -> Iterator[str]:
+    """What only the end of a run tells."""
     yield from trainer.slower
-    if changed.tensors < changed.of:
-        rounded = job.settings.lora is None and job.model.dtype != "float32"
-        said = f", rounded to {job.model.dtype}" if rounded else ""
-        yield f"{changed.of - changed.tensors} of {changed.of} trained tensors are as they were{said}"
+    if changed is not None and changed < LITTLE:
+        dtype = job.model.dtype if job.settings.lora is None else "float32"
+        yield f"{changed:.2g} of the trained weights changed, in {dtype}: learning_rate may be too low"
 
 
 def _ready(job: TrainingJob, tuned: Any, tokenizer: Any, out: Path) -> LoadedModel:

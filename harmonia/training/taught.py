@@ -1,0 +1,97 @@
+"""What a run teaches: its rows in tokens and in order, and what a person should know of them first."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harmonia.errors import InputError
+from harmonia.prompts import Template
+from harmonia.scoring import Encoder
+from harmonia.training.encode import Encoded, EncodedSet, EncodedSets, show_mask
+from harmonia.training.schedule import FEW, optimizer_steps, say_steps
+from harmonia.training.settings import TrainingSettings
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taught:
+    """What a run teaches.
+
+    Attributes:
+        template: Writes the conversations.
+        encoded: The set.
+        rows: Its rows of all epochs, in order.
+        steps: Optimizer steps that they make.
+        shown: The first rows, with what is learned of them.
+        notes: What a person should know before it starts.
+    """
+
+    template: Template
+    encoded: EncodedSet
+    rows: list[Encoded]
+    steps: int
+    shown: list[dict[str, Any]]
+    notes: tuple[str, ...]
+
+
+def taught(
+    group: Path, template: Template, settings: TrainingSettings, *, seed: int, longest: int, sets: EncodedSets
+) -> Taught:
+    """Encode a set, lay out its epochs, and tell what is learned and what to know of it.
+
+    Args:
+        group: The training set.
+        template: Writes the conversations.
+        settings: How to train.
+        seed: Seed of the rows' order.
+        longest: Most tokens of a row.
+        sets: Keeps sets as token ids.
+
+    Raises:
+        InputError: The training set is wrong.
+    """
+    encoder = Encoder(template.chat.tokenizer)
+    encoded = sets.encode(group, template, encoder, longest, settings.learn)
+    _check_epochs(group, settings.epochs, encoded)
+    rows = encoded.epochs(settings.epochs, seed)
+    steps = optimizer_steps(len(rows), settings)
+    shown = show_mask(encoded, encoder)
+    for row in shown:
+        for before, part in itertools.pairwise([{"text": ""}, *row["parts"]]):
+            if part["learned"]:
+                log.info("row %s learns %r after %r", row["id"], part["text"], before["text"][-60:])
+    if steps >= FEW:
+        log.info(say_steps(steps, settings))
+    notes = tuple(_notes(encoded, settings, steps, longest))
+    for note in notes:
+        log.warning(note)
+    return Taught(template=template, encoded=encoded, rows=rows, steps=steps, shown=shown, notes=notes)
+
+
+def _notes(encoded: EncodedSet, settings: TrainingSettings, steps: int, longest: int) -> Iterator[str]:
+    yield from encoded.notes
+    count = len(encoded.rows)
+    if silent := sum(not row.weight for row in encoded.rows):
+        yield f"{silent} of {count} rows teach nothing: weight 0, or no turn that is learned"
+    if encoded.shortened:
+        yield f"{encoded.shortened} of {count} rows were cut to {longest} tokens"
+    if steps < FEW:
+        yield say_steps(steps, settings)
+
+
+def _check_epochs(group: Path, epochs: int, encoded: EncodedSet) -> None:
+    for row in encoded.rows:
+        if row.from_epoch >= epochs:
+            raise InputError(
+                f"row {row.id} is shown from epoch {row.from_epoch} on, and the last one is {epochs - 1}",
+                file=group,
+                field="from_epoch",
+                seen=row.from_epoch,
+                remedy="Train for more epochs, or show the row earlier.",
+            )
