@@ -4,29 +4,35 @@
 #   make check   format, lint, types, generated docs
 #   make bench   speed against named baselines
 #   make models  the small real models that some tests and examples use, into .models/
+#   make setup   a virtual environment in .venv, from the locked versions in requirements/
+#   make lock    locks the newest versions that pyproject.toml allows
+#   make test-newest   all tests with the newest that is allowed, in an environment of its own
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-GPU := $(shell command -v nvidia-smi 2>/dev/null)
+TORCH := requirements/$(if $(shell command -v nvidia-smi 2>/dev/null),gpu,cpu).txt
 export HARMONIA_DATA_ROOT ?= $(wildcard ../shared/data)
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo test check bench models docs setup clean
+.PHONY: demo test test-newest check bench models docs setup lock clean
 
 setup: $(VENV)/.ready
 
-$(VENV)/.ready: pyproject.toml constraints-cpu.txt
+# The lock names everything, the tools that build the package included, so nothing is resolved here.
+$(VENV)/.ready: pyproject.toml requirements/common.txt $(TORCH)
 	@echo "== setting up $(VENV) (a few minutes the first time)"
 	$(PYTHON) -m venv $(VENV)
-ifeq ($(GPU),)
-	$(BIN)/python -m pip install -q torch -c constraints-cpu.txt
-	$(BIN)/python -m pip install -q -e ".[dev]" -c constraints-cpu.txt
-else
-	$(BIN)/python -m pip install -q -e ".[dev]"
-endif
+	$(BIN)/python -m pip install -q --no-deps -r requirements/common.txt
+	$(BIN)/python -m pip install -q --no-deps -r $(TORCH)
+	$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m pip check
 	@touch $@
+
+lock: setup
+	@echo "== locking the newest versions that pyproject.toml allows"
+	@PATH=$(BIN):$$PATH $(BIN)/python scripts/lock.py
 
 demo: setup
 	@echo "== running the whole experiment on the embedded lab model, into runs/demo"
@@ -48,6 +54,18 @@ endif
 	@echo "== running all tests"
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
+# Without a GPU torch stays the locked CPU build: the newest would bring gigabytes of CUDA.
+test-newest: NEWEST := .venv-newest
+test-newest:
+	@echo "== setting up $(NEWEST) with the newest of everything that pyproject.toml allows"
+	$(PYTHON) -m venv --clear $(NEWEST)
+ifneq ($(findstring cpu,$(TORCH)),)
+	$(NEWEST)/bin/python -m pip install -q -r $(TORCH)
+endif
+	$(NEWEST)/bin/python -m pip install -q -e ".[dev]"
+	@touch $(NEWEST)/.ready
+	@$(MAKE) test VENV=$(NEWEST)
+
 check: setup
 	@echo "== checking format, lint, types and generated docs"
 	@$(BIN)/ruff format --check .
@@ -63,4 +81,4 @@ bench: setup
 	@$(BIN)/harmonia bench
 
 clean:
-	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-newest runs .pytest_cache .mypy_cache .ruff_cache
