@@ -12,6 +12,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 TORCH := requirements/$(if $(shell command -v nvidia-smi 2>/dev/null),gpu,cpu).txt
+# Asked for the CPU build of torch where no index of the machine's own has it.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 export HARMONIA_DATA_ROOT ?= $(wildcard ../shared/data)
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
@@ -25,7 +27,8 @@ $(VENV)/.ready: pyproject.toml requirements/common.txt $(TORCH)
 	@echo "== setting up $(VENV) (a few minutes the first time)"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --no-deps -r requirements/common.txt
-	$(BIN)/python -m pip install -q --no-deps -r $(TORCH)
+	$(BIN)/python -m pip install -q --no-deps -r $(TORCH) 2>/dev/null || \
+		$(BIN)/python -m pip install -q --no-deps -r $(TORCH) --extra-index-url $(TORCH_INDEX)
 	$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
 	@$(BIN)/python -m pip check
 	@touch $@
@@ -60,7 +63,8 @@ test-newest:
 	@echo "== setting up $(NEWEST) with the newest of everything that pyproject.toml allows"
 	$(PYTHON) -m venv --clear $(NEWEST)
 ifneq ($(findstring cpu,$(TORCH)),)
-	$(NEWEST)/bin/python -m pip install -q -r $(TORCH)
+	$(NEWEST)/bin/python -m pip install -q -r $(TORCH) 2>/dev/null || \
+		$(NEWEST)/bin/python -m pip install -q -r $(TORCH) --extra-index-url $(TORCH_INDEX)
 endif
 	$(NEWEST)/bin/python -m pip install -q -e ".[dev]"
 	@touch $(NEWEST)/.ready
