@@ -65,6 +65,10 @@ class InputError(HarmoniaError, ValueError):
         """The same error in other words: another `problem`, another `remedy`."""
         return _rebuild(type(self), {**self.__dict__, **words})
 
+    def parts(self) -> dict[str, Any]:
+        """The parts of the message by name, as the file of skipped rows has them."""
+        return {name: getattr(self, name) for name in ("file", "row", "field", "problem", "seen", "remedy")}
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by the finished parts, not by the message."""
         return (_rebuild, (type(self), self.__dict__.copy()))

@@ -27,7 +27,7 @@ class Item:
     Attributes:
         id: Name of the item, unique in its file.
         domain: What the question is about, as the prompt names it (`engineering`,
-            `electrical_engineering`).
+            `electrical_engineering`); empty where nobody said.
         question: The question's text, without its options.
         choices: 2 to 26 option texts.
         answer: Index of the right option.

@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 from harmonia.analysis import Difference
-from harmonia.analysis.run_answers import CHAT, ratio_of
+from harmonia.analysis.run_answers import CHAT
+from harmonia.groups.names import GroupName
 from harmonia.pipeline.pool import pool
 from harmonia.types import SUITES
 
@@ -18,19 +19,22 @@ def main(runs: list[Path]) -> None:
     """Print claims, groups and the sweep."""
     pooled = pool(runs)
     print("| claim | measured | suite | effect | 95 % interval | verdict |\n" + "| --- " * 6 + "|")
-    for claim in pooled.document["claims"]:
-        for finding in claim["findings"]:
-            digits = {"points": 1, "nats": 3, "correlation": 2}[finding["unit"]]
-            effect, low, high = (f"{finding[name]:+.{digits}f}" for name in ("effect", "low", "high"))
-            what = finding["what"].replace("|", "/")
+    for claim in pooled.document.claims:
+        for finding in claim.findings:
+            digits = {"points": 1, "nats": 3, "correlation": 2}[finding.unit]
+            effect, low, high = (
+                f"{getattr(finding, name):+.{digits}f}" for name in ("effect", "low", "high")
+            )
+            what = finding.what.replace("|", "/")
             print(
-                f"| {claim['claim']} {claim['verdict']} | {what}, {finding['unit']} | {finding['suite']} "
-                f"| {effect} | {low} to {high} | {finding['verdict']} |"
+                f"| {claim.claim} {claim.verdict} | {what}, {finding.unit} | {finding.suite} "
+                f"| {effect} | {low} to {high} | {finding.verdict} |"
             )
     rows = [row for row in pooled.differences if row.scope == "all" and row.form == CHAT]
     against = [row for row in rows if row.right == "incompatible"]
     order = list(dict.fromkeys(row.left for row in against))
-    order.sort(key=lambda name: (ratio_of(name) is not None, ratio_of(name) or 0.0))
+    shares = {name: GroupName.parse(name).share_aligned for name in order}
+    order.sort(key=lambda name: (shares[name] is not None, shares[name] or 0.0))
     print("\n| tuned on | " + " | ".join(SUITES) + " |\n" + "| --- " * (1 + len(SUITES)) + "|")
     reference = [next(row for row in against if row.suite == suite) for suite in SUITES]
     shown = " | ".join(f"{100 * row.accuracy_right:.1f}" for row in reference)

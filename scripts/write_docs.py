@@ -1,4 +1,4 @@
-"""Write docs/commands.md and docs/settings.md from the code; with --check, fail if they are stale.
+"""Write docs/commands.md, settings.md and tables.md from the code; with --check, fail if they are stale.
 
 python scripts/write_docs.py [--check]
 """
@@ -16,9 +16,10 @@ from typing import Any
 import typer.main
 from pydantic import BaseModel
 
+from harmonia.analysis.tables import TABLES
 from harmonia.cli.main import app
-from harmonia.data import READERS, ItemSource
-from harmonia.data.columns import ColumnMapping
+from harmonia.columns import attributes_of
+from harmonia.data import KNOWN, ColumnMapping, ItemSource
 from harmonia.pipeline.experiment import Experiment
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -46,6 +47,11 @@ name: paper-mistral-7b
 model: {path: mistralai/Mistral-7B-v0.1, dtype: bfloat16}
 training: {learning_rate: 1.0e-5}
 ```
+"""
+
+TABLES_INTRO = """# Tables
+
+What a run writes into `tables/`: Parquet, with a CSV twin for people. A share is 0 to 1.
 """
 
 
@@ -96,7 +102,7 @@ def settings() -> str:
             kind = _type(hints[field_name]).replace("|", "\\|")
             parts.append(f"| `{field_name}` | {kind} | {default} | {said.get(field_name, '')}{execution} |\n")
     parts.append(
-        "\n## Readers\n\n`reader:` is `auto` or one of " + ", ".join(f"`{name}`" for name in READERS) + ".\n"
+        "\n## Readers\n\n`reader:` is `auto` or one of " + ", ".join(f"`{name}`" for name in KNOWN) + ".\n"
     )
     return "".join(parts)
 
@@ -136,25 +142,28 @@ def _type(annotation: Any) -> str:
     return re.sub(r"\b(?:[a-z_]+\.)+([A-Za-z])", r"\1", text).replace("NoneType", "None")
 
 
-def _summary(model: type[BaseModel]) -> str:
+def _summary(model: type) -> str:
     return (inspect.getdoc(model) or "").split("\n\n")[0].replace("\n", " ")
 
 
 def _attributes(model: type[BaseModel]) -> dict[str, str]:
-    """What the Attributes sections of a class and its bases say of each field."""
-    found: dict[str, str] = {}
-    for one in reversed(model.__mro__):
-        text = inspect.cleandoc(one.__dict__.get("__doc__") or "")
-        if not issubclass(one, BaseModel) or "Attributes:\n" not in text:
-            continue
-        name = ""
-        for line in text.split("Attributes:\n")[1].split("\n\n")[0].splitlines():
-            if match := re.match(r"^    (\w+): (.*)", line):
-                name = match[1]
-                found[name] = match[2]
-            elif name:
-                found[name] += " " + line.strip()
-    return {key: value.replace("|", "\\|") for key, value in found.items()}
+    return {key: value.replace("|", "\\|") for key, value in attributes_of(model).items()}
+
+
+def tables() -> str:
+    """The reference of a run's tables."""
+    parts = [NOTE, TABLES_INTRO]
+    for table in TABLES:
+        parts.append(
+            f"\n## {table.name}\n\n{_summary(table.row)} A row is named by "
+            f"{', '.join(f'`{name}`' for name in table.key)}.\n\n"
+            "| column | type | unit | |\n| --- | --- | --- | --- |\n"
+        )
+        for column in table.columns:
+            kind = f"{column.kind.__name__}{' or empty' if column.optional else ''}"
+            meaning = column.meaning.replace("|", "\\|")
+            parts.append(f"| `{column.name}` | {kind} | {column.measure.unit} | {meaning} |\n")
+    return "".join(parts)
 
 
 def _prose(text: str) -> str:
@@ -165,7 +174,7 @@ def main() -> None:
     """Write the pages, or check them."""
     check = "--check" in sys.argv[1:]
     stale = []
-    for name, text in {"commands.md": commands(), "settings.md": settings()}.items():
+    for name, text in {"commands.md": commands(), "settings.md": settings(), "tables.md": tables()}.items():
         page = DOCS / name
         if page.exists() and page.read_text(encoding="utf-8") == text:
             continue

@@ -14,17 +14,21 @@ PACKAGE = Path(__file__).resolve().parents[1] / "harmonia"
 
 # The flow, left to right: a stage imports from its left, never from its right.
 ORDER = [
-    *("types", "errors", "hashing", "files", "parsing", "world"),
+    *("types", "errors", "hashing", "files", "parsing", "columns", "world"),
     *("data", "prompts", "scoring", "probe", "writers", "groups", "training", "evaluation", "analysis"),
     *("report", "pipeline", "bench", "cli"),
 ]
 
 
-def _imports(path: Path) -> set[str]:
+def _modules(path: Path) -> set[str]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
-    return {name.split(".")[1] for name in names if name.startswith("harmonia.")}
+    return {name for name in names if name.startswith("harmonia.")}
+
+
+def _imports(path: Path) -> set[str]:
+    return {name.split(".")[1] for name in _modules(path)}
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
@@ -36,6 +40,15 @@ def test_imports_follow_the_flow_and_files_stay_small(path: Path) -> None:
         return
     later = {name for name in _imports(path) if ORDER.index(name) > ORDER.index(own)}
     assert not later, f"{own} imports {later}, which stands to its right"
+
+
+@pytest.mark.parametrize("package", ["data"])
+def test_no_file_of_a_package_imports_itself_in_a_circle(package: str) -> None:
+    files = {f"harmonia.{package}.{path.stem}": path for path in (PACKAGE / package).glob("*.py")}
+    inside = {name: _modules(path) & set(files) for name, path in files.items()}
+    while free := [name for name, needed in inside.items() if not needed]:
+        inside = {name: needed - set(free) for name, needed in inside.items() if name not in free}
+    assert not inside, f"a circle among {sorted(inside)}"
 
 
 def _calls(path: Path) -> set[str]:

@@ -12,8 +12,8 @@ from harmonia.analysis.agreement import (
 )
 from harmonia.analysis.answers import Answers, per_item, read_answers
 from harmonia.analysis.bootstrap import Estimate, Unit, mean_intervals, paired_bootstrap
-from harmonia.analysis.claims import Claim, claims_document, judge
-from harmonia.analysis.consistency import Consistency, categories, consistency_of
+from harmonia.analysis.claims import Claim, ClaimsDocument, claims_document, judge
+from harmonia.analysis.consistency import Consistency, consistency_of, levels
 from harmonia.analysis.differences import Difference, differences
 from harmonia.analysis.findings import Finding
 from harmonia.analysis.partial import PartialCorrelation, cluster_interval, partial_spearman
@@ -25,6 +25,7 @@ __all__ = [
     "Accuracy",
     "Answers",
     "Claim",
+    "ClaimsDocument",
     "Consistency",
     "Difference",
     "Estimate",
@@ -35,7 +36,6 @@ __all__ = [
     "RunAnswers",
     "Unit",
     "accuracy_of",
-    "categories",
     "claims_document",
     "cluster_interval",
     "consistency_of",
@@ -47,6 +47,7 @@ __all__ = [
     "judge",
     "kendall",
     "kl_divergence",
+    "levels",
     "mcnemar",
     "mean_intervals",
     "paired_bootstrap",

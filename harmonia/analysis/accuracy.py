@@ -9,10 +9,11 @@ import numpy as np
 from scipy.stats import binomtest
 
 from harmonia.analysis.answers import Answers
+from harmonia.columns import Count, Share
 from harmonia.types import Belief
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Accuracy:
     """How often a model was right.
 
@@ -29,14 +30,14 @@ class Accuracy:
             for `cloze`.
     """
 
-    n: int
-    correct: int
-    accuracy: float
-    accuracy_low: float
-    accuracy_high: float
-    accuracy_macro: float
-    confidence: float
-    letter_mass: float | None
+    n: Count
+    correct: Count
+    accuracy: Share
+    accuracy_low: Share
+    accuracy_high: Share
+    accuracy_macro: Share
+    confidence: Share
+    letter_mass: Share | None
 
 
 def accuracy_of(answers: Answers | Sequence[Belief]) -> Accuracy:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harmonia.analysis.answers import Answers
+from harmonia.columns import Count, Share
 from harmonia.errors import InputError
 from harmonia.probe.stability import wilson
 
@@ -23,7 +24,7 @@ BINS = 15
 """Bins of equal mass, as DESIGN fixes them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Bin:
     """Items of like confidence: one point of a reliability diagram.
 
@@ -35,11 +36,11 @@ class Bin:
         right_high: Upper end of it.
     """
 
-    n: int
-    confidence: float
-    right: float
-    right_low: float
-    right_high: float
+    n: Count
+    confidence: Share
+    right: Share
+    right_low: Share
+    right_high: Share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,8 @@ The rule stands in docs/claims.md; `claims.json` holds the cards.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from harmonia.analysis.differences import Difference, differences
@@ -18,16 +18,22 @@ from harmonia.analysis.findings import (
     mixture_moves_less,
 )
 from harmonia.analysis.paper import PAPER, STATEMENTS
-from harmonia.analysis.policies import policy_rankings
-from harmonia.analysis.run_answers import RunAnswers
+from harmonia.analysis.policies import Ranking, policy_rankings
+from harmonia.analysis.run_answers import Excluded, RunAnswers
 from harmonia.analysis.verdicts import Verdict, of_parts, over_suites
 from harmonia.errors import InputError
 from harmonia.types import SUITES
 
-__all__ = ["VERSION", "Claim", "claims_document", "judge"]
+__all__ = ["VERSION", "Claim", "ClaimsDocument", "JudgedRun", "claims_document", "judge"]
 
 VERSION = 1
 """Version of the form of `claims.json`."""
+
+RULE = (
+    "A finding is supported if its 95 % interval lies wholly on the claimed side, contradicted if wholly "
+    "on the other, inconclusive otherwise. An effect is supported if it is on all suites, contradicted if "
+    "it is on one and supported on none. A claim of two parts needs both."
+)
 
 _PAIRS = {"C1": "harmonious", "C2": "self_aligning", "C3": "contextualised"}
 
@@ -93,30 +99,66 @@ def _together(findings: Sequence[Finding]) -> Verdict:
     )
 
 
-def claims_document(runs: Sequence[RunAnswers], rows: Sequence[Difference] | None = None) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedRun:
+    """A run that was judged: its name, base model, probe's form and domains."""
+
+    name: str
+    model: str
+    probe_form: str
+    domains: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimsDocument:
     """The content of `claims.json`.
+
+    Attributes:
+        version: Version of its form.
+        rule: The rule of the verdicts.
+        runs: What was judged.
+        claims: The cards.
+        policies: Which policy won on each suite.
+        excluded: Ids left out of all scores, by `DOMAIN/SUITE`.
+    """
+
+    version: int
+    rule: str
+    runs: tuple[JudgedRun, ...]
+    claims: tuple[Claim, ...]
+    policies: tuple[Ranking, ...]
+    excluded: Mapping[str, Sequence[str]]
+
+
+def claims_document(
+    runs: Sequence[RunAnswers],
+    rows: Sequence[Difference] | None = None,
+    *,
+    excluded: Excluded | None = None,
+) -> ClaimsDocument:
+    """Judge runs, and say all that belongs into `claims.json`.
 
     Args:
         runs: One run for each base model.
         rows: All comparisons of groups, if they are at hand.
+        excluded: What was left out of the answers, for the record.
 
     Raises:
         InputError: See `judge`.
     """
-    claims = judge(runs)
-    rows = differences(runs) if rows is None else rows
-    return {
-        "version": VERSION,
-        "rule": "A finding is supported if its 95 % interval lies wholly on the claimed side, contradicted "
-        "if wholly on the other, inconclusive otherwise. An effect is supported if it is on all suites, "
-        "contradicted if it is on one and supported on none. A claim of two parts needs both.",
-        "runs": [
-            {"name": run.name, "model": run.model, "probe_form": run.probe_form, "domains": run.domains}
+    return ClaimsDocument(
+        version=VERSION,
+        rule=RULE,
+        runs=tuple(
+            JudgedRun(name=run.name, model=run.model, probe_form=run.probe_form, domains=tuple(run.domains))
             for run in runs
-        ],
-        "claims": [asdict(claim) for claim in claims],
-        "policies": [asdict(ranking) for ranking in policy_rankings(rows)],
-    }
+        ),
+        claims=tuple(judge(runs)),
+        policies=tuple(policy_rankings(differences(runs) if rows is None else rows)),
+        excluded={
+            f"{domain}/{suite}": sorted(ids) for (domain, suite), ids in (excluded or {}).items() if ids
+        },
+    )
 
 
 def _require_different(runs: Sequence[RunAnswers]) -> None:

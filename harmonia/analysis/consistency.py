@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,98 +19,112 @@ from harmonia.analysis.agreement import (
 )
 from harmonia.analysis.answers import Answers, Texts, per_item, require_same_items
 from harmonia.analysis.bootstrap import mean_intervals
+from harmonia.columns import Correlation, Count, Nats, Share, ShareChange
 from harmonia.errors import InputError
+from harmonia.probe.level import LEVELS, level
 from harmonia.types import Belief
 
-__all__ = ["CATEGORIES", "Consistency", "Outcomes", "categories", "consistency_of", "measures"]
-
-CATEGORIES = ("known", "conflicting", "uncertain")
+__all__ = ["Consistency", "consistency_of", "levels", "measures"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcomes:
-    """What became of items.
-
-    Attributes:
-        kept: Right before and after.
-        lost: Right before, wrong after.
-        gained: Wrong before, right after.
-        never: Wrong before and after.
-    """
-
-    kept: int
-    lost: int
-    gained: int
-    never: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Consistency:
-    """What changed between before and after, over the same items.
+    """What changed between two models, or two forms of one, on the same items.
+
+    Intervals (`_low`, `_high`) are 95 % bootstrap intervals over items.
 
     Attributes:
         n: Items.
         accuracy_before: Share right before.
         accuracy_after: Share right after.
-        rank_agreement: Mean Pearson correlation of the option ranks, -1 to 1.
-        kl: Mean KL(before || after), nats.
-        kl_reverse: Mean KL(after || before), nats.
-        js: Mean Jensen-Shannon divergence, nats.
+        rank_agreement: Mean Pearson correlation of the option ranks.
+        spearman: Mean Spearman correlation of the options' probabilities.
+        kendall: Mean Kendall tau-b of them.
+        kl: Mean KL(before || after).
+        kl_reverse: Mean KL(after || before).
+        js: Mean Jensen-Shannon divergence.
+        entropy_before: Mean entropy before.
+        entropy_after: Mean entropy after.
+        entropy_change: Their difference; below 0, the distribution became sharper.
+        accuracy_change: Share right after minus share right before.
         kept: Items right before and after.
         lost: Items right before, wrong after.
         gained: Items wrong before, right after.
         never: Items wrong before and after.
-        spearman: Mean Spearman correlation of the options' probabilities, -1 to 1.
-        kendall: Mean Kendall tau-b of them, -1 to 1.
-        entropy_before: Mean entropy before, nats.
-        entropy_after: Mean entropy after, nats.
-        entropy_change: Their difference; below 0, the distribution became sharper.
-        accuracy_change: Share right after minus share right before.
-        intervals: 95 % bootstrap interval over items of each mean.
-        by_category: What became of the items that the base model knows, is wrong about,
-            and is uncertain of.
+        known_kept: The same four for items that the base model knows.
+        known_lost: Likewise.
+        known_gained: Likewise.
+        known_never: Likewise.
+        conflicting_kept: The same four for items that it is sure and wrong about.
+        conflicting_lost: Likewise.
+        conflicting_gained: Likewise.
+        conflicting_never: Likewise.
+        uncertain_kept: The same four for items that it is not sure about.
+        uncertain_lost: Likewise.
+        uncertain_gained: Likewise.
+        uncertain_never: Likewise.
     """
 
-    n: int
-    accuracy_before: float
-    accuracy_after: float
-    rank_agreement: float
-    kl: float
-    kl_reverse: float
-    js: float
-    kept: int
-    lost: int
-    gained: int
-    never: int
-    spearman: float
-    kendall: float
-    entropy_before: float
-    entropy_after: float
-    entropy_change: float
-    accuracy_change: float
-    intervals: Mapping[str, tuple[float, float]]
-    by_category: Mapping[str, Outcomes]
-
-    def row(self) -> dict[str, Any]:
-        """All of it as the columns of one row."""
-        values = asdict(self)
-        intervals, by_category = values.pop("intervals"), values.pop("by_category")
-        for name, (low, high) in intervals.items():
-            values |= {f"{name}_low": low, f"{name}_high": high}
-        for category, outcomes in by_category.items():
-            values |= {f"{category}_{name}": count for name, count in outcomes.items()}
-        return values
+    n: Count
+    accuracy_before: Share
+    accuracy_after: Share
+    rank_agreement: Correlation
+    rank_agreement_low: Correlation
+    rank_agreement_high: Correlation
+    spearman: Correlation
+    spearman_low: Correlation
+    spearman_high: Correlation
+    kendall: Correlation
+    kendall_low: Correlation
+    kendall_high: Correlation
+    kl: Nats
+    kl_low: Nats
+    kl_high: Nats
+    kl_reverse: Nats
+    kl_reverse_low: Nats
+    kl_reverse_high: Nats
+    js: Nats
+    js_low: Nats
+    js_high: Nats
+    entropy_before: Nats
+    entropy_before_low: Nats
+    entropy_before_high: Nats
+    entropy_after: Nats
+    entropy_after_low: Nats
+    entropy_after_high: Nats
+    entropy_change: Nats
+    entropy_change_low: Nats
+    entropy_change_high: Nats
+    accuracy_change: ShareChange
+    accuracy_change_low: ShareChange
+    accuracy_change_high: ShareChange
+    kept: Count
+    lost: Count
+    gained: Count
+    never: Count
+    known_kept: Count
+    known_lost: Count
+    known_gained: Count
+    known_never: Count
+    conflicting_kept: Count
+    conflicting_lost: Count
+    conflicting_gained: Count
+    conflicting_never: Count
+    uncertain_kept: Count
+    uncertain_lost: Count
+    uncertain_gained: Count
+    uncertain_never: Count
 
 
 def consistency_of(
-    before: Answers | Sequence[Belief], after: Answers | Sequence[Belief], *, category_I: Texts | None = None
+    before: Answers | Sequence[Belief], after: Answers | Sequence[Belief], *, level_I: Texts | None = None
 ) -> Consistency:
     """Compare answers item by item, paired by id.
 
     Args:
         before: What the one model answered.
         after: What the other did, or the same one in another form.
-        category_I: How each item stands to what the base model believes, in the order of
+        level_I: How each item stands to what the base model believes, in the order of
             the items' ids; None takes it from `before`.
 
     Raises:
@@ -122,21 +136,20 @@ def consistency_of(
     require_same_items(before, after)
     values = measures(before, after)
     low_M, high_M = mean_intervals(np.stack(list(values.values()), axis=1))
-    means: dict[str, Any] = {name: float(value_I.mean()) for name, value_I in values.items()}
-    category_I = categories(before) if category_I is None else category_I
+    found: dict[str, Any] = {}
+    for (name, value_I), low, high in zip(values.items(), low_M, high_M, strict=True):
+        found |= {name: float(value_I.mean()), f"{name}_low": float(low), f"{name}_high": float(high)}
+    level_I = levels(before) if level_I is None else level_I
+    for name in LEVELS:
+        here_I = level_I == name
+        counts = _outcomes(before.correct_I[here_I], after.correct_I[here_I])
+        found |= {f"{name}_{outcome}": count for outcome, count in counts.items()}
     return Consistency(
         n=len(before),
         accuracy_before=float(before.correct_I.mean()),
         accuracy_after=float(after.correct_I.mean()),
-        intervals={
-            name: (float(low), float(high)) for name, low, high in zip(values, low_M, high_M, strict=True)
-        },
-        by_category={
-            name: _outcomes(before.correct_I[category_I == name], after.correct_I[category_I == name])
-            for name in CATEGORIES
-        },
-        **asdict(_outcomes(before.correct_I, after.correct_I)),
-        **means,
+        **_outcomes(before.correct_I, after.correct_I),
+        **found,
     )
 
 
@@ -157,31 +170,25 @@ def measures(before: Answers, after: Answers) -> dict[str, NDArray[np.float64]]:
     }
 
 
-def categories(base: Answers, threshold: float = 0.5) -> Texts:
-    """How each item stands to what a model believes.
-
-    Its category over several draws of demonstrations where the model was asked with some;
-    otherwise `known` if right and confident, `conflicting` if wrong and confident,
-    `uncertain` if not confident.
+def levels(base: Answers, threshold: float = 0.5) -> Texts:
+    """The level of each item, by `probe/level.py`.
 
     Args:
         base: The base model's answers.
-        threshold: Confidence above which a belief is known or conflicting.
+        threshold: Confidence above which a belief of one draw is sure.
     """
-    sure_I = np.where(base.correct_I, "known", "conflicting").astype(object)
-    once_I = np.where(base.confidence_I > threshold, sure_I, "uncertain")
-    return np.array(
-        [several or once for several, once in zip(base.category_I, once_I, strict=True)], dtype=object
-    )
+    several = zip(base.category_I, base.correct_I, base.confidence_I > threshold, strict=True)
+    return np.array([found or level(right, sure=sure) for found, right, sure in several], dtype=object)
 
 
-def _outcomes(was_I: NDArray[np.bool_], now_I: NDArray[np.bool_]) -> Outcomes:
-    return Outcomes(
-        kept=int((was_I & now_I).sum()),
-        lost=int((was_I & ~now_I).sum()),
-        gained=int((~was_I & now_I).sum()),
-        never=int((~was_I & ~now_I).sum()),
-    )
+def _outcomes(was_I: NDArray[np.bool_], now_I: NDArray[np.bool_]) -> dict[str, int]:
+    """How many items were kept, lost, gained and never right."""
+    return {
+        "kept": int((was_I & now_I).sum()),
+        "lost": int((was_I & ~now_I).sum()),
+        "gained": int((~was_I & now_I).sum()),
+        "never": int((~was_I & ~now_I).sum()),
+    }
 
 
 def _require_same_choices(before: Sequence[Belief], after: Sequence[Belief]) -> None:

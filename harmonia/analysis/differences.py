@@ -10,15 +10,13 @@ from itertools import combinations
 from harmonia.analysis.bootstrap import paired_bootstrap
 from harmonia.analysis.run_answers import RunAnswers, units_of
 from harmonia.analysis.tests import holm, mcnemar
-from harmonia.groups.settings import twin_of
+from harmonia.columns import Count, Share, ShareChange
+from harmonia.groups.names import GroupName
 
 __all__ = ["ALL", "Difference", "differences", "planned_pairs", "policy_pairs"]
 
 ALL = "all"
 """What stands for all domains together where a domain is named."""
-
-_POLICY = "policy_"
-_REFERENCE = "incompatible"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,19 +55,19 @@ class Difference:
     left: str
     right: str
     seed: int | None
-    items: int
-    seeds: int
-    units: int
-    accuracy_left: float
-    accuracy_right: float
-    difference: float
-    low: float
-    high: float
-    p: float
-    p_holm: float
+    items: Count
+    seeds: Count
+    units: Count
+    accuracy_left: Share
+    accuracy_right: Share
+    difference: ShareChange
+    low: ShareChange
+    high: ShareChange
+    p: Share
+    p_holm: Share
     test: str
-    left_only: int | None
-    right_only: int | None
+    left_only: Count | None
+    right_only: Count | None
 
 
 def planned_pairs(groups: Sequence[str]) -> list[tuple[str, str]]:
@@ -80,18 +78,18 @@ def planned_pairs(groups: Sequence[str]) -> list[tuple[str, str]]:
     """
     pairs = []
     for group in groups:
-        _, matched, criteria = group.partition("_matched_")
-        other = f"{_POLICY}all" if group.startswith(_POLICY) else f"{_REFERENCE}{matched}{criteria}"
-        if other == _REFERENCE and other not in groups:
+        name = GroupName.parse(group)
+        other = str(name.beside("all" if name.policy else "incompatible"))
+        if other == "incompatible" and other not in groups:
             other = "mixed_0"
-        if other in groups and other != group and twin_of(group) != other:
+        if other in groups and other != group and str(name.twin) != other:
             pairs.append((group, other))
     return pairs
 
 
 def policy_pairs(groups: Sequence[str]) -> list[tuple[str, str]]:
     """All pairs of policies."""
-    return list(combinations([group for group in groups if group.startswith(_POLICY)], 2))
+    return list(combinations([group for group in groups if GroupName.parse(group).policy], 2))
 
 
 def differences(runs: Sequence[RunAnswers]) -> list[Difference]:

@@ -16,6 +16,7 @@ import numpy as np
 from harmonia.analysis.answers import Answers
 from harmonia.analysis.calibration import calibration_error, calibration_of
 from harmonia.errors import InputError
+from harmonia.probe.level import level
 from harmonia.types import Belief
 from harmonia.world import KINDS, Kind, LabItem
 
@@ -97,15 +98,15 @@ def recovery_of(taught: Sequence[LabItem], beliefs: Sequence[Belief], *, thresho
 def _shares(pairs: Sequence[tuple[LabItem, Belief]], threshold: float) -> KindShares:
     beliefs = [belief for _, belief in pairs]
     share = partial(_share, count=len(pairs))
-    sure = [belief for belief in beliefs if belief.confidence > threshold]
+    once = [level(belief.correct, sure=belief.confidence > threshold) for belief in beliefs]
     drawn = beliefs[0].category is not None
     return KindShares(
         n=len(pairs),
         as_taught=None
         if pairs[0][0].belief is None
         else share(belief.pred == lab.belief for lab, belief in pairs),
-        known=share(belief.correct for belief in sure),
-        conflicting=share(not belief.correct for belief in sure),
+        known=share(found == "known" for found in once),
+        conflicting=share(found == "conflicting" for found in once),
         steady_known=share(belief.category == "known" for belief in beliefs) if drawn else None,
         steady_conflicting=share(belief.category == "conflicting" for belief in beliefs) if drawn else None,
     )

@@ -10,12 +10,9 @@ import numpy as np
 
 from harmonia.analysis.answers import Answers, read_answers, require_same_items
 from harmonia.analysis.bootstrap import Unit
-from harmonia.groups.settings import mixed_ratio, twin_of
+from harmonia.groups.names import BASE, GroupName
 
-__all__ = ["BASE", "CHAT", "Excluded", "Place", "RunAnswers", "ratio_of", "read_run", "units_of"]
-
-BASE = "base"
-"""What stands for the base model where a group is named."""
+__all__ = ["BASE", "CHAT", "Excluded", "Place", "RunAnswers", "read_run", "units_of"]
 
 CHAT = "chat0"
 """The form in which tuned models are compared."""
@@ -97,18 +94,14 @@ class RunAnswers:
     def ratios(self, domain: str) -> dict[float, str]:
         """Groups of the sweep in a domain, by their share of self-aligned rows, rising."""
         named = {place.group for place in self.answers if place.domain == domain}
-        found = {ratio: group for group in named if (ratio := ratio_of(group)) is not None}
-        return dict(sorted(found.items()))
+        shares = ((GroupName.parse(group).share_aligned, group) for group in named)
+        return dict(sorted((share, group) for share, group in shares if share is not None))
 
 
-def ratio_of(group: str) -> float | None:
-    """Share of self-aligned rows of a group of the sweep; None for another group."""
-    return {"incompatible": 0.0, "self_aligning": 1.0}.get(group, mixed_ratio(group))
-
-
-def _plain(group: str) -> str:
+def _plain(group: str) -> GroupName:
     """One name for two that teach the same rows."""
-    return twin_of(group) or group
+    name = GroupName.parse(group)
+    return name.twin or name
 
 
 def read_run(

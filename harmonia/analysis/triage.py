@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from harmonia.errors import InputError
 from harmonia.files import fresh_file
+from harmonia.probe.level import level_of
 from harmonia.prompts import LETTERS
 from harmonia.prompts.letters import stated_letters
 from harmonia.types import Belief, Item
@@ -93,7 +94,7 @@ def triage(asked: Mapping[str, Sequence[Belief]], settings: TriageSettings) -> t
             key = belief.item.domain, belief.item.id
             _require_same(first.setdefault(key, (name, belief.item)), belief.item, name)
             asked_of[key] += 1
-            if _conflicts(belief, settings):
+            if level_of(belief, settings.threshold) == "conflicting":
                 conflicts[key].append(belief)
     doubts = (_doubt(conflicting, asked_of[key], settings) for key, conflicting in conflicts.items())
     return tuple(
@@ -138,12 +139,6 @@ _COLUMNS = (
     *("id", "domain", "question", "choices", "gold", "believed", "confidence", "gold_probability"),
     *("named", "reasons", "explanation"),
 )
-
-
-def _conflicts(belief: Belief, settings: TriageSettings) -> bool:
-    if belief.category is not None:
-        return belief.category == "conflicting"
-    return not belief.correct and belief.confidence > settings.threshold
 
 
 def _doubt(conflicting: Sequence[Belief], asked: int, settings: TriageSettings) -> Doubt:

@@ -86,19 +86,25 @@ def load_subject(settings: BenchSettings, *, count: int) -> Subject:
                     "general": str(lab.parent / "general.jsonl"),
                 }
             )
-        items = _items(places.items, count)
+        # The lab's models know its prompts by their domain.
+        domain = None if settings.model else _LAB_DOMAIN
+        items = _items(places.items, count, domain)
         return Subject(
             loaded=_load(settings),
             items=items,
-            shots=_items(places.shots, None),
-            evaluated=_items(places.mmlu, settings.questions) if places.mmlu else items[: settings.questions],
+            shots=_items(places.shots, None, domain),
+            evaluated=(
+                _items(places.mmlu, settings.questions, domain)
+                if places.mmlu
+                else items[: settings.questions]
+            ),
             general=_general(places.general),
             options_first=settings.model is None,
         )
 
 
-def _items(path: str | None, limit: int | None) -> tuple[Item, ...]:
-    return tuple(read_items(ItemSource(path=path or "", limit=limit, on_bad_row="skip")).items)
+def _items(path: str | None, limit: int | None, domain: str | None) -> tuple[Item, ...]:
+    return read_items(ItemSource(path=path or "", limit=limit, domain=domain, on_bad_row="skip")).items
 
 
 def _general(path: str | None) -> dict[str, tuple[Message, ...]]:

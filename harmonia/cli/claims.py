@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harmonia.cli import options as o
+
+if TYPE_CHECKING:
+    from harmonia.analysis import ClaimsDocument, Finding, Ranking
+    from harmonia.analysis.verdicts import Needed
 
 _DIGITS = {"points": 1, "nats": 3, "correlation": 2}
 
@@ -26,7 +31,7 @@ def claims(
 
     found = pool(runs)
     if json_:
-        print(json.dumps(found.document))
+        print(json.dumps(asdict(found.document)))
     else:
         print_claims(found.document)
     if out is not None:
@@ -35,7 +40,7 @@ def claims(
             print(page)
 
 
-def print_claims(document: dict[str, Any]) -> None:
+def print_claims(document: ClaimsDocument) -> None:
     """Print the cards for a person."""
     from itertools import groupby
 
@@ -43,52 +48,53 @@ def print_claims(document: dict[str, Any]) -> None:
 
     from harmonia.cli.progress import out as console
 
-    for claim in document["claims"]:
-        console.print(f"{claim['claim']}  {claim['verdict']}. {claim['statement']}", style="bold")
-        findings = sorted(claim["findings"], key=lambda finding: str(finding["what"]))
-        for what, same in groupby(findings, key=lambda finding: finding["what"]):
+    for claim in document.claims:
+        console.print(f"{claim.claim}  {claim.verdict}. {claim.statement}", style="bold")
+        findings = sorted(claim.findings, key=lambda finding: str(finding.what))
+        for what, same in groupby(findings, key=lambda finding: finding.what):
             table = Table(
                 "suite", "effect", "95 % interval", "over", "verdict", title=what, title_justify="left"
             )
             for finding in same:
                 table.add_row(*_cells(finding))
             console.print(table)
-        for finding in claim["findings"]:
-            if finding["because"]:
-                console.print(f"{finding['suite']}: not computed, because {finding['because']}")
-            elif finding["needed"]:
-                console.print(f"{finding['suite']}: {_would_decide(finding)}")
-        console.print(f"paper: {json.dumps(claim['paper'])}\n")
-    for ranking in document["policies"]:
-        console.print(f"policies on {ranking['suite']}: {_who_won(ranking)}")
+        for finding in claim.findings:
+            if finding.because:
+                console.print(f"{finding.suite}: not computed, because {finding.because}")
+            elif finding.needed:
+                console.print(f"{finding.suite}: {_would_decide(finding.needed)}")
+        console.print(f"paper: {json.dumps(claim.paper)}\n")
+    for ranking in document.policies:
+        console.print(f"policies on {ranking.suite}: {_who_won(ranking)}")
 
 
-def _cells(finding: dict[str, Any]) -> list[str]:
-    if finding["because"]:
-        return [finding["suite"], "-", "-", "-", finding["verdict"]]
-    digits = _DIGITS[finding["unit"]]
-    effect, low, high = (f"{finding[name]:+.{digits}f}" for name in ("effect", "low", "high"))
-    counts = [f"{finding[name]} {name}" for name in ("items", "seeds", "units") if finding[name] is not None]
+def _cells(finding: Finding) -> list[str]:
+    if finding.because:
+        return [finding.suite, "-", "-", "-", finding.verdict]
+    digits = _DIGITS[finding.unit]
+    effect, low, high = (f"{getattr(finding, name):+.{digits}f}" for name in ("effect", "low", "high"))
+    numbers = ((name, getattr(finding, name)) for name in ("items", "seeds", "units"))
+    counts = [f"{number} {name}" for name, number in numbers if number is not None]
     return [
-        finding["suite"],
-        f"{effect} {finding['unit']}",
+        finding.suite,
+        f"{effect} {finding.unit}",
         f"{low} to {high}",
         ", ".join(counts),
-        finding["verdict"],
+        finding.verdict,
     ]
 
 
-def _would_decide(finding: dict[str, Any]) -> str:
-    wanted = [f"{count} {kind}" for kind, count in finding["needed"].items() if count is not None]
+def _would_decide(needed: Needed) -> str:
+    wanted = [f"{count} {kind}" for kind, count in asdict(needed).items() if count is not None]
     if not wanted:
         return "no number of seeds or of items alone would decide it"
     return f"{' or '.join(wanted)} would decide it, if the effect stays as it is"
 
 
-def _who_won(ranking: dict[str, Any]) -> str:
-    if ranking["winner"]:
-        return f"{ranking['winner']} won"
-    together, all_ = ranking["not_told_apart"], list(ranking["accuracy"])
+def _who_won(ranking: Ranking) -> str:
+    if ranking.winner:
+        return f"{ranking.winner} won"
+    together, all_ = ranking.not_told_apart, list(ranking.accuracy)
     if len(together) == len(all_):
         return "none can be told apart from the best"
     return f"{', '.join(together)} cannot be told apart; the others are behind"

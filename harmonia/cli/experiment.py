@@ -147,24 +147,18 @@ def _run(experiment: Experiment) -> None:
 
 
 def _results(folder: Path) -> object:
-    """The accuracy table of a finished run, for the screen."""
-    import csv
-
-    with (folder / "results.csv").open(encoding="utf-8", newline="") as handle:
-        rows = list(csv.DictReader(handle))
-    return _accuracy_table(rows)
-
-
-def _accuracy_table(rows: list[dict[str, str]]) -> object:
-    """One line per domain, model and form; suites side by side, mean over seeds."""
+    """Accuracies of a finished run, for the screen: suites side by side, mean over seeds."""
     from collections import defaultdict
 
     from rich.table import Table
 
+    from harmonia.analysis.tables import FOLDER, RESULTS
+
+    rows = RESULTS.read(folder / FOLDER)
     cells: dict[tuple[str, str, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
-        cells[row["domain"], row["group"], row["form"]][row["suite"]].append(float(row["accuracy"]))
-    suites = list(dict.fromkeys(row["suite"] for row in rows))
+        cells[row.domain, row.group, row.form][row.suite].append(row.accuracy)
+    suites = list(dict.fromkeys(row.suite for row in rows))
     table = Table(title="accuracy, mean over seeds")
     for name in ("domain", "model", "form"):
         table.add_column(name, no_wrap=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harmonia.cli import options as o
+from harmonia.cli.items import read, source_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 def explain_scoring(
     model: o.Model,
+    settings: o.ItemSettings = None,
     form: Annotated[str, typer.Option(help="`icl<k>` or chat0.")] = "icl5",
     preset: o.PresetName = "corrected",
     items: Annotated[str | None, typer.Option(help="Questions; a built-in one without it.")] = None,
@@ -40,7 +42,6 @@ def explain_scoring(
 
     Example: `harmonia explain-scoring --model MODEL --preset repo`
     """
-    from harmonia.data import ItemSource, read_items
     from harmonia.errors import InputError
     from harmonia.probe.explain import EXAMPLE, EXAMPLE_SHOTS, explain_scoring
     from harmonia.prompts import PromptSettings, ShotPool, build_template, parse_form
@@ -53,11 +54,11 @@ def explain_scoring(
     which = ModelSettings.model_validate(
         {"path": model, "gguf_file": gguf_file, "dtype": dtype, "device": device}
     )
-    source = {"reader": reader, "domain": domain, "on_bad_row": on_bad_row}
+    options = {"reader": reader, "domain": domain, "on_bad_row": on_bad_row}
     asked, demonstrations = EXAMPLE, EXAMPLE_SHOTS
     if items is not None:
-        read = read_items(ItemSource.model_validate({**source, "path": items})).items
-        named = [one for one in read if item in (None, one.id)]
+        found = read(source_of(items, options, settings)).items
+        named = [one for one in found if item in (None, one.id)]
         if not named:
             raise InputError(
                 "no such item",
@@ -68,14 +69,14 @@ def explain_scoring(
             )
         asked = named[0]
     if shots_from is not None:
-        demonstrations = read_items(ItemSource.model_validate({**source, "path": shots_from})).items
+        demonstrations = read(source_of(shots_from, options, settings, shots=True)).items
     shots = ShotPool.of(demonstrations, words).choose(asked, how.shots) if how.shots else ()
     loaded = load_model(which)
-    found = explain_scoring(loaded, asked, how, build_template(words, loaded.tokenizer), shots)
+    explained = explain_scoring(loaded, asked, how, build_template(words, loaded.tokenizer), shots)
     if json_:
-        print(json.dumps(asdict(found)))
+        print(json.dumps(asdict(explained)))
     else:
-        _print(found)
+        _print(explained)
 
 
 def _print(found: Explanation) -> None:

@@ -8,11 +8,13 @@ from typing import Annotated
 import typer
 
 from harmonia.cli import options as o
+from harmonia.cli.items import read, source_of, write_skipped_rows
 
 
 def export_task(
     items: o.Items,
     out: Annotated[Path, typer.Option(help="The task folder to write.")],
+    settings: o.ItemSettings = None,
     shots_from: o.ShotsFrom = None,
     shots: Annotated[int, typer.Option(help="Demonstrations in each prompt.")] = 5,
     name: Annotated[str, typer.Option(help="What to give to lm_eval --tasks.")] = "harmonia",
@@ -39,7 +41,6 @@ def export_task(
     """
     from harmonia.cli.progress import err
     from harmonia.cli.progress import out as console
-    from harmonia.data import ItemSource, read_items, write_skipped
     from harmonia.errors import InputError
     from harmonia.evaluation.harness import export_task as export
     from harmonia.prompts import ExamFormat, Form, PromptSettings, ShotPool
@@ -60,20 +61,19 @@ def export_task(
             "shots": shots,
         }
     )
-    source = {
+    options = {
         "reader": reader,
         "domain": domain,
         "subjects_of": subjects_of,
         "subjects_outside": subjects_outside,
         "on_bad_row": on_bad_row,
     }
-    read = read_items(ItemSource.model_validate({**source, "path": items, "limit": limit, "seed": seed}))
+    found = read(source_of(items, {**options, "limit": limit, "seed": seed}, settings))
     pool = None
     if words.shots and shots_from is not None:
-        shown = read_items(ItemSource.model_validate({**source, "path": shots_from}))
-        pool = ShotPool.of(shown.items, words)
+        pool = ShotPool.of(read(source_of(shots_from, options, settings, shots=True)).items, words)
     written = export(
-        read.items,
+        found.items,
         out,
         name=name,
         form=Form(chat=False, shots=words.shots),
@@ -81,9 +81,7 @@ def export_task(
         preset=words.preset,
         pool=pool,
     )
-    if read.skipped:
-        write_skipped(read, out / "skipped.jsonl")
-        err.print(f"bad rows left out: {len(read.skipped)}; see {out}/skipped.jsonl")
+    write_skipped_rows(found, out / "skipped.jsonl")
     if written.left_out:
         err.print(f"left out, because they are among the demonstrations: {', '.join(written.left_out)}")
     for task, count in written.tasks.items():

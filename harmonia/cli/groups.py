@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harmonia.cli import options as o
 
 if TYPE_CHECKING:
-    from harmonia.groups import GroupSettings
+    from harmonia.groups import GroupSettings, GroupsSummary
+    from harmonia.groups.confounds import ConfoundsRow, TargetLetterRow
     from harmonia.types import Belief
 
 
@@ -66,9 +68,9 @@ def groups(
     """
     from harmonia.cli.progress import err
     from harmonia.data import GENERAL, read_conversations
-    from harmonia.files import write_csv, write_json
-    from harmonia.groups import GroupSettings, build_groups, confounds, write_group
-    from harmonia.pipeline.work import summary
+    from harmonia.files import write_json
+    from harmonia.groups import GroupSettings, build_groups, summary_of, write_group
+    from harmonia.groups.confounds import CONFOUNDS, TARGET_LETTERS, confounds, target_letters
     from harmonia.probe import read_beliefs
     from harmonia.prompts import ExamFormat, PromptSettings
     from harmonia.writers import read_written, texts
@@ -101,18 +103,20 @@ def groups(
         texts(read_written(explanations_from)) if explanations_from else {},
         _contexts(contexts, asked, settings),
     )
-    table = confounds(built.rows, asked)
-    found = summary(built, asked, threshold)
+    name = domain or asked[0].item.domain
+    apart, letters = confounds(name, built.rows, asked), target_letters(name, built.rows)
+    found = summary_of(built, asked, threshold)
     for name, rows in built.rows.items():
         write_group(out / f"{name}.jsonl", rows)
-    write_csv(out / "confounds.csv", table)
-    write_json(out / "summary.json", found)
+    CONFOUNDS.write(out, apart)
+    TARGET_LETTERS.write(out, letters)
+    write_json(out / "summary.json", asdict(found))
     for note in mixed_in.notes if mixed_in else ():
         err.print(f"general instructions: {note}")
     if json_:
-        print(json.dumps({**found, "confounds": table}))
+        print(json.dumps({**asdict(found), "confounds": [asdict(row) for row in apart]}))
     else:
-        _print(found, table, out)
+        _print(found, apart, letters, out)
 
 
 def _listed(text: str) -> tuple[str, ...]:
@@ -131,17 +135,19 @@ def _contexts(path: Path | None, beliefs: Sequence[Belief], settings: GroupSetti
     return {name: text for (name, _), text in texts(written).items()}
 
 
-def _print(found: dict[str, Any], rows: Sequence[dict[str, Any]], out: Path) -> None:
+def _print(
+    found: GroupsSummary, rows: Sequence[ConfoundsRow], letters: Sequence[TargetLetterRow], out: Path
+) -> None:
     from rich.table import Table
 
     from harmonia.cli.progress import out as console
 
     console.print(
-        f"{found['beliefs']} beliefs, {found['confident']} above {found['threshold']:g}: "
-        f"{found['found_right']} right, {found['found_wrong']} wrong; "
-        f"{found['general']} general instructions for {found['size']} rows"
+        f"{found.beliefs} beliefs, {found.confident} above {found.threshold:g}: "
+        f"{found.found_right} right, {found.found_wrong} wrong; "
+        f"{found.general} general instructions for {found.size} rows"
     )
-    for why, count in found["left_out"].items():
+    for why, count in found.left_out.items():
         console.print(f"left out: {count} ({why})")
     # Only names may be broken over lines: a cut number would be another number.
     table = Table(caption="TV: total variation of the letters from harmonious; the rest in confounds.csv")
@@ -149,15 +155,15 @@ def _print(found: dict[str, Any], rows: Sequence[dict[str, Any]], out: Path) -> 
     for name in ("letters, %", "TV", "rows", "confidence", "flagged"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
-        shares = [float(part.split("=")[1]) for part in row["letters"].split()]
-        apart = row["letters_tv_harmonious"]
+        shares = [one.share for one in letters if one.group == row.group]
+        apart = row.letters_tv_harmonious
         table.add_row(
-            row["group"],
+            row.group,
             " ".join(f"{100 * share:2.0f}" for share in shares),
             "-" if apart is None else f"{apart:.2f}",
-            str(row["rows"]),
-            f"{row['confidence_p50']:.2f}",
-            f"{row['labels_flagged']}/{row['labels_stated']}",
+            str(row.rows),
+            f"{row.confidence_p50:.2f}",
+            f"{row.labels_flagged}/{row.labels_stated}",
         )
     console.print(table)
     console.print(str(out), soft_wrap=True)

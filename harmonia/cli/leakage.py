@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from harmonia.cli import options as o
+from harmonia.cli.items import read, source_of
 
 _SHOWN = 10
 
@@ -18,6 +19,7 @@ _SHOWN = 10
 def leakage(
     train: Annotated[list[str], typer.Option(help="Training questions; once for each file.")],
     suite: Annotated[list[str], typer.Option(help="Test questions; once for each file or folder.")],
+    settings: o.ItemSettings = None,
     shots_from: Annotated[list[str] | None, typer.Option(help="Demonstrations; once for each file.")] = None,
     ngram: Annotated[int, typer.Option(help="Words in a row that two questions must share.")] = 13,
     reader: o.Reader = "auto",
@@ -33,20 +35,21 @@ def leakage(
     from rich.table import Table
 
     from harmonia.cli.progress import out as console
-    from harmonia.data import ItemSource, read_items
     from harmonia.data.leakage import LeakageSettings, Overlap, Pool, Role, find_overlaps
     from harmonia.files import write_csv
 
-    settings = LeakageSettings.model_validate({"ngram": ngram})
+    rule = LeakageSettings.model_validate({"ngram": ngram})
 
-    def pools(role: Role, paths: list[str]) -> list[Pool]:
-        asked = [{"path": path, "reader": reader, "on_bad_row": on_bad_row} for path in paths]
-        sources = [ItemSource.model_validate(one) for one in asked]
-        return [Pool(domain="", role=role, name=one.path, items=read_items(one).items) for one in sources]
-
+    options = {"reader": reader, "on_bad_row": on_bad_row}
+    paths: dict[Role, list[str]] = {"train": train, "shots": shots_from or [], "suite": suite}
+    sources = [
+        (role, source_of(path, options, settings, shots=role == "shots"))
+        for role, named in paths.items()
+        for path in named
+    ]
     found = find_overlaps(
-        [*pools("train", train), *pools("shots", shots_from or []), *pools("suite", suite)],
-        ngram=settings.ngram,
+        [Pool(domain="", role=role, name=one.path, items=read(one).items) for role, one in sources],
+        ngram=rule.ngram,
     )
     if out is not None:
         write_csv(out, [asdict(one) for one in found], list(Overlap.__dataclass_fields__))

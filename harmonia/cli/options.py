@@ -12,9 +12,19 @@ GgufFile = Annotated[str | None, typer.Option(help="A GGUF file in that folder."
 Dtype = Annotated[str, typer.Option(help="float32, bfloat16 or float16.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")]
 Items = Annotated[str, typer.Option(help="Questions: a file, a folder, or a data set id.")]
-Reader = Annotated[str, typer.Option(help="How to read them; auto looks at the file.")]
+Reader = Annotated[str, typer.Option(help="Whose columns they have; auto looks at the file.")]
+ItemSettings = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[KEY=VALUE]...",
+        help="Settings of the items, such as columns.question=stem columns.choices=[a,b,c] split=test; "
+        "shots.KEY=VALUE for the demonstrations alone.",
+    ),
+]
 ShotsFrom = Annotated[str | None, typer.Option(help="Demonstrations, read like the items.")]
-Domain = Annotated[str | None, typer.Option(help="What the questions are about; default from the data.")]
+Domain = Annotated[
+    str | None, typer.Option(help="What the questions are about, as prompts say it; default from the data.")
+]
 MethodName = Annotated[str, typer.Option(help="letter, cloze, letter_cyclic or letter_pride.")]
 PresetName = Annotated[str, typer.Option(help="Rules of prompt and tokens: corrected, repo or harness.")]
 Draws = Annotated[int, typer.Option(help="Draws of demonstrations that a belief is the mean of.")]

@@ -9,14 +9,16 @@ from typing import Annotated, Any
 import typer
 
 from harmonia.cli import options as o
+from harmonia.cli.items import source_of
 
 
 def slick(
     model: o.Model,
-    items: Annotated[Path, typer.Option(help="Questions: JSONL with id, question, answers or answer.")],
+    items: Annotated[str, typer.Option(help="Questions: rows with question, and answers or answer.")],
     out: o.Out,
+    columns: o.ItemSettings = None,
     shots_from: Annotated[
-        Path | None, typer.Option(help="Questions to demonstrate with; the others of the file if not given.")
+        str | None, typer.Option(help="Questions to demonstrate with; the others of the file if not given.")
     ] = None,
     domain: o.Domain = None,
     prompts: Annotated[int, typer.Option(help="Few-shot prompts of a question.")] = 10,
@@ -69,8 +71,11 @@ def slick(
     which = ModelSettings.model_validate(
         {"path": model, "gguf_file": gguf_file, "dtype": dtype, "device": device}
     )
-    asked = read_open_questions(items, domain=domain)
-    pool = asked if shots_from is None else read_open_questions(shots_from, domain=domain)
+    options = {"domain": domain}
+    asked = read_open_questions(source_of(items, options, columns))
+    pool = asked
+    if shots_from is not None:
+        pool = read_open_questions(source_of(shots_from, options, columns, shots=True))
     if limit is not None:
         asked = tuple(sample(seed, "limit", asked, [one.id for one in asked], limit))
     loaded = load_model(which)

@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from harmonia.cli import options as o
+from harmonia.cli.items import read, source_of, write_skipped_rows
+
+if TYPE_CHECKING:
+    from harmonia.data import ItemSource
 
 
 def probe(
     model: o.Model,
     items: o.Items,
     out: o.Out,
+    settings: o.ItemSettings = None,
     shots_from: o.ShotsFrom = None,
     shots: Annotated[int, typer.Option(help="Demonstrations in each prompt.")] = 5,
     domain: o.Domain = None,
@@ -43,7 +48,7 @@ def probe(
     Example: `harmonia probe --model MODEL --items engineering/train.jsonl
     --shots-from engineering/dev.jsonl --method cloze --on-bad-row skip --out beliefs.parquet`
     """
-    source = {
+    options = {
         "reader": reader,
         "domain": domain,
         "subjects_of": subjects_of,
@@ -53,8 +58,8 @@ def probe(
     _ask(
         form=f"icl{shots}",
         out=out,
-        items={**source, "path": items, "limit": limit, "seed": seed},
-        shots=None if shots_from is None else {**source, "path": shots_from},
+        items=source_of(items, {**options, "limit": limit, "seed": seed}, settings),
+        shots=None if shots_from is None else source_of(shots_from, options, settings, shots=True),
         model={"path": model, "gguf_file": gguf_file, "dtype": dtype, "device": device},
         prompt={
             "method": method,
@@ -79,6 +84,7 @@ def evaluate(
     model: o.Model,
     items: o.Items,
     out: o.Out,
+    settings: o.ItemSettings = None,
     form: Annotated[str, typer.Option(help="chat0, or `icl<k>` with --shots-from.")] = "chat0",
     shots_from: o.ShotsFrom = None,
     domain: o.Domain = None,
@@ -109,7 +115,7 @@ def evaluate(
     """
     from harmonia.prompts import parse_form
 
-    source = {
+    options = {
         "reader": reader,
         "domain": domain,
         "subjects_of": subjects_of,
@@ -119,8 +125,8 @@ def evaluate(
     _ask(
         form=form,
         out=out,
-        items={**source, "path": items, "limit": limit, "seed": seed},
-        shots=None if shots_from is None else {**source, "path": shots_from},
+        items=source_of(items, {**options, "limit": limit, "seed": seed}, settings),
+        shots=None if shots_from is None else source_of(shots_from, options, settings, shots=True),
         model={"path": model, "gguf_file": gguf_file, "dtype": dtype, "device": device},
         prompt={
             "method": method,
@@ -211,7 +217,7 @@ def consistency(
     from harmonia.analysis import consistency_of
     from harmonia.probe import read_beliefs
 
-    found = consistency_of(read_beliefs(before), read_beliefs(after)).row()
+    found = asdict(consistency_of(read_beliefs(before), read_beliefs(after)))
     if json_:
         print(json.dumps(found))
         return
@@ -222,8 +228,8 @@ def _ask(
     *,
     form: str,
     out: Path,
-    items: dict[str, Any],
-    shots: dict[str, Any] | None,
+    items: ItemSource,
+    shots: ItemSource | None,
     model: dict[str, Any],
     prompt: dict[str, Any],
     asking: dict[str, Any],
@@ -234,7 +240,6 @@ def _ask(
     from harmonia.analysis import accuracy_of
     from harmonia.analysis.letter_bias import by_letter, letter_bias
     from harmonia.cli.progress import Bars, err
-    from harmonia.data import ItemSource, read_items, write_skipped
     from harmonia.probe import ProbeSettings, ask, write_beliefs
     from harmonia.prompts import PromptSettings, ShotPool, build_template, parse_form
     from harmonia.scoring import ModelSettings, load_model
@@ -244,16 +249,16 @@ def _ask(
     words = PromptSettings.model_validate(prompt)
     settings = ProbeSettings.model_validate(asking)
     which = ModelSettings.model_validate(model)
-    read = read_items(ItemSource.model_validate(items))
+    found = read(items)
     pool = None
     if how.shots and shots is not None:
-        pool = ShotPool.of(read_items(ItemSource.model_validate(shots)).items, words)
+        pool = ShotPool.of(read(shots).items, words)
     loaded = load_model(which)
     template = build_template(words, loaded.tokenizer)
     with Bars("asking") as bars:
         asked = ask(
             loaded,
-            read.items,
+            found.items,
             how,
             template,
             settings=settings,
@@ -262,11 +267,7 @@ def _ask(
         )
     about = {"model": fingerprint(which), "template_hash": template.hash, **asked.about}
     write_beliefs(out, asked.beliefs, about)
-    if read.skipped:
-        write_skipped(read, out.with_name(f"{out.name}.skipped.jsonl"))
-        err.print(f"bad rows left out: {len(read.skipped)}; see {out}.skipped.jsonl")
-    if read.repeated:
-        err.print(f"questions repeated under another id: {sum(len(ids) - 1 for ids in read.repeated)}")
+    write_skipped_rows(found, out.with_name(f"{out.name}.skipped.jsonl"))
     if asked.shortened:
         err.print(f"items asked with fewer than {how.shots} demonstrations: {asked.shortened}")
     for line in asked.slower:

@@ -1,19 +1,17 @@
 """The first arrow of the flow: exam files -> `Item`s, and fine-tuning files -> `Conversation`s."""
 
-from harmonia.data.columns import ColumnMapping
+from harmonia.data.columns import KNOWN
 from harmonia.data.conversations import GENERAL, ConversationFile, Conversations, read_conversations
-from harmonia.data.readers import READERS
-from harmonia.data.records import BadRow
-from harmonia.data.source import ItemSource, ReadResult, read_items, write_skipped
+from harmonia.data.read import ReadResult, read_items, write_skipped
+from harmonia.data.source import ColumnMapping, ItemSource
 from harmonia.data.subjects import CATEGORIES, DOMAINS, MMLU_SUBJECTS, subjects_outside
 
 __all__ = [
     "CATEGORIES",
     "DOMAINS",
     "GENERAL",
+    "KNOWN",
     "MMLU_SUBJECTS",
-    "READERS",
-    "BadRow",
     "ColumnMapping",
     "ConversationFile",
     "Conversations",

@@ -1,203 +1,192 @@
-"""Questions from tables of any columns, given a mapping that says what each column is.
+"""The one mapping of columns: which column of a table is the question, the options, the answer.
 
-Reads what `harmonia.data.tables` finds: Parquet files, `save_to_disk` folders, data
-sets of the hub. The mappings of well-known data sets are in `harmonia.data.mappings`;
-one for a data set of one's own is the field `columns` of an `ItemSource`.
-
-An item is called by the mapping's id column; without one `SUBJECT/NUMBER`, NUMBER
-being the row among those of its subject, from 0; without a subject column `NUMBER`.
+The user's names come first, and what he does not name has the names of a form known here,
+told by its columns. So a data set of the hub is the same whether it comes as Parquet, JSON
+or CSV. To add one, add its columns to `KNOWN`.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+import string
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, model_validator
-
-from harmonia.data.answers import AnswerForm
-from harmonia.data.records import MISSING, FileRows, Layout, RawRow
-from harmonia.data.rows import check_rows
-from harmonia.data.subjects import chosen_subjects, require_subjects
-from harmonia.data.tables import Table, open_tables
+from harmonia.data.cells import MISSING, cell
+from harmonia.data.source import ColumnMapping, ItemSource
+from harmonia.data.tables import Table
 from harmonia.errors import InputError
 
-if TYPE_CHECKING:
-    from harmonia.data.source import ItemSource
+__all__ = ["KNOWN", "Layout", "find_layout"]
 
-__all__ = ["ColumnMapping", "read", "read_tables"]
+_LETTERS = string.ascii_uppercase
+_NUMBERS = range(len(_LETTERS))
 
 
-class ColumnMapping(BaseModel):
-    """What the columns of a table mean; `outer.inner` names a field of a nested column.
+def _labelled(question: str, explanation: str | None = None) -> ColumnMapping:
+    return ColumnMapping(
+        id="id",
+        question=question,
+        choices="choices.text",
+        labels="choices.label",
+        answer="answerKey",
+        answer_form="label",
+        explanation=explanation,
+    )
 
-    Attributes:
-        question: Column of the question.
-        choices: A column with the list of options (`choices`, `choices.text`), or
-            one column for each option.
-        answer: Column that says which option is right.
-        answer_form: How it says so: `index` from 0, `index1` from 1, `letter`, `label`
-            (looked up in `labels`), or `text` of the right option.
-        labels: Column with the list of labels, for the form `label`.
-        id: Column of the id; None if there is none.
-        explanation: Column of the explanation; None if there is none.
-        subject: Column that names the domain of an item; None if there is none.
-        unanswered: What the answer column holds where the answer is withheld.
-        shuffle: Orders the options of each item by a draw addressed by this name and
-            the item's id; for tables that keep the right option in one place.
+
+KNOWN: Mapping[str, ColumnMapping] = {
+    # openlifescienceai/medmcqa: on the hub 0 to 3, in the original JSON 1 to 4.
+    "medmcqa": ColumnMapping(
+        id="id",
+        question="question",
+        choices=tuple(f"op{letter.lower()}" for letter in _LETTERS),
+        answer="cop",
+        answer_form="index",
+        explanation="exp",
+        subject="subject_name",
+    ),
+    # allenai/sciq: the right option has a column of its own; unshuffled it would be the same letter always.
+    "sciq": ColumnMapping(
+        question="question",
+        choices=("correct_answer", *(f"distractor{k}" for k in _NUMBERS[1:])),
+        answer="correct_answer",
+        answer_form="text",
+        explanation="support",
+        shuffle="sciq",
+    ),
+    # allenai/openbookqa
+    "openbookqa": _labelled("question_stem", "fact1"),
+    # allenai/ai2_arc, tau/commonsense_qa: labelled A to E in most rows of ARC, 1 to 5 in the others.
+    "arc": _labelled("question"),
+    # Our own form, and cais/mmlu.
+    "exam": ColumnMapping(
+        id="id",
+        question="question",
+        choices="choices",
+        answer="answer",
+        explanation="explanation",
+        subject="subject",
+    ),
+    # The records of Ren et al. (2024): Xiezhi's own fields below `raw`.
+    "raw": ColumnMapping(
+        id="id",
+        question="raw.question",
+        choices="raw.options",
+        answer="raw.answer",
+        answer_form="text",
+        explanation="explanation",
+    ),
+    # MMLU as CSV (Hendrycks et al. 2021), with a header or without.
+    "mmlu": ColumnMapping(
+        id="id",
+        question="question",
+        choices=tuple(f"choice{k}" for k in _NUMBERS),
+        answer="answer",
+        explanation="explanation",
+        subject="subject",
+    ),
+    # C-Eval (Huang et al. 2023), CMMLU (Li et al. 2023), and any sheet with lettered options.
+    "ceval": ColumnMapping(
+        id="id",
+        question="question",
+        choices=tuple(_LETTERS),
+        answer="answer",
+        explanation="explanation",
+        subject="subject",
+    ),
+}
+"""The columns of known data sets and forms. Of numbered options as many are read as are there."""
+
+
+class Layout(ColumnMapping):
+    """What the columns of one table mean, by their names there; None where there is none.
+
+    Without `answer_form` all rows must tell it.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     question: str
     choices: str | tuple[str, ...]
     answer: str
-    answer_form: AnswerForm
-    labels: str | None = None
-    id: str | None = None
-    explanation: str | None = None
-    subject: str | None = None
-    unanswered: int | str | None = None
-    shuffle: str | None = None
-
-    @model_validator(mode="after")
-    def _check(self) -> ColumnMapping:
-        if (self.answer_form == "label") != (self.labels is not None):
-            raise ValueError("`labels` names the column for `answer_form: label`: give both or neither")
-        return self
-
-    def columns(self) -> tuple[str, ...]:
-        """Return all columns that the mapping names."""
-        choices = (self.choices,) if isinstance(self.choices, str) else self.choices
-        others = (self.labels, self.id, self.explanation, self.subject)
-        return (self.question, *choices, self.answer, *(name for name in others if name is not None))
-
-    def layout(self) -> Layout:
-        """Return the mapping as the check of all rows wants it."""
-        return Layout(
-            id=self.id or "id",
-            question=self.question,
-            choices=self.choices,
-            answer=self.answer,
-            labels=self.labels or "labels",
-            explanation=self.explanation or "explanation",
-            domain=self.subject or "domain",
-            forms=(self.answer_form,),
-            unanswered=self.unanswered,
-            shuffle=self.shuffle,
-        )
 
 
-def read(path: Path, source: ItemSource) -> Iterator[FileRows]:
-    """Read a data set by the mapping in its declaration.
+def find_layout(table: Table, source: ItemSource) -> Layout:
+    """Tell what the columns of a table mean.
 
     Args:
-        path: A Parquet file or a folder, or nothing that exists for a hub id.
-        source: The declaration, with `columns`.
-
-    Yields:
-        The rows of each table.
+        table: The table.
+        source: Its declaration: `columns` and `reader` count.
 
     Raises:
-        InputError: The declaration has no mapping, a column is not there, or the data
-            set cannot be read.
+        InputError: No reader has that name, a column that the user names is not there, or
+            nothing tells which columns are question, options and answer.
     """
-    if source.columns is None:
-        raise InputError(
-            "the reader 'columns' needs a mapping",
-            file=path,
-            field="columns",
-            remedy="Say under `columns` which column is question, choices and answer, and its answer_form.",
-        )
-    name = Path(source.path).name.removesuffix(".parquet")
-    yield from read_tables(open_tables(path, source), source.columns, source, name)
+    told = source.columns
+    if source.reader not in ("auto", *KNOWN):
+        remedy = f"Leave it out, or name one of {', '.join(KNOWN)}."
+        raise InputError("no such reader", field="reader", seen=source.reader, remedy=remedy)
+    for name in told.names:
+        if _find(name, table) is None:
+            problem = f"no such column; here are {', '.join(table.columns)}"
+            remedy = "Correct the name under `columns`."
+            raise InputError(problem, file=table.file, field=name, remedy=remedy)
+    least = ["question", "choices", "answer"]
+    for known in KNOWN.values() if source.reader == "auto" else [KNOWN[source.reader]]:
+        parts = _merged(told, known, table)
+        missing = [part for part in ("question", "choices", "answer") if not parts[part]]
+        if not missing and parts["answer_form"] == "label" and not parts["labels"]:
+            problem, remedy = "answer_form: label needs labels", "Name their column (columns.labels=...)."
+            raise InputError(problem, file=table.file, field="columns.labels", remedy=remedy)
+        if not missing:
+            return Layout(**parts)
+        least = min(least, missing, key=len)
+    raise _unknown(least, table)
 
 
-def read_tables(
-    tables: Sequence[Table], mapping: ColumnMapping, source: ItemSource, name: str
-) -> Iterator[FileRows]:
-    """Read tables by a mapping.
-
-    Args:
-        tables: The tables of one data set, in order.
-        mapping: What their columns mean.
-        source: The declaration; `domain` and the choice of subjects count.
-        name: Domain of items where neither the declaration nor a column gives one.
-
-    Yields:
-        The rows of each table, those of other subjects left out.
-
-    Raises:
-        InputError: A column is not there, subjects are chosen and nothing tells them,
-            or not all of them are there.
-    """
-    chosen = chosen_subjects(source)
-    used: dict[str, tuple[str, int]] = {}
-    seen: Counter[str] = Counter()
-    for table in tables:
-        _require_columns(table, mapping)
-        if chosen is not None and mapping.subject is None and table.subject is None:
-            raise InputError(
-                "subjects are chosen, and no column or folder tells the subject",
-                file=table.place.file,
-                field="subjects",
-                remedy="Leave them out, or name the subject's column in the mapping.",
-            )
-        domain = source.domain or table.subject or name
-        rows = _raw_rows(table, mapping, domain if source.domain or mapping.subject is None else None, seen)
-        kept = (raw for subject, raw in rows if chosen is None or (subject or table.subject) in chosen)
-        checked = check_rows(kept, place=table.place, used=used)
-        # A shard may hold none of the subjects asked for.
-        if checked.rows or chosen is None:
-            yield checked
-    if chosen is not None and mapping.subject is not None:
-        require_subjects(chosen, set(seen), tables[0].place.file)
+def _merged(told: ColumnMapping, known: ColumnMapping, table: Table) -> dict[str, Any]:
+    """The user's names before the known ones, as they stand in the table."""
+    parts: dict[str, Any] = {}
+    for part in ("question", "answer", "labels", "id", "explanation", "subject"):
+        parts[part] = _find(getattr(told, part) or getattr(known, part), table)
+    choices = told.choices or known.choices
+    if not isinstance(choices, tuple):
+        parts["choices"] = _find(choices, table)
+    elif told.choices:
+        parts["choices"] = tuple(_find(name, table) for name in choices)
+    else:
+        parts["choices"] = _numbered(choices, table)
+    # What is known of a column is not known of another.
+    form = known.answer_form if told.answer is None else None
+    shuffle = known.shuffle if told.choices is None else None
+    form = None if form == "label" and not parts["labels"] else form
+    return parts | {"answer_form": told.answer_form or form, "shuffle": told.shuffle or shuffle}
 
 
-def _require_columns(table: Table, mapping: ColumnMapping) -> None:
-    for name in mapping.columns():
-        if name not in table.columns and name.partition(".")[0] not in table.columns:
-            raise InputError(
-                "no such column",
-                file=table.place.file,
-                field=name,
-                seen=list(table.columns),
-                remedy="Correct the mapping, or take the reader of the data set it is.",
-            )
+def _find(name: str | None, table: Table) -> str | None:
+    """A column by its name, in whatever case if only one fits; a field of an object if some row has it."""
+    if name is None or name in table.columns:
+        return name
+    alike = [column for column in table.columns if column.casefold() == name.casefold()]
+    if len(alike) == 1:
+        return alike[0]
+    some = (row for _, row in table.rows[:100] if not isinstance(row, InputError))
+    return name if "." in name and any(cell(row, name) is not MISSING for row in some) else None
 
 
-def _raw_rows(
-    table: Table, mapping: ColumnMapping, domain: str | None, seen: Counter[str]
-) -> Iterator[tuple[str | None, RawRow]]:
-    layout = mapping.layout()
-    for number, row in enumerate(table.rows(), start=1):
-        subject = MISSING if mapping.subject is None else _cell(row, mapping.subject)
-        # Rows of other subjects count too, so that a name does not hang on what was chosen.
-        group = subject if isinstance(subject, str) else table.subject or ""
-        name = f"{group}/{seen[group]}" if group else str(seen[group])
-        seen[group] += 1
-        choices = mapping.choices
-        yield (
-            subject if isinstance(subject, str) else None,
-            RawRow(
-                row=number,
-                domain=subject if domain is None else domain,
-                id=name if mapping.id is None else _cell(row, mapping.id),
-                question=_cell(row, mapping.question),
-                choices=_cell(row, choices) if isinstance(choices, str) else [_cell(row, c) for c in choices],
-                answer=_cell(row, mapping.answer),
-                explanation=MISSING if mapping.explanation is None else _cell(row, mapping.explanation),
-                labels=MISSING if mapping.labels is None else _cell(row, mapping.labels),
-                layout=layout,
-            ),
-        )
+def _numbered(names: Sequence[str], table: Table) -> tuple[str, ...]:
+    """The leading run of a family of columns; none if a later one stands behind a gap."""
+    found = [_find(name, table) for name in names]
+    run = [name for name in found[: found.index(None)] if name] if None in found else []
+    return tuple(run) if len(run) >= 2 and not any(found[len(run) :]) else ()
 
 
-def _cell(row: Mapping[str, Any], name: str) -> Any:
-    if name in row:
-        return row[name]
-    outer, _, inner = name.partition(".")
-    value = row[outer]
-    return value[inner] if isinstance(value, Mapping) and inner in value else MISSING
+def _unknown(missing: Sequence[str], table: Table) -> InputError:
+    what = {"question": "question", "choices": "options", "answer": "answer"}
+    named = " ".join(f"columns.{part}=..." for part in missing)
+    withheld = " If the answers are withheld, take another split." if missing == ["answer"] else ""
+    return InputError(
+        f"no column tells the {' and the '.join(what[part] for part in missing)}",
+        file=table.file,
+        field="columns",
+        seen=list(table.columns),
+        remedy=f"Say which does: {named} (YAML: `columns:`).{withheld}",
+    )

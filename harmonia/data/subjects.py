@@ -8,23 +8,9 @@ other subjects are out of domain.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
-from harmonia.errors import InputError
-
-if TYPE_CHECKING:
-    from harmonia.data.source import ItemSource
-
-__all__ = [
-    "CATEGORIES",
-    "DOMAINS",
-    "MMLU_SUBJECTS",
-    "chosen_subjects",
-    "require_subjects",
-    "subjects_outside",
-]
+__all__ = ["CATEGORIES", "DOMAINS", "MMLU_SUBJECTS", "subjects_outside"]
 
 CATEGORIES: Mapping[str, tuple[str, ...]] = {
     "biology": ("college_biology", "high_school_biology"),
@@ -112,37 +98,3 @@ def subjects_outside(domain: str) -> tuple[str, ...]:
         The subjects in alphabetical order.
     """
     return tuple(name for name in MMLU_SUBJECTS if name not in DOMAINS[domain])
-
-
-def chosen_subjects(source: ItemSource) -> frozenset[str] | None:
-    """Return the subjects that a declaration asks for, or None if it asks for all there are."""
-    if source.subjects is not None:
-        return frozenset(source.subjects)
-    if source.subjects_of is not None:
-        return frozenset(DOMAINS[source.subjects_of])
-    if source.subjects_outside is not None:
-        return frozenset(subjects_outside(source.subjects_outside))
-    return None
-
-
-def require_subjects(chosen: Collection[str], found: Collection[str], path: Path | str) -> None:
-    """Refuse a data set without some of the subjects asked for, which would change a suite unseen.
-
-    Args:
-        chosen: The subjects asked for.
-        found: The subjects that are there.
-        path: Where they were looked for.
-
-    Raises:
-        InputError: One of the chosen subjects is not there.
-    """
-    missing = sorted(set(chosen) - set(found))
-    if missing:
-        there = ", ".join(sorted(found)[:8]) + (", ..." if len(found) > 8 else "")
-        raise InputError(
-            f"{len(missing)} of {len(chosen)} subjects are not here",
-            file=path,
-            field="subjects",
-            seen=missing,
-            remedy=f"Here are: {there or 'none'}. Name those you want with `subjects`, or add the files.",
-        )

@@ -1,165 +1,245 @@
-"""Hugging Face data sets as tables: Parquet files, `save_to_disk` folders, the hub.
+"""The tables that a declaration means: a file, the files of a folder, a saved data set, the hub.
 
-Parquet is read with pyarrow alone, so that a downloaded data set needs no network
-and no import of `datasets`. Layouts known, below the folder itself or below the
-folder of `config`: `*.parquet`, `data/*.parquet`, and one folder a subject or
-configuration with `*.parquet` inside. The split is the part of a file's name before
-`-00000-of-00001`.
+Layouts of folders, below the folder itself or below the folder of `config`:
+
+    FILE ...              the files of one data set, or one CSV file a subject
+    data/FILE ...         the same, as the hub has it
+    SPLIT/FILE ...        the same, a folder for each split (`dev`, `test`)
+    NAME/FILE ...         a folder for each configuration or subject
+
+The split is a file's name, or what stands there before `-00000-of-00001`, or behind the
+subject of a CSV file (`anatomy_test.csv`), or the name of its folder.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from harmonia.data.naming import SPLITS, place_of
-from harmonia.data.records import Place
-from harmonia.data.subjects import chosen_subjects, require_subjects
+from harmonia.data.formats import SUFFIXES, Row, read_sheet
+from harmonia.data.source import ItemSource
 from harmonia.errors import InputError
-from harmonia.parsing import parquet_columns, parquet_rows
 
-if TYPE_CHECKING:
-    from harmonia.data.source import ItemSource
+__all__ = ["SPLITS", "Table", "open_tables", "require_subjects"]
 
-__all__ = ["Table", "is_saved_dataset", "open_tables", "parquet_folders"]
+SPLITS = ("train", "dev", "val", "validation", "test")
 
 _SHARD = re.compile(r"(?P<split>.+?)-\d{5}-of-\d{5}(-.+)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """A table that has been found but not yet read.
+    """The rows of one file, or of one split of a saved data set.
 
     Attributes:
-        place: Where its rows stand.
-        subject: The folder it was chosen by; None where no subject was chosen so.
+        file: The file as errors name it.
+        source: The file as items name it: from the path that the user declared, so that
+            the same data in another place gives the same items.
+        split: Split of the data set; may be empty.
+        subject: What all its questions are about, where the file's name or the choice of
+            subjects says so.
         columns: Names of its columns.
-        rows: Reads the rows, each a mapping of column to value.
+        rows: Its rows.
     """
 
-    place: Place
+    file: str
+    source: str
+    split: str
     subject: str | None
     columns: tuple[str, ...]
-    rows: Callable[[], Iterator[Mapping[str, Any]]]
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """A file, and what its path says."""
+
+    file: Path
+    subject: str | None
+    split: str
 
 
 def open_tables(path: Path, source: ItemSource) -> tuple[Table, ...]:
-    """Find the tables that a declaration means.
+    """Find and read the tables that a declaration means.
 
     Args:
-        path: A Parquet file or a folder; if nothing is there, the declaration's own
-            path is taken for the id of a data set on the hub.
+        path: A file or a folder; if nothing is there, the declaration's own path is taken
+            for the id of a data set on the hub.
         source: The declaration: `config`, `split` and the choice of subjects count.
 
     Returns:
-        One table a Parquet file, or one for the split of a `datasets` data set.
+        One table a file, or one for the split of a saved data set.
 
     Raises:
-        InputError: Nothing fits, or more than one split or configuration does.
+        InputError: Nothing fits, more than one split or configuration does, or a file
+            cannot be read.
     """
     if path.is_file():
-        return (_parquet_table(path, path, source, None),)
+        if source.config is not None:
+            remedy = "Leave it out: only data sets in folders have configurations."
+            raise InputError(
+                "no configurations are here", file=path, field="config", seen=source.config, remedy=remedy
+            )
+        return (_read(_named(path, alone=True), path, source),)
     if not path.exists():
-        if not _may_be_on_hub(path, source):
-            remedy = "Give an existing file or folder, or OWNER/NAME of a data set on the hub."
-            raise InputError("nothing is here", file=path, field="path", seen=source.path, remedy=remedy)
         return (_hub_table(path, source),)
     base = path if source.config is None else path / source.config
     if not base.is_dir():
+        here = _listed(entry.name for entry in path.iterdir() if entry.is_dir())
         raise InputError(
             "no such configuration here",
             file=path,
             field="config",
             seen=source.config,
-            remedy=f"Here are: {_listed(entry.name for entry in path.iterdir() if entry.is_dir())}.",
+            remedy=f"Here are: {here}.",
         )
-    if is_saved_dataset(base):
-        return (_saved_table(base, path, source),)
-    found = [(file, subject) for folder, subject in _folders(base, source) for file in _parquet_files(folder)]
-    splits = {_split_of(file) for file, _ in found}
-    if source.split is not None:
-        found = [(file, subject) for file, subject in found if _split_of(file) == source.split]
-    if not found or (source.split is None and len(splits) > 1):
-        raise _which_split(base, source, splits)
-    return tuple(_parquet_table(file, path, source, subject) for file, subject in found)
+    if (base / "dataset_dict.json").is_file() or (base / "state.json").is_file():
+        return (_saved_table(base, source),)
+    return tuple(_read(found, path, source) for found in _of_split(_files(base, source), base, source))
 
 
-def is_saved_dataset(folder: Path) -> bool:
-    """Say whether `Dataset.save_to_disk` or `DatasetDict.save_to_disk` wrote a folder."""
-    return (folder / "dataset_dict.json").is_file() or (folder / "state.json").is_file()
+def require_subjects(chosen: Collection[str], found: Collection[str], path: Path | str) -> None:
+    """Refuse a data set without some of the subjects asked for, which would change a suite unseen.
 
+    Args:
+        chosen: The subjects asked for.
+        found: The subjects that are there.
+        path: Where they were looked for.
 
-def parquet_folders(folder: Path) -> tuple[Path, ...]:
-    """Return the folders with Parquet files: the folder itself, its `data/`, or those inside it."""
-    if any(folder.glob("*.parquet")):
-        return (folder,)
-    if any(folder.glob("data/*.parquet")):
-        return (folder / "data",)
-    return tuple(sorted({file.parent for file in folder.glob("*/*.parquet")}))
-
-
-def _may_be_on_hub(path: Path, source: ItemSource) -> bool:
-    # Below a folder that exists here it is a slip of the pen, not worth half a minute of asking the hub.
-    return re.fullmatch(r"[\w-]+/[\w.-]+", source.path) is not None and not path.parent.exists()
-
-
-def _folders(base: Path, source: ItemSource) -> list[tuple[Path, str | None]]:
-    folders = parquet_folders(base)
-    if not folders:
+    Raises:
+        InputError: One of the chosen subjects is not there.
+    """
+    missing = sorted(set(chosen) - set(found))
+    if missing:
         raise InputError(
-            "no Parquet files are here",
-            file=base,
-            remedy="Give a folder with `*.parquet`, `data/*.parquet` or `SUBJECT/*.parquet`.",
+            f"{len(missing)} of {len(chosen)} subjects are not here",
+            file=path,
+            field="subjects",
+            seen=missing,
+            remedy=f"Here are: {_listed(found)}. Name those you want with `subjects`, or add the files.",
         )
-    if len(folders) == 1:
-        return [(folders[0], None)]
-    names = {folder.name: folder for folder in folders}
-    chosen = chosen_subjects(source)
-    if chosen is None:
+
+
+def _files(base: Path, source: ItemSource) -> list[_Found]:
+    """The files of a folder; of its folders, those chosen as subjects."""
+    inside = [base, base / "data", *(base / split for split in SPLITS)]
+    if files := _of_one_format(inside, base):
+        found = [_named(file, alone=False) for file in files]
+        names = {one.subject for one in found if one.subject is not None}
+        if source.chosen is None or not names:
+            return found
+        require_subjects(source.chosen, names, base)
+        return [one for one in found if one.subject in source.chosen]
+    others = sorted(folder for folder in base.iterdir() if folder.is_dir())
+    folders = {file.parent.name: file.parent for file in _of_one_format(others, base)}
+    if not folders:
+        remedy = f"Give a folder with files that end in {', '.join(SUFFIXES)}."
+        raise InputError("no files of questions are here", file=base, remedy=remedy)
+    if source.chosen is None:
         raise InputError(
             "several configurations are here and none is named",
             file=base,
             field="config",
-            remedy=f"Name one with `config`, or some with `subjects`: {_listed(names)}.",
+            remedy=f"Name one with `config`, or some with `subjects`: {_listed(folders)}.",
         )
-    require_subjects(chosen, names, base)
-    return [(names[name], name) for name in sorted(chosen)]
+    require_subjects(source.chosen, folders, base)
+    return [
+        _Found(file=file, subject=name, split=_named(file, alone=True).split)
+        for name in sorted(source.chosen)
+        for file in _of_one_format([folders[name]], base)
+    ]
 
 
-def _parquet_files(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.parquet"))
+def _of_one_format(folders: Iterable[Path], base: Path) -> list[Path]:
+    files: dict[str, list[Path]] = {}
+    for folder in folders:
+        for file in sorted(folder.glob("*")):
+            if file.suffix.lower() in SUFFIXES and not file.name.startswith("."):
+                files.setdefault(file.suffix.lower(), []).append(file)
+    # A data set may carry its description as JSON.
+    kinds = [suffix for suffix in SUFFIXES if suffix in files and (suffix != ".json" or len(files) == 1)]
+    if len(kinds) > 1:
+        seen = [file.name for suffix in kinds for file in files[suffix]][:8]
+        raise InputError(
+            f"files of several formats are here: {', '.join(kinds)}",
+            file=base,
+            seen=seen,
+            remedy="Give the path of one file, or put each format into a folder of its own.",
+        )
+    return files[kinds[0]] if kinds else []
 
 
-def _split_of(file: Path) -> str:
+def _named(file: Path, *, alone: bool) -> _Found:
+    """What a file's path says. A CSV file of MMLU, C-Eval or CMMLU is named after its subject."""
+    folder = file.absolute().parent.name
+    split = folder if folder in SPLITS else ""
     shard = _SHARD.fullmatch(file.stem)
-    if shard is not None:
-        return shard["split"]
-    return file.stem if file.stem in SPLITS else ""
+    if shard is not None or file.stem in SPLITS:
+        return _Found(file=file, subject=None, split=shard["split"] if shard else file.stem)
+    if file.suffix.lower() == ".csv":
+        subject, _, ending = file.stem.rpartition("_")
+        if subject and ending in SPLITS:
+            return _Found(file=file, subject=subject, split=ending)
+        if not alone:
+            return _Found(file=file, subject=file.stem, split=split)
+    return _Found(file=file, subject=None, split=split)
 
 
-def _parquet_table(file: Path, path: Path, source: ItemSource, subject: str | None) -> Table:
+def _of_split(found: list[_Found], base: Path, source: ItemSource) -> list[_Found]:
+    splits = {one.split for one in found}
+    if source.split not in splits and (source.split is not None or len(splits) > 1):
+        raise _which_split(base, source, splits)
+    chosen = [one for one in found if source.split in (None, one.split)]
+    first: dict[str, Path] = {}
+    for one in chosen:
+        other = first.setdefault(one.subject or str(one.file), one.file)
+        if other != one.file and one.file.suffix.lower() == ".csv":
+            problem = f"two files for the subject '{one.subject}', the other being {other}"
+            raise InputError(problem, file=one.file, remedy="Keep one of them in this folder.")
+    return chosen
+
+
+def _read(found: _Found, path: Path, source: ItemSource) -> Table:
+    if source.split is not None and found.split and found.split != source.split:
+        raise InputError(
+            f"the file's split is '{found.split}'",
+            file=found.file,
+            field="split",
+            seen=source.split,
+            remedy="Leave `split` out, or give the file of that split.",
+        )
+    sheet = read_sheet(found.file, source.columns.names)
+    inner = found.file.relative_to(path).as_posix()
     return Table(
-        place=place_of(file, path, source, _split_of(file)),
-        subject=subject,
-        columns=parquet_columns(file, what="the data set"),
-        rows=lambda: (row for _, row in parquet_rows(file, what="the data set")),
+        file=str(found.file),
+        source=source.path if inner == "." else f"{source.path.rstrip('/')}/{inner}",
+        split=found.split or source.split or "",
+        # CMMLU's files bear the subject alone as their name.
+        subject=found.subject or (found.file.stem if sheet.columns[:2] == ("", "Question") else None),
+        columns=sheet.columns,
+        rows=sheet.rows,
     )
 
 
-def _saved_table(base: Path, path: Path, source: ItemSource) -> Table:
+def _saved_table(base: Path, source: ItemSource) -> Table:
     import datasets
 
     try:
         saved = datasets.load_from_disk(str(base))
     except (OSError, ValueError) as error:
-        raise _unreadable(base, error) from error
+        remedy = "Download or write it once more."
+        raise InputError(f"the data set cannot be read ({error})", file=base, remedy=remedy) from error
     return _dataset_table(saved, str(base), source)
 
 
 def _hub_table(path: Path, source: ItemSource) -> Table:
+    # Below a folder that exists here it is a slip of the pen, not worth half a minute of asking the hub.
+    if re.fullmatch(r"[\w-]+/[\w.-]+", source.path) is None or path.parent.exists():
+        remedy = "Give an existing file or folder, or OWNER/NAME of a data set on the hub."
+        raise InputError("nothing is here", file=path, field="path", seen=source.path, remedy=remedy)
     import datasets
 
     try:
@@ -186,8 +266,14 @@ def _dataset_table(dataset: Any, file: str, source: ItemSource) -> Table:
         split = str(dataset.split)
         if source.split not in (None, split):
             raise _which_split(file, source, {split})
-    place = Place(file=file, source=source.path, split=split)
-    return Table(place=place, subject=None, columns=tuple(dataset.column_names), rows=lambda: iter(dataset))
+    return Table(
+        file=file,
+        source=source.path,
+        split=split,
+        subject=None,
+        columns=tuple(dataset.column_names),
+        rows=tuple(enumerate(dataset, start=1)),
+    )
 
 
 def _which_split(file: Path | str, source: ItemSource, splits: set[str]) -> InputError:
@@ -199,12 +285,6 @@ def _which_split(file: Path | str, source: ItemSource, splits: set[str]) -> Inpu
     return InputError(problem, file=file, field="split", seen=source.split, remedy=f"Here are: {named}.")
 
 
-def _unreadable(file: Path, error: Exception) -> InputError:
-    return InputError(
-        f"the data set cannot be read ({error})", file=file, remedy="Download or write it once more."
-    )
-
-
-def _listed(names: Any) -> str:
+def _listed(names: Iterable[str]) -> str:
     ordered = sorted(names)
     return ", ".join(ordered[:12]) + (", ..." if len(ordered) > 12 else "") if ordered else "none"

@@ -7,58 +7,152 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from harmonia.columns import Count, Share, Table
 from harmonia.data.leakage import normalised
 from harmonia.groups.match import label_stated, mislabelled
+from harmonia.groups.names import GroupName
 from harmonia.prompts import LETTERS
 from harmonia.types import Belief, GroupRow
 
-__all__ = ["confounds", "total_variation"]
+__all__ = [
+    "CONFOUNDS",
+    "TARGET_LETTERS",
+    "ConfoundsRow",
+    "TargetLetterRow",
+    "confounds",
+    "target_letters",
+    "total_variation",
+]
 
 _QUANTILES = (10, 50, 90)
 
 
-def confounds(groups: Mapping[str, Sequence[GroupRow]], beliefs: Sequence[Belief]) -> list[dict[str, Any]]:
+@dataclass(frozen=True, kw_only=True)
+class ConfoundsRow:
+    """What differs between a training set and others besides whether the model is right.
+
+    Attributes:
+        domain: The domain.
+        group: The training set.
+        rows: Rows of its own.
+        general: General instructions mixed in.
+        letters_tv_harmonious: Total variation of its target letters from the harmonious set's of the same
+            kind; empty where there is none.
+        letters_tv_uniform: Their total variation from equal shares.
+        confidence_p10: 10 % quantile of the base model's confidence.
+        confidence_p50: Median of it.
+        confidence_p90: 90 % quantile of it.
+        question_chars_p10: 10 % quantile of the characters of a question.
+        question_chars_p50: Median of them.
+        question_chars_p90: 90 % quantile of them.
+        answer_chars_p10: 10 % quantile of the characters of a reply.
+        answer_chars_p50: Median of them.
+        answer_chars_p90: 90 % quantile of them.
+        repeated: Rows whose question stands in the set already, in other case or punctuation.
+        labels_stated: Items whose explanation states a letter.
+        labels_flagged: Those of them where it is not the right one.
+        explained: Rows with an explanation.
+    """
+
+    domain: str
+    group: str
+    rows: Count
+    general: Count
+    letters_tv_harmonious: Share | None
+    letters_tv_uniform: Share
+    confidence_p10: Share
+    confidence_p50: Share
+    confidence_p90: Share
+    question_chars_p10: float
+    question_chars_p50: float
+    question_chars_p90: float
+    answer_chars_p10: float
+    answer_chars_p50: float
+    answer_chars_p90: float
+    repeated: Count
+    labels_stated: Count
+    labels_flagged: Count
+    explained: Count
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetLetterRow:
+    """How often a training set teaches a letter.
+
+    Attributes:
+        domain: The domain.
+        group: The training set.
+        letter: The letter.
+        rows: Rows of its own that teach it.
+        share: Their share.
+    """
+
+    domain: str
+    group: str
+    letter: str
+    rows: Count
+    share: Share
+
+
+CONFOUNDS = Table(name="confounds", row=ConfoundsRow, key=("domain", "group"))
+TARGET_LETTERS = Table(name="target_letters", row=TargetLetterRow, key=("domain", "group", "letter"))
+
+
+def confounds(
+    domain: str, groups: Mapping[str, Sequence[GroupRow]], beliefs: Sequence[Belief]
+) -> list[ConfoundsRow]:
     """Describe the training sets of one domain.
 
     A set is compared with the harmonious one of its own kind: `X_matched_letter` with
     `harmonious_matched_letter`, all others with `harmonious`.
 
     Args:
+        domain: Its name.
         groups: Rows by the file's name.
         beliefs: The beliefs that they were built from, for confidence and labels.
-
-    Returns:
-        For each set: `group`; `rows` and `general` of it; `letters`, the share of each
-        target letter (`A=.25 B=.75`); `letters_tv_harmonious` and `letters_tv_uniform`, their
-        total variation (0 to 1) from the harmonious set's and from equal shares; `p10`,
-        `p50` and `p90` of the base model's `confidence` and of `question_chars` and
-        `answer_chars`, characters of question and reply; `repeated`, rows whose question
-        stands in the set already, in other case or punctuation; `labels_stated`, items whose
-        explanation states a letter, and `labels_flagged`, those where it is not the right
-        one; `explained`, rows with an explanation. None where there is nothing to compare.
     """
     by_id = {belief.item.id: belief for belief in beliefs}
-    own = {name: [row for row in rows if row.target is not None] for name, rows in groups.items()}
+    own = _own(groups)
     return [
-        {
-            "group": name,
-            "rows": len(rows),
-            "general": len(groups[name]) - len(rows),
-            **_letters(rows, own.get(_harmonious_beside(name))),
+        ConfoundsRow(
+            domain=domain,
+            group=name,
+            rows=len(rows),
+            general=len(groups[name]) - len(rows),
+            **_letters(rows, own.get(_reference(name))),
             **_spread("confidence", [by_id[row.id].confidence for row in rows]),
             **_spread("question_chars", [len(row.question) for row in rows]),
             **_spread("answer_chars", [len(row.messages[-1].content) for row in rows]),
-            "repeated": len(rows) - len({normalised(row.question) for row in rows}),
-            "labels_stated": sum(label_stated(by_id[row.id].item) for row in rows),
-            "labels_flagged": sum(mislabelled(by_id[row.id].item) for row in rows),
-            "explained": sum(bool(row.explanation) for row in rows),
-        }
+            repeated=len(rows) - len({normalised(row.question) for row in rows}),
+            labels_stated=sum(label_stated(by_id[row.id].item) for row in rows),
+            labels_flagged=sum(mislabelled(by_id[row.id].item) for row in rows),
+            explained=sum(bool(row.explanation) for row in rows),
+        )
         for name, rows in own.items()
     ]
+
+
+def target_letters(domain: str, groups: Mapping[str, Sequence[GroupRow]]) -> list[TargetLetterRow]:
+    """How often each training set of one domain teaches each letter."""
+    found = []
+    for name, rows in _own(groups).items():
+        counts = Counter(row.target for row in rows)
+        for option in range(max(len(row.choices) for row in rows)):
+            letter, share = LETTERS[option], counts[option] / len(rows)
+            found.append(
+                TargetLetterRow(domain=domain, group=name, letter=letter, rows=counts[option], share=share)
+            )
+    return found
+
+
+def _own(groups: Mapping[str, Sequence[GroupRow]]) -> dict[str, list[GroupRow]]:
+    """The sets without the general instructions."""
+    return {name: [row for row in rows if row.target is not None] for name, rows in groups.items()}
 
 
 def total_variation(one: Sequence[float], other: Sequence[float]) -> float:
@@ -66,9 +160,9 @@ def total_variation(one: Sequence[float], other: Sequence[float]) -> float:
     return sum(abs(a - b) for a, b in zip(one, other, strict=True)) / 2
 
 
-def _harmonious_beside(name: str) -> str:
-    _, matched, criteria = name.partition("_matched_")
-    return f"harmonious{matched}{criteria}"
+def _reference(name: str) -> str:
+    group = GroupName.parse(name)
+    return "harmonious" if group.policy else str(group.beside("harmonious"))
 
 
 def _letters(rows: Sequence[GroupRow], harmonious: Sequence[GroupRow] | None) -> dict[str, Any]:
@@ -76,7 +170,6 @@ def _letters(rows: Sequence[GroupRow], harmonious: Sequence[GroupRow] | None) ->
     shares = _shares(rows, options)
     beside = None if harmonious is None else total_variation(shares, _shares(harmonious, options))
     return {
-        "letters": " ".join(f"{letter}={share:.3f}" for letter, share in zip(LETTERS, shares, strict=False)),
         "letters_tv_harmonious": beside,
         "letters_tv_uniform": total_variation(shares, [1 / options] * options),
     }

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from harmonia.groups.interventions import INTERVENTIONS, Lesson, mixed
 from harmonia.groups.policies import Policies, apply_policies
 from harmonia.groups.select import Selection, select
-from harmonia.groups.settings import GroupSettings, Match, matched_name, mixed_name, policy_name
+from harmonia.groups.settings import GroupSettings, Match
 from harmonia.groups.texts import Need, Texts, policy_need, selection_need
 from harmonia.types import Belief, Item
 
@@ -82,19 +83,17 @@ def plan_groups(beliefs: Sequence[Belief], settings: GroupSettings, texts: Texts
 
 
 def _lessons(
-    settings: GroupSettings, selections: Mapping[Match, Selection], policies: Policies
+    settings: GroupSettings, selections: Mapping[Any, Selection], policies: Policies
 ) -> dict[str, tuple[str, list[Lesson]]]:
-    plain = selections[()]
     lessons: dict[str, tuple[str, list[Lesson]]] = {}
-    for name in settings.names:
-        lessons[name] = (name, INTERVENTIONS[name](plain))
-    for ratio in settings.ratios:
-        lessons[mixed_name(ratio)] = ("mixed", mixed(plain.wrong, ratio, settings.seed))
-    for match in settings.match:
-        for name in settings.names:
-            lessons[matched_name(name, match)] = (name, INTERVENTIONS[name](selections[match]))
-    for policy, taught in policies.lessons.items():
-        lessons[policy_name(policy)] = (policy_name(policy), taught)
+    for name in settings.groups:
+        if name.policy:
+            group, taught = str(name), policies.lessons[name.rule]
+        elif name.ratio is not None:
+            group, taught = name.kind, mixed(selections[()].wrong, name.ratio, settings.seed)
+        else:
+            group, taught = name.kind, INTERVENTIONS[name.kind](selections[name.matched])
+        lessons[str(name)] = (group, taught)
     return lessons
 
 

@@ -6,20 +6,17 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from harmonia.groups.names import GroupName
+
 __all__ = [
     "GroupSettings",
     "LevelWeights",
     "Match",
     "PolicySettings",
-    "matched_name",
-    "mixed_name",
-    "mixed_ratio",
-    "policy_name",
-    "twin_of",
 ]
 
 Ratio = Annotated[float, Field(ge=0.0, le=1.0)]
-GroupName = Literal["harmonious", "incompatible", "self_aligning", "contextualised"]
+Intervention = Literal["harmonious", "incompatible", "self_aligning", "contextualised"]
 Criterion = Literal["letter", "confidence", "length", "noise"]
 Match = tuple[Criterion, ...]
 
@@ -68,7 +65,7 @@ class PolicySettings(BaseModel):
     @classmethod
     def _are_policies(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
-            if name not in _POLICIES and mixed_ratio(name) is None:
+            if name not in _POLICIES and GroupName.parse(name).ratio is None:
                 raise ValueError(f"no policy '{name}'; there are {', '.join(_POLICIES)} and mixed_0.5")
         _require_different(names)
         return names
@@ -102,7 +99,7 @@ class GroupSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    names: tuple[GroupName, ...] = ("harmonious", "incompatible", "self_aligning")
+    names: tuple[Intervention, ...] = ("harmonious", "incompatible", "self_aligning")
     ratios: tuple[Ratio, ...] = ()
     match: tuple[Annotated[Match, Field(min_length=1)], ...] = ()
     match_bins: int = Field(default=5, ge=2, le=100)
@@ -122,43 +119,19 @@ class GroupSettings(BaseModel):
         return self
 
     @property
-    def group_names(self) -> tuple[str, ...]:
-        """The file names of all groups, in the order they are built."""
+    def groups(self) -> tuple[GroupName, ...]:
+        """All groups, in the order they are built."""
         return (
-            *self.names,
-            *(mixed_name(ratio) for ratio in self.ratios),
-            *(matched_name(name, criteria) for criteria in self.match for name in self.names),
-            *(policy_name(name) for name in self.policies.names),
+            *(GroupName(kind=name) for name in self.names),
+            *(GroupName(kind="mixed", ratio=ratio) for ratio in self.ratios),
+            *(GroupName(kind=name, matched=match) for match in self.match for name in self.names),
+            *(GroupName.parse(f"policy_{name}") for name in self.policies.names),
         )
 
-
-def mixed_name(ratio: float) -> str:
-    """Name of the mixed group with this share of self-aligned rows."""
-    return f"mixed_{ratio:g}"
-
-
-def mixed_ratio(name: str) -> float | None:
-    """The ratio in the name of a mixed group; None for any other name."""
-    try:
-        ratio = float(name.removeprefix("mixed_"))
-    except ValueError:
-        return None
-    return ratio if 0 <= ratio <= 1 and name == mixed_name(ratio) else None
-
-
-def twin_of(name: str) -> str | None:
-    """The plain group that teaches the same rows as a mixed one of ratio 0 or 1."""
-    return {"mixed_0": "incompatible", "mixed_1": "self_aligning"}.get(name)
-
-
-def matched_name(name: str, criteria: Match) -> str:
-    """Name of a group built from matched beliefs."""
-    return f"{name}_matched_{'_'.join(criteria)}"
-
-
-def policy_name(name: str) -> str:
-    """Name of the training set that a policy makes."""
-    return f"policy_{name}"
+    @property
+    def group_names(self) -> tuple[str, ...]:
+        """The file names of all groups, in the order they are built."""
+        return tuple(map(str, self.groups))
 
 
 def _require_different(names: tuple[str, ...]) -> None:

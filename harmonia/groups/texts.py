@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from harmonia.groups.names import GroupName
 from harmonia.groups.policies import conflicting_in_budget
 from harmonia.groups.select import select
-from harmonia.groups.settings import GroupSettings, Match, mixed_ratio
+from harmonia.groups.settings import GroupSettings, Match
 from harmonia.prompts import LETTERS
 from harmonia.prompts.letters import named_letters, stated_letters
 from harmonia.types import Belief, Item
@@ -94,7 +95,7 @@ def selection_need(beliefs: Sequence[Belief], settings: GroupSettings, match: Ma
 def policy_need(beliefs: Sequence[Belief], settings: GroupSettings) -> Need:
     """What the policies need."""
     names = settings.policies.names
-    aligned = any(name == "self_align" or mixed_ratio(name) for name in names)
+    aligned = any(name == "self_align" or GroupName.parse(name).ratio for name in names)
     return Need(
         beliefs=tuple(conflicting_in_budget(beliefs, settings)),
         explanation=settings.explanations == "own" and aligned,

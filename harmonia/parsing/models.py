@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AfterValidator, TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
 from harmonia.errors import InputError
 
-Model = TypeVar("Model", bound=BaseModel)
+Model = TypeVar("Model")
 
 _ABSENT: Any = object()
 _SECRET = "secret"
@@ -28,7 +28,7 @@ def validated(
     """Check values against a model.
 
     Args:
-        model: What they should be.
+        model: What they should be: a pydantic model or a dataclass.
         values: Plain values, as parsed.
         file: Where they come from.
         row: Their row there.
@@ -39,7 +39,7 @@ def validated(
         InputError: They are not; the message names the field and the value seen.
     """
     try:
-        return model.model_validate(values)
+        return TypeAdapter(model).validate_python(values)
     except ValidationError as error:
         if not isinstance(remedy, str):
             name = str((*error.errors()[0]["loc"], "")[0])
@@ -84,6 +84,16 @@ def input_error(
 def hidden_error(problem: str) -> PydanticCustomError:
     """What a validator raises about a value that must not be shown, for it may be a secret."""
     return PydanticCustomError(_SECRET, "{problem}", {"problem": problem})
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("empty or only white space")
+    return text
+
+
+NotBlank = Annotated[str, AfterValidator(_not_blank)]
+"""A text that says something."""
 
 
 def _fields(error: Any, values: Any) -> tuple[str, ...]:

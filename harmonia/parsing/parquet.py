@@ -12,6 +12,7 @@ from harmonia.files import require_file
 from harmonia.parsing.json_text import parse_json
 
 _BATCH_ROWS = 1024
+_REMEDY = "Download it or write it again."
 
 
 def read_parquet(path: Path, *, what: str, columns: Sequence[str] | None = None) -> Any:
@@ -34,13 +35,18 @@ def read_parquet(path: Path, *, what: str, columns: Sequence[str] | None = None)
         return table
 
 
-def parquet_rows(path: Path, *, what: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def parquet_rows(path: Path, *, what: str, remedy: str = _REMEDY) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield (row number from 1, column to value) of a file, a batch in memory at a time.
+
+    Args:
+        path: The file.
+        what: What it is, for errors.
+        remedy: What to do about a file that is not Parquet.
 
     Raises:
         InputError: The file is missing, is not Parquet, or is damaged.
     """
-    with _opened(path, what) as file:
+    with _opened(path, what, remedy) as file:
         start = 1
         for batch in file.iter_batches(batch_size=_BATCH_ROWS):
             batch.validate(full=True)
@@ -66,12 +72,12 @@ def parquet_about(path: Path, *, what: str) -> dict[str, Any]:
     """
     with _opened(path, what) as file:
         note = (file.schema_arrow.metadata or {}).get(b"harmonia", b"{}")
-    about: dict[str, Any] = parse_json(note, file=path)
-    return about
+    about = parse_json(note, file=path)
+    return about if isinstance(about, dict) else {}
 
 
 @contextmanager
-def _opened(path: Path, what: str) -> Iterator[Any]:
+def _opened(path: Path, what: str, remedy: str = _REMEDY) -> Iterator[Any]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -85,4 +91,4 @@ def _opened(path: Path, what: str) -> Iterator[Any]:
             raise
         said = str(error).partition("\n")[0][:200]
         problem = f"{what} is not Parquet, or is damaged ({said})"
-        raise InputError(problem, file=path, remedy="Download it or write it again.") from error
+        raise InputError(problem, file=path, remedy=remedy) from error

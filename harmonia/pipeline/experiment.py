@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from harmonia.data import ItemSource
 from harmonia.data.leakage import LeakageSettings
 from harmonia.evaluation import Suite
-from harmonia.groups import GroupSettings, twin_of
+from harmonia.groups import GroupSettings
 from harmonia.probe import ProbeSettings
 from harmonia.prompts import PromptSettings, parse_form
 from harmonia.scoring import ModelSettings
@@ -138,8 +138,7 @@ class Experiment(BaseModel):
     @property
     def trained_groups(self) -> tuple[str, ...]:
         """Groups to fine-tune on: of two with the same rows (`mixed_0`, `incompatible`) one."""
-        names = self.groups.group_names
-        return tuple(name for name in names if twin_of(name) not in names)
+        return tuple(str(name) for name in self.groups.groups if name.twin not in self.groups.groups)
 
     @property
     def base_forms(self) -> tuple[str, ...]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, fields
-from typing import Any
 
+from harmonia.analysis.tables import FOLDER, LEAKAGE
 from harmonia.data.leakage import (
     Overlap,
     Pool,
@@ -15,21 +13,18 @@ from harmonia.data.leakage import (
     leaked_test_items,
     leaked_training_items,
 )
-from harmonia.files import write_csv
 from harmonia.pipeline.workbench import Workbench
 from harmonia.types import Belief
-
-NAME = "leakage.csv"
 
 
 def check_leakage(bench: Workbench) -> list[str]:
     """Compare all training items, demonstrations and suites of the run, and list what overlaps."""
     overlaps = find_overlaps(list(_pools(bench)), ngram=bench.experiment.leakage.ngram)
-    columns = [field.name for field in fields(Overlap)]
-    write_csv(bench.run / NAME, [asdict(overlap) for overlap in overlaps], columns)
+    LEAKAGE.write(bench.run / FOLDER, overlaps)
     kinds = Counter((o.left_domain, o.left, o.right_domain, o.right) for o in overlaps)
+    _, table = LEAKAGE.files(FOLDER)
     return [
-        f"{count} overlaps of {left_domain}, {left} with {right_domain}, {right}: see {NAME}"
+        f"{count} overlaps of {left_domain}, {left} with {right_domain}, {right}: see {table}"
         for (left_domain, left, right_domain, right), count in kinds.items()
         if left_domain == right_domain
     ]
@@ -48,10 +43,8 @@ def usable(bench: Workbench, domain_name: str, beliefs: Sequence[Belief]) -> lis
     return [belief for belief in beliefs if belief.item.id not in leaked]
 
 
-def _read(bench: Workbench) -> list[Overlap]:
-    with (bench.run / NAME).open(encoding="utf-8", newline="") as handle:
-        rows: list[dict[str, Any]] = list(csv.DictReader(handle))
-    return [Overlap(**row) for row in rows]
+def _read(bench: Workbench) -> tuple[Overlap, ...]:
+    return LEAKAGE.read(bench.run / FOLDER)
 
 
 def _pools(bench: Workbench) -> Iterator[Pool]:

@@ -6,12 +6,13 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from harmonia.analysis import Difference, RunAnswers, claims_document, differences, read_run
+from harmonia.analysis import ClaimsDocument, Difference, RunAnswers, claims_document, differences, read_run
 from harmonia.errors import InputError
-from harmonia.parsing import read_object
+from harmonia.parsing import read_object, validated
 from harmonia.pipeline.manifest import Manifest
+
+_REMEDY = "Let harmonia run write this file again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +26,7 @@ class Pooled:
     """
 
     runs: tuple[tuple[Path, RunAnswers], ...]
-    document: dict[str, Any]
+    document: ClaimsDocument
     differences: tuple[Difference, ...]
 
     def write(self, folder: Path) -> Path:
@@ -72,15 +73,15 @@ def read_finished(run: Path) -> RunAnswers:
         raise InputError(
             "the run has not been analysed", file=path, remedy="Finish it with harmonia run or harmonia demo."
         )
-    try:
-        document = read_object(path, what="the claims")
-        (about,) = document["runs"]
-        excluded = {tuple(place.split("/", 1)): set(ids) for place, ids in document["excluded"].items()}
-        name, model, probe_form = about["name"], about["model"], about["probe_form"]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            "not the claims of one run", file=path, remedy="Let harmonia run write this file again."
-        ) from error
+    document = validated(ClaimsDocument, read_object(path, what="the claims"), file=path, remedy=_REMEDY)
+    if len(document.runs) != 1:
+        raise InputError("not the claims of one run", file=path, seen=len(document.runs), remedy=_REMEDY)
+    about = document.runs[0]
+    excluded = {
+        (domain, suite): set(ids)
+        for place, ids in document.excluded.items()
+        for domain, _, suite in [place.rpartition("/")]
+    }
     # What the manifest does not name was left by earlier settings.
     paths = [
         path
@@ -88,7 +89,9 @@ def read_finished(run: Path) -> RunAnswers:
         if key.startswith("evaluate/")
         for path in stage["outputs"]
     ]
-    answers = read_run(run, paths, name=name, model=model, probe_form=probe_form, excluded=excluded)
+    answers = read_run(
+        run, paths, name=about.name, model=about.model, probe_form=about.probe_form, excluded=excluded
+    )
     if not answers.answers:
         raise InputError("the run has no predictions", file=run, remedy="Finish it with harmonia run.")
     return answers

@@ -10,8 +10,11 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from harmonia.analysis.tables import FOLDER, LEAKAGE
 from harmonia.data import ItemSource
 from harmonia.groups import GroupSettings, PolicySettings
+from harmonia.groups.confounds import CONFOUNDS, TARGET_LETTERS
+from harmonia.groups.names import GroupName
 from harmonia.hashing import result_settings, sha256_json
 from harmonia.pipeline import overlaps, work
 from harmonia.pipeline.analyse import OUTPUTS, analyse
@@ -22,8 +25,8 @@ from harmonia.pipeline.workbench import Workbench
 from harmonia.probe import ProbeSettings
 
 VERSIONS = {
-    **{"data": 1, "leakage": 2, "probe": 2, "write": 1, "groups": 2},
-    **{"train": 3, "evaluate": 2, "analyse": 3, "report": 3},
+    **{"data": 2, "leakage": 2, "probe": 3, "write": 1, "groups": 3},
+    **{"train": 3, "evaluate": 3, "analyse": 4, "report": 4},
 }
 
 
@@ -129,7 +132,7 @@ def _leakage(bench: Workbench, data: list[Stage]) -> Stage:
             ngram=bench.experiment.leakage.ngram,
         ),
         needs=tuple(stage.key for stage in data),
-        outputs=(overlaps.NAME,),
+        outputs=LEAKAGE.files(FOLDER),
         action=overlaps.check_leakage,
     )
 
@@ -170,7 +173,12 @@ def _groups(bench: Workbench, name: str, probe: Stage, write: Stage | None, leak
             general=bench.input_hash(experiment.general) if experiment.general else None,
         ),
         needs=(probe.key, *([write.key] if write else []), *([leakage.key] if leakage else [])),
-        outputs=(*files, f"groups/{name}/summary.json", f"groups/{name}/confounds.csv"),
+        outputs=(
+            *files,
+            f"groups/{name}/summary.json",
+            *CONFOUNDS.files(f"groups/{name}"),
+            *TARGET_LETTERS.files(f"groups/{name}"),
+        ),
         action=partial(work.build, domain_name=name),
     )
 
@@ -204,7 +212,7 @@ def _grouping(settings: GroupSettings, group: str) -> dict[str, Any]:
     nothing. Policies share a budget, so that each of them depends on all.
     """
     alone = settings.model_copy(update={"names": (), "ratios": (), "match": (), "policies": PolicySettings()})
-    policies = settings.policies.model_dump(mode="json") if group.startswith("policy_") else None
+    policies = settings.policies.model_dump(mode="json") if GroupName.parse(group).policy else None
     return {**result_settings(alone), "policies": policies}
 
 

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import shutil
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from harmonia.data import ItemSource, ReadResult
 from harmonia.evaluation import Suite
-from harmonia.files import write_csv, write_json, write_json_lines
-from harmonia.groups import BuiltGroups, build_groups, confounds, write_group
+from harmonia.files import write_json, write_json_lines
+from harmonia.groups import build_groups, summary_of, write_group
+from harmonia.groups.confounds import CONFOUNDS, TARGET_LETTERS, confounds, target_letters
 from harmonia.parsing import read_object
 from harmonia.pipeline.experiment import Experiment
 from harmonia.pipeline.overlaps import usable
 from harmonia.pipeline.texts import texts_of
 from harmonia.pipeline.workbench import Workbench
 from harmonia.probe import FittedPrompts, ProbeSettings, ask, read_beliefs, write_beliefs
-from harmonia.prompts import LETTERS, ShotPool, parse_form
+from harmonia.prompts import ShotPool, parse_form
 from harmonia.scoring import LoadedModel
 from harmonia.training.sft import TrainingJob, fine_tune
-from harmonia.types import Belief
 
 PARTIAL = ".partial"
 """Folder in the run for what an interrupted stage can take up again."""
@@ -42,9 +40,8 @@ def read_data(bench: Workbench, *, domain_name: str) -> list[str]:
             continue
         result = bench.items(source)
         found[name] = _found(bench, source, result)
-        skipped += [{"source": name, **asdict(row)} for row in result.skipped]
-        if result.skipped:
-            notes.append(f"{domain_name}, {name}: {len(result.skipped)} bad rows left out")
+        skipped += [{"source": name, **row.parts()} for row in result.skipped]
+        notes += [f"{domain_name}, {name}: {note}" for note in result.notes]
     write_json(bench.run / "data" / f"{domain_name}.json", found)
     write_json_lines(bench.run / "data" / f"{domain_name}.skipped.jsonl", skipped)
     return notes
@@ -66,6 +63,7 @@ def _found(bench: Workbench, source: ItemSource, result: ReadResult) -> dict[str
         "items": len(result.items),
         "skipped": len(result.skipped),
         "repeated": sum(len(ids) - 1 for ids in result.repeated),
+        "copies": result.copies,
     }
 
 
@@ -145,36 +143,11 @@ def build(bench: Workbench, *, domain_name: str) -> list[str]:
     folder = bench.run / "groups" / domain_name
     for name, rows in built.rows.items():
         write_group(folder / f"{name}.jsonl", rows)
-    write_csv(folder / "confounds.csv", confounds(built.rows, beliefs))
-    write_json(folder / "summary.json", summary(built, beliefs, settings.threshold))
+    CONFOUNDS.write(folder, confounds(domain_name, built.rows, beliefs))
+    TARGET_LETTERS.write(folder, target_letters(domain_name, built.rows))
+    write_json(folder / "summary.json", asdict(summary_of(built, beliefs, settings.threshold)))
     notes = [f"{domain_name}: {count} items left out: {why}" for why, count in built.left_out.items()]
     return [*notes, *(f"general instructions: {note}" for note in general.notes)]
-
-
-def summary(built: BuiltGroups, beliefs: Sequence[Belief], threshold: float) -> dict[str, Any]:
-    """What a person wants to know of a domain's groups: sizes, letters, explanations."""
-    groups = {}
-    for name, rows in built.rows.items():
-        own = [row for row in rows if row.target is not None]
-        letters = Counter(LETTERS[row.target] for row in own if row.target is not None)
-        explained = sum(bool(row.explanation) for row in own)
-        groups[name] = {
-            "rows": len(own),
-            "target_letters": dict(sorted(letters.items())),
-            "explanations": explained,
-        }
-    return {
-        "beliefs": len(beliefs),
-        "confident": built.selection.found_right + built.selection.found_wrong,
-        "found_right": built.selection.found_right,
-        "found_wrong": built.selection.found_wrong,
-        "threshold": threshold,
-        "size": len(built.selection.wrong),
-        "general": built.general,
-        "left_out": built.left_out,
-        "policies_available": built.policies.available,
-        "groups": groups,
-    }
 
 
 def train(bench: Workbench, *, domain_name: str, group: str, seed: int, address: str) -> list[str]:

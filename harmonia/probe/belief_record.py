@@ -9,19 +9,13 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from harmonia.errors import InputError
-from harmonia.parsing import validated
+from harmonia.parsing import NotBlank, validated
 from harmonia.prompts import parse_form
 from harmonia.types import Category, Method, Normalisation, Preset
 
 _TOLERANCE = 1e-3  # published records carry rounded probabilities
 _REMEDY = "A belief needs id, question, choices, answer and probs over the choices."
 _MOST = 2**31 - 1
-
-
-def _not_blank(text: str) -> str:
-    if not text.strip():
-        raise ValueError("empty or only white space")
-    return text
 
 
 def _form(text: str) -> str:
@@ -31,7 +25,6 @@ def _form(text: str) -> str:
         raise ValueError("neither icl<k> nor chat0") from error
 
 
-Text = Annotated[str, AfterValidator(_not_blank)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Unknown = Literal["unknown"]
 
@@ -44,12 +37,12 @@ class BeliefRecord(BaseModel):
 
     model_config = ConfigDict(extra="ignore", strict=True)
 
-    id: Text | int
-    question: Text
-    choices: list[Text] = Field(min_length=2, max_length=26)
+    id: NotBlank | int
+    question: NotBlank
+    choices: list[NotBlank] = Field(min_length=2, max_length=26)
     answer: int = Field(ge=0)
     probs: list[Share]
-    domain: Text | None = None
+    domain: NotBlank | None = None
     explanation: str | None = None
     source: str | None = None
     split: str | None = None

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import string
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from harmonia.data import ItemSource
+from harmonia.data.cells import MISSING, cell, unfold
 from harmonia.data.marks import apart
+from harmonia.data.tables import open_tables
 from harmonia.errors import InputError
-from harmonia.parsing import read_json_lines
+from harmonia.hashing import sha256_json
 
-_REMEDY = "A row needs id, question and answers (a list of texts that are right) or answer (one text)."
+_REMEDY = "A row needs question and answers (a list of texts that are right) or answer (one text)."
 _ARTICLES = ("a", "an", "the")
 
 
@@ -56,57 +60,78 @@ def _is_punctuation(mark: str) -> bool:
     return mark in string.punctuation or unicodedata.category(mark).startswith("P")
 
 
-def read_open_questions(path: Path, *, domain: str | None = None) -> tuple[OpenQuestion, ...]:
-    """Read questions from JSONL.
+def read_open_questions(source: ItemSource) -> tuple[OpenQuestion, ...]:
+    """Read questions in words from a file of any format.
 
     Args:
-        path: Rows with `id`, `question`, and `answers` or `answer`; other fields are left unread.
-        domain: Domain of rows that do not name one; the file's folder if None.
+        source: Where they are. Rows have a question, and `answers` or `answer`; an `id` and
+            a `domain` if wanted; `columns` says where these are called otherwise.
+
+    Returns:
+        The questions. A row's domain comes before the source's; where neither says, it is
+        the file's folder. Without an id a question is called by its content.
 
     Raises:
-        InputError: The file is missing or empty, a row is wrong, or an id comes twice.
+        InputError: The file cannot be read or is empty, a row is wrong, or an id comes twice.
     """
+    unused = source.model_fields_set - {"path", "domain", "columns", "split", "config"}
+    if unused:
+        remedy = "Leave it out: it is of questions with options."
+        raise InputError("no setting of questions in words", field=min(unused), remedy=remedy)
     found: dict[str, OpenQuestion] = {}
     rows: dict[str, int] = {}
-    for number, values in read_json_lines(path, what="the file of questions"):
-        question = OpenQuestion(
-            id=str(_field(values, "id", (str, int), path, number)),
-            domain=str(values.get("domain") or domain or path.resolve().parent.name),
-            question=_field(values, "question", (str,), path, number).strip(),
-            answers=_answers(values, path, number),
-        )
-        if question.id in found:
-            raise InputError(
-                f"the id was used in row {rows[question.id]} already",
-                file=path,
-                row=number,
-                field="id",
-                seen=question.id,
-                remedy="Give each question an id of its own.",
+    names = source.columns
+    for table in open_tables(Path(source.path), source):
+        domain = source.domain or Path(table.file).absolute().parent.name
+        for number, values in table.rows:
+            if isinstance(values, InputError):
+                raise values
+            field = partial(_field, values, table.file, number)
+            text = field(names.question or "question", (str,)).strip()
+            answers = _answers(values, names.answer, table.file, number)
+            made = sha256_json([text, answers])[:16]
+            question = OpenQuestion(
+                id=str(field(names.id or "id", (str, int))) if (names.id or "id") in table.columns else made,
+                domain=str(values.get(names.subject or "domain") or domain),
+                question=text,
+                answers=answers,
             )
-        found[question.id], rows[question.id] = question, number
+            if question.id in found:
+                raise InputError(
+                    f"the id was used in row {rows[question.id]} already",
+                    file=table.file,
+                    row=number,
+                    field=names.id or "id",
+                    seen=question.id,
+                    remedy="Give each question an id of its own.",
+                )
+            found[question.id], rows[question.id] = question, number
     if not found:
-        raise InputError("the file holds no question", file=path, remedy=_REMEDY)
+        raise InputError("the file holds no question", file=source.path, remedy=_REMEDY)
     return tuple(found.values())
 
 
-def _answers(values: dict[str, Any], path: Path, number: int) -> tuple[str, ...]:
-    if "answers" not in values:
-        return (_field(values, "answer", (str,), path, number).strip(),)
-    answers: Sequence[Any] = _field(values, "answers", (list,), path, number)
+def _answers(values: Mapping[str, Any], column: str | None, file: str, number: int) -> tuple[str, ...]:
+    name = column or ("answers" if "answers" in values else "answer")
+    said = cell(values, name)
+    said = said if name == "answer" else unfold(said)  # one text may well begin with a bracket
+    if isinstance(said, str):
+        return (str(_field(values, file, number, name, (str,))).strip(),)
+    answers: Sequence[Any] = _field({name: said}, file, number, name, (list,))
     if not all(isinstance(answer, str) and answer.strip() for answer in answers):
         raise InputError(
-            "not a list of texts", file=path, row=number, field="answers", seen=answers, remedy=_REMEDY
+            "not a list of texts", file=file, row=number, field=name, seen=answers, remedy=_REMEDY
         )
     return tuple(answer.strip() for answer in answers)
 
 
-def _field(values: dict[str, Any], name: str, types: tuple[type, ...], path: Path, number: int) -> Any:
-    value = values.get(name)
+def _field(values: Mapping[str, Any], file: str, number: int, name: str, types: tuple[type, ...]) -> Any:
+    value = cell(values, name)
+    value = None if value is MISSING else value
     if not isinstance(value, types) or isinstance(value, bool) or value in ("", []):
         raise InputError(
             "missing, empty or of the wrong type",
-            file=path,
+            file=file,
             row=number,
             field=name,
             seen=value,

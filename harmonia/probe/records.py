@@ -123,7 +123,8 @@ def read_about(path: Path) -> dict[str, Any]:
 def _raw_records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     if path.suffix in {".jsonl", ".json"}:
         return read_json_lines(path, what=_WHAT)
-    return parquet_rows(path, what=_WHAT)
+    remedy = "Give a file that harmonia probe wrote, or records in a file whose name ends in .jsonl."
+    return parquet_rows(path, what=_WHAT, remedy=remedy)
 
 
 def _belief(record: BeliefRecord, path: Path, domain: str | None) -> Belief:
@@ -133,7 +134,7 @@ def _belief(record: BeliefRecord, path: Path, domain: str | None) -> Belief:
         said[name] = said[name] or "unknown"
     item = Item(
         id=str(record.id),
-        domain=record.domain or domain or "unnamed",
+        domain=record.domain or domain or "",
         question=record.question,
         choices=tuple(record.choices),
         answer=record.answer,

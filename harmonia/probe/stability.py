@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harmonia.probe.level import level
 from harmonia.probe.settings import ProbeSettings
 from harmonia.types import Category
 
@@ -38,17 +39,15 @@ def stability_of(
     same = sum(one == pred for one in preds)
     low, high = wilson(same, len(preds))
     steady = same / len(preds) >= settings.steady
-    category: Category = "uncertain"
-    if steady and pred == answer:
-        category = "known"
-    elif steady and confidence > settings.confident:
-        category = "conflicting"
+    right = pred == answer
+    # What is steadily right is known, however sure; an error must be held with confidence, too.
+    sure = steady and (right or confidence > settings.confident)
     return Stability(
         agreement=same / len(preds),
         agreement_low=low,
         agreement_high=high,
         right_rate=sum(one == answer for one in preds) / len(preds),
-        category=category,
+        category=level(right, sure=sure),
     )
 
 

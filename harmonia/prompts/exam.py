@@ -21,24 +21,27 @@ LETTERS = string.ascii_uppercase
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wording:
-    """The fixed words of one language."""
+    """The fixed words of one language; `about` stands in the introductions where a domain is said."""
 
     letter_intro: str
     cloze_intro: str
+    about: str
     cue: str
     joint: str
 
 
 WORDINGS = {
     "en": Wording(
-        letter_intro="The following are multiple choice questions (with answers) about {domain}.",
-        cloze_intro="The following are questions (with answers) about {domain}.",
+        letter_intro="The following are multiple choice questions (with answers){about}.",
+        cloze_intro="The following are questions (with answers){about}.",
+        about=" about {domain}",
         cue="Answer:",
         joint=" ",
     ),
     "zh": Wording(
-        letter_intro="以下是中国关于{domain}考试的单项选择题，请选出其中的正确答案。",
-        cloze_intro="以下是中国关于{domain}考试的问题，请给出正确答案。",
+        letter_intro="以下是中国{about}考试的单项选择题，请选出其中的正确答案。",
+        cloze_intro="以下是中国{about}考试的问题，请给出正确答案。",
+        about="关于{domain}",
         cue="答案：",
         joint="",
     ),
@@ -78,9 +81,10 @@ class ExamFormat:
         return letters(item) if self.method == "letter" else item.choices
 
     def intro(self, item: Item) -> str:
-        """The line above the demonstrations."""
+        """The line above the demonstrations; it names no domain where the item has none."""
         line = self.wording.letter_intro if self.method == "letter" else self.wording.cloze_intro
-        return line.format(domain=item.domain.replace("_", " "))
+        about = self.wording.about.format(domain=item.domain.replace("_", " ")) if item.domain else ""
+        return line.format(about=about)
 
     def raw_prompt(self, item: Item, shots: tuple[Item, ...], joint: str) -> str:
         """The k-shot prompt, ending in the answer cue; `joint` parts cue and answer in the shots."""

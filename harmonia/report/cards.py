@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from harmonia.report.records import ClaimCard, Claims, Finding, Ranking
-from harmonia.report.table import Column, Entry, Table, build
+from harmonia.analysis import Claim, ClaimsDocument, Finding, Ranking
+from harmonia.groups.names import GroupName
+from harmonia.report.html_table import Column, Entry, Table, build
 from harmonia.report.words import ABSENT, MINUS, count, in_suite_order, listed, percent, plain
 
 __all__ = ["Card", "cards", "policies_table"]
@@ -33,12 +34,12 @@ class Card:
     paper: str
 
 
-def cards(claims: Claims | None) -> list[Card]:
+def cards(claims: ClaimsDocument | None) -> list[Card]:
     """One card a claim, in order; none where `claims.json` is not there."""
     return [_card(claim) for claim in claims.claims] if claims else []
 
 
-def _card(claim: ClaimCard) -> Card:
+def _card(claim: Claim) -> Card:
     columns = (
         Column[Finding]("what", "Measured", lambda row: row.what, kind="long"),
         Column[Finding]("suite", "Questions", lambda row: plain(row.suite), kind="head"),
@@ -113,7 +114,7 @@ def _figure(value: Any) -> str:
     return str(value)
 
 
-def policies_table(claims: Claims | None) -> Table | None:
+def policies_table(claims: ClaimsDocument | None) -> Table | None:
     """Which policy won on each suite, or that none can be told apart."""
     rankings = claims.policies if claims else ()
     if not rankings:
@@ -143,4 +144,4 @@ def _won(row: Ranking) -> Entry | str:
 
 
 def _named(policy: str) -> str:
-    return plain(policy.removeprefix("policy_"))
+    return plain(GroupName.parse(policy).rule)

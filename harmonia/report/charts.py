@@ -7,10 +7,12 @@ from collections.abc import Sequence
 
 import altair as alt
 
+from harmonia.analysis import Difference
+from harmonia.analysis.calibration import Bin
+from harmonia.analysis.tables import ConsistencyRow, ResultRow
 from harmonia.report import theme
 from harmonia.report.chart_parts import Chart, Span, by_suite, colour_scale, linear, named, ordinal
-from harmonia.report.records import Cell, Compared, LossCurve, Result
-from harmonia.report.rows import Bin
+from harmonia.report.run_files import LossCurve
 from harmonia.report.words import in_form_order, in_group_order, in_suite_order, plain
 
 __all__ = ["accuracy", "agreement", "loss", "outcomes", "ratios", "reliability"]
@@ -19,7 +21,7 @@ _SHARES = alt.Axis(format="%", tickCount=5)
 _OUTCOMES = ("kept", "gained", "lost", "never")
 
 
-def accuracy(rows: Sequence[Result], ends: Span) -> Chart:
+def accuracy(rows: Sequence[ResultRow], ends: Span) -> Chart:
     """Accuracy with its interval, by suite and group; lines mark the base model.
 
     Args:
@@ -66,7 +68,7 @@ def accuracy(rows: Sequence[Result], ends: Span) -> Chart:
     return by_suite(alt.layer(*lines, bars, dots), values, height)
 
 
-def agreement(rows: Sequence[Cell], x_ends: Span, y_ends: Span) -> Chart:
+def agreement(rows: Sequence[ConsistencyRow], x_ends: Span, y_ends: Span) -> Chart:
     """Rank agreement with the base model against the accuracy after, a point for each model and suite.
 
     Args:
@@ -96,7 +98,7 @@ def agreement(rows: Sequence[Cell], x_ends: Span, y_ends: Span) -> Chart:
     )
 
 
-def outcomes(rows: Sequence[Cell]) -> Chart:
+def outcomes(rows: Sequence[ConsistencyRow]) -> Chart:
     """Share of questions kept, gained, lost and never right, by suite and group, all seeds together.
 
     Args:
@@ -158,7 +160,7 @@ def loss(curves: Sequence[LossCurve]) -> Chart:
     )
 
 
-def ratios(rows: Sequence[tuple[float, Compared]], ends: Span) -> Chart:
+def ratios(rows: Sequence[tuple[float, Difference]], ends: Span) -> Chart:
     """Points gained over ratio 0 by the share of self-aligned rows, by suite.
 
     Args:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from harmonia.report.records import Compared, Confound, RunFiles
-from harmonia.report.table import Column, Entry, Table, build
+from harmonia.analysis import Difference
+from harmonia.analysis.run_answers import CHAT
+from harmonia.groups.confounds import ConfoundsRow
+from harmonia.report.html_table import Column, Entry, Table, build
+from harmonia.report.run_files import RunFiles
 from harmonia.report.words import (
     ABSENT,
     count,
@@ -17,12 +20,10 @@ from harmonia.report.words import (
 
 __all__ = ["confounds_tables", "differences_table"]
 
-_CHAT = "chat0"
-
 
 def differences_table(run: RunFiles) -> Table | None:
     """Every planned comparison in chat form, over all domains and, of several, domain by domain."""
-    chat = [row for row in run.differences if row.form == _CHAT]
+    chat = [row for row in run.differences if row.form == CHAT]
     many = len({row.domain for row in chat if row.scope == "domain"}) > 1
     rows = [row for row in chat if row.scope == "all" or (many and row.scope == "domain")]
     if not rows:
@@ -30,15 +31,15 @@ def differences_table(run: RunFiles) -> Table | None:
     groups = in_group_order(row.left for row in rows)
     suites = in_suite_order(row.suite for row in rows)
     columns = (
-        Column[Compared]("domain", "Domain", lambda row: row.domain, kind="text"),
-        Column[Compared](
-            "pair", "Compared", lambda row: f"{plain(row.left)} minus {plain(row.right)}", kind="head"
+        Column[Difference]("domain", "Domain", lambda row: row.domain, kind="text"),
+        Column[Difference](
+            "pair", "Difference", lambda row: f"{plain(row.left)} minus {plain(row.right)}", kind="head"
         ),
-        Column[Compared]("suite", "Questions", lambda row: plain(row.suite), kind="text"),
-        Column[Compared]("difference", "Points", _difference),
-        Column[Compared]("over", "Over", _over, kind="text"),
-        Column[Compared]("p", "p", lambda row: _p(row.p)),
-        Column[Compared]("p_holm", "p, Holm", lambda row: _p(row.p_holm)),
+        Column[Difference]("suite", "Questions", lambda row: plain(row.suite), kind="text"),
+        Column[Difference]("difference", "Points", _difference),
+        Column[Difference]("over", "Over", _over, kind="text"),
+        Column[Difference]("p", "p", lambda row: _p(row.p)),
+        Column[Difference]("p_holm", "p, Holm", lambda row: _p(row.p_holm)),
     )
     return build(
         "Differences in accuracy in chat form, percentage points",
@@ -52,12 +53,12 @@ def differences_table(run: RunFiles) -> Table | None:
     )
 
 
-def _difference(row: Compared) -> Entry:
+def _difference(row: Difference) -> Entry:
     interval = f"{points(100 * row.low)} to {points(100 * row.high)}"
     return Entry(text=points(100 * row.difference), small=(interval,))
 
 
-def _over(row: Compared) -> str:
+def _over(row: Difference) -> str:
     numbers = [(row.items, "question"), (row.seeds, "seed")]
     return listed(f"{count(number)} {noun}{'' if number == 1 else 's'}" for number, noun in numbers)
 
@@ -69,30 +70,30 @@ def _p(value: float) -> str:
 def confounds_tables(run: RunFiles) -> list[Table]:
     """One table a domain: what else differs between the training sets."""
     columns = (
-        Column[Confound]("group", "Group", lambda row: plain(row.group), kind="head"),
-        Column[Confound]("rows", "Rows", lambda row: count(row.rows)),
-        Column[Confound]("letters", "Target letters", lambda row: row.letters, kind="long"),
-        Column[Confound](
+        Column[ConfoundsRow]("group", "Group", lambda row: plain(row.group), kind="head"),
+        Column[ConfoundsRow]("rows", "Rows", lambda row: count(row.rows)),
+        Column[ConfoundsRow]("letters", "Target letters, %", lambda row: _letters(run, row), kind="long"),
+        Column[ConfoundsRow](
             "tv_harmonious",
             "harmonious",
             lambda row: _shown(row.letters_tv_harmonious),
             above="Letters’ distance from",
         ),
-        Column[Confound](
+        Column[ConfoundsRow](
             "tv_uniform",
             "equal shares",
             lambda row: _shown(row.letters_tv_uniform),
             above="Letters’ distance from",
         ),
-        Column[Confound]("confidence", "Base confidence", _confidence),
-        Column[Confound](
-            "question", "question", lambda row: _whole(row.question_chars_p50), above="Median characters"
+        Column[ConfoundsRow]("confidence", "Base confidence", _confidence),
+        Column[ConfoundsRow](
+            "question", "question", lambda row: f"{row.question_chars_p50:.0f}", above="Median characters"
         ),
-        Column[Confound](
-            "reply", "reply", lambda row: _whole(row.answer_chars_p50), above="Median characters"
+        Column[ConfoundsRow](
+            "reply", "reply", lambda row: f"{row.answer_chars_p50:.0f}", above="Median characters"
         ),
-        Column[Confound]("repeated", "Repeated", lambda row: count(row.repeated)),
-        Column[Confound]("flagged", "Labels in doubt", _flagged),
+        Column[ConfoundsRow]("repeated", "Repeated", lambda row: count(row.repeated)),
+        Column[ConfoundsRow]("flagged", "Labels in doubt", _flagged),
     )
     tables = []
     for domain in sorted({row.domain for row in run.confounds}):
@@ -102,14 +103,17 @@ def confounds_tables(run: RunFiles) -> list[Table]:
     return tables
 
 
-def _confidence(row: Confound) -> Entry | str:
-    if row.confidence_p10 is None or row.confidence_p50 is None or row.confidence_p90 is None:
-        return ABSENT
+def _letters(run: RunFiles, row: ConfoundsRow) -> str:
+    found = [one for one in run.target_letters if (one.domain, one.group) == (row.domain, row.group)]
+    return "  ".join(f"{one.letter} {100 * one.share:.0f}" for one in found)
+
+
+def _confidence(row: ConfoundsRow) -> Entry:
     middle = f"{percent(row.confidence_p10)} to {percent(row.confidence_p90)}"
     return Entry(text=percent(row.confidence_p50), small=(middle,))
 
 
-def _flagged(row: Confound) -> str:
+def _flagged(row: ConfoundsRow) -> str:
     if not row.labels_stated:
         return ABSENT
     return f"{count(row.labels_flagged)} of {count(row.labels_stated)}"
@@ -117,7 +121,3 @@ def _flagged(row: Confound) -> str:
 
 def _shown(value: float | None) -> str:
     return ABSENT if value is None else f"{value:.2f}"
-
-
-def _whole(value: float | None) -> str:
-    return ABSENT if value is None else f"{value:.0f}"

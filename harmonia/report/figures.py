@@ -6,7 +6,7 @@ A figure has one panel a domain, so that a narrow screen can set them under each
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,15 +14,16 @@ import altair as alt
 import vl_convert as vlc
 from markupsafe import Markup, escape
 
+from harmonia.analysis import Difference
+from harmonia.analysis.tables import PROBE, ResultRow
 from harmonia.files import fresh_directory
 from harmonia.report import charts, theme
 from harmonia.report.chart_parts import Chart, span
-from harmonia.report.compare import sweep
-from harmonia.report.records import Result, RunFiles
-from harmonia.report.rows import PROBE
+from harmonia.report.run_files import RunFiles
+from harmonia.report.sweep import ratio_curve
 from harmonia.report.words import in_group_order, listed, plain
 
-__all__ = ["FIGURES", "Figure", "Panel", "write_figures"]
+__all__ = ["FIGURES", "Figure", "Panel", "around_zero", "save_chart", "write_figures"]
 
 _PNG_SCALE = 2.0
 
@@ -98,18 +99,19 @@ def _loss(run: RunFiles) -> Iterator[tuple[str, str, Chart]]:
 
 def _ratios(run: RunFiles) -> Iterator[tuple[str, str, Chart]]:
     domains = sorted({row.domain for row in run.differences if row.scope == "domain"})
-    swept = {"all": sweep(run.differences)} if len(domains) > 1 else {}
-    swept |= {domain: sweep(run.differences, domain=domain) for domain in domains}
-    seen = [100 * end for rows in swept.values() for _, row in rows for end in (row.low, row.high)]
+    swept = {"all": ratio_curve(run.differences)} if len(domains) > 1 else {}
+    swept |= {domain: ratio_curve(run.differences, domain=domain) for domain in domains}
+    ends = around_zero([pair for rows in swept.values() for pair in rows])
     for domain, rows in swept.items():
         if rows:
             name = "all domains" if domain == "all" else domain
-            yield name, "Points gained by the share of self-aligned rows", charts.ratios(rows, _around(seen))
+            yield name, "Points gained by the share of self-aligned rows", charts.ratios(rows, ends)
 
 
-def _around(values: list[float]) -> tuple[float, float]:
-    """Ends of an axis of points that holds all values and 0, on fives."""
-    return min(0.0, *values) // 5 * 5, -(-max(0.0, *values) // 5) * 5
+def around_zero(rows: Sequence[tuple[float, Difference]]) -> tuple[float, float]:
+    """Ends of an axis of points that holds 0 and all intervals, on fives."""
+    values = [100 * end for _, row in rows for end in (row.low, row.high)]
+    return min(0.0, *values, 0.0) // 5 * 5, -(-max(0.0, *values, 0.0) // 5) * 5
 
 
 def _reliability(run: RunFiles) -> Iterator[tuple[str, str, Chart]]:
@@ -126,7 +128,7 @@ FIGURES = (
         caption="Points are accuracies, bars their 95 % Wilson intervals over questions. The upright lines "
         "mark the base model, whole with examples (icl) and dashed in chat form.",
         charts=_accuracy,
-        without="results.csv has no rows",
+        without="there are no accuracies",
     ),
     Figure(
         name="agreement",
@@ -134,7 +136,7 @@ FIGURES = (
         caption="The paper’s cell: the base model with examples (icl) against the tuned model in chat form. "
         "The base model’s own points show what the change of form does alone.",
         charts=_agreement,
-        without="consistency.csv has no row of the paper’s cell (icl → chat0)",
+        without="no row of consistency is the paper’s cell (icl → chat0)",
     ),
     Figure(
         name="outcomes",
@@ -142,7 +144,7 @@ FIGURES = (
         caption="The paper’s cell again, all seeds together. Kept: right before and after; gained: right "
         "only after; lost: right only before; never: wrong both times.",
         charts=_outcomes,
-        without="consistency.csv has no row of the paper’s cell (icl → chat0)",
+        without="no row of consistency is the paper’s cell (icl → chat0)",
     ),
     Figure(
         name="ratios",
@@ -160,7 +162,7 @@ FIGURES = (
         "that is right, with its 95 % Wilson interval. On the dashed line the two are the same; below it "
         "the model is too sure.",
         charts=_reliability,
-        without="reliability.csv has no row of the probe",
+        without="the probe has no reliability diagram",
     ),
     Figure(
         name="loss",
@@ -215,7 +217,7 @@ def _inline(svg: str, stem: str) -> Markup:
     return Markup(svg)
 
 
-def _ends(rows: tuple[Result, ...] | list[Result]) -> tuple[float, float]:
+def _ends(rows: tuple[ResultRow, ...] | list[ResultRow]) -> tuple[float, float]:
     return span((end for row in rows for end in (row.accuracy_low, row.accuracy_high)), low=0.0, high=1.0)
 
 

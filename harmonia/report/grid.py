@@ -3,30 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
-from harmonia.report.table import Column, Entry, Table, build
-from harmonia.report.words import ABSENT, in_form_order, in_group_order, in_suite_order, plain
+from harmonia.analysis.tables import Asked, ResultRow
+from harmonia.report.html_table import Column, Entry, Table, build
+from harmonia.report.words import ABSENT, count, in_form_order, in_group_order, in_suite_order, percent, plain
 
-__all__ = ["grids", "seed_of"]
-
-
-class Placed(Protocol):
-    """A row about one model on one suite in one form."""
-
-    @property
-    def domain(self) -> str: ...
-    @property
-    def group(self) -> str: ...
-    @property
-    def seed(self) -> int | None: ...
-    @property
-    def form(self) -> str: ...
-    @property
-    def suite(self) -> str: ...
+__all__ = ["accuracy_tables", "grids", "seed_of"]
 
 
-Row = TypeVar("Row", bound=Placed)
+Row = TypeVar("Row", bound=Asked)
 
 
 def grids(rows: Iterable[Row], caption: str, show: Callable[[Row], Entry]) -> list[Table]:
@@ -42,6 +28,17 @@ def grids(rows: Iterable[Row], caption: str, show: Callable[[Row], Entry]) -> li
         _grid([row for row in rows if row.domain == domain], f"{domain}: {caption}", show)
         for domain in sorted({row.domain for row in rows})
     ]
+
+
+def accuracy_tables(rows: Iterable[ResultRow]) -> list[Table]:
+    """One table a domain: share of questions answered right."""
+    return grids(rows, "share of questions answered right", _accuracy)
+
+
+def _accuracy(row: ResultRow) -> Entry:
+    interval = f"{100 * row.accuracy_low:.1f} to {100 * row.accuracy_high:.1f}"
+    macro = f"macro {percent(row.accuracy_macro)}"
+    return Entry(text=percent(row.accuracy), small=(interval, macro, f"n = {count(row.n)}"))
 
 
 def seed_of(seed: int | None) -> str:

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
-from harmonia.report.records import RunFiles
-from harmonia.report.rows import Overlapping
-from harmonia.report.table import Column, Table, build
+from harmonia.data.leakage import Overlap
+from harmonia.report.html_table import Column, Table, build
+from harmonia.report.run_files import RunFiles
 from harmonia.report.words import count, plain
 
 __all__ = ["leakage_examples", "leakage_table", "left_out"]
@@ -47,17 +47,17 @@ def leakage_examples(run: RunFiles) -> Table | None:
     if not run.leakage:
         return None
     columns = (
-        Column[Overlapping]("kind", "Kind", lambda row: dict(_KINDS).get(row.kind, row.kind), kind="text"),
-        Column[Overlapping](
+        Column[Overlap]("kind", "Kind", lambda row: dict(_KINDS).get(row.kind, row.kind), kind="text"),
+        Column[Overlap](
             "left", "Shown", lambda row: f"{_pool(row.left_domain, row.left)}: {row.left_id}", kind="long"
         ),
-        Column[Overlapping](
+        Column[Overlap](
             "right",
             "Asked or shown",
             lambda row: f"{_pool(row.right_domain, row.right)}: {row.right_id}",
             kind="long",
         ),
-        Column[Overlapping]("text", "In common", lambda row: _cut(row.text), kind="prose"),
+        Column[Overlap]("text", "In common", lambda row: _cut(row.text), kind="prose"),
     )
     ordered = sorted(run.leakage, key=lambda row: row.left_domain != row.right_domain)
     return build("The first of them", columns, ordered[:_EXAMPLES])
@@ -99,7 +99,7 @@ def _count(found: dict[_Pools, Counter[str]], kind: str) -> Callable[[_Pools], s
     return lambda pools: count(found[pools][kind])
 
 
-def _pools(row: Overlapping) -> _Pools:
+def _pools(row: Overlap) -> _Pools:
     return row.left_domain, row.left, row.right_domain, row.right
 
 

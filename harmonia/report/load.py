@@ -5,41 +5,38 @@ from __future__ import annotations
 import math
 import re
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import BaseModel
-
+from harmonia.analysis import ClaimsDocument, tables
+from harmonia.columns import Table
 from harmonia.errors import InputError, redacted
 from harmonia.files import read_text
+from harmonia.groups import GroupsSummary
 from harmonia.parsing import read_json_lines, read_object, validated
-from harmonia.report.csv_table import read_csv
-from harmonia.report.records import (
-    Cell,
-    Claims,
-    Compared,
-    Confound,
-    GroupsSummary,
-    LossCurve,
-    Manifest,
-    Result,
-    RunFiles,
-)
-from harmonia.report.rows import Bin, Calibrated, Letters, Overlapping, Probed
+from harmonia.report.run_files import LossCurve, Manifest, RunFiles
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 __all__ = ["load_run"]
 
-Model = TypeVar("Model", bound=BaseModel)
-Row = TypeVar("Row")
+Model = TypeVar("Model")
+Row = TypeVar("Row", bound="DataclassInstance")
 
-_RESULT_KEY = ("domain", "group", "seed", "form", "suite")
-_BIN_KEY = (*_RESULT_KEY, "bin")
-_OVERLAP_KEY = tuple(
-    f"{side}{field}" for side in ("left", "right") for field in ("_domain", "_role", "", "_id")
-)
-_CELL_KEY = ("domain", "group", "seed", "suite", "before_model", "before_form", "after_form")
-_COMPARED_KEY = ("scope", "domain", "suite", "form", "left", "right", "seed")
 _REMEDY = "Let the run write this file again."
 _SEED = re.compile(r"seed(\d+)")
+_WITHOUT = {
+    "results": "no accuracies",
+    "consistency": "no consistency of knowledge",
+    "differences": "no intervals of differences",
+    "confounds": "no table of what else differs",
+    "target_letters": "no letters of the training sets",
+    "beliefs": "no counts of beliefs",
+    "letter_bias": "no letter bias",
+    "letters": "no letters of the answers",
+    "calibration": "no calibration",
+    "reliability": "no reliability diagram",
+}
 
 
 def load_run(run: Path) -> RunFiles:
@@ -59,76 +56,61 @@ def load_run(run: Path) -> RunFiles:
                 file=run,
                 remedy="Give the folder that `harmonia run` or `harmonia demo` wrote.",
             )
-    absent: list[tuple[str, str]] = []
-    # Runs of earlier versions may hold the password of a server.
-    settings = redacted(read_text(run / "experiment.yaml", what="the settings"))
     manifest = _read_json(run / "manifest.json", Manifest)
-    results = _table(run / "results.csv", Result, _RESULT_KEY, "no accuracies", absent)
-    consistency = _table(run / "consistency.csv", Cell, _CELL_KEY, "no consistency of knowledge", absent)
-    differences = _table(
-        run / "differences.csv", Compared, _COMPARED_KEY, "no intervals of differences", absent
-    )
-    confounds = _table(
-        run / "confounds.csv", Confound, ("domain", "group"), "no table of what else differs", absent
-    )
-    beliefs = _table(run / "beliefs.csv", Probed, ("domain",), "no counts of beliefs", absent)
-    no_letters = "cloze scores no letters" if manifest.method == "cloze" else "no letter bias"
-    letters = _table(run / "letters.csv", Letters, _RESULT_KEY, no_letters, absent)
-    calibration = _table(run / "calibration.csv", Calibrated, _RESULT_KEY, "no calibration", absent)
-    reliability = _table(run / "reliability.csv", Bin, _BIN_KEY, "no reliability diagram", absent)
+    absent: list[tuple[str, str]] = []
     claims = None
     if (run / "claims.json").is_file():
-        claims = _read_json(run / "claims.json", Claims)
+        claims = _read_json(run / "claims.json", ClaimsDocument)
     else:
         absent.append(("claims.json", "not written yet: no claim cards"))
     leakage = None
-    if (run / "leakage.csv").is_file():
-        leakage = read_csv(run / "leakage.csv", Overlapping, key=_OVERLAP_KEY)
+    if (run / tables.LEAKAGE.files(tables.FOLDER)[0]).is_file():
+        leakage = tables.LEAKAGE.read(run / tables.FOLDER)
     else:
-        absent.append(("leakage.csv", "not written: no leakage check, or not yet"))
-    groups = _groups(run, manifest, absent)
+        absent.append(("leakage", "not written: no leakage check, or not yet"))
+
+    def rows(table: Table[Row]) -> tuple[Row, ...]:
+        without = _WITHOUT[table.name]
+        if manifest.method == "cloze" and table.name.startswith("letter"):
+            without = "cloze scores no letters"
+        if not (run / table.files(tables.FOLDER)[0]).is_file():
+            absent.append((table.name, f"not written yet: {without}"))
+            return ()
+        found = table.read(run / tables.FOLDER)
+        if not found:
+            absent.append((table.name, f"has no rows: {without}"))
+        return found
+
     return RunFiles(
         path=run,
-        settings=settings,
+        # Runs of earlier versions may hold the password of a server.
+        settings=redacted(read_text(run / "experiment.yaml", what="the settings")),
         manifest=manifest,
-        groups=groups,
-        results=results,
-        consistency=consistency,
-        differences=differences,
+        groups=_groups(run, manifest, absent),
         claims=claims,
-        confounds=confounds,
-        beliefs=beliefs,
-        letters=letters,
-        calibration=calibration,
-        reliability=reliability,
+        results=rows(tables.RESULTS),
+        consistency=rows(tables.CONSISTENCY),
+        differences=rows(tables.DIFFERENCES),
+        confounds=rows(tables.CONFOUNDS),
+        target_letters=rows(tables.TARGET_LETTERS),
+        beliefs=rows(tables.BELIEFS),
+        letter_bias=rows(tables.LETTER_BIAS),
+        letters=rows(tables.LETTERS),
+        calibration=rows(tables.CALIBRATION),
+        reliability=rows(tables.RELIABILITY),
         leakage=leakage,
         losses=_losses(run, absent),
         absent=tuple(absent),
     )
 
 
-def _table(
-    path: Path, record: type[Row], key: tuple[str, ...], without: str, absent: list[tuple[str, str]]
-) -> tuple[Row, ...]:
-    if not path.is_file():
-        absent.append((path.name, f"not written yet: {without}"))
-        return ()
-    # A table without rows has no header either.
-    rows = read_csv(path, record, key=key) if path.stat().st_size else ()
-    if not rows:
-        absent.append((path.name, f"has no rows: {without}"))
-    return rows
-
-
 def _groups(run: Path, manifest: Manifest, absent: list[tuple[str, str]]) -> dict[str, GroupsSummary]:
     found = {path.parent.name: path for path in sorted(run.glob("groups/*/summary.json"))}
     expected = {key.split("/")[1] for key in manifest.stages if key.count("/")} | set(found)
     for domain in sorted(expected - set(found)):
-        absent.append(
-            (f"groups/{domain}/summary.json", "not written yet: no sizes and letters of the groups")
-        )
+        absent.append((f"groups/{domain}/summary.json", "not written yet: no sizes of the groups"))
     if not expected:
-        absent.append(("groups", "no domain has been grouped yet: no sizes and letters of the groups"))
+        absent.append(("groups", "no domain has been grouped yet: no sizes of the groups"))
     return {domain: _read_json(path, GroupsSummary) for domain, path in found.items()}
 
 

@@ -9,15 +9,16 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from harmonia.errors import redacted
 from harmonia.files import write_text
-from harmonia.groups.settings import twin_of
-from harmonia.report import leaks, summary, tables, trust
+from harmonia.groups.names import GroupName
+from harmonia.report import ingredients, leaks, summary, trust
 from harmonia.report.cards import cards, policies_table
 from harmonia.report.compared import confounds_tables, differences_table
 from harmonia.report.consistency import consistency_tables, outcomes_tables
 from harmonia.report.figures import FIGURES, write_figures
+from harmonia.report.grid import accuracy_tables
 from harmonia.report.load import load_run
 from harmonia.report.missing import missing_parts
-from harmonia.report.records import RunFiles
+from harmonia.report.run_files import RunFiles
 from harmonia.report.words import count, in_form_order, in_group_order, plain, portable
 
 __all__ = ["write_page"]
@@ -47,8 +48,8 @@ def write_page(run: Path) -> Path:
         lead=summary.lead(files),
         domains=summary.domain_sentences(files),
         asked=_asked(files),
-        letters=tables.letters_table(files),
-        accuracy=tables.accuracy_tables(files),
+        letters=ingredients.letters_table(files),
+        accuracy=accuracy_tables(files.results),
         consistency=consistency_tables(files),
         outcomes=outcomes_tables(files),
         beliefs=trust.beliefs_table(files),
@@ -60,9 +61,8 @@ def write_page(run: Path) -> Path:
         leakage=leaks.leakage_table(files),
         leakage_examples=leaks.leakage_examples(files),
         left_out=leaks.left_out(files),
-        groups=[(table, _grouping(files, domain)) for domain, table in tables.group_tables(files)],
-        data=tables.data_table(files),
-        claims=tables.claims_table(files),
+        groups=[(table, _grouping(files, domain)) for domain, table in ingredients.group_tables(files)],
+        data=ingredients.data_table(files),
         cards=cards(files.claims),
         rule=files.claims.rule if files.claims else "",
         policies=policies_table(files.claims),
@@ -128,7 +128,7 @@ def _grouping(files: RunFiles, domain: str) -> str:
 def _twins(files: RunFiles) -> list[str]:
     """Mixed groups that are not tuned on, because another group has the same rows."""
     names = in_group_order(name for found in files.groups.values() for name in found.groups)
-    twins = [(name, twin_of(name)) for name in names]
+    twins = [(name, str(GroupName.parse(name).twin)) for name in names]
     return [f"that of {plain(name)} is that of {plain(twin)}" for name, twin in twins if twin in names]
 
 

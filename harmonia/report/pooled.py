@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-import altair as alt
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from harmonia.analysis import Difference
-from harmonia.analysis.run_answers import CHAT, ratio_of
+from harmonia.analysis import ClaimsDocument, Difference
+from harmonia.analysis.run_answers import CHAT
 from harmonia.files import fresh_directory, write_json, write_text
-from harmonia.report import theme
+from harmonia.report import charts
 from harmonia.report.cards import cards, policies_table
-from harmonia.report.chart_parts import Chart, by_suite, named
-from harmonia.report.figures import save_chart
-from harmonia.report.records import Claims
-from harmonia.report.table import Column, Entry, Table, build
+from harmonia.report.figures import around_zero, save_chart
+from harmonia.report.html_table import Column, Entry, Table, build
+from harmonia.report.sweep import ratio_curve
 from harmonia.report.words import (
     ABSENT,
     count,
@@ -52,7 +49,7 @@ class PooledRun:
 def write_pooled_page(
     folder: Path,
     runs: Sequence[PooledRun],
-    document: Mapping[str, Any],
+    document: ClaimsDocument,
     differences: Sequence[Difference],
 ) -> Path:
     """Write `claims.json`, `report.html` and `figures/` about several runs into a folder.
@@ -66,7 +63,6 @@ def write_pooled_page(
     Returns:
         Path of the page.
     """
-    claims = Claims.model_validate(document)
     rows = [row for row in differences if row.scope == "all" and row.form == CHAT]
     environment = Environment(
         loader=PackageLoader("harmonia.report", "."),
@@ -80,12 +76,12 @@ def write_pooled_page(
         lead=_lead(runs, rows),
         runs=[(run, run.link) for run in runs],
         groups=_groups_table(rows),
-        policies=policies_table(claims),
+        policies=policies_table(document),
         figure=_figure(folder, rows),
-        cards=cards(claims),
-        rule=claims.rule,
+        cards=cards(document),
+        rule=document.rule,
     )
-    write_json(folder / "claims.json", dict(document))
+    write_json(folder / "claims.json", asdict(document))
     path = folder / "report.html"
     write_text(path, text)
     return path
@@ -129,12 +125,8 @@ def _groups_table(rows: Sequence[Difference]) -> Table:
 
 def _figure(folder: Path, rows: Sequence[Difference]) -> Markup | None:
     """The sweep over the share of self-aligned rows; None where nothing was mixed."""
-    swept = [
-        (ratio, row)
-        for row in rows
-        if row.right == "incompatible" and (ratio := ratio_of(row.left)) is not None and ratio > 0
-    ]
-    if not any(ratio < 1 for ratio, _ in swept):
+    swept = ratio_curve(rows)
+    if not swept:
         return None
     with fresh_directory(folder / "figures") as figures:
         panel = save_chart(
@@ -142,34 +134,6 @@ def _figure(folder: Path, rows: Sequence[Difference]) -> Markup | None:
             "sweep",
             "all",
             "Points gained over ratio 0 by the share of self-aligned rows, a panel a suite.",
-            _sweep(swept),
+            charts.ratios(swept, around_zero(swept)),
         )
     return panel.svg
-
-
-def _sweep(swept: Sequence[tuple[float, Difference]]) -> Chart:
-    values = [
-        {
-            **named(row.left, row.suite),
-            "ratio": ratio,
-            "points": 100 * row.difference,
-            "low": 100 * row.low,
-            "high": 100 * row.high,
-        }
-        for ratio, row in swept
-    ]
-    values += [
-        {**named("incompatible", suite), "ratio": 0.0, "points": 0.0, "low": 0.0, "high": 0.0}
-        for suite in in_suite_order(row.suite for _, row in swept)
-    ]
-    x = alt.X("ratio:Q", title="share of self-aligned rows", scale=alt.Scale(domain=[0, 1], padding=8))
-    y = alt.Y("points:Q", title="points over ratio 0")
-    base = alt.Chart().encode(x=x)
-    chart = alt.layer(
-        base.mark_line(strokeWidth=1.2, color=theme.INK, opacity=0.6).encode(y=y),
-        base.mark_rule(color=theme.INK, opacity=0.6).encode(
-            y=alt.Y("low:Q", title="points over ratio 0"), y2="high:Q"
-        ),
-        base.mark_point(size=48, filled=True, opacity=1, color=theme.colour_of("mixed_0.5")).encode(y=y),
-    )
-    return by_suite(chart, values, 120)

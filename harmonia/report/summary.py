@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from statistics import fmean
 
-from harmonia.report.compare import CHAT, CLAIMS, Claim, difference, interval
-from harmonia.report.records import Result, RunFiles
+from harmonia.analysis.run_answers import CHAT
+from harmonia.analysis.tables import ResultRow
+from harmonia.report.run_files import RunFiles
 from harmonia.report.words import (
     count,
     in_group_order,
@@ -20,6 +21,7 @@ from harmonia.report.words import (
 __all__ = ["domain_sentences", "lead", "tuned_seeds"]
 
 _COMPARED = ("harmonious", "incompatible", "self_aligning")
+_PAIRS = (("harmonious", "incompatible"), ("self_aligning", "incompatible"))
 
 
 def tuned_seeds(run: RunFiles) -> list[int]:
@@ -42,18 +44,18 @@ def lead(run: RunFiles) -> list[str]:
         f"({listed(groups)}) in {_number(len(domains), 'domain')} ({listed(domains)}) with "
         f"{_number(len(seeds), 'seed')}, and then asked without examples in the chat form (chat0)."
     ]
-    for claim in CLAIMS:
-        parts = []
-        for suite in in_suite_order(row.suite for row in tuned):
-            found = _difference(run, claim, suite, None)
-            if found:
-                parts.append(f"{found} on {plain(suite)} questions")
+    for left, right in _PAIRS:
+        parts = [
+            f"{found} on {plain(suite)} questions"
+            for suite in in_suite_order(row.suite for row in tuned)
+            if (found := _difference(run, left, right, suite, None))
+        ]
         if parts:
             sentences.append(
-                f"On average, accuracy after {plain(claim.left)} minus accuracy after "
-                f"{plain(claim.right)} was {listed(parts)}."
+                f"On average, accuracy after {plain(left)} minus accuracy after {plain(right)} was "
+                f"{listed(parts)}."
             )
-    sentences.append(_caution(len(seeds), bool(run.differences)))
+    sentences.append(_caution(len(seeds)))
     return sentences
 
 
@@ -68,20 +70,15 @@ def _kinds(groups: list[str]) -> list[str]:
     )
 
 
-def _caution(seeds: int, intervals: bool) -> str:
-    if intervals and seeds > 1:
+def _caution(seeds: int) -> str:
+    if seeds > 1:
         return (
             f"The intervals are over questions and {seeds} seeds. They describe this model and these "
             "domains only."
         )
-    if seeds <= 1:
-        return (
-            "There is one seed: these differences carry no interval over seeds, and another seed may "
-            "give others. They describe this model and these questions only."
-        )
     return (
-        f"There are {seeds} seeds: the lowest and the highest difference over them are given below, "
-        "which is no interval. They describe this model and these questions only."
+        "There is one seed: these differences carry no interval over seeds, and another seed may "
+        "give others. They describe this model and these questions only."
     )
 
 
@@ -96,7 +93,7 @@ def domain_sentences(run: RunFiles) -> list[tuple[str, list[str]]]:
     return found
 
 
-def _suite(run: RunFiles, domain: str, rows: list[Result], suite: str) -> str:
+def _suite(run: RunFiles, domain: str, rows: list[ResultRow], suite: str) -> str:
     here = [row for row in rows if row.suite == suite]
     parts = []
     for group in _COMPARED:
@@ -104,32 +101,29 @@ def _suite(run: RunFiles, domain: str, rows: list[Result], suite: str) -> str:
         if accuracies:
             parts.append(f"{plain(group)} {percent(fmean(accuracies))}")
     differences = []
-    for claim in CLAIMS:
-        if found := _difference(run, claim, suite, domain):
-            differences.append(f"{plain(claim.left)} minus {plain(claim.right)}: {found}")
+    for left, right in _PAIRS:
+        if found := _difference(run, left, right, suite, domain):
+            differences.append(f"{plain(left)} minus {plain(right)}: {found}")
     sizes = listed(count(n) for n in sorted({row.n for row in here}))
     name = plain(suite)
     text = f"{name[:1].upper()}{name[1:]} questions (n = {sizes}): {listed(parts)} right"
     return f"{text}; {'; '.join(differences)}." if differences else f"{text}."
 
 
-def _difference(run: RunFiles, claim: Claim, suite: str, domain: str | None) -> str:
-    """The difference in words, with its interval where the run has one; empty if not measured."""
-    found = interval(run.differences, claim.left, claim.right, suite=suite, domain=domain)
-    if found is not None:
-        reach = f"{points(100 * found.low)} to {points(100 * found.high)}"
-        return f"{points(100 * found.difference)} points (95\u00a0% interval {reach})"
-    result = difference(run.results, claim.left, claim.right, suite=suite, domain=domain)
-    if result is None:
-        return ""
-    values = [value for _, value in result.pairs]
-    if domain is None:
-        return f"{points(result.mean)} points"
-    if len(values) > 1:
-        reach = f"{points(min(values))} to {points(max(values))} over {len(values)} seeds"
-        return f"{points(result.mean)} points ({reach})"
-    overlap = "overlap" if result.overlap[0] else "do not overlap"
-    return f"{points(result.mean)} points (95\u00a0% intervals {overlap})"
+def _difference(run: RunFiles, left: str, right: str, suite: str, domain: str | None) -> str:
+    """The difference in words, with its interval; empty if it was not measured."""
+    place = ("all", "all") if domain is None else ("domain", domain)
+    for row in run.differences:
+        if (row.scope, row.domain, row.left, row.right, row.suite, row.form) == (
+            *place,
+            left,
+            right,
+            suite,
+            CHAT,
+        ):
+            reach = f"{points(100 * row.low)} to {points(100 * row.high)}"
+            return f"{points(100 * row.difference)} points (95\u00a0% interval {reach})"
+    return ""
 
 
 def _number(value: int, noun: str) -> str:

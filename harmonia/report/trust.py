@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from harmonia.analysis.tables import PROBE, Asked, BeliefsRow, CalibrationRow, LetterBiasRow, LetterRow
 from harmonia.report.grid import grids
-from harmonia.report.records import RunFiles
-from harmonia.report.rows import PROBE, Calibrated, Letters, Probed
-from harmonia.report.table import Column, Entry, Table, build
+from harmonia.report.html_table import Column, Entry, Table, build
+from harmonia.report.run_files import RunFiles
 from harmonia.report.words import ABSENT, count, decimal, percent
 
 __all__ = [
@@ -22,77 +22,81 @@ __all__ = [
 def beliefs_table(run: RunFiles) -> Table | None:
     """What the beliefs of each domain are, and how steady."""
     columns = (
-        Column[Probed]("domain", "Domain", lambda row: row.domain, kind="head"),
-        Column[Probed]("form", "Form", lambda row: row.form, kind="text"),
-        Column[Probed]("n", "n", lambda row: count(row.n)),
-        Column[Probed]("draws", "Draws", lambda row: count(row.draws)),
-        Column[Probed]("known", "Known", lambda row: _part(row.known, row.n)),
-        Column[Probed]("conflicting", "Conflicting", lambda row: _part(row.conflicting, row.n)),
-        Column[Probed]("uncertain", "Uncertain", lambda row: _part(row.uncertain, row.n)),
-        Column[Probed]("agreement", "Agreement of draws", lambda row: _share(row.agreement)),
-        Column[Probed]("right_rate", "Draws right", lambda row: _share(row.right_rate)),
+        Column[BeliefsRow]("domain", "Domain", lambda row: row.domain, kind="head"),
+        Column[BeliefsRow]("form", "Form", lambda row: row.form, kind="text"),
+        Column[BeliefsRow]("n", "n", lambda row: count(row.n)),
+        Column[BeliefsRow]("draws", "Draws", lambda row: count(row.draws)),
+        Column[BeliefsRow]("known", "Known", lambda row: _part(row.known, row.n)),
+        Column[BeliefsRow]("conflicting", "Conflicting", lambda row: _part(row.conflicting, row.n)),
+        Column[BeliefsRow]("uncertain", "Uncertain", lambda row: _part(row.uncertain, row.n)),
+        Column[BeliefsRow]("agreement", "Agreement of draws", lambda row: _share(row.agreement)),
+        Column[BeliefsRow]("right_rate", "Draws right", lambda row: _share(row.right_rate)),
     )
     return build("The base model’s beliefs", columns, run.beliefs) if run.beliefs else None
 
 
 def probe_letters_table(run: RunFiles) -> Table | None:
     """Letter bias of the probe, a line a domain."""
-    rows = [row for row in run.letters if row.suite == PROBE]
+    rows = [row for row in run.letter_bias if row.suite == PROBE]
+    shares = {(row.domain, row.letter): row for row in run.letters if row.suite == PROBE}
     columns = [
-        Column[Letters]("domain", "Domain", lambda row: row.domain, kind="head"),
-        Column[Letters]("form", "Form", lambda row: row.form, kind="text"),
-        Column[Letters]("n", "n", lambda row: count(row.n)),
-        Column[Letters]("rstd", "RStd", lambda row: decimal(row.rstd)),
-        Column[Letters]("mass", "Letter mass", lambda row: _share(row.letter_mass)),
+        Column[LetterBiasRow]("domain", "Domain", lambda row: row.domain, kind="head"),
+        Column[LetterBiasRow]("form", "Form", lambda row: row.form, kind="text"),
+        Column[LetterBiasRow]("n", "n", lambda row: count(row.n)),
+        Column[LetterBiasRow]("rstd", "RStd", lambda row: decimal(row.rstd)),
+        Column[LetterBiasRow]("mass", "Letter mass", lambda row: _share(row.letter_mass)),
     ]
-    letters = sorted({letter for row in rows for letter in _by_letter(row.right)})
+
+    def at(field: str, letter: str) -> Callable[[LetterBiasRow], str]:
+        def cell(row: LetterBiasRow) -> str:
+            found = shares.get((row.domain, letter))
+            return ABSENT if found is None else f"{100 * getattr(found, field):.1f}"
+
+        return cell
+
     for field, above in (
         ("prior", "mean probability of the letter, %"),
         ("answered", "answered, %"),
         ("right", "right, %"),
     ):
-        columns += [Column(f"{field} {x}", x, _at(field, x), above=above) for x in letters]
+        columns += [
+            Column(f"{field} {x}", x, at(field, x), above=above) for x in sorted({x for _, x in shares})
+        ]
     return build("The letters of the probe", columns, rows) if rows else None
 
 
 def letter_bias_tables(run: RunFiles) -> list[Table]:
     """One table a domain: letter bias of every model on every suite."""
-    rows = [row for row in run.letters if row.suite != PROBE]
-    caption = "RStd, letter mass, and the letters’ shares in %"
-    return grids(rows, caption, _letters)
+    shares: dict[tuple[object, ...], list[LetterRow]] = {}
+    for row in run.letters:
+        shares.setdefault(_place(row), []).append(row)
+
+    def shown(row: LetterBiasRow) -> Entry:
+        mass = [] if row.letter_mass is None else [f"mass {percent(row.letter_mass)}"]
+        here = shares.get(_place(row), [])
+        lists = (
+            f"{name} {' '.join(f'{100 * getattr(one, field):.0f}' for one in here)}"
+            for name, field in (("prior", "prior"), ("gave", "answered"))
+        )
+        return Entry(text=decimal(row.rstd), small=(*mass, *lists))
+
+    rows = [row for row in run.letter_bias if row.suite != PROBE]
+    return grids(rows, "RStd, letter mass, and the letters’ shares in %", shown)
 
 
-def _letters(row: Letters) -> Entry:
-    mass = [] if row.letter_mass is None else [f"mass {percent(row.letter_mass)}"]
-    lists = (f"{name} {_listed(text)}" for name, text in (("prior", row.prior), ("gave", row.answered)))
-    return Entry(text=decimal(row.rstd), small=(*mass, *lists))
-
-
-def _listed(text: str) -> str:
-    return " ".join(f"{100 * share:.0f}" for share in _by_letter(text).values())
-
-
-def _at(field: str, letter: str) -> Callable[[Letters], str]:
-    def cell(row: Letters) -> str:
-        shares = _by_letter(getattr(row, field))
-        return f"{100 * shares[letter]:.1f}" if letter in shares else ABSENT
-
-    return cell
-
-
-def _by_letter(text: str) -> dict[str, float]:
-    return {letter: float(share) for letter, _, share in (part.partition("=") for part in text.split())}
+def _place(row: Asked) -> tuple[object, ...]:
+    return row.domain, row.group, row.seed, row.form, row.suite
 
 
 def probe_calibration_table(run: RunFiles) -> Table | None:
     """Calibration of the probe, a line a domain."""
     rows = [row for row in run.calibration if row.suite == PROBE]
     columns = (
-        Column[Calibrated]("domain", "Domain", lambda row: row.domain, kind="head"),
-        Column[Calibrated]("form", "Form", lambda row: row.form, kind="text"),
-        Column[Calibrated]("n", "n", lambda row: count(row.n)),
-        Column[Calibrated]("ece", "ECE", lambda row: decimal(row.ece)),
-        Column[Calibrated]("brier", "Brier", lambda row: decimal(row.brier)),
+        Column[CalibrationRow]("domain", "Domain", lambda row: row.domain, kind="head"),
+        Column[CalibrationRow]("form", "Form", lambda row: row.form, kind="text"),
+        Column[CalibrationRow]("n", "n", lambda row: count(row.n)),
+        Column[CalibrationRow]("ece", "ECE", lambda row: decimal(row.ece)),
+        Column[CalibrationRow]("brier", "Brier", lambda row: decimal(row.brier)),
     )
     return build("Calibration of the probe", columns, rows) if rows else None
 
@@ -103,7 +107,7 @@ def calibration_tables(run: RunFiles) -> list[Table]:
     return grids(rows, "ECE, Brier score and n", _calibrated)
 
 
-def _calibrated(row: Calibrated) -> Entry:
+def _calibrated(row: CalibrationRow) -> Entry:
     return Entry(text=decimal(row.ece), small=(f"Brier {decimal(row.brier)}", f"n = {count(row.n)}"))
 
 

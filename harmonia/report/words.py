@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import PurePosixPath, PureWindowsPath
 
+from harmonia.groups.names import GroupName
 from harmonia.types import SUITES
 
 GROUPS = ("base", "harmonious", "incompatible", "self_aligning", "contextualised")
@@ -13,7 +14,6 @@ ABSENT = "–"
 MINUS = "−"
 
 _PLAIN = {"in_domain": "in-domain", "out_of_domain": "out-of-domain", "self_aligning": "self-aligning"}
-_MIXED = re.compile(r"mixed_(\d+(?:\.\d+)?(?:e-?\d+)?)")
 
 
 def plain(name: str) -> str:
@@ -23,8 +23,7 @@ def plain(name: str) -> str:
 
 def ratio_of(group: str) -> float | None:
     """Share of self-aligned rows in a `mixed` group; None for another group."""
-    found = _MIXED.fullmatch(group)
-    return float(found[1]) if found else None
+    return GroupName.parse(group).ratio
 
 
 def in_group_order(groups: Iterable[str]) -> list[str]:

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from harmonia.errors import InputError
 from harmonia.files import write_json_lines
-from harmonia.parsing import read_json_lines, validated
+from harmonia.parsing import NotBlank, read_json_lines, validated
+from harmonia.prompts import LETTERS
 from harmonia.types import Item
 
 
@@ -55,11 +56,17 @@ def dropped(written: Iterable[Written]) -> dict[str, int]:
 class _Record(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    id: str
-    target: int = Field(ge=0)
-    text: str | None
+    id: NotBlank
+    target: int = Field(ge=0, lt=len(LETTERS))
+    text: NotBlank | None
     tries: int = Field(ge=0)
-    reason: str | None = None
+    reason: NotBlank | None = None
+
+    @model_validator(mode="after")
+    def _text_or_reason(self) -> _Record:
+        if (self.text is None) == (self.reason is None):
+            raise ValueError("a text or the reason why there is none is needed, and not both")
+        return self
 
 
 def write_written(path: Path, written: Sequence[Written]) -> None:
@@ -75,7 +82,7 @@ def read_written(path: Path) -> tuple[Written, ...]:
     """
     found: dict[tuple[str, int], Written] = {}
     for number, values in read_json_lines(path, what="the file of texts"):
-        remedy = "A row needs id, target, text and tries."
+        remedy = "A row needs id, target, text and tries; a null text a reason."
         record = validated(_Record, values, file=path, row=number, remedy=remedy)
         if (record.id, record.target) in found:
             raise InputError(

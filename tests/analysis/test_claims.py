@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -126,7 +126,7 @@ def test_cards_say_what_the_numbers_do() -> None:
         assert finding.needed is None
     assert claims["C1"].paper["in_domain"] == 14.58
     assert all(finding.because for finding in claims["C3"].findings)
-    document = json.loads(json.dumps(claims_document([_tuned(shares)]), allow_nan=False))
+    document = json.loads(json.dumps(asdict(claims_document([_tuned(shares)])), allow_nan=False))
     assert [claim["claim"] for claim in document["claims"]] == ["C1", "C2", "C3", "C4", "C5"]
     with pytest.raises(InputError, match="same base model and domain d0"):
         judge([_tuned(shares), _tuned(shares)])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 from made_answers import belief
 from scipy.stats import norm
 
-from harmonia.analysis import Answers, accuracy_of, categories, consistency_of, mean_intervals
+from harmonia.analysis import Answers, accuracy_of, consistency_of, levels, mean_intervals
 from harmonia.errors import InputError
 from harmonia.types import Belief
 
@@ -77,15 +78,15 @@ def test_entropy_categories_and_the_columns_of_a_row() -> None:
         belief("unsteady", (0.75, 0.25), 0, category="uncertain"),
     ]
     after = [belief(one.item.id, (0.25, 0.75), one.item.answer) for one in before]
-    category = categories(Answers.of(before))
+    category = levels(Answers.of(before))
     assert dict(zip(sorted(one.item.id for one in before), category, strict=True)) == {
         "known": "known",
         "conflicting": "conflicting",
         "unsure": "uncertain",
         "unsteady": "uncertain",
     }
-    assert categories(Answers.of(before), 0.8).tolist() == ["uncertain"] * 4
-    row = consistency_of(before, after).row()
+    assert levels(Answers.of(before), 0.8).tolist() == ["uncertain"] * 4
+    row = asdict(consistency_of(before, after))
     assert (row["known_lost"], row["conflicting_gained"], row["uncertain_lost"]) == (1, 1, 2)
     assert sum(row[f"{kind}_{what}"] for kind in ("known", "conflicting") for what in ("kept", "never")) == 0
     sharp, even = -(0.75 * math.log(0.75) + 0.25 * math.log(0.25)), math.log(2)
@@ -94,8 +95,8 @@ def test_entropy_categories_and_the_columns_of_a_row() -> None:
     assert row["accuracy_change"] == pytest.approx((1 - 3) / 4)
     assert row["kl_low"] <= row["kl"] <= row["kl_high"]
     # Another model's categories count where they are given.
-    other = consistency_of(before, after, category_I=np.array(["known"] * 4, dtype=object))
-    assert (other.by_category["known"].lost, other.by_category["known"].gained) == (3, 1)
+    other = consistency_of(before, after, level_I=np.array(["known"] * 4, dtype=object))
+    assert (other.known_lost, other.known_gained) == (3, 1)
 
 
 def test_intervals_of_means_are_those_of_normal_theory() -> None:

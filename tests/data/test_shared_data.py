@@ -29,7 +29,8 @@ EXAMS = {
 
 @pytest.mark.parametrize("name", EXAMS)
 def test_every_exam_is_read_and_its_flaws_counted(data_root, name):
-    source = ItemSource(path=f"exams/{name}.jsonl", on_bad_row="skip")
+    domain, split = name.split("/")
+    source = ItemSource(path=f"exams/{name}.jsonl", domain=domain, on_bad_row="skip")
     result = read_items(source, data_root)
     rows, bad, repeated = EXAMS[name]
     assert (len(result.items) + len(result.skipped), len(result.skipped)) == (rows, bad)
@@ -37,10 +38,10 @@ def test_every_exam_is_read_and_its_flaws_counted(data_root, name):
     assert sum(len(group) - 1 for group in result.repeated) == repeated
     questions = [item.question for item in result.items]
     assert len(questions) - len(set(questions)) == repeated
-    domain, split = name.split("/")
     assert {(item.domain, item.split, item.source) for item in result.items} == {(domain, split, source.path)}
     dropped = read_items(source.model_copy(update={"drop_repeated": True}), data_root)
     assert len(result.items) - len(dropped.items) == repeated
+    assert result.copies == 0
 
 
 def test_the_first_bad_row_of_the_engineering_exam_is_reported(data_root):

@@ -9,7 +9,7 @@ import pytest
 from models import item
 
 from harmonia.errors import InputError
-from harmonia.groups import GroupSettings, build_groups, mixed_name, select
+from harmonia.groups import GroupName, GroupSettings, build_groups, select
 from harmonia.prompts import ExamFormat
 from harmonia.types import Belief, Conversation, Message
 
@@ -102,7 +102,7 @@ def test_mixed_groups_are_nested_and_counted():
     assert size == 15
     before: set[str] = set()
     for ratio in RATIOS:
-        rows = built.rows[mixed_name(ratio)]
+        rows = built.rows[str(GroupName(kind="mixed", ratio=ratio))]
         aligned = {row.id for row in rows if row.target == 2}
         assert len(rows) == size
         assert len(aligned) == round(ratio * size)
@@ -120,7 +120,7 @@ def test_mixed_groups_are_nested_and_counted():
 
 
 def test_names_of_mixed_groups():
-    assert [mixed_name(ratio) for ratio in RATIOS] == [
+    assert [str(GroupName(kind="mixed", ratio=ratio)) for ratio in RATIOS] == [
         "mixed_0",
         "mixed_0.05",
         "mixed_0.1",

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 from beliefs import make_belief
 from scipy.spatial.distance import cityblock
 
-from harmonia.groups import GroupSettings, build_groups, confounds
-from harmonia.groups.confounds import total_variation
+from harmonia.groups import GroupSettings, build_groups
+from harmonia.groups.confounds import confounds, target_letters, total_variation
 from harmonia.probe import read_beliefs
 from harmonia.prompts import ExamFormat
 from harmonia.types import Conversation, Message
@@ -21,7 +22,13 @@ EXAM = ExamFormat()
 
 def table(beliefs, instructions=(), **fields) -> dict[str, dict]:
     built = build_groups(beliefs, GroupSettings(**fields), EXAM, instructions)
-    return {row["group"]: row for row in confounds(built.rows, beliefs)}
+    shares = {}
+    for row in target_letters("d", built.rows):
+        shares.setdefault(row.group, []).append(row.share)
+    return {
+        row.group: {**asdict(row), "letters": shares[row.group]}
+        for row in confounds("d", built.rows, beliefs)
+    }
 
 
 def test_a_table_worked_by_hand():
@@ -43,11 +50,8 @@ def test_a_table_worked_by_hand():
     )
     right, wrong, own = (found[name] for name in ("harmonious", "incompatible", "self_aligning"))
     assert (right["rows"], right["general"]) == (4, 2)
-    assert (right["letters"], wrong["letters"]) == (
-        "A=0.750 B=0.250 C=0.000 D=0.000",
-        "A=0.000 B=0.500 C=0.250 D=0.250",
-    )
-    assert own["letters"] == "A=1.000 B=0.000 C=0.000 D=0.000"
+    assert (right["letters"], wrong["letters"]) == ([0.75, 0.25, 0, 0], [0, 0.5, 0.25, 0.25])
+    assert own["letters"] == [1, 0, 0, 0]
     assert [one["letters_tv_harmonious"] for one in (right, wrong, own)] == [0, 0.75, 0.25]
     assert [one["letters_tv_uniform"] for one in (right, wrong, own)] == [0.5, 0.25, 0.75]
     assert (right["repeated"], wrong["repeated"]) == (1, 0)  # Abc? and ABC
@@ -129,8 +133,7 @@ def test_letters_of_the_published_groups(published):
                 continue
             counts = np.bincount([row["output"] for row in rows[model, domain, name]], minlength=4)
             shares[group] = counts / counts.sum()
-            said = [float(part.split("=")[1]) for part in found[group]["letters"].split()]
-            assert said == pytest.approx(list(shares[group]), abs=5e-4)
+            assert found[group]["letters"] == pytest.approx(list(shares[group]))
         apart = found["incompatible"]["letters_tv_harmonious"]
         assert apart == pytest.approx(abs(shares["harmonious"] - shares["incompatible"]).sum() / 2)
         low, high = (0.385, 0.595) if model == "llama-2-7b" else (0.085, 0.225)

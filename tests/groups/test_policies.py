@@ -8,7 +8,8 @@ import pytest
 from beliefs import make_belief
 
 from harmonia.errors import EmptyGroupError
-from harmonia.groups import GroupSettings, PolicySettings, build_groups, level_of
+from harmonia.groups import GroupSettings, PolicySettings, build_groups
+from harmonia.probe.level import level_of
 from harmonia.prompts import ExamFormat
 
 EXAM = ExamFormat()

@@ -70,10 +70,10 @@ def _rows(path: Path) -> list[dict[str, str]]:
 def test_tables_hold_every_cell(tmp_path: Path) -> None:
     paths = _run(tmp_path)
     for name in OUTPUTS:
-        assert name == "confounds.csv" or (tmp_path / name).is_file()
-    results = _rows(tmp_path / "results.csv")
+        assert "confounds" in name or "target_letters" in name or (tmp_path / name).is_file()
+    results = _rows(tmp_path / "tables/results.csv")
     assert len(results) == len(paths)
-    rows = _rows(tmp_path / "consistency.csv")
+    rows = _rows(tmp_path / "tables/consistency.csv")
     cells = {
         (row["before_model"], row["before_form"], row["after_form"]) for row in rows if row["seed"] == "0"
     }
@@ -96,7 +96,7 @@ def test_tables_hold_every_cell(tmp_path: Path) -> None:
     lost = [one.correct and not two.correct for one, two in zip(before, after, strict=True)]
     sure = [one.confidence > 0.5 and one.correct for one in probed]
     assert int(row["known_lost"]) == sum(a and b for a, b in zip(lost, sure, strict=True))
-    differences = _rows(tmp_path / "differences.csv")
+    differences = _rows(tmp_path / "tables/differences.csv")
     assert {(row["left"], row["right"]) for row in differences} == {("harmonious", "incompatible")}
     assert {row["seed"] for row in differences if row["scope"] == "seed"} == {"0", "1"}
     claims = json.loads((tmp_path / "claims.json").read_text())
@@ -114,7 +114,7 @@ def test_what_the_answers_are_worth(tmp_path: Path) -> None:
                 "draws": 4,
                 "agreement": 0.25 * (1 + k % 4),
                 "right_rate": 0.5,
-                "category": _CATEGORIES[k % 3],
+                "category": "uncertain" if k % 2 else "known" if one.correct else "conflicting",
             },
         )
         for k, one in enumerate(_beliefs(np.random.default_rng(7), 1.0))
@@ -122,35 +122,35 @@ def test_what_the_answers_are_worth(tmp_path: Path) -> None:
     write_beliefs(tmp_path / "beliefs" / "law.parquet", probed, {})
     answers = read_run(tmp_path, paths, name="r", model="a", probe_form="icl5")
     analyse_run(tmp_path, answers, threshold=0.5)
-    # 50 items: categories in turn, and agreement .25, .5, .75 and 1 in turn, ending in .25 and .5.
-    (beliefs,) = _rows(tmp_path / "beliefs.csv")
+    # 50 items: every other one uncertain, and agreement .25, .5, .75 and 1 in turn, ending in .25 and .5.
+    (beliefs,) = _rows(tmp_path / "tables/beliefs.csv")
     assert [beliefs[name] for name in ("domain", "form", "n", "draws")] == ["law", "icl5", "50", "4"]
-    assert [beliefs[name] for name in _CATEGORIES] == ["17", "17", "16"]
+    known = sum(one.correct for one in probed[::2])
+    assert [beliefs[name] for name in _CATEGORIES] == [str(known), str(25 - known), "25"]
     assert float(beliefs["agreement"]) == pytest.approx((12 * 2.5 + 0.75) / 50)
     assert float(beliefs["right_rate"]) == 0.5
 
-    letters, calibration = (_rows(tmp_path / f"{name}.csv") for name in ("letters", "calibration"))
+    letters, calibration = (_rows(tmp_path / f"tables/{name}.csv") for name in ("letter_bias", "calibration"))
     keys = ("domain", "group", "seed", "form", "suite")
-    asked = [tuple(row[key] for key in keys) for row in _rows(tmp_path / "results.csv")]
+    asked = [tuple(row[key] for key in keys) for row in _rows(tmp_path / "tables/results.csv")]
     probe = ("law", "base", "", "icl5", "probe")
     for rows in (letters, calibration):
         assert [tuple(row[key] for key in keys) for row in rows] == [probe, *asked]
     # The probe's letters from its beliefs: the prior is of the letters as asked.
-    shares = {
-        name: [float(part[2:]) for part in letters[0][name].split()]
-        for name in ("recall", "right", "answered", "prior")
-    }
+    shown = [row for row in _rows(tmp_path / "tables/letters.csv") if row["suite"] == "probe"]
+    assert [row["letter"] for row in shown] == list("ABCD")
+    shares = {name: [float(row[name]) for row in shown] for name in ("recall", "right", "answered", "prior")}
     assert shares["right"] == [0.26, 0.26, 0.24, 0.24] and letters[0]["letter_mass"] == "1.0"
-    assert shares["prior"] == pytest.approx(np.mean([one.probs[::-1] for one in probed], axis=0), abs=5e-5)
+    assert shares["prior"] == pytest.approx(np.mean([one.probs[::-1] for one in probed], axis=0))
     assert shares["answered"] == [sum(one.pred == place for one in probed) / 50 for place in range(4)]
     recall = [np.mean([one.correct for one in probed if one.item.answer == place]) for place in range(4)]
-    assert shares["recall"] == pytest.approx(recall, abs=5e-5)
+    assert shares["recall"] == pytest.approx(recall)
     assert float(letters[0]["rstd"]) == pytest.approx(np.std(recall))
     gold = np.eye(4)[[one.item.answer for one in probed]]
     brier = ((np.array([one.probs for one in probed]) - gold) ** 2).sum(axis=1).mean()
     assert float(calibration[0]["brier"]) == pytest.approx(brier)
     # ECE from the bins beside it; equal sizes up to one.
-    bins = [row for row in _rows(tmp_path / "reliability.csv") if row["suite"] == "probe"]
+    bins = [row for row in _rows(tmp_path / "tables/reliability.csv") if row["suite"] == "probe"]
     sizes = [int(row["n"]) for row in bins]
     assert [row["bin"] for row in bins] == [str(k) for k in range(1, 16)]
     assert sum(sizes) == 50 and set(sizes) == {3, 4}
@@ -167,15 +167,15 @@ def test_one_draw_and_cloze(tmp_path: Path) -> None:
     write_beliefs(path, [replace(one, method="cloze", letter_mass=None) for one in read_beliefs(path)], {})
     answers = read_run(tmp_path, paths, name="r", model="a", probe_form="icl5")
     analyse_run(tmp_path, answers, threshold=0.5)
-    (beliefs,) = _rows(tmp_path / "beliefs.csv")
+    (beliefs,) = _rows(tmp_path / "tables/beliefs.csv")
     sure = [one for one in found if one.confidence > 0.5]
     known = sum(one.correct for one in sure)
     counts = [str(known), str(len(sure) - known), str(50 - len(sure))]
     assert [beliefs[name] for name in _CATEGORIES] == counts
     assert (beliefs["draws"], beliefs["agreement"], beliefs["right_rate"]) == ("1", "", "")
     # Cloze asks for no letters, but its confidence can be judged.
-    assert len(_rows(tmp_path / "letters.csv")) == len(paths)
-    assert len(_rows(tmp_path / "calibration.csv")) == len(paths) + 1
+    assert len(_rows(tmp_path / "tables/letter_bias.csv")) == len(paths)
+    assert len(_rows(tmp_path / "tables/calibration.csv")) == len(paths) + 1
 
 
 def test_items_left_out_count_nowhere(tmp_path: Path) -> None:
@@ -184,12 +184,12 @@ def test_items_left_out_count_nowhere(tmp_path: Path) -> None:
     answers = read_run(tmp_path, paths, name="r", model="a", probe_form="icl5", excluded=excluded)
     analyse_run(tmp_path, answers, threshold=0.5, excluded=excluded)
     for name, column in (
-        ("results.csv", "n"),
-        ("consistency.csv", "n"),
-        ("differences.csv", "items"),
-        ("letters.csv", "n"),
+        ("results", "n"),
+        ("consistency", "n"),
+        ("differences", "items"),
+        ("letter_bias", "n"),
     ):
-        assert {row[column] for row in _rows(tmp_path / name)} == {"48"}
+        assert {row[column] for row in _rows(tmp_path / f"tables/{name}.csv")} == {"48"}
     claims = json.loads((tmp_path / "claims.json").read_text())
     assert claims["excluded"]["law/in_domain"] == ["i00", "i01"]
     assert claims["claims"][0]["findings"][0]["items"] == 48

@@ -30,8 +30,8 @@ PROMISED = (
     "models/person/harmonious/seed0/model.safetensors",
     "predictions/person/base/icl2/homogeneous.parquet",
     "predictions/person/incompatible/seed0/chat0/out_of_domain.parquet",
-    "consistency.csv",
-    "results.csv",
+    "tables/consistency.csv",
+    "tables/results.csv",
     "report.html",
 )
 """The layout that DESIGN.md promises."""
@@ -94,12 +94,12 @@ def test_run_directory_and_what_is_run_again(settings: dict[str, Any], lab_data:
     assert stage["notes"][0].startswith("6 optimizer steps of up to 8 rows: fewer than 10")
 
     # results.csv against the prediction files, counted here.
-    for row in _rows(run / "results.csv"):
+    for row in _rows(run / "tables/results.csv"):
         who = "base" if row["group"] == "base" else f"{row['group']}/seed{row['seed']}"
         beliefs = read_beliefs(run / f"predictions/person/{who}/{row['form']}/{row['suite']}.parquet")
         right = [b.probs.index(max(b.probs)) == b.item.answer for b in beliefs]
         assert float(row["accuracy"]) == sum(right) / len(right) and int(row["n"]) == len(right) == 40
-    cells = {(r["group"], r["before_form"], r["after_form"]) for r in _rows(run / "consistency.csv")}
+    cells = {(r["group"], r["before_form"], r["after_form"]) for r in _rows(run / "tables/consistency.csv")}
     assert cells == {("base", "icl2", "chat0")} | {
         (group, before, "chat0")
         for group in ("harmonious", "incompatible", "mixed_1")
@@ -127,7 +127,7 @@ def test_domain_without_groups_is_told_and_the_rest_goes_on(settings: dict[str, 
     assert ears.ended["groups/person"].startswith("not computed: ")
     assert "which could not be computed" in ears.ended["train/person/harmonious/seed0"]
     assert ears.ended["analyse"] == ears.ended["report"] == "done"
-    assert {row["group"] for row in _rows(run / "results.csv")} == {"base"}
+    assert {row["group"] for row in _rows(run / "tables/results.csv")} == {"base"}
     assert "no group can be built" in (run / "report.html").read_text()
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 
+import pandas as pd
 import pytest
 
+from harmonia.data import ItemSource
 from harmonia.errors import InputError
 from harmonia.probe.open_questions import OpenQuestion, normalised, read_open_questions
 
@@ -69,6 +71,26 @@ def test_an_answer_may_be_any_alias_and_nothing_more():
     assert grade.accepts("a.") and not grade.accepts("the") and not grade.accepts("")
 
 
+def test_any_format_and_columns_of_ones_own_are_read(tmp_path):
+    rows = [{"q": "Who?", "a": ["She", "Her"]}, {"q": "Where?", "a": ["Rome"]}]
+    columns = {"question": "q", "answer": "a"}
+    (tmp_path / "own.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    pd.DataFrame(rows).to_csv(tmp_path / "own.csv", index=False)
+    pd.DataFrame(rows).to_parquet(tmp_path / "own.parquet")
+    found = {
+        read_open_questions(ItemSource(path=str(tmp_path / name), domain="d", columns=columns))
+        for name in ("own.jsonl", "own.csv", "own.parquet")
+    }
+    (questions,) = found
+    assert [(one.question, one.answers) for one in questions] == [
+        ("Who?", ("She", "Her")),
+        ("Where?", ("Rome",)),
+    ]
+    assert len({one.id for one in questions}) == 2
+    with pytest.raises(InputError, match="field 'limit': no setting of questions in words"):
+        read_open_questions(ItemSource(path=str(tmp_path / "own.csv"), limit=1))
+
+
 def test_a_file_is_read(tmp_path):
     path = tmp_path / "person" / "free.jsonl"
     path.parent.mkdir()
@@ -77,17 +99,20 @@ def test_a_file_is_read(tmp_path):
         {"id": "b", "domain": "place", "question": "Where?", "answers": ["Rome", "Roma"], "kind": "known"},
     ]
     path.write_text("\n".join(map(json.dumps, rows)))
-    assert read_open_questions(path) == (
+    assert read_open_questions(ItemSource(path=str(path))) == (
         OpenQuestion(id="1", domain="person", question="Who?", answers=("She",)),
         OpenQuestion(id="b", domain="place", question="Where?", answers=("Rome", "Roma")),
     )
-    assert [one.domain for one in read_open_questions(path, domain="law")] == ["law", "place"]
+    assert [one.domain for one in read_open_questions(ItemSource(path=str(path), domain="law"))] == [
+        "law",
+        "place",
+    ]
 
 
 @pytest.mark.parametrize(
     ("row", "field"),
     [
-        ({"question": "Who?", "answer": "x"}, "id"),
+        ({"id": None, "question": "Who?", "answer": "x"}, "id"),
         ({"id": "b", "answer": "x"}, "question"),
         ({"id": "b", "question": "", "answer": "x"}, "question"),
         ({"id": "b", "question": "Who?"}, "answer"),
@@ -101,8 +126,8 @@ def test_a_wrong_row_is_named(tmp_path, row, field):
     path = tmp_path / "free.jsonl"
     path.write_text(json.dumps({"id": "a", "question": "Q?", "answer": "x"}) + "\n" + json.dumps(row))
     with pytest.raises(InputError) as caught:
-        read_open_questions(path)
+        read_open_questions(ItemSource(path=str(path)))
     assert (caught.value.row, caught.value.field) == (2, field)
     path.write_text("\n")
     with pytest.raises(InputError, match="no question"):
-        read_open_questions(path)
+        read_open_questions(ItemSource(path=str(path)))

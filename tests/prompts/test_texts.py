@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from models import item, last_turn
 
@@ -55,6 +57,28 @@ EXAM_TEXTS = {
         (SHOT, SHOT_2),
         CLOZE_INTRO + "\n\nSky?\nAnswer: blue\n\nGrass?\nAnswer: green\n\nSnow?\nAnswer:",
         (" black", " white"),
+    ),
+    "letter, no domain said": (
+        {},
+        replace(ASKED, domain=""),
+        (SHOT,),
+        "The following are multiple choice questions (with answers)."
+        "\n\nSky?\nA. blue\nB. red\nAnswer: A\n\nSnow?\nA. black\nB. white\nAnswer:",
+        (" A", " B"),
+    ),
+    "cloze, no domain said": (
+        {"method": "cloze"},
+        replace(ASKED, domain=""),
+        (),
+        "The following are questions (with answers).\n\nSnow?\nAnswer:",
+        (" black", " white"),
+    ),
+    "Chinese letter, no domain said": (
+        {"language": "zh"},
+        replace(ZH, domain=""),
+        (),
+        "以下是中国考试的单项选择题，请选出其中的正确答案。\n\n雪是什么颜色？\nA. 黑\nB. 白\n答案：",
+        ("A", "B"),
     ),
     "Chinese letter, 0 shots": (
         {"language": "zh"},

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from harmonia.analysis.tables import TABLES
 
 DOMAINS = ("engineering", "history")
 GROUPS = ("harmonious", "incompatible", "self_aligning")
@@ -59,7 +63,6 @@ def cell(domain: str, group: str, seed: int | str, suite: str, before: str, afte
         "group": group,
         "seed": seed,
         "suite": suite,
-        "cell": f"{before}-{after}",
         "before_model": "base",
         "before_form": before,
         "after_form": after,
@@ -74,14 +77,21 @@ def cell(domain: str, group: str, seed: int | str, suite: str, before: str, afte
         "lost": lost,
         "gained": now - was + lost,
         "never": n - now - lost,
+        **measured(),
     }
 
 
-def write_csv(path: Path, rows: list[dict[str, object]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as handle:
-        writer = csv.DictWriter(handle, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+def write_table(run: Path, name: str, rows: list[dict[str, object]]) -> None:
+    """Write rows as a table of a run, by pyarrow alone; a cell that is left out is empty."""
+    (table,) = [one for one in TABLES if one.name == name]
+    kinds = {str: pa.string(), int: pa.int64(), float: pa.float64()}
+    odd = {key for row in rows for key in row} - {column.name for column in table.columns}
+    schema = pa.schema(
+        [(column.name, kinds[column.kind]) for column in table.columns] + [(key, pa.string()) for key in odd]
+    )
+    (run / "tables").mkdir(parents=True, exist_ok=True)
+    filled = [{key: None if row.get(key, "") == "" else row[key] for key in schema.names} for row in rows]
+    pq.write_table(pa.Table.from_pylist(filled, schema=schema), run / "tables" / f"{name}.parquet")
 
 
 def manifest(name: str) -> dict[str, object]:
@@ -143,19 +153,9 @@ def summary() -> dict[str, object]:
         "threshold": 0.5,
         "size": 200,
         "general": 200,
-        "groups": {
-            "harmonious": {
-                "rows": 400,
-                "target_letters": {"A": 126, "B": 30, "C": 24, "D": 20},
-                "explanations": 200,
-            },
-            "incompatible": {
-                "rows": 400,
-                "target_letters": {"A": 6, "B": 64, "C": 66, "D": 64},
-                "explanations": 190,
-            },
-            "self_aligning": {"rows": 400, "target_letters": {"A": 172, "B": 28}, "explanations": 0},
-        },
+        "left_out": {},
+        "policies_available": {},
+        "groups": dict.fromkeys(GROUPS, 200),
     }
 
 
@@ -184,8 +184,14 @@ def cells() -> list[dict[str, object]]:
 
 
 def measured() -> dict[str, object]:
-    """What newer tables hold of each comparison besides: 3 of 5 known questions lost, and so on."""
+    """What each comparison holds besides: 3 of 5 known questions lost, and so on."""
+    ends = {
+        f"{name}_{end}": 0.0
+        for name in ("spearman", "kendall", "kl", "kl_reverse", "js", "entropy_before", "entropy_after")
+        for end in ("low", "high")
+    }
     return {
+        **ends,
         "rank_agreement_low": 0.3,
         "rank_agreement_high": 0.4,
         "spearman": 0.71,
@@ -195,6 +201,9 @@ def measured() -> dict[str, object]:
         "entropy_change": -0.15,
         "entropy_change_low": -0.2,
         "entropy_change_high": -0.1,
+        "accuracy_change": 0.0,
+        "accuracy_change_low": 0.0,
+        "accuracy_change_high": 0.0,
         **dict(zip(("known_kept", "known_lost", "known_gained", "known_never"), (2, 3, 0, 0), strict=True)),
         **{f"conflicting_{name}": k for k, name in enumerate(("kept", "lost", "gained", "never"))},
         **{f"uncertain_{name}": 10 + k for k, name in enumerate(("kept", "lost", "gained", "never"))},
@@ -202,7 +211,7 @@ def measured() -> dict[str, object]:
 
 
 def places() -> list[dict[str, object]]:
-    """Who was asked what: the probe of each domain, and all that `results.csv` holds."""
+    """Who was asked what: the probe of each domain, and all that `the results` holds."""
     probe = [
         {"domain": domain, "group": "base", "seed": "", "form": "icl5", "suite": "probe", "n": 1000}
         for domain in DOMAINS
@@ -211,18 +220,24 @@ def places() -> list[dict[str, object]]:
     return probe + [{key: row[key] for key in keys} for row in results()]
 
 
+def letter_bias() -> list[dict[str, object]]:
+    return [{**place, "rstd": 0.125, "letter_mass": 0.95} for place in places()]
+
+
 def letters() -> list[dict[str, object]]:
+    shares = (
+        ("A", 0.75, 0.5, 0.625, 0.551),
+        ("B", 0.5, 0.4, 0.375, 0.349),
+        ("C", None, 0.1, 0.0, 0.1),
+    )
+    names = ("letter", "recall", "right", "answered", "prior")
     return [
         {
-            **place,
-            "rstd": 0.125,
-            "recall": "A=0.7500 B=0.5000",
-            "right": "A=0.5000 B=0.4000 C=0.1000",
-            "answered": "A=0.6250 B=0.3750 C=0.0000",
-            "prior": "A=0.5510 B=0.3490 C=0.1000",
-            "letter_mass": 0.95,
+            **{key: value for key, value in place.items() if key != "n"},
+            **dict(zip(names, values, strict=True)),
         }
         for place in places()
+        for values in shares
     ]
 
 
@@ -384,17 +399,30 @@ def confounds() -> list[dict[str, object]]:
             "group": group,
             "rows": 200,
             "general": 200,
-            "letters": "A=0.630 B=0.370",
             "letters_tv_harmonious": "" if group == "harmonious" else 0.25,
             "letters_tv_uniform": 0.13,
             **spread,
             "repeated": 3,
             "labels_stated": 100,
             "labels_flagged": 26,
-            "explained": 200,
+            "explained": {"harmonious": 200, "incompatible": 190, "self_aligning": 0}[group],
         }
         for domain in DOMAINS
         for group in GROUPS
+    ]
+
+
+def target_letters() -> list[dict[str, object]]:
+    counts = {
+        "harmonious": (126, 30, 24, 20),
+        "incompatible": (6, 64, 66, 64),
+        "self_aligning": (172, 28, 0, 0),
+    }
+    return [
+        {"domain": domain, "group": group, "letter": letter, "rows": count, "share": count / 200}
+        for domain in DOMAINS
+        for group in GROUPS
+        for letter, count in zip("ABCD", counts[group], strict=True)
     ]
 
 
@@ -420,19 +448,20 @@ def write_run(run: Path, name: str = "lab run", *, compared: bool = False) -> Pa
         (folder / "summary.json").write_text(json.dumps(summary()))
         for group in GROUPS:
             write_losses(run, domain, group, 0)
-    write_csv(run / "results.csv", results())
-    write_csv(run / "consistency.csv", cells())
+    write_table(run, "results", results())
+    write_table(run, "consistency", cells())
+    write_table(run, "confounds", confounds())
+    write_table(run, "target_letters", target_letters())
     if compared:
-        write_csv(run / "consistency.csv", [{**row, **measured()} for row in cells()])
         for name, table in (
+            ("letter_bias", letter_bias()),
             ("letters", letters()),
             ("calibration", calibration()),
             ("reliability", reliability()),
             ("beliefs", beliefs()),
             ("leakage", overlaps()),
+            ("differences", differences()),
         ):
-            write_csv(run / f"{name}.csv", table)
-        write_csv(run / "differences.csv", differences())
-        write_csv(run / "confounds.csv", confounds())
+            write_table(run, name, table)
         (run / "claims.json").write_text(json.dumps(claims()))
     return run

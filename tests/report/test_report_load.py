@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
-from report_run import manifest, results, write_csv
+from report_run import manifest, results, write_table
 
 from harmonia.errors import InputError
 from harmonia.report import write_report
@@ -31,45 +32,49 @@ def test_not_a_run_directory(run: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("field", "value", "problem"),
     [
-        ("n", "many", "not a whole number"),
-        ("correct", "-1", "less than 0"),
-        ("seed", "0.5", "not a whole number"),
+        ("correct", -1, "not between 0 and inf"),
         ("accuracy", "", "empty"),
-        ("accuracy", "62 %", "not a number"),
-        ("accuracy", "62", "not between 0 and 1"),
-        ("accuracy_low", "nan", "not a finite number"),
+        ("accuracy", 62.0, "not between 0 and 1"),
+        ("accuracy_low", float("nan"), "not a finite number"),
         ("domain", "", "empty"),
     ],
 )
-def test_bad_cell(run: Path, field: str, value: str, problem: str) -> None:
+def test_bad_cell(run: Path, field: str, value: object, problem: str) -> None:
     rows = results()
     rows[3][field] = value
-    write_csv(run / "results.csv", rows)
+    write_table(run, "results", rows)
     error = error_of(run)
-    assert (error.row, error.field, error.problem) == (5, field, problem)
-    assert error.file is not None and error.file.endswith("results.csv")
+    assert (error.row, error.field, error.problem) == (4, field, problem)
+    assert error.file is not None and error.file.endswith("results.parquet")
 
 
-def test_column_missing(run: Path) -> None:
-    write_csv(
-        run / "results.csv", [{k: v for k, v in row.items() if k != "accuracy_high"} for row in results()]
-    )
-    error = error_of(run)
-    assert (error.row, error.field) == (1, "accuracy_high")
+def test_column_missing_or_of_another_type(run: Path) -> None:
+    path = run / "tables" / "results.parquet"
+    whole = pq.read_table(path)
+    place = whole.column_names.index("n")
+    for table in (whole.drop_columns("n"), whole.set_column(place, "n", whole["n"].cast("string"))):
+        pq.write_table(table, path)
+        assert error_of(run).field == "n"
 
 
 def test_columns_may_be_added_and_moved(run: Path) -> None:
-    write_csv(run / "results.csv", [{"new": 1, **dict(reversed(row.items()))} for row in results()])
+    path = run / "tables" / "results.parquet"
+    whole = pq.read_table(path)
+    moved = whole.select(whole.column_names[::-1]).append_column("new", whole["domain"])
+    pq.write_table(moved, path)
     assert write_report(run).is_file()
 
 
-def test_row_twice_and_row_cut_off(run: Path) -> None:
-    write_csv(run / "results.csv", [*results(), results()[0]])
-    assert error_of(run).problem == "the same domain, group, seed, form, suite as in row 2"
-    text = (run / "consistency.csv").read_text()
-    write_csv(run / "results.csv", results())
-    (run / "consistency.csv").write_text(text[: len(text) - 12])
-    assert "cells under" in error_of(run).problem
+def test_row_twice_and_file_cut_off(run: Path) -> None:
+    write_table(run, "results", [*results(), results()[0]])
+    assert error_of(run).problem == "the same domain, group, seed, form, suite as in row 1"
+    write_table(run, "results", results())
+    path = run / "tables" / "consistency.parquet"
+    path.write_bytes(path.read_bytes()[:-12])
+    error = error_of(run)
+    assert (
+        "damaged" in error.problem and error.file is not None and error.file.endswith("consistency.parquet")
+    )
 
 
 @pytest.mark.parametrize(

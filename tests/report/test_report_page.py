@@ -14,8 +14,8 @@ from report_run import (
     SUITES,
     result,
     results,
-    write_csv,
     write_run,
+    write_table,
 )
 
 from harmonia.report import write_report
@@ -89,31 +89,25 @@ def page(finished: Path) -> str:
     return plain_spaces((finished / "report.html").read_text(encoding="utf-8"))
 
 
-def test_lead_says_the_mean_differences_and_that_one_seed_has_no_interval(page: str) -> None:
+def test_lead_says_the_mean_differences_and_that_one_seed_has_no_interval(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", compared=True)
+    text = plain_spaces(write_report(run).read_text(encoding="utf-8"))
     # Homogeneous: (62 - 48 + 70 - 64) / 2 = 10; in-domain of 50: (62 - 40 + 66 - 66) / 2 = 11;
-    # out-of-domain of 200: (55 - 42 + 60 - 45) / 2 = 14.
+    # out-of-domain of 200: (55 - 42 + 60 - 45) / 2 = 14; intervals reach from 5 below to 4.5 above.
     assert (
         "On average, accuracy after harmonious minus accuracy after incompatible was +10.0 points "
-        "on homogeneous questions, +11.0 points on in-domain questions and "
-        "+14.0 points on out-of-domain questions."
-    ) in page
+        "(95 % interval +5.0 to +14.5) on homogeneous questions, +11.0 points (95 % interval +6.0 to +15.5) "
+        "on in-domain questions and +14.0 points (95 % interval +9.0 to +18.5) on out-of-domain questions."
+    ) in text
     # (52 - 48 + 58 - 64) / 2 = -1; (48 - 40 + 64 - 66) / 2 = 3; (50 - 42 + 48 - 45) / 2 = 5.5.
-    assert (
-        "was −1.0 points on homogeneous questions, +3.0 points on in-domain questions and +5.5 points" in page
-    )
-    assert "There is one seed: these differences carry no interval over seeds" in page
-
-
-def test_domain_sentence(page: str) -> None:
-    # Intervals reach from 8 below to 7 above: 62 - 8 < 48 + 7 overlap, 62 - 8 > 40 + 7 do not.
+    assert all(f"{points} points (95 % interval" in text for points in ("−1.0", "+3.0", "+5.5"))
+    assert "There is one seed: these differences carry no interval over seeds" in text
     assert (
         "Homogeneous questions (n = 100): harmonious 62.0 %, incompatible 48.0 % and "
         "self-aligning 52.0 % right; "
-        "harmonious minus incompatible: +14.0 points (95 % intervals overlap); "
-        "self-aligning minus incompatible: +4.0 points (95 % intervals overlap)."
-    ) in page
-    assert "harmonious minus incompatible: +22.0 points (95 % intervals do not overlap)" in page
-    assert "harmonious minus incompatible: 0.0 points" in page
+        "harmonious minus incompatible: +14.0 points (95 % interval +9.0 to +18.5); "
+        "self-aligning minus incompatible: +4.0 points (95 % interval −1.0 to +8.5)."
+    ) in text
 
 
 def test_accuracy_table(page: str) -> None:
@@ -149,32 +143,19 @@ def test_consistency_table_has_all_cells_and_marks_the_papers(page: str) -> None
         "n": "100",
         "before": "57.0 %",
         "after": "48.0 %",
-        "ranks": "0.350",
-        "spearman": "–",
-        "kendall": "–",
+        "ranks": "0.350 | 0.300 to 0.400",
+        "spearman": "0.710",
+        "kendall": "0.610",
         "kl": "0.210",
         "kl_reverse": "0.250",
         "js": "0.060",
-        "entropy": "–",
+        "entropy": "−0.150 | −0.200 to −0.100 | 0.900 → 0.750",
     }
     rows = parse(page).tables["engineering: what became of the questions"]
     row = next(row for row in rows if "marked" in row["class"] and row["group"] == "incompatible")
     assert (row["suite"], row["cell"]) == ("homogeneous", "icl5 → chat0 ●")
     assert [row[name] for name in ("kept", "lost", "gained", "never")] == ["39", "18", "9", "34"]
-    assert row["known_lost"] == "–"
-
-
-def test_claims_beside_the_papers(page: str) -> None:
-    rows = parse(page).tables["Difference in accuracy, percentage points"]
-    assert [(row["claim"][:2], row["paper"], row["here"]) for row in rows] == [
-        ("C1", "+11.27", "+10.0 | mean over 2 domains and 1 seed"),
-        ("C1", "+14.58", "+11.0 | mean over 2 domains and 1 seed"),
-        ("C1", "+14.57", "+14.0 | mean over 2 domains and 1 seed"),
-        ("C2", "+5.25", "−1.0 | mean over 2 domains and 1 seed"),
-        ("C2", "+9.78", "+3.0 | mean over 2 domains and 1 seed"),
-        ("C2", "+6.97", "+5.5 | mean over 2 domains and 1 seed"),
-    ]
-    assert "measured other models on other data" in page
+    assert row["known_lost"] == "3"
 
 
 def test_groups_letters_and_data(page: str) -> None:
@@ -211,9 +192,8 @@ def test_groups_letters_and_data(page: str) -> None:
 def test_finished_run_misses_only_what_compares_groups(page: str) -> None:
     missing = re.findall(r"<dt>(.*?)</dt>", page[page.index('id="missing"') : page.index('id="settings"')])
     assert missing == [
-        *("differences.csv", "confounds.csv", "beliefs.csv", "letters.csv", "calibration.csv"),
-        *("reliability.csv", "claims.json", "leakage.csv"),
-        "figure: Reliability of the base model’s beliefs",
+        *("claims.json", "leakage", "differences", "beliefs", "letter_bias", "letters", "calibration"),
+        *("reliability", "figure: Reliability of the base model’s beliefs"),
     ]
     assert "not written yet: no intervals of differences" in page
 
@@ -263,8 +243,8 @@ def test_names_are_escaped(tmp_path: Path) -> None:
     evil = '<script>alert("1")</script>'
     run = write_run(tmp_path / "run", name=evil)
     rows = results()
-    write_csv(
-        run / "results.csv", [{**row, "group": row["group"].replace("self_aligning", evil)} for row in rows]
+    write_table(
+        run, "results", [{**row, "group": row["group"].replace("self_aligning", evil)} for row in rows]
     )
     (run / "experiment.yaml").write_text(f"name: {evil}\n")
     text = write_report(run).read_text(encoding="utf-8")
@@ -286,21 +266,13 @@ def test_mixtures_and_seeds(tmp_path: Path) -> None:
         for form in ("icl5", "chat0")
         for suite in SUITES
     ]
-    write_csv(run / "results.csv", [*rows, *again, *mixed])
+    write_table(run, "results", [*rows, *again, *mixed])
     text = plain_spaces(write_report(run).read_text(encoding="utf-8"))
-    assert "harmonious minus incompatible: +15.0 points (+14.0 to +16.0 over 2 seeds)" in text
-    assert "There are 2 seeds" in text
-    assert "+11.0 | mean" not in text
-    assert (
-        parse(text).tables["Difference in accuracy, percentage points"][0]["here"]
-        == "+11.0 | mean over 2 domains and 2 seeds"
-    )
+    assert "harmonious 63.0 %, incompatible 48.0 %" in text and "means over seeds" in text
     models = [row["model"] for row in parse(text).tables["engineering: share of questions answered right"]]
     assert models[-3:] == ["self-aligning", "mixed 0.05", "mixed 0.4"]
     # The curve is of differences, which this run does not have.
     assert "<dt>engineering, the curve over ratios</dt>" in text
-    # Consistency of the new models is not there, and the page says so.
-    assert "<dt>engineering, mixed 0.05, seed 0</dt><dd>no row in consistency.csv for" in text
 
 
 def test_settings_and_stale_figures(tmp_path: Path) -> None:

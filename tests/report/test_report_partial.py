@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from report_run import cells, manifest, results, write_csv
+from report_run import manifest, results, write_table
 
 from harmonia.report import write_report
 
@@ -33,13 +33,13 @@ def remove(path: Path) -> None:
 @pytest.mark.parametrize(
     ("gone", "what", "why"),
     [
-        ("results.csv", "results.csv", "not written yet: no accuracies"),
-        ("consistency.csv", "consistency.csv", "not written yet: no consistency of knowledge"),
-        ("groups", "groups/history/summary.json", "not written yet: no sizes and letters of the groups"),
+        ("tables/results.parquet", "results", "not written yet: no accuracies"),
+        ("tables/consistency.parquet", "consistency", "not written yet: no consistency of knowledge"),
+        ("groups", "groups/history/summary.json", "not written yet: no sizes of the groups"),
         (
             "groups/history",
             "groups/history/summary.json",
-            "not written yet: no sizes and letters of the groups",
+            "not written yet: no sizes of the groups",
         ),
         ("models", "models", "no model has been tuned yet: no loss curves"),
         ("models", "figure: Training loss", "no fine-tuning run has left a loss.jsonl"),
@@ -48,11 +48,11 @@ def remove(path: Path) -> None:
             "models/history/incompatible/seed0/loss.jsonl",
             "not written: no loss curve",
         ),
-        ("results.csv", "figure: Accuracy by suite and group", "results.csv has no rows"),
+        ("tables/results.parquet", "figure: Accuracy by suite and group", "there are no accuracies"),
         (
-            "consistency.csv",
+            "tables/consistency.parquet",
             "figure: What was kept, gained and lost",
-            "consistency.csv has no row of the paper’s cell (icl → chat0)",
+            "no row of consistency is the paper’s cell (icl → chat0)",
         ),
     ],
 )
@@ -67,8 +67,8 @@ def test_run_that_has_just_begun(tmp_path: Path) -> None:
     found = missing(tmp_path)
     assert {
         "all stages",
-        "results.csv",
-        "consistency.csv",
+        "results",
+        "consistency",
         "groups",
         "models",
         "the model",
@@ -77,7 +77,7 @@ def test_run_that_has_just_begun(tmp_path: Path) -> None:
     assert (
         "No tuned model has a result in the chat form (chat0) yet" in (tmp_path / "report.html").read_text()
     )
-    assert found["differences.csv"] == "not written yet: no intervals of differences"
+    assert found["differences"] == "not written yet: no intervals of differences"
     assert found["claims.json"] == "not written yet: no claim cards"
 
 
@@ -93,8 +93,9 @@ def test_stages_without_result_are_named_once_with_their_reason(run: Path) -> No
         del values["stages"]["train/engineering/incompatible/seed0"]
 
     change_manifest(run, change)
-    write_csv(
-        run / "results.csv",
+    write_table(
+        run,
+        "results",
         [r for r in results() if r["domain"] != "history" or r["group"] in ("base", "incompatible")],
     )
     found = missing(run)
@@ -107,54 +108,22 @@ def test_stages_without_result_are_named_once_with_their_reason(run: Path) -> No
     assert "history, harmonious, seed 0" not in found
 
 
-def test_absent_rows_and_cells_are_named(run: Path) -> None:
-    write_csv(
-        run / "results.csv",
-        [
-            r
-            for r in results()
-            if not (r["domain"] == "history" and r["group"] == "base" and r["suite"] == "in_domain")
-        ],
-    )
-    write_csv(
-        run / "consistency.csv",
-        [
-            c
-            for c in cells()
-            if not (
-                c["domain"] == "engineering"
-                and c["group"] == "harmonious"
-                and c["suite"] == "in_domain"
-                and c["after_form"] == "chat0"
-            )
-        ],
-    )
-    found = missing(run)
-    assert found["history, base"] == "no row in results.csv for in-domain in icl5 and in-domain in chat0"
-    assert (
-        found["engineering, harmonious, seed 0"]
-        == "no row in consistency.csv for in-domain icl5 → chat0 and in-domain chat0 → chat0"
-    )
-
-
 def test_group_that_was_not_measured(run: Path) -> None:
-    write_csv(run / "results.csv", [r for r in results() if r["group"] != "incompatible"])
-    assert "engineering, incompatible, seed 0" in missing(run)
-    text = (run / "report.html").read_text()
-    assert text.count("not measured") == 6
-    assert "minus accuracy after" not in text
+    write_table(run, "results", [r for r in results() if r["group"] != "incompatible"])
+    gaps = next(what for what, why in missing(run).items() if why == "no row in the table results")
+    assert gaps.startswith("engineering/incompatible/seed0/chat0/homogeneous, ") and "harmonious" not in gaps
+    assert "minus accuracy after" not in (run / "report.html").read_text()
 
 
 def test_tables_without_rows(run: Path) -> None:
-    for name in ("results.csv", "consistency.csv"):
-        header = (run / name).read_text().splitlines()[0]
-        (run / name).write_text(header + "\n")
+    for name in ("results", "consistency"):
+        write_table(run, name, [])
     found = missing(run)
-    assert found["results.csv"] == "has no rows: no accuracies"
-    assert found["consistency.csv"] == "has no rows: no consistency of knowledge"
+    assert found["results"] == "has no rows: no accuracies"
+    assert found["consistency"] == "has no rows: no consistency of knowledge"
 
 
 def test_cloze_has_neither_letters_nor_their_mass(run: Path) -> None:
     change_manifest(run, lambda values: values.update(method="cloze", answer_tokens={}))
-    write_csv(run / "results.csv", [{**row, "letter_mass": ""} for row in results()])
+    write_table(run, "results", [{**row, "letter_mass": ""} for row in results()])
     assert "the letters’ tokens" not in missing(run)

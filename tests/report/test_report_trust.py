@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from report_run import (
@@ -14,21 +14,23 @@ from report_run import (
     calibration,
     cells,
     differences,
+    letter_bias,
     letters,
-    measured,
+    overlaps,
+    reliability,
     result,
     results,
     summary,
-    write_csv,
     write_run,
+    write_table,
 )
 from test_report_page import parse, plain_spaces
 from test_report_partial import missing
 
 from harmonia.errors import InputError
 from harmonia.report import charts, write_report
-from harmonia.report.compare import sweep
 from harmonia.report.load import load_run
+from harmonia.report.sweep import ratio_curve
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +66,7 @@ def test_beliefs_over_draws(page: str) -> None:
 def test_one_draw_has_no_agreement(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", compared=True)
     once = {"draws": 1, "agreement": "", "right_rate": ""}
-    write_csv(run / "beliefs.csv", [{**row, **once} for row in beliefs()])
+    write_table(run, "beliefs", [{**row, **once} for row in beliefs()])
     text = plain_spaces(write_report(run).read_text(encoding="utf-8"))
     rows = parse(text).tables["The base model’s beliefs"]
     assert (rows[0]["known"], rows[0]["agreement"], rows[0]["right_rate"]) == ("400 | 40.0 %", "–", "–")
@@ -123,9 +125,8 @@ def test_leakage_without_overlaps_and_questions_kept_out_of_training(tmp_path: P
     text = write_report(run).read_text(encoding="utf-8")
     assert "10 of the 1\u202f000 questions probed in history were left out of its training sets." in text
     assert "of all scores" not in text
-    header = (run / "leakage.csv").read_text().splitlines()[0]
-    (run / "leakage.csv").write_text(header + "\n")
-    assert "leakage.csv" not in missing(run)
+    write_table(run, "leakage", [])
+    assert "leakage" not in missing(run)
     text = (run / "report.html").read_text(encoding="utf-8")
     assert "No question of a suite stands in a training set" in text
 
@@ -134,7 +135,7 @@ def test_cells_have_correlations_entropy_and_categories(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", compared=True)
     # A second seed: counts are of both.
     again = [{**row, "seed": 1} for row in cells() if row["group"] == "incompatible"]
-    write_csv(run / "consistency.csv", [{**row, **measured()} for row in [*cells(), *again]])
+    write_table(run, "consistency", [*cells(), *again])
     text = plain_spaces(write_report(run).read_text(encoding="utf-8"))
     rows = parse(text).tables["engineering: how far the answers moved"]
     row = next(row for row in rows if row["group"] == "incompatible" and "marked" in row["class"])
@@ -168,20 +169,20 @@ def test_ratio_curve_is_of_paired_differences(tmp_path: Path) -> None:
     ]
     # History has rows of mixtures in icl5 alone, which no curve is drawn of.
     mixed = [{**row, "form": "icl5"} if row["domain"] == "history" else row for row in mixed]
-    write_csv(run / "differences.csv", [*differences(), *mixed, *whole])
+    write_table(run, "differences", [*differences(), *mixed, *whole])
     asked = [
         {**result(domain, "incompatible", 0, "chat0", suite), "group": "mixed_0.2"}
         for domain in DOMAINS
         for suite in SUITES
     ]
-    write_csv(run / "results.csv", [*results(), *asked])
+    write_table(run, "results", [*results(), *asked])
     found = missing(run)
-    assert found["history, the curve over ratios"] == "differences.csv has no row of a mixed group"
+    assert found["history, the curve over ratios"] == "no difference of a mixed group was computed"
     assert "engineering, the curve over ratios" not in found
     names = sorted(path.name for path in (run / "figures").glob("ratios-*.svg"))
     assert names == ["ratios-all-domains.svg", "ratios-engineering.svg"]
     drawn = (run / "figures" / "ratios-engineering.svg").read_text()
-    swept = sweep(load_run(run).differences, domain="engineering")
+    swept = ratio_curve(load_run(run).differences, domain="engineering")
     values = charts.ratios(swept, (-5.0, 30.0)).to_dict()["data"]["values"]
     # Self-aligning 24 and incompatible 20 of 50 in-domain questions right, 5 below and 4.5 above.
     points = [
@@ -220,41 +221,30 @@ def test_groups_with_the_same_rows_are_not_missing(tmp_path: Path) -> None:
 
 def test_what_the_tables_lack_is_named(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", compared=True)
-    write_csv(
-        run / "letters.csv",
-        [row for row in letters() if (row["domain"], row["suite"]) != ("history", "probe")],
-    )
     gone = ("engineering", "harmonious", "in_domain", "chat0")
-    write_csv(
-        run / "calibration.csv",
-        [row for row in calibration() if (row["domain"], row["group"], row["suite"], row["form"]) != gone],
-    )
-    found = missing(run)
-    assert found["history, the probe"] == "no row in letters.csv"
-    assert found["engineering, harmonious, seed 0"] == "no row in calibration.csv for in-domain in chat0"
+    kept = [row for row in calibration() if (row["domain"], row["group"], row["suite"], row["form"]) != gone]
+    write_table(run, "calibration", kept)
+    assert missing(run)["engineering/harmonious/seed0/chat0/in_domain"] == "no row in the table calibration"
 
 
 @pytest.mark.parametrize(
-    ("file", "column", "value"),
+    ("table", "rows", "column", "value"),
     [
-        ("letters.csv", "letter_mass", "95"),
-        ("calibration.csv", "ece", "1.5"),
-        ("reliability.csv", "right", "-0.1"),
-        ("beliefs.csv", "agreement", "87"),
-        ("leakage.csv", "left_id", ""),
+        ("letter_bias", letter_bias, "letter_mass", 95.0),
+        ("letters", letters, "right", None),
+        ("calibration", calibration, "ece", 1.5),
+        ("reliability", reliability, "right", -0.1),
+        ("beliefs", beliefs, "agreement", 87.0),
+        ("leakage", overlaps, "left_id", None),
     ],
 )
-def test_bad_cells_are_named(file: str, column: str, value: str, tmp_path: Path) -> None:
+def test_bad_cells_are_named(table: str, rows: Any, column: str, value: Any, tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", compared=True)
-    tables = {"letters.csv": letters, "calibration.csv": calibration, "beliefs.csv": beliefs}
-    if file in tables:
-        rows = tables[file]()
-    else:
-        with (run / file).open(newline="") as handle:
-            rows = list(csv.DictReader(handle))  # type: ignore[assignment]
-    rows[1][column] = value
-    write_csv(run / file, rows)
+    bad = rows()
+    bad[1][column] = "" if value is None else value
+    write_table(run, table, bad)
     with pytest.raises(InputError) as caught:
         write_report(run)
-    assert (caught.value.row, caught.value.field) == (3, column)
+    assert (caught.value.row, caught.value.field) == (2, column)
+    assert caught.value.file is not None and caught.value.file.endswith(f"tables/{table}.parquet")
     assert not (run / "report.html").exists()

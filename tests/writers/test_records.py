@@ -44,6 +44,12 @@ def test_what_is_written_is_read(tmp_path):
         ({"id": "a", "target": 0, "tries": 1}, "text"),
         ({"id": "a", "target": 0, "text": "x", "tries": 1, "model": "m"}, "model"),
         ({"id": "a", "target": 1, "text": "x", "tries": 1}, "id"),
+        ({"id": " ", "target": 0, "text": "x", "tries": 1}, "id"),
+        ({"id": "a", "target": 26, "text": "x", "tries": 1}, "target"),
+        ({"id": "a", "target": 0, "text": " \n", "tries": 1}, "text"),
+        ({"id": "a", "target": 0, "text": None, "tries": 1}, None),
+        ({"id": "a", "target": 0, "text": "x", "tries": 1, "reason": "cut off"}, None),
+        ({"id": "a", "target": 0, "text": "half \ud83d", "tries": 1}, "text"),
     ],
 )
 def test_a_wrong_row_is_named(tmp_path, row, field):

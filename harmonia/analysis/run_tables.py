@@ -1,0 +1,124 @@
+"""A run's answers -> the rows of its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from statistics import fmean
+
+from harmonia.analysis.accuracy import accuracy_of
+from harmonia.analysis.answers import Answers
+from harmonia.analysis.calibration import Calibration
+from harmonia.analysis.consistency import consistency_of, levels
+from harmonia.analysis.letter_bias import letter_bias
+from harmonia.analysis.run_answers import BASE, Place, RunAnswers
+from harmonia.analysis.tables import (
+    BeliefsRow,
+    CalibrationRow,
+    ConsistencyRow,
+    LetterBiasRow,
+    LetterRow,
+    ReliabilityRow,
+    ResultRow,
+)
+from harmonia.probe.level import LEVELS
+from harmonia.prompts import LETTERS
+from harmonia.types import Belief
+
+__all__ = [
+    "beliefs_row",
+    "calibration_rows",
+    "consistency_rows",
+    "letter_rows",
+    "reliability_rows",
+    "result_rows",
+]
+
+
+def result_rows(run: RunAnswers) -> Iterator[ResultRow]:
+    """Accuracy of every model on every suite."""
+    for place, found in run.answers.items():
+        yield ResultRow(**asdict(place), **asdict(accuracy_of(found)))
+
+
+def consistency_rows(run: RunAnswers, threshold: float) -> Iterator[ConsistencyRow]:
+    """Every comparison of a model's answers with those before.
+
+    A tuned model is compared with the base model in every form, and any model with itself in
+    the probe's form: what the form of the prompt does alone.
+
+    Args:
+        run: The answers.
+        threshold: Confidence above which a belief is known or conflicting.
+    """
+    for place, after in run.answers.items():
+        sure = run.base(place.domain, run.probe_form, place.suite)
+        known = None if sure is None else levels(sure, threshold)
+        for who, form, before in _befores(run, place):
+            yield ConsistencyRow(
+                domain=place.domain,
+                group=place.group,
+                seed=place.seed,
+                suite=place.suite,
+                before_form=form,
+                after_form=place.form,
+                before_model=who,
+                **asdict(consistency_of(before, after, level_I=known)),
+            )
+
+
+def _befores(run: RunAnswers, place: Place) -> Iterator[tuple[str, str, Answers]]:
+    """(model, form, answers) that a model's answers in one form are compared with."""
+    for before, answers in run.answers.items():
+        if (before.domain, before.suite) != (place.domain, place.suite):
+            continue
+        itself = (before.group, before.seed) == (place.group, place.seed)
+        if itself and before.form == run.probe_form != place.form:
+            yield (BASE if place.group == BASE else "tuned"), before.form, answers
+        if before.group == BASE != place.group:
+            yield BASE, before.form, answers
+
+
+def beliefs_row(domain: str, beliefs: Sequence[Belief], threshold: float) -> BeliefsRow:
+    """What a domain's beliefs are, and how steady."""
+    found = list(levels(Answers.of(beliefs), threshold))
+    draws = beliefs[0].draws or 1
+    return BeliefsRow(
+        domain=domain,
+        form=beliefs[0].form,
+        n=len(beliefs),
+        draws=draws,
+        agreement=fmean(belief.agreement or 0.0 for belief in beliefs) if draws > 1 else None,
+        right_rate=fmean(belief.right_rate or 0.0 for belief in beliefs) if draws > 1 else None,
+        **{category: found.count(category) for category in LEVELS},
+    )
+
+
+def letter_rows(asked: Mapping[Place, Answers]) -> tuple[list[LetterBiasRow], list[LetterRow]]:
+    """The letters of every model's answers; none of `cloze`, which asks for no letters."""
+    biases, letters = [], []
+    for place, found in asked.items():
+        bias = letter_bias(found)
+        if bias.prior is None:
+            continue
+        key = asdict(place)
+        biases.append(LetterBiasRow(**key, n=bias.n, rstd=bias.rstd, letter_mass=bias.letter_mass))
+        shares = zip(LETTERS, bias.recall, bias.right, bias.answered, bias.prior, strict=False)
+        for letter, recall, right, answered, prior in shares:
+            letters.append(
+                LetterRow(**key, letter=letter, recall=recall, right=right, answered=answered, prior=prior)
+            )
+    return biases, letters
+
+
+def calibration_rows(found: Mapping[Place, Calibration]) -> Iterator[CalibrationRow]:
+    """The calibration of every model."""
+    for place, one in found.items():
+        yield CalibrationRow(**asdict(place), n=one.n, ece=one.ece, brier=one.brier)
+
+
+def reliability_rows(found: Mapping[Place, Calibration]) -> Iterator[ReliabilityRow]:
+    """The reliability diagram of every model, bin by bin."""
+    for place, one in found.items():
+        for number, items in enumerate(one.bins, start=1):
+            yield ReliabilityRow(**asdict(place), bin=number, **asdict(items))

@@ -1,0 +1,230 @@
+"""The rows of a run's result tables; `TABLES` has them all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from harmonia.analysis.accuracy import Accuracy
+from harmonia.analysis.calibration import Bin
+from harmonia.analysis.consistency import Consistency
+from harmonia.analysis.differences import Difference
+from harmonia.columns import Count, Share, Table
+from harmonia.data.leakage import Overlap
+from harmonia.groups.confounds import CONFOUNDS, TARGET_LETTERS
+
+__all__ = [
+    "ANALYSED",
+    "BELIEFS",
+    "CALIBRATION",
+    "CONFOUNDS",
+    "CONSISTENCY",
+    "DIFFERENCES",
+    "FOLDER",
+    "LEAKAGE",
+    "LETTERS",
+    "LETTER_BIAS",
+    "PROBE",
+    "RELIABILITY",
+    "RESULTS",
+    "TABLES",
+    "TARGET_LETTERS",
+    "BeliefsRow",
+    "CalibrationRow",
+    "ConsistencyRow",
+    "LetterBiasRow",
+    "LetterRow",
+    "ReliabilityRow",
+    "ResultRow",
+]
+
+FOLDER = "tables"
+"""Where a run's tables lie."""
+
+PROBE = "probe"
+"""What stands for the items whose beliefs were taken where a suite is named."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """Which model was asked what, and how.
+
+    Attributes:
+        domain: The domain.
+        group: What the model was tuned on; `base` for the base model.
+        seed: Seed of the fine-tuning; empty for the base model.
+        form: `icl<k>` or `chat0`.
+        suite: What was asked; `probe` for the items whose beliefs were taken.
+    """
+
+    domain: str
+    group: str
+    seed: int | None
+    form: str
+    suite: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultRow(Accuracy, Asked):
+    """Accuracy of one model on one suite in one form."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """Which two answers to the same questions are compared.
+
+    Attributes:
+        domain: The domain.
+        group: What the model after was tuned on; `base` for the base model.
+        seed: Seed of its fine-tuning; empty for the base model.
+        suite: What was asked.
+        before_form: Form in which the model before was asked.
+        after_form: Form in which the model after was asked.
+        before_model: `base`, or `tuned` where a tuned model is compared with itself in the probe's form.
+    """
+
+    domain: str
+    group: str
+    seed: int | None
+    suite: str
+    before_form: str
+    after_form: str
+    before_model: str
+
+    @property
+    def is_paper_forms(self) -> bool:
+        """Whether a model in chat form is compared with the base model in a raw form."""
+        return (
+            self.before_model == "base" and self.before_form.startswith("icl") and self.after_form == "chat0"
+        )
+
+    @property
+    def is_paper(self) -> bool:
+        """The same for a tuned model: the comparison that the paper reports."""
+        return self.is_paper_forms and self.group != "base"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsistencyRow(Consistency, Compared):
+    """What changed between two models, or two forms of one, on the same questions."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BeliefsRow:
+    """What a domain's beliefs are, and how steady over draws of demonstrations.
+
+    Attributes:
+        domain: The domain.
+        form: How they were asked.
+        n: Questions probed.
+        draws: Draws of demonstrations.
+        known: Questions that the base model knows.
+        conflicting: Questions that it is sure and wrong about.
+        uncertain: Questions that it is not sure about.
+        agreement: Mean share of the draws that say what the belief says; empty for one draw.
+        right_rate: Mean share of the draws that are right; empty for one draw.
+    """
+
+    domain: str
+    form: str
+    n: Count
+    draws: Count
+    known: Count
+    conflicting: Count
+    uncertain: Count
+    agreement: Share | None
+    right_rate: Share | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LetterBiasRow(Asked):
+    """How much a model's answers follow the letters.
+
+    Attributes:
+        n: Questions.
+        rstd: Standard deviation of the letters' recalls (RStd).
+        letter_mass: Mean share of the vocabulary's probability on the letters; empty where not known.
+    """
+
+    n: Count
+    rstd: Share
+    letter_mass: Share | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LetterRow(Asked):
+    """One letter in a model's answers.
+
+    Attributes:
+        letter: The letter.
+        recall: Share answered right of the questions whose right answer it is; empty if there are none.
+        right: Share of the questions whose right answer it is.
+        answered: Share of the questions answered with it.
+        prior: Mean probability of the letter as it was asked, whatever stood at it.
+    """
+
+    letter: str
+    recall: Share | None
+    right: Share
+    answered: Share
+    prior: Share
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibrationRow(Asked):
+    """How far a model's confidence can be taken at its word.
+
+    Attributes:
+        n: Questions.
+        ece: Expected calibration error, 15 bins of equal mass.
+        brier: Brier score, squared error summed over the options, 0 to 2.
+    """
+
+    n: Count
+    ece: Share
+    brier: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReliabilityRow(Bin, Asked):
+    """Questions of like confidence: one point of a reliability diagram.
+
+    Attributes:
+        bin: Number of the bin, from the least confident.
+    """
+
+    bin: Count
+
+
+_ASKED = ("domain", "group", "seed", "form", "suite")
+
+RESULTS = Table(name="results", row=ResultRow, key=_ASKED)
+CONSISTENCY = Table(
+    name="consistency",
+    row=ConsistencyRow,
+    key=("domain", "group", "seed", "suite", "before_model", "before_form", "after_form"),
+)
+DIFFERENCES = Table(
+    name="differences",
+    row=Difference,
+    key=("scope", "domain", "suite", "form", "left", "right", "seed"),
+)
+BELIEFS = Table(name="beliefs", row=BeliefsRow, key=("domain",))
+LETTER_BIAS = Table(name="letter_bias", row=LetterBiasRow, key=_ASKED)
+LETTERS = Table(name="letters", row=LetterRow, key=(*_ASKED, "letter"))
+CALIBRATION = Table(name="calibration", row=CalibrationRow, key=_ASKED)
+RELIABILITY = Table(name="reliability", row=ReliabilityRow, key=(*_ASKED, "bin"))
+LEAKAGE = Table(
+    name="leakage",
+    row=Overlap,
+    key=tuple(f"{side}{part}" for side in ("left", "right") for part in ("_domain", "_role", "", "_id")),
+)
+
+ANALYSED: tuple[Table[Any], ...] = (
+    *(RESULTS, CONSISTENCY, DIFFERENCES, BELIEFS, LETTER_BIAS, LETTERS, CALIBRATION, RELIABILITY),
+    *(CONFOUNDS, TARGET_LETTERS),
+)
+"""The tables that an analysis writes."""
+
+TABLES = (*ANALYSED, LEAKAGE)
+"""All tables of a run."""

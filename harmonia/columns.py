@@ -1,0 +1,202 @@
+"""Tables declared once: the fields of a row's dataclass are the columns.
+
+The declaration writes a table (Parquet, with a CSV twin for people), reads and checks it, and
+docs/tables.md is made from it. What a column means stands in the dataclass's docstring, its
+unit and range in its type.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar, get_args, get_type_hints
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from harmonia.errors import InputError
+from harmonia.files import fresh_file, write_csv
+from harmonia.parsing import read_parquet
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+__all__ = ["Column", "Correlation", "Count", "Nats", "Share", "ShareChange", "Table"]
+
+_ROUNDING = 1e-9
+_REMEDY = "Let the run write its tables again: harmonia run."
+_ARROW = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """Unit of a column's numbers, and their range."""
+
+    unit: str
+    low: float = -math.inf
+    high: float = math.inf
+
+
+Share = Annotated[float, Measure("share", 0, 1)]
+ShareChange = Annotated[float, Measure("difference of shares", -1, 1)]
+Correlation = Annotated[float, Measure("correlation", -1, 1)]
+Nats = Annotated[float, Measure("nats")]
+Count = Annotated[int, Measure("count", 0)]
+
+Row = TypeVar("Row", bound="DataclassInstance")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column of a table.
+
+    Attributes:
+        name: Its name.
+        kind: Python type of its values.
+        measure: Their unit and range.
+        optional: Whether a cell may be empty.
+        meaning: What it says, in words.
+        values: All texts that it may hold; empty for any.
+    """
+
+    name: str
+    kind: type
+    measure: Measure
+    optional: bool
+    meaning: str
+    values: tuple[str, ...] = ()
+
+    def problem(self, value: Any) -> str | None:
+        """What is wrong with a value; None if nothing."""
+        if value is None:
+            return None if self.optional else "empty"
+        low, high = self.measure.low - _ROUNDING, self.measure.high + _ROUNDING
+        if isinstance(value, float) and not math.isfinite(value):
+            return "not a finite number"
+        if isinstance(value, (int, float)) and not low <= value <= high:
+            return f"not between {self.measure.low:g} and {self.measure.high:g}"
+        if self.values and value not in self.values:
+            return f"not one of {', '.join(self.values)}"
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table(Generic[Row]):
+    """A table of a run.
+
+    Attributes:
+        name: Name of its files.
+        row: Dataclass of its rows; its fields are the columns.
+        key: Columns that together name a row.
+    """
+
+    name: str
+    row: type[Row]
+    key: tuple[str, ...]
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns, in order."""
+        said = attributes_of(self.row)
+        hints = get_type_hints(self.row, include_extras=True)
+        return tuple(_column(one.name, hints[one.name], _meaning(one.name, said)) for one in fields(self.row))
+
+    def files(self, folder: str) -> tuple[str, str]:
+        """The Parquet file and its CSV twin in a folder, as paths in a run directory."""
+        return f"{folder}/{self.name}.parquet", f"{folder}/{self.name}.csv"
+
+    def write(self, folder: Path, rows: Iterable[Row]) -> None:
+        """Write the table and its twin into a folder, each in one step."""
+        records = [asdict(row) for row in rows]
+        schema = pa.schema([(column.name, _ARROW[column.kind]) for column in self.columns])
+        with fresh_file(folder / f"{self.name}.parquet") as partial:
+            table = pa.Table.from_pylist(records, schema=schema)
+            pq.write_table(table, partial, write_page_checksum=True)
+        write_csv(folder / f"{self.name}.csv", records, schema.names)
+
+    def read(self, folder: Path) -> tuple[Row, ...]:
+        """Read the table of a folder and check every cell.
+
+        Raises:
+            InputError: The file is missing or damaged, a column is not there or of another
+                type, a cell is empty or out of range, or two rows have one key.
+        """
+        path = folder / f"{self.name}.parquet"
+        table = self._stored(path)
+        seen: dict[tuple[Any, ...], int] = {}
+        rows = []
+        for number, values in enumerate(table.to_pylist(), start=1):
+            for column in self.columns:
+                if problem := column.problem(values[column.name]):
+                    raise InputError(
+                        problem,
+                        file=path,
+                        row=number,
+                        field=column.name,
+                        seen=values[column.name],
+                        remedy=_REMEDY,
+                    )
+            key = tuple(values[name] for name in self.key)
+            if (first := seen.setdefault(key, number)) != number:
+                problem = f"the same {', '.join(self.key)} as in row {first}"
+                raise InputError(problem, file=path, row=number, seen=key, remedy=_REMEDY)
+            rows.append(self.row(**values))
+        return tuple(rows)
+
+    def _stored(self, path: Path) -> Any:
+        table = read_parquet(path, what="the table")
+        for column in self.columns:
+            here = table.schema.field(column.name).type if column.name in table.schema.names else None
+            if here != _ARROW[column.kind]:
+                problem = "no such column" if here is None else f"a column of type {here}"
+                raise InputError(
+                    problem, file=path, field=column.name, seen=table.schema.names, remedy=_REMEDY
+                )
+        return table.select([column.name for column in self.columns])
+
+
+def attributes_of(row: type) -> Mapping[str, str]:
+    """What the Attributes sections of a class and its bases say of each field."""
+    found: dict[str, str] = {}
+    name = ""
+    for one in reversed(row.__mro__):
+        _, _, text = inspect.cleandoc(one.__dict__.get("__doc__") or "").partition("Attributes:\n")
+        for line in text.splitlines():
+            if match := re.fullmatch(r" {4}(\w+): (.*)", line):
+                name, found[match[1]] = match[1], match[2]
+            elif line.startswith(" " * 8):
+                found[name] += f" {line.strip()}"
+    return found
+
+
+def _meaning(name: str, said: Mapping[str, str]) -> str:
+    """What a column says; the ends of an interval need no words of their own."""
+    if name in said:
+        return said[name]
+    of, _, end = name.rpartition("_")
+    return f"{ {'low': 'Lower', 'high': 'Upper'}[end] } end of the 95 % interval of `{of}`."
+
+
+def _column(name: str, hint: Any, meaning: str) -> Column:
+    parts = list(_parts(hint))
+    measures = [part for part in parts if isinstance(part, Measure)]
+    values = tuple(part for part in parts if isinstance(part, str))  # of a Literal
+    return Column(
+        name=name,
+        kind=next((part for part in parts if part in _ARROW), str),
+        measure=measures[0] if measures else Measure(""),
+        optional=type(None) in parts,
+        meaning=meaning,
+        values=values,
+    )
+
+
+def _parts(hint: Any) -> Iterator[Any]:
+    """A type and, from the outside in, all that it is made of."""
+    yield hint
+    for part in get_args(hint):
+        yield from _parts(part)

@@ -1,0 +1,83 @@
+"""One value out of a row: nested names, and lists that a table holds as text.
+
+CSV has no lists, so exporters write them as text: as JSON, as Python prints them
+(`{'text': ['iron', 'tin']}`), or as numpy does (`['iron' 'tin']`, `array(['iron', 'tin'],
+dtype=object)`). All are read; a text that could be read in two ways stays a text.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import tokenize
+from collections.abc import Mapping
+from typing import Any
+
+from harmonia.errors import InputError
+from harmonia.parsing import parse_json
+
+__all__ = ["MISSING", "cell", "unfold"]
+
+MISSING: Any = object()
+"""Stands for a field that the row does not have, which null does not."""
+
+
+def cell(row: Mapping[str, Any], name: str) -> Any:
+    """Take a value out of a row.
+
+    Args:
+        row: Its fields.
+        name: A field, or `outer.inner` for a field of an object; of a list of objects it
+            gives the list of their fields.
+
+    Returns:
+        The value, or `MISSING`.
+    """
+    if name in row:
+        return row[name]
+    outer, dot, inner = name.partition(".")
+    value = unfold(row.get(outer)) if dot else MISSING
+    if isinstance(value, Mapping):
+        return cell(value, inner)
+    if isinstance(value, list) and value and all(isinstance(one, Mapping) for one in value):
+        found = [cell(one, inner) for one in value]
+        return MISSING if MISSING in found else found
+    return MISSING
+
+
+def unfold(value: Any) -> Any:
+    """Give the list or object that a text spells; any other value is returned as it is."""
+    if not isinstance(value, str) or value.lstrip()[:1] not in ("[", "{"):
+        return value
+    try:
+        return parse_json(value, file=None)
+    except InputError:
+        text = value.strip()
+    try:
+        return _value(ast.parse(text, mode="eval").body, text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError, tokenize.TokenError):
+        return value
+
+
+def _value(node: ast.AST, text: str) -> Any:
+    if isinstance(node, ast.Constant):
+        return node.value
+    if isinstance(node, ast.Dict):
+        return {_value(k, text): _value(v, text) for k, v in zip(node.keys, node.values, strict=True) if k}
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "array":
+        return _value(node.args[0], text) if node.args else []
+    if not isinstance(node, (ast.List, ast.Tuple)):
+        raise ValueError("neither a list nor an object")
+    values = [_value(one, text) for one in node.elts]
+    if not all(isinstance(value, str) for value in values):
+        return values
+    # numpy parts the texts of a list by blanks alone, which Python takes for one long text.
+    texts = _texts(ast.get_source_segment(text, node) or "")
+    if len(texts) > len(values) > 1:
+        raise ValueError("commas between some texts only")
+    return texts
+
+
+def _texts(source: str) -> list[str]:
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    return [ast.literal_eval(token.string) for token in tokens if token.type == tokenize.STRING]

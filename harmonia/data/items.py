@@ -1,0 +1,227 @@
+"""The one strict check between the fields of a row and an `Item`.
+
+A question means the same whatever file it came from. A row that breaks a rule is an error
+that names file, row, field, the value seen and the remedy; nothing is repaired or guessed.
+
+Text is kept as the file has it, except that white space around the question and
+around each option is taken off: a prompt adds its own. Options are compared after
+that. An explanation that is missing or null becomes an empty text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harmonia.data.answers import MEANINGS, AnswerForm, Asked, is_withheld, place_of
+from harmonia.data.cells import MISSING, cell, unfold
+from harmonia.data.columns import Layout
+from harmonia.errors import InputError
+from harmonia.hashing import addressed_random, sha256_json
+from harmonia.types import Item
+
+__all__ = ["Draft", "Place", "draft_of", "item_of"]
+
+MIN_CHOICES = 2
+MAX_CHOICES = 26
+_ID_DIGITS = 16
+_CORRECT = "Correct or remove the row."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a row stands: its file and its number there."""
+
+    file: str
+    row: int
+
+    def wrong(self, field: str, problem: str, seen: Any, remedy: str = _CORRECT) -> InputError:
+        """What is wrong with a value of the row."""
+        return InputError(problem, file=self.file, row=self.row, field=field, seen=seen, remedy=remedy)
+
+    def text(self, value: Any, field: str, *, blank: bool = False) -> str:
+        """A value that must be a text, and not an empty one unless `blank`."""
+        if value is MISSING:
+            remedy = "Add it or remove the row."
+            raise InputError("the field is missing", file=self.file, row=self.row, field=field, remedy=remedy)
+        if not isinstance(value, str):
+            raise self.wrong(field, f"{_kind(value)} where a text belongs", value)
+        if not blank and not value.strip():
+            raise self.wrong(field, "empty or only white space", value, "Fill it in or remove the row.")
+        return value
+
+    def texts(self, value: Any, field: str) -> list[Any]:
+        """A value that must be a list; in a table it may be spelled as text, or have an option a line."""
+        found = unfold(value)
+        if isinstance(found, str) and "\n" in found.strip():
+            found = found.split("\n")
+        if value is MISSING:
+            self.text(value, field)
+        if isinstance(found, str) or not isinstance(found, Sequence):
+            problem = f"{_kind(found)} where a list of texts belongs"
+            raise self.wrong(field, problem, found, f"Write a JSON list, or a column for each. {_CORRECT}")
+        return list(found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A row whose texts are checked, before the whole file has said what its answer means.
+
+    Attributes:
+        place: Where it stands.
+        id: Its id; None where the file has none.
+        domain: What it is about; may be empty.
+        prefix: What stands before its id, where ids begin anew for each subject; may be
+            empty.
+        question: The question.
+        asked: The options, their labels, and what stands for the answer.
+        explanation: The explanation; may be empty.
+        short: Whether it has fewer options than there are columns for them.
+    """
+
+    place: Place
+    id: str | None
+    domain: str
+    prefix: str
+    question: str
+    asked: Asked
+    explanation: str
+    short: bool
+
+
+def draft_of(fields: Mapping[str, Any], layout: Layout, place: Place, *, domain: str, prefix: str) -> Draft:
+    """Check the texts of a row.
+
+    Args:
+        fields: The row.
+        layout: Which of its columns is what.
+        place: Where it stands.
+        domain: What it is about.
+        prefix: What stands before its id; may be empty.
+
+    Raises:
+        InputError: A text is missing, empty or none, or the options are not as they must be.
+    """
+    name = None
+    if layout.id is not None:
+        value = cell(fields, layout.id)
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        name = place.text(str(value) if whole else value, layout.id)
+    question = place.text(cell(fields, layout.question), layout.question).strip()
+    choices = _choices(fields, layout, place)
+    answer = cell(fields, layout.answer)
+    if answer is MISSING:
+        place.text(answer, layout.answer)
+    explanation = MISSING if layout.explanation is None else cell(fields, layout.explanation)
+    if explanation is MISSING or explanation is None:
+        explanation = ""
+    return Draft(
+        place=place,
+        id=name,
+        domain=domain,
+        prefix=prefix,
+        question=question,
+        asked=Asked(
+            file=place.file,
+            row=place.row,
+            value=answer,
+            choices=choices,
+            labels=_labels(fields, layout, place, len(choices)),
+        ),
+        explanation=place.text(explanation, layout.explanation or "", blank=True),
+        short=not isinstance(layout.choices, str) and len(choices) < len(layout.choices),
+    )
+
+
+def item_of(draft: Draft, layout: Layout, form: AnswerForm, *, source: str, split: str) -> Item:
+    """Make the item of a row.
+
+    Args:
+        draft: The row.
+        layout: Which of its columns is what.
+        form: How its file says which option is right.
+        source: The file as items name it.
+        split: Split of the data set.
+
+    Returns:
+        The item. Without an id of its own it is called by its content, so that the order
+        of the file does not matter.
+
+    Raises:
+        InputError: The answer is none of the options.
+    """
+    choices, answer = draft.asked.choices, _answer(draft, layout, form)
+    name = draft.id or sha256_json([draft.question, choices, answer])[:_ID_DIGITS]
+    name = f"{draft.prefix}/{name}" if draft.prefix else name
+    if layout.shuffle is not None:
+        order = list(range(len(choices)))
+        addressed_random(0, layout.shuffle, name).shuffle(order)
+        choices, answer = tuple(choices[k] for k in order), order.index(answer)
+    return Item(
+        id=name,
+        domain=draft.domain,
+        question=draft.question,
+        choices=choices,
+        answer=answer,
+        explanation=draft.explanation,
+        source=source,
+        split=split,
+    )
+
+
+def _choices(fields: Mapping[str, Any], layout: Layout, place: Place) -> tuple[str, ...]:
+    if isinstance(layout.choices, str):
+        values = place.texts(cell(fields, layout.choices), layout.choices)
+        names = [f"{layout.choices}[{k}]" for k in range(len(values))]
+        whole = layout.choices
+    else:
+        names, whole = list(layout.choices), layout.choices[0]
+        values = [cell(fields, name) for name in names]
+        # Questions with four and with five options stand in one sheet: blank columns at the end are none.
+        while len(values) > MIN_CHOICES and _is_blank(values[-1]):
+            values.pop()
+    if not MIN_CHOICES <= len(values) <= MAX_CHOICES:
+        problem = f"{len(values)} options; an item has {MIN_CHOICES} to {MAX_CHOICES}"
+        raise place.wrong(whole, problem, values)
+    found: list[str] = []
+    for name, value in zip(names, values, strict=False):
+        choice = place.text(value, name).strip()
+        if choice in found:
+            problem = f"the same text as option {found.index(choice) + 1} of this row"
+            raise place.wrong(name, problem, choice, f"Options must differ: {_CORRECT.lower()}")
+        found.append(choice)
+    return tuple(found)
+
+
+def _labels(fields: Mapping[str, Any], layout: Layout, place: Place, count: int) -> tuple[str, ...]:
+    if layout.labels is None:
+        return ()
+    values = place.texts(cell(fields, layout.labels), layout.labels)
+    labels = tuple(place.text(label, layout.labels).strip() for label in values)
+    if len(labels) != count or len(set(labels)) != count:
+        raise place.wrong(
+            layout.labels, f"not one label of its own for each of the {count} options", list(labels)
+        )
+    return labels
+
+
+def _answer(draft: Draft, layout: Layout, form: AnswerForm) -> int:
+    value, count = draft.asked.value, len(draft.asked.choices)
+    index = place_of(draft.asked, form)
+    if index is not None and index in range(count):
+        return index
+    if is_withheld(value):
+        remedy = "Its answers are withheld: take a split that has them."
+        raise draft.place.wrong(layout.answer, "the row has no answer", value, remedy)
+    if index is None:
+        raise draft.place.wrong(layout.answer, f"the answer is not {MEANINGS[form]}", value)
+    raise draft.place.wrong(layout.answer, f"the answer is out of range: the row has {count} options", value)
+
+
+def _is_blank(value: Any) -> bool:
+    return value is None or value is MISSING or (isinstance(value, str) and not value.strip())
+
+
+def _kind(value: Any) -> str:
+    return "null" if value is None else type(value).__name__

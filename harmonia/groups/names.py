@@ -1,0 +1,73 @@
+"""What training sets are called: a value, written to text and read back here alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+
+__all__ = ["BASE", "GroupName"]
+
+BASE = "base"
+"""What stands for the base model where a group is named."""
+
+_MIXED, _MATCHED, _POLICY = "mixed", "_matched_", "policy_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupName:
+    """The name of a training set, and of the models tuned on it.
+
+    Attributes:
+        kind: The intervention (`harmonious`, ...), the policy, or `mixed`; `base` for the base model.
+        ratio: Share of self-aligned rows of a `mixed` one; None for all others.
+        matched: What right and wrong beliefs have in common; empty where nothing was matched.
+        policy: Whether a policy made it.
+    """
+
+    kind: str
+    ratio: float | None = None
+    matched: tuple[str, ...] = ()
+    policy: bool = False
+
+    def __str__(self) -> str:
+        matched = _MATCHED + "_".join(self.matched) if self.matched else ""
+        return f"{_POLICY if self.policy else ''}{self.rule}{matched}"
+
+    @staticmethod
+    @cache
+    def parse(text: str) -> GroupName:
+        """Read a name; what is none of harmonia's is a kind of its own."""
+        kind, _, matched = text.removeprefix(_POLICY).partition(_MATCHED)
+        name = GroupName(
+            kind=kind, matched=tuple(matched.split("_")) if matched else (), policy=text.startswith(_POLICY)
+        )
+        before, _, number = kind.rpartition("_")
+        if before != _MIXED:
+            return name
+        try:
+            mixed = replace(name, kind=_MIXED, ratio=float(number))
+        except ValueError:
+            return name
+        return mixed if 0 <= (mixed.ratio or 0.0) <= 1 and str(mixed) == text else name
+
+    @property
+    def rule(self) -> str:
+        """The policy as the settings name it, or the set without its matching."""
+        return self.kind if self.ratio is None else f"{self.kind}_{self.ratio:g}"
+
+    @property
+    def share_aligned(self) -> float | None:
+        """Share of self-aligned rows of a set of the sweep over ratios; None for others."""
+        if self.policy or self.matched:
+            return None
+        return {"incompatible": 0.0, "self_aligning": 1.0}.get(self.kind, self.ratio)
+
+    @property
+    def twin(self) -> GroupName | None:
+        """The set without a ratio that has the same rows: that of `mixed_0` and of `mixed_1`."""
+        kind = {0.0: "incompatible", 1.0: "self_aligning"}.get(-1.0 if self.ratio is None else self.ratio)
+        return None if kind is None or self.policy else replace(self, kind=kind, ratio=None)
+
+    def beside(self, kind: str) -> GroupName:
+        """The set of another kind that was matched alike."""
+        return replace(self, kind=kind, ratio=None)

@@ -1,0 +1,139 @@
+"""The files of a run directory as values.
+
+Fields that a newer harmonia adds are passed over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from harmonia.analysis import ClaimsDocument, Difference
+from harmonia.analysis.tables import (
+    BeliefsRow,
+    CalibrationRow,
+    ConsistencyRow,
+    LetterBiasRow,
+    LetterRow,
+    ReliabilityRow,
+    ResultRow,
+)
+from harmonia.data.leakage import Overlap
+from harmonia.groups import GroupsSummary
+from harmonia.groups.confounds import ConfoundsRow, TargetLetterRow
+
+
+class _Read(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Model(_Read):
+    """The base model that was asked."""
+
+    path: str | None = None
+    gguf_file: str | None = None
+    hash: str | None = None
+    tokenizer_hash: str | None = None
+    dtype: str | None = None
+
+
+class AnswerToken(_Read):
+    """The token at which a letter's probability was read."""
+
+    id: int
+    token: str
+
+
+class DataFile(_Read):
+    """A file of questions, and what of it was left out."""
+
+    file: str
+    sha256: str | None = None
+    items: int | None = None
+    skipped: int | None = None
+    repeated: int | None = None
+
+
+class Stage(_Read):
+    """What became of one stage; `reason` says why it has no result."""
+
+    status: Literal["done", "not_computed"]
+    reason: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Manifest(_Read):
+    """How a run was made. All but the name may be missing from a run that has just begun."""
+
+    name: str
+    harmonia: str | None = None
+    versions: dict[str, str | None] = Field(default_factory=dict)
+    command: tuple[str, ...] = ()
+    git_commit: str | None = None
+    seeds: tuple[int, ...] = ()
+    model: Model | None = None
+    preset: str | None = None
+    method: str | None = None
+    template_hash: str | None = None
+    answer_tokens: dict[str, dict[str, AnswerToken]] | None = None
+    machine: dict[str, Any] = Field(default_factory=dict)
+    data: dict[str, DataFile] = Field(default_factory=dict)
+    stages: dict[str, Stage] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossCurve:
+    """The loss of one fine-tuning run, as (step, loss) pairs."""
+
+    domain: str
+    group: str
+    seed: int
+    points: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFiles:
+    """All that the report reads of a run directory.
+
+    Attributes:
+        path: The run directory.
+        settings: Text of `experiment.yaml`.
+        manifest: `manifest.json`.
+        groups: `groups/DOMAIN/summary.json` by domain.
+        claims: `claims.json`; None where it is not written yet.
+        results: Rows of the table of this name, as are all below; none where it is not written yet.
+        consistency: Likewise.
+        differences: Likewise.
+        confounds: Likewise.
+        target_letters: Likewise.
+        beliefs: Likewise.
+        letter_bias: Likewise.
+        letters: Likewise.
+        calibration: Likewise.
+        reliability: Likewise.
+        leakage: Likewise; None where leakage was not checked.
+        losses: The loss curves of all fine-tuning runs.
+        absent: (file, why it matters) for each file that is missing or empty.
+    """
+
+    path: Path
+    settings: str
+    manifest: Manifest
+    groups: dict[str, GroupsSummary]
+    claims: ClaimsDocument | None
+    results: tuple[ResultRow, ...]
+    consistency: tuple[ConsistencyRow, ...]
+    differences: tuple[Difference, ...]
+    confounds: tuple[ConfoundsRow, ...]
+    target_letters: tuple[TargetLetterRow, ...]
+    beliefs: tuple[BeliefsRow, ...]
+    letter_bias: tuple[LetterBiasRow, ...]
+    letters: tuple[LetterRow, ...]
+    calibration: tuple[CalibrationRow, ...]
+    reliability: tuple[ReliabilityRow, ...]
+    leakage: tuple[Overlap, ...] | None
+    losses: tuple[LossCurve, ...]
+    absent: tuple[tuple[str, str], ...]
