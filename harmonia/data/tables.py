@@ -157,19 +157,19 @@ def _of_one_format(folders: Iterable[Path], base: Path) -> list[Path]:
     files: dict[str, list[Path]] = {}
     for folder in folders:
         for file in sorted(folder.glob("*")):
-            if file.suffix.lower() in SUFFIXES and not file.name.startswith("."):
-                files.setdefault(file.suffix.lower(), []).append(file)
-    # A data set may carry its description as JSON.
-    kinds = [suffix for suffix in SUFFIXES if suffix in files and (suffix != ".json" or len(files) == 1)]
-    if len(kinds) > 1:
-        seen = [file.name for suffix in kinds for file in files[suffix]][:8]
+            suffix = file.suffix.lower()
+            # The hub and `datasets` describe a data set beside it.
+            described = file.name.startswith((".", "dataset_info"))
+            if suffix in SUFFIXES and not described:
+                files.setdefault(".json" if suffix == ".jsonl" else suffix, []).append(file)
+    if len(files) > 1:
         raise InputError(
-            f"files of several formats are here: {', '.join(kinds)}",
+            f"files of several formats are here: {', '.join(files)}",
             file=base,
-            seen=seen,
+            seen=[file.name for found in files.values() for file in found][:8],
             remedy="Give the path of one file, or put each format into a folder of its own.",
         )
-    return files[kinds[0]] if kinds else []
+    return next(iter(files.values()), [])
 
 
 def _named(file: Path, *, alone: bool) -> _Found:
