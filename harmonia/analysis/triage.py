@@ -20,7 +20,7 @@ from harmonia.errors import InputError
 from harmonia.files import fresh_file
 from harmonia.probe.level import level_of
 from harmonia.prompts import LETTERS
-from harmonia.prompts.letters import stated_letters
+from harmonia.prompts.letters import letter_mentions, stated_letters
 from harmonia.types import Belief, Item
 
 __all__ = ["Doubt", "TriageSettings", "named_option", "triage", "write_review"]
@@ -28,6 +28,7 @@ __all__ = ["Doubt", "TriageSettings", "named_option", "triage", "write_review"]
 Reason = Literal["explanation", "agreement", "denial"]
 
 _EXCERPT = 240  # characters of an explanation shown
+_BETWEEN = r"[.:)\]\"'”’*]*,?\s*(?:i\.\s?e\.?,?\s*)?[\"'“(*]*"  # a letter and its option's text
 
 
 class TriageSettings(BaseModel):
@@ -176,9 +177,12 @@ def _require_same(first: tuple[str, Item], item: Item, name: str) -> None:
 
 def _spells(item: Item, letter: int, index: int) -> bool:
     """Whether the text of option `index` stands right after a mention of `letter`."""
-    text = re.escape(item.choices[index].strip())
-    mark = rf"(?<!\w){LETTERS[letter]}[.:)]?[\"'”)\]]*,?[ \t]+[\"'“(*]*"
-    return re.search(rf"{mark}(?i:{text})(?!\w)", item.explanation) is not None
+    text = re.compile(rf"{_BETWEEN}(?i:{re.escape(item.choices[index].strip())})(?!\w)")
+    return any(
+        text.match(item.explanation, one.at + 1)
+        for one in letter_mentions(item.explanation, len(item.choices))
+        if one.letter == LETTERS[letter]
+    )
 
 
 def _row(doubt: Doubt) -> dict[str, str]:
@@ -203,11 +207,7 @@ def _row(doubt: Doubt) -> dict[str, str]:
 def _excerpt(item: Item) -> str:
     """The explanation from the sentence that states a letter, else from its beginning."""
     plain = " ".join(item.explanation.split())
+    stated = [one.start for one in letter_mentions(plain, len(item.choices)) if one.stated]
     starts = [0, *(match.end() for match in re.finditer(r"[.!?]\s+|。", plain))]
-    states = (
-        start
-        for start, end in zip(starts, [*starts[1:], len(plain)], strict=True)
-        if stated_letters(plain[start:end], len(item.choices))
-    )
-    rest = plain[next(states, 0) :]
+    rest = plain[max(start for start in starts if start <= min(stated, default=0)) :]
     return rest if len(rest) <= _EXCERPT else f"{rest[: _EXCERPT - 1]}…"

@@ -149,6 +149,8 @@ def _print(
     )
     for why, count in found.left_out.items():
         console.print(f"left out: {count} ({why})")
+    for what, count in found.told.items():
+        console.print(f"{count} {what}")
     # Only names may be broken over lines: a cut number would be another number.
     table = Table(caption="TV: total variation of the letters from harmonious; the rest in confounds.csv")
     table.add_column("group", overflow="fold")

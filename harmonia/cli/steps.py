@@ -270,7 +270,7 @@ def _ask(
     write_skipped_rows(found, out.with_name(f"{out.name}.skipped.jsonl"))
     if asked.shortened:
         err.print(f"items asked with fewer than {how.shots} demonstrations: {asked.shortened}")
-    for line in asked.slower:
+    for line in (*asked.in_own_order, *asked.slower):
         err.print(line)
     bias = letter_bias(asked.beliefs)
     _print_pairs(

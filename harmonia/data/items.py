@@ -17,6 +17,7 @@ from typing import Any
 from harmonia.data.answers import MEANINGS, AnswerForm, Asked, is_withheld, place_of
 from harmonia.data.cells import MISSING, cell, unfold
 from harmonia.data.columns import Layout
+from harmonia.data.other_options import speak_of_others
 from harmonia.errors import InputError
 from harmonia.hashing import addressed_random, sha256_json
 from harmonia.types import Item
@@ -154,7 +155,7 @@ def item_of(draft: Draft, layout: Layout, form: AnswerForm, *, source: str, spli
     choices, answer = draft.asked.choices, _answer(draft, layout, form)
     name = draft.id or sha256_json([draft.question, choices, answer])[:_ID_DIGITS]
     name = f"{draft.prefix}/{name}" if draft.prefix else name
-    if layout.shuffle is not None:
+    if layout.shuffle is not None and not speak_of_others(choices):
         order = list(range(len(choices)))
         addressed_random(0, layout.shuffle, name).shuffle(order)
         choices, answer = tuple(choices[k] for k in order), order.index(answer)

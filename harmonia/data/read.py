@@ -14,6 +14,7 @@ from harmonia.data.answers import AnswerForm, Asked, find_form, require_numberin
 from harmonia.data.cells import cell
 from harmonia.data.columns import Layout, find_layout
 from harmonia.data.items import Draft, Place, draft_of, item_of
+from harmonia.data.other_options import OWN_ORDER, speak_of_others
 from harmonia.data.source import ItemSource
 from harmonia.data.tables import Table, open_tables, require_subjects
 from harmonia.errors import InputError
@@ -113,6 +114,7 @@ def write_skipped(result: ReadResult, path: Path) -> None:
 def _notes(readings: Sequence[_Reading], found: _Found, shown: bool, repeated: int) -> tuple[str, ...]:
     unnamed = any(reading.layout.id is None for reading in readings)
     unsaid = not all(item.domain for item, _ in found.items.values())
+    fixed = sum(speak_of_others(item.choices) for item, _ in found.items.values())
     left = set[str]()
     for one in readings:
         left |= set(one.table.columns) - {
@@ -125,6 +127,7 @@ def _notes(readings: Sequence[_Reading], found: _Found, shown: bool, repeated: i
         "no domain is said, so prompts name none (`domain`)": unsaid,
         "read as counted from 0, which no answer shows (`columns.answer_form`)": not shown,
         f"rows that stand more than once, kept once: {found.copies}": found.copies,
+        f"items that nobody reorders, with {OWN_ORDER}: {fixed}": fixed,
         f"rows with fewer options than there are columns: {found.short}": found.short,
         f"questions repeated under another id: {repeated}": repeated,
     }

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
 
+from harmonia.data.other_options import OWN_ORDER, speak_of_others
+from harmonia.groups.interventions import Lesson
 from harmonia.groups.plan import plan_groups
 from harmonia.groups.policies import Policies
 from harmonia.groups.rows import general_rows, row_of
@@ -34,6 +36,7 @@ class BuiltGroups:
         policies: What each policy could choose from, and chose.
         general: General instructions in each of the paper's groups.
         left_out: Wrong items left out, with their partners, by why.
+        told: What else a person should know of the items in the groups: how many, by what.
     """
 
     rows: dict[str, tuple[GroupRow, ...]]
@@ -42,6 +45,7 @@ class BuiltGroups:
     matched: dict[Match, Selection]
     policies: Policies
     left_out: dict[str, int]
+    told: dict[str, int]
 
 
 def build_groups(
@@ -70,9 +74,12 @@ def build_groups(
     texts = Texts(settings=settings, explanations=explanations, contexts=contexts)
     plan = plan_groups(beliefs, settings, texts)
     rows: dict[str, tuple[GroupRow, ...]] = {}
+    written: list[tuple[Lesson, GroupRow]] = []
     for name, (group, lessons) in plan.lessons.items():
         general = general_rows(instructions, round(settings.general_ratio * len(lessons)), settings.seed)
-        rows[name] = (*(row_of(lesson, group, exam, settings, texts) for lesson in lessons), *general)
+        own = [row_of(lesson, group, exam, settings, texts) for lesson in lessons]
+        rows[name] = (*own, *general)
+        written += zip(lessons, own, strict=True)
     plain = plan.selections[()]
     return BuiltGroups(
         rows=rows,
@@ -81,7 +88,27 @@ def build_groups(
         matched={match: selection for match, selection in plan.selections.items() if match},
         policies=plan.policies,
         left_out=dict(Counter(plan.left_out.values())),
+        told=_told(written, settings, texts),
     )
+
+
+def _told(
+    written: Sequence[tuple[Lesson, GroupRow]], settings: GroupSettings, texts: Texts
+) -> dict[str, int]:
+    """What shuffling came to; an item counts once, in however many groups it is."""
+    if not settings.shuffle_options:
+        return {}
+    fixed = {row.id for _, row in written if speak_of_others(row.choices)}
+    bare = {
+        (row.id, lesson.target)
+        for lesson, row in written
+        if not row.explanation and texts.explanation(lesson.belief.item, lesson.target)
+    }
+    counts = {
+        f"items keep their own order: {OWN_ORDER}": len(fixed),
+        "explanations left out, because they name letters and options are shuffled": len(bare),
+    }
+    return {what: count for what, count in counts.items() if count}
 
 
 def training_hash(rows: Sequence[GroupRow]) -> str:

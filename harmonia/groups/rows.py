@@ -8,7 +8,7 @@ from dataclasses import replace
 from harmonia.errors import InputError
 from harmonia.groups.interventions import Lesson
 from harmonia.groups.settings import GroupSettings
-from harmonia.groups.texts import Texts
+from harmonia.groups.texts import Texts, moves_options
 from harmonia.hashing import addressed_random, sample
 from harmonia.prompts import ExamFormat
 from harmonia.prompts.letters import named_letters
@@ -30,7 +30,7 @@ def row_of(lesson: Lesson, group: str, exam: ExamFormat, settings: GroupSettings
     item, target = lesson.belief.item, lesson.target
     explanation = texts.explanation(item, target)
     context = texts.context(item) if lesson.in_context else ""
-    if settings.shuffle_options:
+    if moves_options(item, settings):
         item, places = _shuffled(item, settings.seed)
         target = places[target]
         # A letter in the explanation is that of the old order.

@@ -24,6 +24,7 @@ class GroupsSummary:
         size: Rows of each of the paper's groups.
         general: General instructions in each of them.
         left_out: Wrong items left out, with their partners, by why.
+        told: What else a person should know of the items, how many by what.
         policies_available: Rows that each policy could choose from.
         groups: Rows of each group, general instructions left out.
     """
@@ -36,6 +37,7 @@ class GroupsSummary:
     size: int
     general: int
     left_out: Mapping[str, int]
+    told: Mapping[str, int]
     policies_available: Mapping[str, int]
     groups: Mapping[str, int]
 
@@ -52,6 +54,7 @@ def summary_of(built: BuiltGroups, beliefs: Sequence[Belief], threshold: float) 
         size=len(built.selection.wrong),
         general=built.general,
         left_out=built.left_out,
+        told=built.told,
         policies_available=built.policies.available,
         groups={name: sum(row.target is not None for row in rows) for name, rows in built.rows.items()},
     )

@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from harmonia.data.other_options import speak_of_others
 from harmonia.groups.names import GroupName
 from harmonia.groups.policies import conflicting_in_budget
 from harmonia.groups.select import select
 from harmonia.groups.settings import GroupSettings, Match
 from harmonia.prompts import LETTERS
-from harmonia.prompts.letters import named_letters, stated_letters
+from harmonia.prompts.letters import named_letters
 from harmonia.types import Belief, Item
 
-__all__ = ["Need", "Texts", "policy_need", "selection_need"]
+__all__ = ["Need", "Texts", "moves_options", "policy_need", "selection_need"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,11 +75,17 @@ class Texts:
         context = self.context(item)
         if not context.strip():
             return "no context"
-        if LETTERS[item.answer] in stated_letters(context, len(item.choices)):
-            return "context states the letter of the answer"
-        if self.settings.shuffle_options and named_letters(context, len(item.choices)):
+        named = named_letters(context, len(item.choices))
+        if LETTERS[item.answer] in named:
+            return "context names the letter of the answer"
+        if named and moves_options(item, self.settings):
             return "context names letters and options are shuffled"
         return ""
+
+
+def moves_options(item: Item, settings: GroupSettings) -> bool:
+    """Whether the item's options are put in another order: not those that speak of others."""
+    return settings.shuffle_options and not speak_of_others(item.choices)
 
 
 def selection_need(beliefs: Sequence[Belief], settings: GroupSettings, match: Match = ()) -> Need:

@@ -25,7 +25,7 @@ from harmonia.pipeline.workbench import Workbench
 from harmonia.probe import ProbeSettings
 
 VERSIONS = {
-    **{"data": 2, "leakage": 2, "probe": 3, "write": 1, "groups": 3},
+    **{"data": 2, "leakage": 2, "probe": 3, "write": 2, "groups": 4},
     **{"train": 3, "evaluate": 3, "analyse": 4, "report": 4},
 }
 

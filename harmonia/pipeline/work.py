@@ -130,7 +130,7 @@ def _ask(
         notes.append(
             f"{asked.shortened} of {len(asked.beliefs)} items were asked with fewer than {form.shots} shots"
         )
-    return [*notes, *asked.slower]
+    return [*notes, *asked.in_own_order, *asked.slower]
 
 
 def build(bench: Workbench, *, domain_name: str) -> list[str]:
@@ -147,6 +147,7 @@ def build(bench: Workbench, *, domain_name: str) -> list[str]:
     TARGET_LETTERS.write(folder, target_letters(domain_name, built.rows))
     write_json(folder / "summary.json", asdict(summary_of(built, beliefs, settings.threshold)))
     notes = [f"{domain_name}: {count} items left out: {why}" for why, count in built.left_out.items()]
+    notes += [f"{domain_name}: {count} {what}" for what, count in built.told.items()]
     return [*notes, *(f"general instructions: {note}" for note in general.notes)]
 
 

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from harmonia.data.other_options import OWN_ORDER, speak_of_others
 from harmonia.errors import HarmoniaError, InputError
 from harmonia.probe.belief import Asking, Heard, belief_from
 from harmonia.probe.debias import LetterPrior, divide_out, letter_priors, mean_over_orders, prior_sample
@@ -44,6 +45,10 @@ class Asked:
             are not among them.
         slower: What the model was asked without, and why.
         priors: The letters' priors that `letter_pride` divided out.
+        fixed: Items asked in their own order only, though the method or the settings have
+            others: their options speak of other options.
+        undivided: Of those, items that no prior was divided out of, because none was
+            measured on items of as many options.
     """
 
     beliefs: tuple[Belief, ...]
@@ -51,6 +56,8 @@ class Asked:
     plain: int = field(default=0, compare=False)
     slower: tuple[str, ...] = field(default=(), compare=False)
     priors: tuple[LetterPrior, ...] = ()
+    fixed: int = 0
+    undivided: int = 0
 
     @property
     def about(self) -> dict[str, Any]:
@@ -62,7 +69,22 @@ class Asked:
             "draws": first and first.draws,
             "shortened": self.shortened,
             "letter_priors": [asdict(prior) for prior in self.priors],
+            "in_own_order": self.fixed,
+            "undivided": self.undivided,
         }
+
+    @property
+    def in_own_order(self) -> list[str]:
+        """What a person should know of items whose options were not moved."""
+        notes = []
+        if self.fixed:
+            few = f"{self.fixed} of {len(self.beliefs)} items"
+            notes.append(f"{few} were asked in their own order only: {OWN_ORDER}")
+        if self.undivided:
+            notes.append(
+                f"{self.undivided} of them without a letter prior: no other item has as many options"
+            )
+        return notes
 
 
 def ask(
@@ -125,21 +147,33 @@ def ask(
         measured = letter_priors(items, views, sample, draw)
         priors += measured.values()
         for item, seen, place in zip(items, views, heard, strict=True):
-            if template.method == "letter_pride" and item.id not in sample:
-                place.append(Heard(views=seen, probs=divide_out(seen[0], measured[len(item.choices)])))
-            else:
-                place.append(Heard(views=seen, probs=mean_over_orders(seen)))
+            prior = None if item.id in sample else measured.get(len(item.choices))
+            probs = divide_out(seen[0], prior) if prior else mean_over_orders(seen)
+            place.append(Heard(views=seen, probs=probs))
     asking = Asking(form=str(form), method=template.method, preset=template.preset)
     beliefs = tuple(
         belief_from(item, draws_of_item, asking, settings)
         for item, draws_of_item in zip(items, heard, strict=True)
     )
+    fixed = [item for item in items if _reorders(template, settings) and speak_of_others(item.choices)]
+    divided = {len(prior.probs) for prior in priors}
     return Asked(
         beliefs=beliefs,
         shortened=sum((belief.shots or 0) < form.shots for belief in beliefs),
         plain=asker.scorer.plain,
         slower=slower_asking(loaded) if items else (),
         priors=tuple(priors),
+        fixed=len(fixed),
+        undivided=sum(
+            template.method == "letter_pride" and len(item.choices) not in divided for item in fixed
+        ),
+    )
+
+
+def _reorders(template: Template, settings: ProbeSettings) -> bool:
+    """Whether the prompts show options in other orders than the items'."""
+    return template.method in ("letter_cyclic", "letter_pride") or (
+        template.method == "letter" and settings.option_order == "random"
     )
 
 
@@ -147,8 +181,8 @@ def _orders(
     item: Item, template: Template, settings: ProbeSettings, sample: frozenset[str]
 ) -> tuple[Order, ...]:
     """The orders of an item's options that the method asks it in."""
-    if template.method == "cloze":
-        return (given_order(item),)  # the prompt shows no options
+    if template.method == "cloze" or speak_of_others(item.choices):
+        return (given_order(item),)  # the prompt shows no options, or they are right in no other order
     first = random_order(item, settings.seed) if settings.option_order == "random" else given_order(item)
     return cyclic_orders(first) if template.method == "letter_cyclic" or item.id in sample else (first,)
 

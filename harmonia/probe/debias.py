@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from harmonia.data.other_options import speak_of_others
 from harmonia.hashing import addressed_order
 from harmonia.probe.orders import by_option
 from harmonia.probe.settings import ProbeSettings
@@ -66,11 +67,12 @@ def prior_sample(items: Sequence[Item], settings: ProbeSettings) -> frozenset[st
     """Ids of the items that the prior is measured on.
 
     For each number of options they are a share of the items that have it, drawn by
-    (seed, item) from all of them.
+    (seed, item) from all of them whose options can be moved.
     """
     by_count: dict[int, list[str]] = {}
     for item in items:
-        by_count.setdefault(len(item.choices), []).append(item.id)
+        if not speak_of_others(item.choices):
+            by_count.setdefault(len(item.choices), []).append(item.id)
     return frozenset(
         name
         for ids in by_count.values()

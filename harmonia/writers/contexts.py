@@ -1,9 +1,9 @@
 """The knowledge that a question needs, to be written into its prompt.
 
-It is a writer's passage, or the item's own explanation without its answer: labels
-before an option's text ("D. steel") and letters in brackets go, and then every
-sentence that still names a letter. With `letter_and_text` the right option's text
-becomes a blank, and a sentence that only said what the answer is goes.
+It is a writer's passage, or the item's own explanation without its answer: a head that
+states it ("Ans. is 'b' i.e.,"), labels before an option's text ("D. steel") and letters in
+brackets go, and then every sentence that still names a letter. With `letter_and_text` the
+right option's text becomes a blank, and a sentence that only said what the answer is goes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from harmonia.prompts.exam import letters
-from harmonia.prompts.letters import named_letters
+from harmonia.prompts.letters import letter_mentions
 from harmonia.types import Item
 from harmonia.writers.checks import context_problem, passage_problem
 from harmonia.writers.demonstrations import passage_prompt
@@ -26,11 +26,15 @@ from harmonia.writers.writer import Writer
 BLANK = "_____"
 
 _SENTENCES = re.compile(r"(?<=[.!?])(?=\s)|(?<=[.!?][\"'”’])(?=\s)|(?<=[。！？\n])")
-_ONLY_ANSWERS = re.compile(
-    r"\W*(?:therefore|thus|so|hence|in conclusion)?,?\s*(?:the\s+)?(?:correct|right)?\s*"
-    rf"(?:answer|option|choice)\b[^.,;]{{0,60}}?(?:is|should be|would be)\W*{BLANK}\W*"
-    rf"|\W*(?:因此|所以|故)?[,，]?\s*(?:正确)?答案(?:应该|应)?(?:是|为|选|：|:)?\W*{BLANK}\W*",
-    re.IGNORECASE,
+_HEAD = re.compile(r"(?i)\W*(?:(?:correct\s+)?ans(?:wer)?\W*(?:\bis\b\W*)?(?:option\W*)?)?")
+_THAT_IS = r"i\.\s?e\b[.,]*\s*"
+_CLOSED = rf"(?:[\"'”’`)\]]*\s*[.):：、,-]+\s*(?:{_THAT_IS})?|[\"'”’`)\]]+\s*(?:{_THAT_IS})?|\s+{_THAT_IS})"
+_WORD = re.compile(r"[A-Za-z]+|[^\W\d_]")
+_ONLY_ANSWERS = frozenset(
+    _WORD.findall(
+        "therefore thus so hence in conclusion the correct right best answer option choice ans is should "
+        "would be to this question 因此所以故正确答案应该是为选"
+    )
 )
 
 
@@ -80,16 +84,48 @@ def write_contexts(
 
 def without_answer(item: Item, *, remove_text: bool) -> str:
     """An item's explanation without the letters it names, and without the answer's text if asked."""
-    text = item.explanation.strip()
+    count = len(item.choices)
+    text = _without_head(item.explanation.strip(), count)
     for letter, choice in zip(letters(item), item.choices, strict=True):
-        text = re.sub(rf"(?<![A-Za-z0-9]){letter}\s*[.):：、]\s*(?=[\"'“]?{_loose(choice)})", "", text)
-        text = re.sub(rf"\s*[(（](?:option|choice|选项)?\s*{letter}[)）]", "", text, flags=re.IGNORECASE)
-    sentences = [part for part in _SENTENCES.split(text) if not named_letters(part, len(item.choices))]
+        own = f"[{letter}{letter.lower()}]"
+        text = re.sub(rf"(?<![A-Za-z0-9])[\"'“‘`(\[]?{own}{_CLOSED}(?=[\"'“]?{_loose(choice)})", "", text)
+        text = re.sub(rf"(?<!\s)\s*[(（](?:(?i:option|choice)|选项)?\s*{own}[)）]", "", text)
+    sentences = _unnamed(text, count)
     if remove_text:
-        answer = rf"(?<!\w){_loose(item.choices[item.answer])}(?!\w)"
+        # Behind it a capital begins another word: many explanations lost their blanks.
+        answer = rf"(?<!\w){_loose(item.choices[item.answer])}(?![^\WA-Z])"
         sentences = [re.sub(answer, BLANK, part) for part in sentences]
-        sentences = [part for part in sentences if not _ONLY_ANSWERS.fullmatch(part)]
+        sentences = [part for part in sentences if not _only_answers(part)]
     return "".join(sentences).strip()
+
+
+def _without_head(text: str, count: int) -> str:
+    """The text without an opening that does nothing but state a letter."""
+    first = next(iter(letter_mentions(text, count)), None)
+    if first is None or not first.stated or not _HEAD.fullmatch(text, 0, first.at):
+        return text
+    rest = re.compile(_CLOSED).match(text, first.at + 1)
+    return text[rest.end() if rest else first.at + 1 :]
+
+
+def _unnamed(text: str, count: int) -> list[str]:
+    """The sentences of a text that name no letter; a naming may reach over several."""
+    named = iter([*letter_mentions(text, count), None])
+    one = next(named)
+    kept, start = [], 0
+    for part in _SENTENCES.split(text):
+        end = start + len(part)
+        while one and one.at < start:
+            one = next(named)
+        if one is None or one.start >= end:
+            kept.append(part)
+        start = end
+    return kept
+
+
+def _only_answers(sentence: str) -> bool:
+    words = {word.lower() for word in _WORD.findall(sentence)}
+    return BLANK in sentence and words <= _ONLY_ANSWERS
 
 
 def _loose(choice: str) -> str:

@@ -90,6 +90,25 @@ def test_the_table_is_shown(beliefs: Path, tmp_path: Path) -> None:
     assert "total variation" in made.stdout
 
 
+def test_options_that_speak_of_others_are_told(tmp_path: Path) -> None:
+    said = "Ans. is 'c' i.e., both"
+    row = {"choices": ["iron", "zinc", "both A and B", "tin"], "answer": 2, "explanation": said}
+    right, wrong = [0.1, 0.1, 0.7, 0.1], [0.1, 0.1, 0.1, 0.7]
+    rows = [
+        row | {"id": f"q{k}", "question": f"Which {k}?", "probs": (right, wrong)[k % 2]} for k in range(4)
+    ]
+    rows[0]["choices"] = rows[1]["choices"] = ["iron", "zinc", "lead", "tin"]
+    (tmp_path / "b.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    made = _harmonia("groups", "--beliefs", "b.jsonl", "--out", "g", "--shuffle-options", cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    assert "2 items keep their own order: options that speak of other options" in made.stdout
+    assert "2 explanations left out" in made.stdout
+    assert list(json.loads((tmp_path / "g/summary.json").read_text())["told"].values()) == [2, 2]
+    kept = [json.loads(line) for line in (tmp_path / "g/harmonious.jsonl").read_text().splitlines()]
+    assert {row["id"]: row["explanation"] for row in kept} == {"q0": "", "q2": said}
+    assert next(row["target"] for row in kept if row["id"] == "q2") == 2
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [

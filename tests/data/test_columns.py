@@ -140,6 +140,15 @@ def test_sciq_spreads_the_right_option_and_does_so_by_address(read):
     assert {item.question: item.answer for item in read("\n".join(reversed(lines))).items} == places
 
 
+def test_sciq_moves_no_option_that_speaks_of_others(read):
+    row = ROWS["sciq"][0][0] | {"distractor3": "all of the above"}
+    result = read("\n".join(json.dumps(row | {"question": f"{k}?"}) for k in range(20)))
+    assert {item.choices for item in result.items} == {("right", "b", "c", "all of the above")}
+    assert {item.answer for item in result.items} == {0}
+    (told,) = [note for note in result.notes if "other options" in note]
+    assert told.endswith(": 20")
+
+
 OWN = [
     {"stem": "One?", "a": "x", "b": "y", "c": "z", "key": "B", "field": "law", "n": 7, "why": "So."},
     {"stem": "Two?", "a": "p", "b": "q", "c": "r", "key": "A", "field": "art", "n": 8, "why": None},

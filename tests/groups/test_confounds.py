@@ -170,9 +170,11 @@ def test_confidence_of_the_published_groups(published):
 def test_label_noise_of_the_published_groups(published):
     """Where an explanation states a letter, 2.0 % of right and 25.7 % of wrong rows contradict the gold.
 
-    Those are the figures of all sixteen cells of the release; six are here.
+    Those are the figures of all sixteen cells of the release, by a pattern that sees next to none
+    of medicine's ("Ans. is 'b'"), which hardly ever contradict it; five of the other cells are here.
     """
-    rows, tables = published
+    rows, all_tables = published
+    tables = {cell: found for cell, found in all_tables.items() if cell[1] != "medicine"}
     plainly = re.compile(r"answer (?:is|should be) (?:actually )?(?:option )?\"?([A-D])\"?[.:,]")
     for name, group, low, high in ((RIGHT, "harmonious", 0.005, 0.03), (WRONG, "incompatible", 0.22, 0.29)):
         stated = sum(found[group]["labels_stated"] for found in tables.values())
@@ -181,13 +183,16 @@ def test_label_noise_of_the_published_groups(published):
         # Independent: the plainest statements are among them, as often contradicted.
         said = [
             (match[1], row)
-            for model, domain in CELLS
+            for model, domain in tables
             for row in rows[model, domain, name]
             if (match := plainly.search(row["explanation"] or ""))
         ]
         others = sum("ABCD"[row["answer"]] != letter for letter, row in said)
         assert 100 < len(said) <= stated and others <= flagged
         assert low < others / len(said) < high
-    for found in tables.values():
+        (medicine,) = (found[group] for cell, found in all_tables.items() if cell[1] == "medicine")
+        said = [row for row in rows["mistral-7b", "medicine", name] if re.match("Ans", row["explanation"])]
+        assert 0.9 * len(said) < medicine["labels_stated"] and medicine["labels_flagged"] < 0.02 * len(said)
+    for found in all_tables.values():
         matched = [one for name, one in found.items() if name.endswith("noise")]
         assert len(matched) == 6 and all(one["labels_flagged"] == 0 for one in matched)

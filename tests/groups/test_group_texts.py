@@ -56,8 +56,8 @@ def test_contextualised_is_built_only_where_named():
     [
         (None, "no context"),
         ("  ", "no context"),
-        ("So the answer is D.", "context states the letter of the answer"),
-        ("故选D。", "context states the letter of the answer"),
+        ("So the answer is D.", "context names the letter of the answer"),
+        ("故选D。", "context names the letter of the answer"),
     ],
 )
 def test_an_item_without_a_fit_context_leaves_all_groups_with_its_partner(context, reason):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -190,3 +191,25 @@ def test_an_explanation_that_names_letters_does_not_outlive_their_order():
     assert [row.explanation for row in plain] == said
     shuffled = build_groups(beliefs, GroupSettings(shuffle_options=True), EXAM).rows["incompatible"]
     assert [row.explanation for row in shuffled] == ["", "", "Because it is so.", ""]
+
+
+def test_options_that_speak_of_others_keep_their_places_and_their_explanations():
+    choices = ("iron", "zinc", "both A and B", "none of the above")
+    told = {"explanation": "The answer is A."}
+    beliefs = [make_belief(f"{kind}{k}", pred=int(kind == "w"), **told) for kind in "rw" for k in range(12)]
+    beliefs = [
+        replace(one, item=replace(one.item, choices=choices)) if int(one.item.id[1:]) < 5 else one
+        for one in beliefs
+    ]
+    built = build_groups(beliefs, GroupSettings(shuffle_options=True), EXAM)
+    for name, rows in built.rows.items():
+        kept = [row for row in rows if row.choices == choices]
+        assert {int(row.id[1:]) for row in kept} == set(range(5)) and {row.answer for row in kept} == {0}
+        gold = name != "self_aligning"
+        assert {row.explanation for row in kept} == {"The answer is A." if gold else ""}
+        assert {row.explanation for row in rows if row not in kept} == {""}
+    # Each item once, however many groups it is in.
+    (own, kept_count), (dropped, count) = built.told.items()
+    assert kept_count == 10 and "other options" in own
+    assert count == 14 and dropped.startswith("explanations left out")
+    assert build_groups(beliefs, GroupSettings(), EXAM).told == {}

@@ -160,3 +160,27 @@ def test_chunks_change_nothing(tiny_loaded, monkeypatch, method):
         for belief, full in zip(run(items[:3]).beliefs, whole.beliefs, strict=False):
             assert belief.probs == pytest.approx(full.probs, abs=1e-5)
     assert [prior.draw for prior in whole.priors] == ([0, 0, 0, 1, 1, 1] if method == "letter_pride" else [])
+
+
+def test_no_prior_is_measured_on_options_that_speak_of_others(tiny_loaded):
+    loaded = tiny_loaded("llama")
+    three = [item(k, id=f"t{k}", choices=("iron", "zinc", "both of the above"), answer=0) for k in range(2)]
+    four = [item(9, id="f", choices=("iron", "zinc", "tin", "all of the above"), answer=0)]
+    items = (*(item(k) for k in range(6)), *four, *three)
+    settings = ProbeSettings(prior_fewest=3)
+    assert prior_sample(items, settings) <= {one.id for one in items[:6]}
+
+    def run(method):
+        template = build_template(PromptSettings(method=method), loaded.tokenizer)
+        return ask(loaded, items, Form(chat=False, shots=0), template, settings=settings)
+
+    asked, plain = run("letter_pride"), {belief.item.id: belief.probs for belief in run("letter").beliefs}
+    (prior,) = asked.priors
+    assert len(prior.probs) == 4 and prior.items == 3
+    found = {belief.item.id: belief.probs for belief in asked.beliefs}
+    # The prior of the others is divided out of the one of four options; nobody else has three.
+    divided = [p / q for p, q in zip(plain["f"], prior.probs, strict=True)]
+    assert found["f"] == pytest.approx([p / sum(divided) for p in divided])
+    assert all(found[one.id] == pytest.approx(plain[one.id]) for one in three)
+    assert (asked.fixed, asked.undivided) == (3, 2)
+    assert [note.split()[0] for note in asked.in_own_order] == ["3", "2"]

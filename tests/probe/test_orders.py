@@ -91,3 +91,32 @@ def test_cyclic_beliefs_are_the_mean_over_plain_ones(tiny_loaded):
         mass = sum(b.letter_mass for b in asked) / len(asked)
         assert belief.letter_mass == pytest.approx(mass, abs=1e-6)
         assert belief.method == "letter_cyclic"
+
+
+# Two of four options speak of the others: no other order is right.
+TELLING = ("iron", "zinc", "both A and B", "none of the above")
+SPEAKING = tuple(item(k, choices=TELLING, answer=2, id=f"o{k}") for k in range(3))
+WAYS = [("letter", "random"), ("letter_cyclic", "given"), ("letter_cyclic", "random")]
+
+
+@pytest.mark.parametrize(("method", "option_order"), WAYS)
+def test_options_that_speak_of_others_are_asked_in_their_own_order(tiny_loaded, method, option_order):
+    loaded = tiny_loaded("llama")
+    template = build_template(PromptSettings(method=method), loaded.tokenizer)
+    settings = ProbeSettings(option_order=option_order, keep_prompts=True)
+    asked = ask(loaded, (*ITEMS, *SPEAKING), FORM, template, pool=POOL, settings=settings)
+    plain = beliefs(loaded, (*ITEMS, *SPEAKING), "letter")
+    for one, other in zip(asked.beliefs[len(ITEMS) :], plain[len(ITEMS) :], strict=True):
+        assert "A. iron\nB. zinc\nC. both A and B\nD. none of the above\nAnswer:" in one.prompt
+        assert one.probs == pytest.approx(other.probs, abs=1e-6)
+    assert spread(asked.beliefs[0].probs, plain[0].probs) > 1e-3, "the others are asked in other orders"
+    assert asked.about["in_own_order"] == 3 and "3 of 11 items" in asked.in_own_order[0]
+    assert "other options" in asked.in_own_order[0]
+
+
+@pytest.mark.parametrize("method", ["letter", "cloze"])
+def test_where_nothing_is_moved_nothing_is_said(tiny_loaded, method):
+    loaded = tiny_loaded("llama")
+    template = build_template(PromptSettings(method=method), loaded.tokenizer)
+    asked = ask(loaded, SPEAKING, FORM, template, pool=POOL)
+    assert asked.in_own_order == [] and asked.about["in_own_order"] == 0

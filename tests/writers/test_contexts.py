@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from models import item
 
@@ -50,12 +52,34 @@ def metal(explanation: str):
         ),
         ("Iron is magnetic, making option B the correct answer.", "", ""),
         ("答案是B。铁有磁性。", "铁有磁性。", "铁有磁性。"),
+        # heads of exam books, whose blanks are often lost; the text may be spelled otherwise
+        ("Ans. is 'b' i.e., Plain steel. Iron pulls.", "Plain steel. Iron pulls.", "Iron pulls."),
+        ("Answer- B. Plain steelIron pulls.", "Plain steelIron pulls.", "_____Iron pulls."),
+        ("Ans. b. Any steel. Iron pulls.", "Any steel. Iron pulls.", "Any steel. Iron pulls."),
+        ("Ans: B (Plain steel) Iron pulls.", "(Plain steel) Iron pulls.", "(_____) Iron pulls."),
+        ("Ans. (B)", "", ""),
+        ("B i.e. Plain steel", "Plain steel", ""),
+        ("(b) Plain steel # iron pulls", "Plain steel # iron pulls", "_____ # iron pulls"),
+        # small letters in the middle of it
+        (
+            "Iron pulls, so (b) plain steel does. Option c is lead. So option 'b' is right.",
+            "Iron pulls, so plain steel does.",
+            "Iron pulls, so _____ does.",
+        ),
+        ("Iron pulls. The answer is option 2.", "Iron pulls.", "Iron pulls."),
         ("", "", ""),
     ],
 )
 def test_removal_by_hand(explanation, letter, both):
     assert without_answer(metal(explanation), remove_text=False) == letter
     assert without_answer(metal(explanation), remove_text=True) == both
+
+
+def test_a_long_run_of_blanks_or_brackets_is_no_more_work_than_its_length():
+    start = time.process_time()
+    for piece in (" ", "(", '"', "\n", "_____ ", "B. "):
+        without_answer(metal("Iron pulls" + piece * (40_000 // len(piece)) + "B"), remove_text=True)
+    assert time.process_time() - start < 10
 
 
 def test_contexts_from_explanations_are_dropped_where_nothing_is_left():
