@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from harmonia.errors import InputError
 from harmonia.parsing import (
+    Settings,
     json_rows,
     noted,
     parquet_rows,
@@ -150,6 +151,8 @@ NOT_YAML = {
     "not closed": ("seeds: [1", "not YAML"),
     "a control character": ("seeds: \x01", "not YAML"),
     "half a pair": ("seeds: \ud800", "not YAML"),
+    "half a pair by escape": ('seeds: "\\ud800"', "surrogate"),
+    "a NUL by escape": ('seeds: "\\0"', "NUL"),
     "long": ("seeds: " + "x" * 1_000_001, "characters"),
 }
 
@@ -247,3 +250,34 @@ def test_a_model_names_the_field_and_the_value(values, field, seen):
     error = caught.value
     assert (error.file, error.row, error.field, error.seen) == ("f", 2, field, seen)
     assert error.remedy == ("Give turns." if field and field.startswith("turns") else "Give an id.")
+
+
+class Few(Settings):
+    epochs: int | None = None
+    rates: tuple[float, ...] = ()
+    on: bool = False
+    either: bool | int = 0
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ("epochs: yes", "epochs"),
+        ("rates: [0.1, on]", "rates"),
+        ("rates: [inf]", "rates.0"),
+        ("rates: [1e999]", "rates.0"),
+        ("rates: [nan]", "rates.0"),
+        ("epoch: 1", "epoch"),
+        ("1: 1", "1"),
+    ],
+)
+def test_settings_take_no_word_for_a_number(text, field):
+    with pytest.raises(InputError) as caught:
+        validated(Few, parse_yaml(text, file=None).values, file="e.yaml")
+    assert caught.value.field == field
+
+
+def test_settings_take_what_yaml_says():
+    text = "epochs: 3\nrates: [1e-5, 2, 0.5]\non: yes\neither: true"
+    found = validated(Few, parse_yaml(text, file=None).values, file=None)
+    assert found == Few(epochs=3, rates=(1e-5, 2.0, 0.5), on=True, either=True)

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from harmonia.errors import InputError
 from harmonia.files import fresh_file
+from harmonia.parsing import Settings
 from harmonia.probe.level import level_of
 from harmonia.prompts import LETTERS
 from harmonia.prompts.letters import letter_mentions, stated_letters
@@ -31,7 +32,7 @@ _EXCERPT = 240  # characters of an explanation shown
 _BETWEEN = r"[.:)\]\"'”’*]*,?\s*(?:i\.\s?e\.?,?\s*)?[\"'“(*]*"  # a letter and its option's text
 
 
-class TriageSettings(BaseModel):
+class TriageSettings(Settings):
     """What makes a label doubtful.
 
     Attributes:
@@ -42,8 +43,6 @@ class TriageSettings(BaseModel):
         agreeing: So many belief files whose conflicting beliefs name the same option
             contradict the gold.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     threshold: float = Field(default=0.5, ge=0, le=1)
     gold_below: float = Field(default=0.01, ge=0, le=1)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from harmonia.parsing import Settings
 
 
-class BenchSettings(BaseModel):
+class BenchSettings(Settings):
     """One benchmark. Without a model it takes a lab base and the data that go with it.
 
     Attributes:
@@ -28,8 +30,6 @@ class BenchSettings(BaseModel):
         memory_items: Items probed for the peak of memory, and twice as many; 0 leaves it out.
         repeats: Turns of each; figures are their medians.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: str | None = None
     gguf_file: str | None = None

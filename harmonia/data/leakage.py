@@ -24,9 +24,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from harmonia.data.marks import apart
+from harmonia.parsing import Settings
 from harmonia.types import Item
 
 __all__ = [
@@ -46,7 +47,7 @@ _COMMON = 10
 _COMPARED = {("train", "shots"), ("train", "suite"), ("shots", "suite")}
 
 
-class LeakageSettings(BaseModel):
+class LeakageSettings(Settings):
     """Whether test questions are looked for among what a model is shown, and what follows.
 
     Attributes:
@@ -55,8 +56,6 @@ class LeakageSettings(BaseModel):
         exclude: `scores` leaves the test items found out of every score; `training` leaves
             their copies out of the training sets; `none` lists them only.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     check: bool = True
     ngram: int = Field(default=13, ge=5)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from harmonia.data.answers import AnswerForm
 from harmonia.data.subjects import DOMAINS, subjects_outside
+from harmonia.parsing import Settings
 
 __all__ = ["ColumnMapping", "ItemSource"]
 
 
-class ColumnMapping(BaseModel):
+class ColumnMapping(Settings):
     """What the columns of a file mean, whatever its format; what is not named keeps its usual names.
 
     `outer.inner` names a field of a nested column. Names are found in capital or small
@@ -35,8 +36,6 @@ class ColumnMapping(BaseModel):
             the item's id; for files that keep the right option in one place.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     question: str | None = None
     choices: str | tuple[str, ...] | None = None
     answer: str | None = None
@@ -55,7 +54,7 @@ class ColumnMapping(BaseModel):
         return (*options, *(name for name in others if name is not None))
 
 
-class ItemSource(BaseModel):
+class ItemSource(Settings):
     """The declaration of where items come from.
 
     Attributes:
@@ -78,8 +77,6 @@ class ItemSource(BaseModel):
         limit: How many items to keep, drawn at random by address; None keeps all.
         seed: Seed of that draw.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: str = Field(min_length=1)
     reader: str = "auto"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
-
 from harmonia.data import ItemSource
+from harmonia.parsing import Settings
 
 
-class Suite(BaseModel):
+class Suite(Settings):
     """One suite of a domain.
 
     Attributes:
@@ -15,8 +14,6 @@ class Suite(BaseModel):
         shots: Demonstrations for the `icl<k>` forms; None where only `chat0` and
             `icl0` are asked.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     items: ItemSource
     shots: ItemSource | None = None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from harmonia.groups.names import GroupName
+from harmonia.parsing import Settings
 
 __all__ = [
     "GroupSettings",
@@ -26,7 +27,7 @@ _POLICIES = (
 )
 
 
-class LevelWeights(BaseModel):
+class LevelWeights(Settings):
     """Weight in the loss of a row, by what the model believes of its item.
 
     Attributes:
@@ -35,14 +36,12 @@ class LevelWeights(BaseModel):
         conflicting: Wrong and confident.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     known: float = Field(default=1.0, ge=0.0)
     uncertain: float = Field(default=0.7, ge=0.0)
     conflicting: float = Field(default=0.1, ge=0.0)
 
 
-class PolicySettings(BaseModel):
+class PolicySettings(Settings):
     """Ways to choose and change training rows, compared at the same number of rows.
 
     Attributes:
@@ -53,8 +52,6 @@ class PolicySettings(BaseModel):
         weights: Weights of `weighted`.
         late_from_epoch: Epoch, from 0, in which `known_late` first shows what is known.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     names: tuple[str, ...] = ()
     budget: int | None = Field(default=None, ge=1)
@@ -71,7 +68,7 @@ class PolicySettings(BaseModel):
         return names
 
 
-class GroupSettings(BaseModel):
+class GroupSettings(Settings):
     """The grouping of one experiment.
 
     Attributes:
@@ -96,8 +93,6 @@ class GroupSettings(BaseModel):
             every group, so that letters carry nothing.
         general_ratio: General instructions for each row of a group.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     names: tuple[Intervention, ...] = ("harmonious", "incompatible", "self_aligning")
     ratios: tuple[Ratio, ...] = ()

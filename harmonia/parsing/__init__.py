@@ -6,12 +6,13 @@ file, row and field.
 """
 
 from harmonia.parsing.json_text import json_rows, noted, parse_json, read_json, read_json_lines, read_object
-from harmonia.parsing.models import NotBlank, hidden_error, input_error, validated
+from harmonia.parsing.models import NotBlank, Settings, hidden_error, input_error, validated
 from harmonia.parsing.parquet import parquet_about, parquet_columns, parquet_rows, read_parquet
 from harmonia.parsing.yaml_text import Yaml, parse_yaml
 
 __all__ = [
     "NotBlank",
+    "Settings",
     "Yaml",
     "hidden_error",
     "input_error",

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import AfterValidator, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from harmonia.errors import InputError
@@ -84,6 +92,29 @@ def input_error(
 def hidden_error(problem: str) -> PydanticCustomError:
     """What a validator raises about a value that must not be shown, for it may be a secret."""
     return PydanticCustomError(_SECRET, "{problem}", {"problem": problem})
+
+
+class Settings(BaseModel):
+    """Base of all settings: what they do not have, and what is no value of theirs, is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_number_said_by_yes(cls, value: Any, info: ValidationInfo) -> Any:
+        # YAML reads `yes` and `on` as true, and pydantic takes true for 1.
+        said = value if isinstance(value, (list, tuple)) else [value]
+        kinds = set(_kinds(cls.model_fields[str(info.field_name)].annotation))
+        if any(isinstance(one, bool) for one in said) and kinds & {int, float} and bool not in kinds:
+            raise ValueError("a number is needed, not true or false")
+        return value
+
+
+def _kinds(annotation: Any) -> Iterator[Any]:
+    """A type and all that it is made of."""
+    yield annotation
+    for part in get_args(annotation):
+        yield from _kinds(part)
 
 
 def _not_blank(text: str) -> str:

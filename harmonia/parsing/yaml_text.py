@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ MAX_VALUES = 100_000
 
 MAX_CHARACTERS = 1_000_000
 _MAX_BITS = 64
+_NO_CHARACTER = re.compile("[\0\ud800-\udfff]")
 _TAG = "tag:yaml.org,2002:"
 _PLAIN = {"null", "bool", "int", "float", "str", "timestamp", "merge", "seq", "map"}
 
@@ -107,6 +109,8 @@ class _Loader(yaml.SafeLoader):
         except Exception as error:
             # The parser's own constructors fail in many ways on what only looks like a date or number.
             raise _Unfit(f"not a value of {node.tag.rpartition(':')[2]}", node) from error
+        if isinstance(value, str) and _NO_CHARACTER.search(value):
+            raise _Unfit("NUL, or half of a surrogate pair, in a text", node)
         if isinstance(value, float) and not math.isfinite(value):
             raise _Unfit("not a finite number", node)
         if isinstance(value, int) and value.bit_length() > _MAX_BITS:

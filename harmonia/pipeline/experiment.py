@@ -6,12 +6,13 @@ import os
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from harmonia.data import ItemSource
 from harmonia.data.leakage import LeakageSettings
 from harmonia.evaluation import Suite
 from harmonia.groups import GroupSettings
+from harmonia.parsing import Settings
 from harmonia.probe import ProbeSettings
 from harmonia.prompts import PromptSettings, parse_form
 from harmonia.scoring import ModelSettings
@@ -26,15 +27,13 @@ _NO_SUITES = {"train", "shots", "probe", "all"}
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 
 
-class EvaluationSettings(BaseModel):
+class EvaluationSettings(Settings):
     """In which forms the suites are asked.
 
     Attributes:
         base_forms: Forms for the base model; None for the probe's form and `chat0`.
         tuned_forms: Forms for tuned models; None for the same.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     base_forms: tuple[str, ...] | None = None
     tuned_forms: tuple[str, ...] | None = None
@@ -46,7 +45,7 @@ class EvaluationSettings(BaseModel):
         return self
 
 
-class DomainSettings(BaseModel):
+class DomainSettings(Settings):
     """The data of one domain.
 
     Attributes:
@@ -55,8 +54,6 @@ class DomainSettings(BaseModel):
         suites: Test suites by any name; `homogeneous`, `in_domain` and `out_of_domain` are the
             paper's, whose figures stand beside theirs.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     train: ItemSource
     shots: ItemSource | None = None
@@ -72,7 +69,7 @@ class DomainSettings(BaseModel):
         return suites
 
 
-class Experiment(BaseModel):
+class Experiment(Settings):
     """Everything that one experiment does. Relative paths start from where the command runs.
 
     Attributes:
@@ -92,8 +89,6 @@ class Experiment(BaseModel):
         evaluation: Forms of the test suites.
         domains: Data by domain.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(pattern=_NAME)
     out: str | None = Field(default=None, json_schema_extra=_EXECUTION)

@@ -72,10 +72,9 @@ def checked(values: dict[str, Any], path: Path, row: int) -> BeliefRecord:
         InputError: A field is missing or wrong, or says otherwise than another.
     """
     record = validated(BeliefRecord, values, file=path, row=row, remedy=_REMEDY)
-    for problem in (_contradiction(record), _contradicted_draws(record)):
-        if problem:
-            field, said = problem
-            raise InputError(said, file=path, row=row, field=field, seen=values[field], remedy=_REMEDY)
+    if problem := _contradiction(record) or _contradicted_draws(record):
+        field, said = problem
+        raise InputError(said, file=path, row=row, field=field, seen=values[field], remedy=_REMEDY)
     return record
 
 
@@ -109,6 +108,8 @@ def _contradicted_draws(record: BeliefRecord) -> tuple[str, str] | None:
     form = None if record.form in (None, "unknown") else parse_form(record.form)
     if form is not None and record.shots is not None and record.shots > form.shots:
         return "shots", f"more than form {form} has"
+    if record.draws == 1 and record.agreement is not None:
+        return "agreement", "one draw agrees with no other"
     low, mean, high = record.agreement_low, record.agreement, record.agreement_high
     if mean is not None and not (0 if low is None else low) <= mean <= (1 if high is None else high):
         return "agreement", f"not between agreement_low {low} and agreement_high {high}"

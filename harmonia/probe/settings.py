@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from harmonia.parsing import Settings
 from harmonia.types import Normalisation
 
 _EXECUTION: dict[str, Any] = {"execution": True}
 
 
-class ProbeSettings(BaseModel):
+class ProbeSettings(Settings):
     """How beliefs are taken, before and after.
 
     Attributes:
@@ -30,8 +31,6 @@ class ProbeSettings(BaseModel):
         keep_prompts: Keep every scored text in the belief files.
         batch_tokens: Tokens in one forward pass; a size that the memory holds if null.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     normalisation: Normalisation = "raw"
     option_order: Literal["given", "random"] = "given"

@@ -21,12 +21,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from harmonia.errors import InputError
 from harmonia.files import note
 from harmonia.hashing import addressed_random
-from harmonia.parsing import noted
+from harmonia.parsing import Settings, noted
 from harmonia.probe.open_questions import OpenQuestion
 from harmonia.scoring.generate import Continuation, GenerationSettings, generate
 from harmonia.scoring.models import LoadedModel
@@ -43,7 +43,7 @@ Progress = Callable[[int, int], None]
 _STAGE = "slick"
 
 
-class SlickSettings(BaseModel):
+class SlickSettings(Settings):
     """How a question in words is asked.
 
     Attributes:
@@ -60,8 +60,6 @@ class SlickSettings(BaseModel):
             then not estimated, except where all was asked.
         seed: Seed of demonstrations and samples.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     prompts: int = Field(default=10, ge=1)
     shots: int = Field(default=4, ge=0)

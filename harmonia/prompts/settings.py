@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from harmonia.parsing import Settings
 from harmonia.types import AnswerStyle, Method, Preset
 
 
-class PromptSettings(BaseModel):
+class PromptSettings(Settings):
     """How questions are put to a model.
 
     Attributes:
@@ -28,8 +29,6 @@ class PromptSettings(BaseModel):
             `per_item` draws them by (seed, item).
         shot_seed: Seed of that draw.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     method: Method = "letter"
     preset: Preset = "corrected"

@@ -14,9 +14,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from harmonia.hashing import addressed_random
+from harmonia.parsing import Settings
 from harmonia.scoring.encode import Encoder
 from harmonia.scoring.models import LoadedModel, scaled_by_length
 from harmonia.scoring.reader import SharedBeginning
@@ -31,7 +32,7 @@ _SPREAD = 32  # tokens by which the prompts of a batch may differ in length
 _BATCH_TOKENS = {"cpu": 16_384, "cuda": 131_072}  # halved until it fits
 
 
-class GenerationSettings(BaseModel):
+class GenerationSettings(Settings):
     """How texts are continued.
 
     Attributes:
@@ -41,8 +42,6 @@ class GenerationSettings(BaseModel):
         samples: Continuations of each prompt.
         stop: Texts that end a continuation and do not belong to it.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     temperature: float = Field(default=0.0, ge=0)
     top_p: float = Field(default=1.0, gt=0, le=1)

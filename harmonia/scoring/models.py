@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from harmonia.errors import InputError, MissingExtraError
 from harmonia.hashing import file_sha256, sha256_json
-from harmonia.parsing import read_object, validated
+from harmonia.parsing import Settings, read_object, validated
 from harmonia.scoring.heap import keep_freed_memory
 
 ADAPTER_CONFIG = "adapter_config.json"
@@ -24,7 +24,7 @@ _RECORDS = {BASE_RECORD, "training.json", "trainer_state.json"}
 _WEIGHTS = ("*.safetensors", "*.bin", "*.gguf", "*.json", "*.model", "*.jinja", "*.txt")
 
 
-class ModelSettings(BaseModel):
+class ModelSettings(Settings):
     """Which model, and how to hold it.
 
     Attributes:
@@ -34,8 +34,6 @@ class ModelSettings(BaseModel):
         dtype: Type of the weights while scoring; part of the result.
         device: Where to run; `auto` takes a GPU if there is one.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     path: str
     gguf_file: str | None = None

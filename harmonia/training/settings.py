@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from harmonia.parsing import Settings
 
 _EXECUTION: dict[str, Any] = {"execution": True}
 
 
-class LoraSettings(BaseModel):
+class LoraSettings(Settings):
     """Low-rank adapters on all linear layers (Hu et al. 2021).
 
     The frozen base is held in the model's own `dtype`, as it is asked later.
@@ -21,14 +23,12 @@ class LoraSettings(BaseModel):
             machine cuts a step into passes.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     rank: int = Field(default=16, ge=1)
     alpha: float = Field(default=32.0, gt=0)
     dropout: float = Field(default=0.0, ge=0, lt=1)
 
 
-class TrainingSettings(BaseModel):
+class TrainingSettings(Settings):
     """One fine-tuning run.
 
     Attributes:
@@ -55,8 +55,6 @@ class TrainingSettings(BaseModel):
             five minutes, 0 for none.
         report_to: Trackers to tell (`tensorboard`, `wandb`, `mlflow`).
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     lora: LoraSettings | None = None
     learn: Literal["all", "last"] = "all"

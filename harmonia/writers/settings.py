@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from harmonia.parsing import hidden_error
+from harmonia.parsing import Settings, hidden_error
 from harmonia.scoring import ModelSettings
 
 _EXECUTION: dict[str, Any] = {"execution": True}
 _ADDRESS = re.compile(r"https?://([\w.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(/[\w.~/%+:-]*)?")
 
 
-class _Sampled(BaseModel):
+class _Sampled(Settings):
     """How texts are sampled; the defaults are those of Ren et al. (2024).
 
     Attributes:
@@ -24,8 +24,6 @@ class _Sampled(BaseModel):
         max_new_tokens: Most tokens of a text.
         tries: Samples drawn until one passes the checks.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     language: Literal["en", "zh"] = "en"
     temperature: float = Field(default=0.7, gt=0)
@@ -62,7 +60,7 @@ class ContextSettings(_Sampled):
     remove: Literal["letter", "letter_and_text"] = "letter_and_text"
 
 
-class ServedSettings(BaseModel):
+class ServedSettings(Settings):
     """An OpenAI-compatible completions server.
 
     Attributes:
@@ -75,8 +73,6 @@ class ServedSettings(BaseModel):
         backoff_s: Seconds before the second attempt; doubled with each further one.
         workers: Requests under way at a time.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     url: str
     model: str
@@ -107,7 +103,7 @@ class ServedSettings(BaseModel):
         return name
 
 
-class WritingSettings(BaseModel):
+class WritingSettings(Settings):
     """The writing of an experiment.
 
     Attributes:
@@ -117,8 +113,6 @@ class WritingSettings(BaseModel):
         served: The server behind `served`.
         seed: Seed of all samples.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     explanations: ExplanationSettings = ExplanationSettings()
     contexts: ContextSettings = ContextSettings()

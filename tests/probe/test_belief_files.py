@@ -142,6 +142,8 @@ BAD = {
     "more shots than the form has": ({"shots": 6, "form": "icl5"}, "shots", "more than form icl5 has"),
     "shots in a chat": ({"shots": 1, "form": "chat0"}, "shots", "more than form chat0 has"),
     "negative draws": ({"draws": -3}, "draws", "greater than or equal to 1"),
+    "no probs at all": ({"probs": []}, "probs", "0 probs for 2 choices"),
+    "agreement of one draw": ({"draws": 1, "agreement": 1.0}, "agreement", "one draw"),
     "too few asked": ({"asked_probs": [1.0]}, "asked_probs", "1 probs for 2 choices"),
     "asked that do not sum to 1": ({"asked_probs": [0.5, 0.1]}, "asked_probs", "not a distribution"),
     "agreement above 1": ({"agreement": 1.5}, "agreement", "less than or equal to 1"),
