@@ -19,7 +19,7 @@ from harmonia.probe.journal import Journal
 from harmonia.probe.orders import Order, cyclic_orders, given_order, random_order, reordered
 from harmonia.probe.settings import ProbeSettings
 from harmonia.probe.views import View, view_of
-from harmonia.prompts import Form, ShotPool, Template
+from harmonia.prompts import Form, ShotPool, Spelled, Template, plain_text
 from harmonia.scoring import Encoder, Fitted, LoadedModel, Scorer, fit_prompt
 from harmonia.scoring.support import slower_asking
 from harmonia.types import Belief, Item, Scores
@@ -44,6 +44,7 @@ class Asked:
             are not among them.
         slower: What the model was asked without, and why.
         priors: The letters' priors that `letter_pride` divided out.
+        spelled: Items and demonstrations whose texts spell control tokens.
     """
 
     beliefs: tuple[Belief, ...]
@@ -51,6 +52,7 @@ class Asked:
     plain: int = field(default=0, compare=False)
     slower: tuple[str, ...] = field(default=(), compare=False)
     priors: tuple[LetterPrior, ...] = ()
+    spelled: Spelled
 
     @property
     def about(self) -> dict[str, Any]:
@@ -62,6 +64,7 @@ class Asked:
             "draws": first and first.draws,
             "shortened": self.shortened,
             "letter_priors": [asdict(prior) for prior in self.priors],
+            "control_tokens": asdict(self.spelled),
         }
 
 
@@ -140,6 +143,7 @@ def ask(
         plain=asker.scorer.plain,
         slower=slower_asking(loaded) if items else (),
         priors=tuple(priors),
+        spelled=template.spelled([*items, *(pool.items if pool and form.shots else ())]),
     )
 
 
@@ -227,9 +231,9 @@ class _Asker:
             item_id=one.prompt.item_id,
             logprobs=logprobs,
             n_tokens=tuple(len(ids) for ids in one.request.continuations),
-            n_chars=tuple(len(text.strip()) for text in one.prompt.continuations),
+            n_chars=tuple(len(plain_text(text).strip()) for text in one.prompt.continuations),
             shots=one.prompt.shots,
-            context=one.prompt.context,
+            context=plain_text(one.prompt.context),
         )
         return view_of(
             scores,
