@@ -12,6 +12,7 @@ import re
 from typing import Any
 
 from harmonia.errors import InputError
+from harmonia.parsing import parse_json
 from harmonia.prompts.controls import BREAK, Controls, plain_text
 
 _CANNOT = "cannot read as text what spells one of its control tokens"
@@ -40,7 +41,8 @@ class LiteralEncoder:
         self._tokens, self._numbers = controls.tokens, controls.numbers
         self._marks = re.compile(f"{controls.written.pattern}|{BREAK}")
         self._respelled = {token: f"{BREAK}{number}{BREAK}" for token, number in controls.tokens.items()}
-        state = json.loads(backend.to_str()) | {"post_processor": None, "truncation": None, "padding": None}
+        state = parse_json(backend.to_str(), file=None)
+        state |= {"post_processor": None, "truncation": None, "padding": None}
         first = [(token["id"], token) for token in state["added_tokens"]]
         for _, token in first:
             token["content"] = self._respelled.get(token["content"], token["content"])
