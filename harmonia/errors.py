@@ -69,6 +69,14 @@ class InputError(HarmoniaError, ValueError):
         """The parts of the message by name, as the file of skipped rows has them."""
         return {name: getattr(self, name) for name in ("file", "row", "field", "problem", "seen", "remedy")}
 
+    def at(self, *, what: str = "", file: str | Path | None = None, row: int | None = None) -> InputError:
+        """The same error, told of a thing at a place, where it knows of none."""
+        state = self.__dict__.copy()
+        state["problem"] = f"{what}: {self.problem}" if what else self.problem
+        if self.file is None and file is not None:
+            state.update(file=str(file), row=row)
+        return _rebuild(type(self), state)
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by the finished parts, not by the message."""
         return (_rebuild, (type(self), self.__dict__.copy()))

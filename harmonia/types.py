@@ -56,7 +56,8 @@ class Prompt:
         context: The text up to the point where the answer begins. It never ends in
             a space that a tokenizer would fold into the answer.
         continuations: One text per option, in the item's order, each starting
-            exactly where the context ends.
+            exactly where the context ends. In all texts what only spells a control token
+            is broken (`prompts/controls.py`).
         shots: Demonstrations that the context holds.
     """
 

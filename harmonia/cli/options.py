@@ -31,7 +31,9 @@ Draws = Annotated[int, typer.Option(help="Draws of demonstrations that a belief 
 OptionOrder = Annotated[str, typer.Option(help="Order of the options as asked: given or random.")]
 Normalise = Annotated[str, typer.Option(help="Length that cloze is divided by: raw, char or token.")]
 Language = Annotated[str, typer.Option(help="Language of the exam prompt: en or zh.")]
-Chat = Annotated[str, typer.Option(help="Chat template: vicuna, or the model's own (model).")]
+Chat = Annotated[
+    str, typer.Option(help="Chat template: vicuna, or the model's own (model; of several model:NAME).")
+]
 OptionsFirst = Annotated[bool, typer.Option("--options-first", help="Put the options above the question.")]
 SubjectsOf = Annotated[str | None, typer.Option(help="Only the MMLU subjects of this domain.")]
 SubjectsOutside = Annotated[str | None, typer.Option(help="Only the MMLU subjects outside this domain.")]

@@ -51,6 +51,7 @@ def slick(
     from harmonia.probe.open_questions import read_open_questions
     from harmonia.probe.slick import SlickSettings, probe_knowledge
     from harmonia.probe.slick_file import write_knowledge
+    from harmonia.prompts import Controls
     from harmonia.scoring import ModelSettings, load_model
     from harmonia.scoring.models import fingerprint
     from harmonia.scoring.support import slower_writing
@@ -81,6 +82,10 @@ def slick(
     loaded = load_model(which)
     for line in slower_writing(loaded):
         err.print(line)
+    texts = ((one.question, one.answers[0]) for one in dict.fromkeys((*asked, *pool)))
+    spelled = Controls(loaded.tokenizer).spelled(texts, literal=True)
+    if spelled.rows:
+        err.print(spelled.note("questions and demonstrations"))
     with Bars("asking") as bars:
         found = probe_knowledge(loaded, asked, pool, settings, progress=bars.progress)
     write_knowledge(out, found, {"model": fingerprint(which), "settings": settings.model_dump(mode="json")})

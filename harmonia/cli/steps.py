@@ -265,11 +265,13 @@ def _ask(
             pool=pool,
             progress=bars.progress,
         )
-    about = {"model": fingerprint(which), "template_hash": template.hash, **asked.about}
+    about = {"model": fingerprint(which), **template.about, **asked.about}
     write_beliefs(out, asked.beliefs, about)
     write_skipped_rows(found, out.with_name(f"{out.name}.skipped.jsonl"))
     if asked.shortened:
         err.print(f"items asked with fewer than {how.shots} demonstrations: {asked.shortened}")
+    if asked.spelled.rows:
+        err.print(asked.spelled.note("questions and demonstrations"))
     for line in (*asked.in_own_order, *asked.slower):
         err.print(line)
     bias = letter_bias(asked.beliefs)

@@ -55,6 +55,7 @@ def write(
     from harmonia.writers import (
         ContextSettings,
         ExplanationSettings,
+        LocalWriter,
         Wanted,
         dropped,
         write_contexts,
@@ -90,6 +91,10 @@ def write(
         writer = _writer(model, gguf_file, dtype, device, served, served_model, key_env)
         for line in writer.slower:
             err.print(line)
+        if isinstance(writer, LocalWriter):
+            spelled = writer.spelled([belief.item for belief in kept])
+            if spelled.rows:
+                err.print(spelled.note("items"))
         with Bars("writing") as bars:
             if what == "contexts":
                 items = [belief.item for belief in kept]

@@ -98,7 +98,7 @@ def _letters(tokenizer: Any, chat: str, form_name: str) -> Finding:
     except InputError as error:
         return Finding(what=what, found="cannot be scored", good=False, remedy=str(error))
     ids = [tokens[0] for tokens in request.continuations]
-    start = "one BOS" if encoder.bos is not None else "no BOS, as the tokenizer has it"
+    start = f"behind {' '.join(encoder.tokens(encoder.front)) or 'no BOS, as the tokenizer has it'}"
     spelled = ", ".join(
         f"{token!r} ({number})" for token, number in zip(encoder.tokens(ids), ids, strict=True)
     )

@@ -140,7 +140,7 @@ def _head(bench: Workbench) -> dict[str, Any]:
         },
         "preset": experiment.prompt.preset,
         "method": experiment.prompt.method,
-        "template_hash": template.hash,
+        **template.about,
         "answer_tokens": _answer_tokens(bench),
         "machine": machine(pick_device(experiment.model.device)),
         "data": data_found(bench.run),

@@ -25,8 +25,8 @@ from harmonia.pipeline.workbench import Workbench
 from harmonia.probe import ProbeSettings
 
 VERSIONS = {
-    **{"data": 2, "leakage": 2, "probe": 3, "write": 2, "groups": 4},
-    **{"train": 3, "evaluate": 3, "analyse": 4, "report": 4},
+    **{"data": 2, "leakage": 2, "probe": 4, "write": 2, "groups": 4},
+    **{"train": 4, "evaluate": 4, "analyse": 4, "report": 4},
 }
 
 

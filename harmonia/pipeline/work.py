@@ -122,7 +122,7 @@ def _ask(
         journal=journal,
         progress=bench.watcher.progress,
     )
-    about = {"address": address, "template_hash": template.hash, **asked.about}
+    about = {"address": address, **template.about, **asked.about}
     write_beliefs(out, asked.beliefs, about)
     journal.unlink(missing_ok=True)
     notes = []
@@ -130,6 +130,8 @@ def _ask(
         notes.append(
             f"{asked.shortened} of {len(asked.beliefs)} items were asked with fewer than {form.shots} shots"
         )
+    if asked.spelled.rows:
+        notes.append(asked.spelled.note("questions and demonstrations"))
     return [*notes, *asked.in_own_order, *asked.slower]
 
 

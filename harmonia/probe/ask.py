@@ -20,7 +20,7 @@ from harmonia.probe.journal import Journal
 from harmonia.probe.orders import Order, cyclic_orders, given_order, random_order, reordered
 from harmonia.probe.settings import ProbeSettings
 from harmonia.probe.views import View, view_of
-from harmonia.prompts import Form, ShotPool, Template
+from harmonia.prompts import Form, ShotPool, Spelled, Template, plain_text
 from harmonia.scoring import Encoder, Fitted, LoadedModel, Scorer, fit_prompt
 from harmonia.scoring.support import slower_asking
 from harmonia.types import Belief, Item, Scores
@@ -49,6 +49,7 @@ class Asked:
             others: their options speak of other options.
         undivided: Of those, items that no prior was divided out of, because none was
             measured on items of as many options.
+        spelled: Items and demonstrations whose texts spell control tokens.
     """
 
     beliefs: tuple[Belief, ...]
@@ -58,6 +59,7 @@ class Asked:
     priors: tuple[LetterPrior, ...] = ()
     fixed: int = 0
     undivided: int = 0
+    spelled: Spelled
 
     @property
     def about(self) -> dict[str, Any]:
@@ -71,6 +73,7 @@ class Asked:
             "letter_priors": [asdict(prior) for prior in self.priors],
             "in_own_order": self.fixed,
             "undivided": self.undivided,
+            "control_tokens": asdict(self.spelled),
         }
 
     @property
@@ -163,6 +166,7 @@ def ask(
         plain=asker.scorer.plain,
         slower=slower_asking(loaded) if items else (),
         priors=tuple(priors),
+        spelled=template.spelled([*items, *(pool.items if pool and form.shots else ())]),
         fixed=len(fixed),
         undivided=sum(
             template.method == "letter_pride" and len(item.choices) not in divided for item in fixed
@@ -261,9 +265,9 @@ class _Asker:
             item_id=one.prompt.item_id,
             logprobs=logprobs,
             n_tokens=tuple(len(ids) for ids in one.request.continuations),
-            n_chars=tuple(len(text.strip()) for text in one.prompt.continuations),
+            n_chars=tuple(len(plain_text(text).strip()) for text in one.prompt.continuations),
             shots=one.prompt.shots,
-            context=one.prompt.context,
+            context=plain_text(one.prompt.context),
         )
         return view_of(
             scores,

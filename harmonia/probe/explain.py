@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harmonia.errors import InputError
-from harmonia.prompts import LETTERS, Form, Template
+from harmonia.prompts import LETTERS, Form, Template, plain_text
 from harmonia.scoring import Encoder, LoadedModel, Request, Scorer, encode_prompt
 from harmonia.types import Item, Prompt
 
@@ -129,14 +129,14 @@ def explain_scoring(
         for letter, ids, value in zip(LETTERS, request.continuations, logprobs, strict=False)
     )
     mass = math.fsum(one.prob for one in letters)
-    warnings += _bos_warnings(request, encoder)
+    warnings += _front_warnings(request, encoder)
     warnings += _letter_warnings(letters, logprobs, mass)
     warnings += _solved_warnings(prompt, request, item, form, template, encoder)
     return Explanation(
         item_id=item.id,
         form=str(form),
         preset=template.preset,
-        prompt=prompt.context,
+        prompt=plain_text(prompt.context),
         prompt_tokens=len(request.context),
         first=_tokens(encoder, request.context[:_AROUND]),
         last=_tokens(encoder, request.context[-_AROUND:]),
@@ -190,12 +190,12 @@ def _others(encoder: Encoder, after: Any, letters: set[int]) -> tuple[Token, ...
     return tuple(_tokens(encoder, (token,), prob)[0] for token, prob in found[:_OTHERS])
 
 
-def _bos_warnings(request: Request, encoder: Encoder) -> list[str]:
-    bos, context = encoder.tokenizer.bos_token_id, request.context
+def _front_warnings(request: Request, encoder: Encoder) -> list[str]:
+    bos, front, context = encoder.tokenizer.bos_token_id, encoder.front, request.context
     if bos is not None and context[:2] == (bos, bos):
         return [f"double BOS: the prompt begins with {encoder.tokens(context[:2])}"]
-    if encoder.bos is not None and context[0] != encoder.bos:
-        wanted = encoder.tokens([encoder.bos])[0]
+    if context[: len(front)] != front:
+        wanted = "".join(encoder.tokens(front))
         return [f"missing BOS: the tokenizer begins a text with {wanted!r}, this prompt does not"]
     return []
 
@@ -237,9 +237,9 @@ def _solved_warnings(
         texts.append((head if head.endswith(joint) else head + joint) + answer + after)
     for answer, ids, row in zip(answers, request.continuations, encoder.encode(texts), strict=True):
         scored = (*request.context[-1:], *ids)
-        place = len(request.context) - 1
-        # Without the BOS that only one of the two may have, ends are compared.
-        place += (row[:1] == (encoder.bos,)) - (request.context[:1] == (encoder.bos,))
+        # Without the frame that only one of the two may have, ends are compared.
+        framed, asked = (ids[: len(encoder.front)] == encoder.front for ids in (row, request.context))
+        place = len(request.context) - 1 + len(encoder.front) * (framed - asked)
         if row[place : place + len(scored)] != scored:
             seen = encoder.tokens(row[place : place + len(scored)])
             return [f"a solved example reads {seen} where {encoder.tokens(scored)} is scored for {answer}"]

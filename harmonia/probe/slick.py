@@ -28,6 +28,7 @@ from harmonia.files import note
 from harmonia.hashing import addressed_random
 from harmonia.parsing import Settings, noted
 from harmonia.probe.open_questions import OpenQuestion
+from harmonia.prompts import Controls
 from harmonia.scoring.generate import Continuation, GenerationSettings, generate
 from harmonia.scoring.models import LoadedModel
 
@@ -134,7 +135,7 @@ def probe_knowledge(
         InputError: Too few demonstrations, or a prompt too long for the model.
     """
     done = {entry["start"]: entry["tallies"] for entry in noted(journal)}
-    shots = _Shots(pool, settings)
+    shots = _Shots(pool, settings, Controls(loaded.tokenizer).guard)
     found: list[Knowledge] = []
     for start in range(0, len(questions), CHUNK):
         chunk = questions[start : start + CHUNK]
@@ -180,7 +181,10 @@ class _Tally:
 class _Shots:
     """Draws demonstrations: of the question's own domain where the pool has several."""
 
-    def __init__(self, pool: Sequence[OpenQuestion], settings: SlickSettings) -> None:
+    def __init__(
+        self, pool: Sequence[OpenQuestion], settings: SlickSettings, guard: Callable[[str], str]
+    ) -> None:
+        self.guard = guard
         self._settings = settings
         self._of_domain: dict[str, list[OpenQuestion]] = {}
         several = len({shot.domain for shot in pool}) > 1
@@ -251,7 +255,7 @@ def _answers(
     for place, one in enumerate(questions):
         shown = shots.draw(one, number)
         together = () if settings.demonstrations == "per_item" else tuple(shot.id for shot in shown)
-        groups.setdefault(together, []).append((place, _prompt(one, shown, settings)))
+        groups.setdefault(together, []).append((place, _prompt(one, shown, settings, shots.guard)))
     found: dict[int, tuple[Continuation, ...]] = {}
     for members in groups.values():
         continued = generate(
@@ -275,11 +279,16 @@ def _answers(
     return [found[place] for place in range(len(questions))]
 
 
-def _prompt(question: OpenQuestion, shots: Sequence[OpenQuestion], settings: SlickSettings) -> str:
+def _prompt(
+    question: OpenQuestion,
+    shots: Sequence[OpenQuestion],
+    settings: SlickSettings,
+    guard: Callable[[str], str],
+) -> str:
     def asked(one: OpenQuestion) -> str:
-        return settings.question.replace("{question}", one.question)
+        return settings.question.replace("{question}", guard(one.question))
 
-    return "\n\n".join([*(f"{asked(shot)} {shot.answers[0]}" for shot in shots), asked(question)])
+    return "\n\n".join([*(f"{asked(shot)} {guard(shot.answers[0])}" for shot in shots), asked(question)])
 
 
 def _knowledge(question: OpenQuestion, tally: _Tally, settings: SlickSettings) -> Knowledge:

@@ -10,9 +10,12 @@ import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
 from harmonia.errors import InputError
+from harmonia.prompts.brought import brought_template, on_date
+from harmonia.prompts.controls import PLACE
 from harmonia.types import Message
 
 VICUNA = (
@@ -30,7 +33,6 @@ VICUNA = (
 """Vicuna v1.1 (FastChat). The prompt ends right after the colon: the space before the
 answer belongs to the answer's first token."""
 
-_PLACE = "\ufdd1"  # a character that Unicode keeps for use inside a program
 _REPLY = "\N{BLACK SQUARE}"
 
 
@@ -54,7 +56,7 @@ class ChatFormat:
     """A chat template bound to the tokenizer that renders it.
 
     Attributes:
-        name: `vicuna` or `model`.
+        name: `vicuna`, `model` or `model:NAME`.
         jinja: The template's text.
         tokenizer: Renders it and supplies its special tokens.
     """
@@ -87,7 +89,7 @@ class ChatFormat:
         texts = [one.content for one in said if one.role == "assistant"]
         numbers = map(str, itertools.count())
         marked = [
-            replace(one, content=_PLACE + next(numbers) + _PLACE) if one.role == "assistant" else one
+            replace(one, content=PLACE + next(numbers) + PLACE) if one.role == "assistant" else one
             for one in said
         ]
         prompt = self.prompt(said[:-1])
@@ -121,32 +123,38 @@ class ChatFormat:
 
     def _render(self, messages: Sequence[Message], *, add_generation_prompt: bool) -> str:
         turns = [{"role": m.role, "content": m.content} for m in messages]
-        text: str = self.tokenizer.apply_chat_template(
-            turns, chat_template=self.jinja, tokenize=False, add_generation_prompt=add_generation_prompt
-        )
+        try:
+            text: str = self.tokenizer.apply_chat_template(
+                turns, chat_template=self.jinja, tokenize=False, add_generation_prompt=add_generation_prompt
+            )
+        except Exception as error:  # a template is a program of somebody else's: it may raise anything
+            raise InputError(
+                f"the chat template '{self.name}' cannot write this conversation "
+                f"({type(error).__name__}: {' '.join(str(error).split())})",
+                seen=[one.role for one in messages],
+                remedy="Leave it out, or use the Vicuna template (chat: vicuna).",
+            ) from error
         return text
 
 
 def _apart(text: str) -> tuple[list[str], list[str]]:
     """The texts around the placeholders, and the placeholders' numbers."""
-    parts = re.split(f"{_PLACE}([0-9]+){_PLACE}", text)
+    parts = re.split(f"{PLACE}([0-9]+){PLACE}", text)
     return parts[::2], parts[1::2]
 
 
 def _turns(fixed: Sequence[str], texts: Sequence[str], *, joint: str) -> tuple[tuple[int, int], ...]:
     """Where texts stand among the fixed ones, each with its joint before and the end mark behind it."""
     end = fixed[-1].rstrip()
+    # Some templates close the last turn with one more mark on a line of its own.
+    ends = (end, *end.split()[:1], "")
     turns = []
     place = 0
     for before, said, after in zip(fixed, texts, fixed[1:], strict=False):
         first = place + len(before)
         place = first + len(said)
-        turns.append(
-            (
-                first - (len(joint) if before.endswith(joint) else 0),
-                place + (len(end) if after.startswith(end) else 0),
-            )
-        )
+        mark = next(mark for mark in ends if after.startswith(mark))
+        turns.append((first - (len(joint) if before.endswith(joint) else 0), place + len(mark)))
     return tuple(turns)
 
 
@@ -168,16 +176,19 @@ def vicuna_chat(tokenizer: Any) -> ChatFormat:
     return ChatFormat(name="vicuna", jinja=VICUNA, tokenizer=tokenizer)
 
 
-def own_chat(tokenizer: Any) -> ChatFormat:
+def own_chat(tokenizer: Any, name: str | None, day: date) -> ChatFormat:
     """The tokenizer's own template.
 
+    Args:
+        tokenizer: A transformers tokenizer.
+        name: Which of several; None for its default.
+        day: What it is told where it asks for today's date.
+
     Raises:
-        InputError: The tokenizer has none.
+        InputError: There is no such template, or it cannot be used.
     """
-    if not isinstance(tokenizer.chat_template, str):
-        raise InputError(
-            "the tokenizer brings no chat template",
-            seen=tokenizer.chat_template,
-            remedy="Use the Vicuna template (chat: vicuna).",
-        )
-    return ChatFormat(name="model", jinja=tokenizer.chat_template, tokenizer=tokenizer)
+    return ChatFormat(
+        name=f"model:{name}" if name else "model",
+        jinja=on_date(brought_template(tokenizer, name), day),
+        tokenizer=tokenizer,
+    )

@@ -25,6 +25,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from harmonia.errors import InputError
 from harmonia.prompts.chat import ChatFormat
 from harmonia.prompts.exam import ExamFormat
 from harmonia.prompts.form import Form
@@ -75,8 +76,11 @@ def _with_system(chat: ChatFormat, system: Message, user: Message) -> str:
 
     try:
         return chat.prompt([system, user])
-    except TemplateError:  # templates without a system role refuse it; the harness then goes without
-        return chat.prompt([user])
+    except InputError as error:
+        if isinstance(error.__cause__, TemplateError):
+            # Templates without a system role refuse it; the harness then goes without.
+            return chat.prompt([user])
+        raise
 
 
 RENDER: dict[Preset, Callable[[ExamFormat, ChatFormat, Item, Form, tuple[Item, ...]], Rendered]] = {

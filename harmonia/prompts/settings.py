@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from datetime import date
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from harmonia.parsing import Settings
 from harmonia.types import AnswerStyle, Method, Preset
@@ -21,8 +23,13 @@ class PromptSettings(Settings):
         preset: Rules of prompt and token ids: ours, the released scripts' with their
             faults (`repo`), or lm-evaluation-harness's for MMLU (`harness`).
         language: Language of the exam prompt.
-        chat: Chat template of `chat0`, training and export: Vicuna's, or the one that
-            the model's tokenizer brings.
+        chat: Chat template of `chat0`, training and export: `vicuna`, or the one that
+            the model's tokenizer brings (`model`; of several `model:NAME`).
+        chat_date: Day that a template of the model's is told where it asks for today's:
+            what a model is asked must not change overnight.
+        control_tokens: What becomes of control tokens that a question or a row only
+            spells (`</s>`): they are read as `text`, or as the tokenizer reads them
+            (`control`: for rows that write such tokens on purpose). Counted either way.
         options_first: Put the options above the question.
         shots: Demonstrations of the probe.
         shot_choice: `fixed` takes the first ones of the pool for every item;
@@ -33,11 +40,20 @@ class PromptSettings(Settings):
     method: Method = "letter"
     preset: Preset = "corrected"
     language: Literal["en", "zh"] = "en"
-    chat: Literal["vicuna", "model"] = "vicuna"
+    chat: str = "vicuna"
+    chat_date: date = date(2024, 7, 26)
+    control_tokens: Literal["text", "control"] = "text"
     options_first: bool = False
     shots: int = Field(default=5, ge=0, le=100)
     shot_choice: Literal["fixed", "per_item"] = "fixed"
     shot_seed: int = 0
+
+    @field_validator("chat")
+    @classmethod
+    def _is_known(cls, chat: str) -> str:
+        if chat not in ("vicuna", "model") and not re.fullmatch("model:.+", chat):
+            raise ValueError("a chat template is vicuna, model, or model:NAME")
+        return chat
 
     @model_validator(mode="after")
     def _is_of_the_preset(self) -> PromptSettings:

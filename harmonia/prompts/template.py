@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from harmonia.errors import InputError
 from harmonia.hashing import sha256_json
+from harmonia.prompts.brought import tells_date
 from harmonia.prompts.chat import ChatFormat, Rendered, own_chat, vicuna_chat
+from harmonia.prompts.controls import Controls, Spelled
 from harmonia.prompts.exam import ExamFormat
 from harmonia.prompts.form import Form
 from harmonia.prompts.presets import RENDER
@@ -25,25 +28,65 @@ class Template:
         method: What is scored with it, over which orders of the options; not in the
             hash, since it changes no text.
         preset: Rules of the prompt's text and of its token ids.
+        controls: The tokenizer's control tokens.
+        literal: Whether what only spells one in an item or a row is read as text.
+        date: The day that the chat template is told, if it asks for one.
     """
 
     exam: ExamFormat
     chat: ChatFormat
     method: Method
     preset: Preset
+    controls: Controls
+    literal: bool = True
+    date: str | None = None
 
     @property
     def hash(self) -> str:
-        """Hex sha256 of everything that decides the rendered text."""
+        """Hex sha256 of everything that decides the rendered text and how it is read."""
         exam = {**asdict(self.exam), "wording": asdict(self.exam.wording)}
         specials = [self.chat.tokenizer.bos_token, self.chat.tokenizer.eos_token]
         return sha256_json(
-            {"preset": self.preset, "exam": exam, "chat": self.chat.jinja, "specials": specials}
+            {
+                "preset": self.preset,
+                "exam": exam,
+                "chat": self.chat.jinja,
+                "specials": specials,
+                "literal": self.literal,
+            }
         )
 
+    @property
+    def about(self) -> dict[str, str | None]:
+        """What files and manifests say of it."""
+        return {"template_hash": self.hash, "template_date": self.date}
+
+    @property
+    def asks_literally(self) -> bool:
+        """Whether prompts read as text what only spells a control token.
+
+        Those of the presets `repo` and `harness` do not: they copy what others do.
+        """
+        return self.literal and self.preset == "corrected"
+
+    def spelled(self, items: Sequence[Item]) -> Spelled:
+        """How many of some items spell control tokens, questions and demonstrations alike."""
+        texts = ((one.domain, one.question, *one.choices) for one in items)
+        return self.controls.spelled(texts, literal=self.asks_literally)
+
     def prompt(self, item: Item, form: Form, shots: tuple[Item, ...] = ()) -> Prompt:
-        """Render an item in a form, with as many demonstrations as given."""
-        context, continuations = RENDER[self.preset](self.exam, self.chat, item, form, shots)
+        """Render an item in a form, with as many demonstrations as given.
+
+        Raises:
+            InputError: The chat template does not take the item.
+        """
+        try:
+            if self.asks_literally:
+                item, *rest = map(self.controls.guard_item, (item, *shots))
+                shots = tuple(rest)
+            context, continuations = RENDER[self.preset](self.exam, self.chat, item, form, shots)
+        except InputError as error:
+            raise error.at(what=f"item {item.id}", file=item.source or None) from error
         return Prompt(
             item_id=item.id,
             form=str(form),
@@ -59,12 +102,20 @@ class Template:
         """
         if not form.chat:
             return tuple("\n\n" for _ in item.choices)
+        if self.literal:
+            item = self.controls.guard_item(item)
         answers = self.exam.answers(item)
         texts = [self.exam.assistant_text(item, index, "") for index in range(len(item.choices))]
         return tuple(text[len(answer) :] for text, answer in zip(texts, answers, strict=True))
 
     def conversation(self, messages: Sequence[Message]) -> Rendered:
-        """A training conversation as text, with the places of the assistant's turns."""
+        """A training conversation as text, with the places of the assistant's turns.
+
+        Raises:
+            InputError: The chat template does not take it.
+        """
+        if self.literal:
+            messages = tuple(map(self.controls.guard_message, messages))
         return self.chat.conversation(messages)
 
 
@@ -75,5 +126,15 @@ def build_template(settings: PromptSettings, tokenizer: Any) -> Template:
         InputError: The tokenizer cannot render the chat template asked for.
     """
     exam = ExamFormat(method=settings.style, language=settings.language, options_first=settings.options_first)
-    chat = own_chat(tokenizer) if settings.chat == "model" else vicuna_chat(tokenizer)
-    return Template(exam=exam, chat=chat, method=settings.method, preset=settings.preset)
+    own, _, name = settings.chat.partition(":")
+    day = settings.chat_date
+    chat = own_chat(tokenizer, name or None, day) if own == "model" else vicuna_chat(tokenizer)
+    return Template(
+        exam=exam,
+        chat=chat,
+        method=settings.method,
+        preset=settings.preset,
+        controls=Controls(tokenizer),
+        literal=settings.control_tokens == "text",
+        date=str(day) if tells_date(chat.jinja) else None,
+    )

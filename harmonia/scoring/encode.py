@@ -1,4 +1,8 @@
-"""Text -> token ids, with one BOS where the tokenizer wants it and seams that hold.
+"""Text -> token ids, in the tokenizer's frame once and with seams that hold.
+
+The frame is what a tokenizer puts in front of a text: one BOS, none, or several tokens
+(`[gMASK]<sop>`). What it puts behind (some close with EOS) would end the text before its
+answer, and is left out.
 
 A continuation's tokens are those that follow the context's own tokens when both are
 encoded together. If the tokenizer joins the two across the seam, a letter cannot be
@@ -10,10 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from harmonia.errors import InputError
+from harmonia.prompts.controls import BREAK
 from harmonia.scoring.lines import cut_lines, encodes_lines
+from harmonia.scoring.literal import LiteralEncoder
 from harmonia.types import Prompt
 
 _LINES_KEPT = 20_000
@@ -38,28 +45,39 @@ class Encoder:
 
     Args:
         tokenizer: A transformers tokenizer.
+
+    Attributes:
+        front: The tokens that it puts in front of a text.
     """
 
     def __init__(self, tokenizer: Any) -> None:
         self.tokenizer = tokenizer
-        plain = self._ids(["a"], special=False)[0]
-        marked = self._ids(["a"], special=True)[0]
-        # Some tokenizers also close with EOS; only what stands in front matters here.
-        self.bos: int | None = marked[0] if marked[0] != plain[0] else None
+        (bare,), (framed,) = self._ids(["a"], special=False), self._ids(["a"], special=True)
+        places = range(len(framed) - len(bare) + 1)
+        start = next((place for place in places if framed[place:][: len(bare)] == bare), 0)
+        self.front = tuple(framed[:start])
         self._by_line = encodes_lines(tokenizer)
         self._lines: dict[str, list[int]] = {}
 
     def encode(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
-        """Token ids of each text, beginning with exactly one BOS if the tokenizer uses one.
+        """Token ids of each text in the tokenizer's frame.
 
-        A BOS that a chat template has already written is not doubled.
+        A frame that a chat template has already written, or a part of it, is not doubled.
+        Spellings that `Controls.guard` has broken are encoded as text.
         """
-        written = self.tokenizer.bos_token
-        marks = [bool(written) and text.startswith(written) for text in texts]
-        bare = [text[len(written) :] if mark else text for text, mark in zip(texts, marks, strict=True)]
-        front = [self.tokenizer.bos_token_id if mark else self.bos for mark in marks]
-        rows = self._from_lines(bare) if self._by_line else self._ids(bare, special=False)
-        return [tuple(ids) if bos is None else (bos, *ids) for bos, ids in zip(front, rows, strict=True)]
+        usual = [text for text in texts if BREAK not in text]
+        rows = iter(self._from_lines(usual) if self._by_line else self._ids(usual, special=False))
+        return [self._framed(self._literal.encode(text) if BREAK in text else next(rows)) for text in texts]
+
+    def _framed(self, ids: list[int]) -> tuple[int, ...]:
+        parts = [self.front[first:] for first in range(len(self.front))]
+        lengths = range(len(self.front), 0, -1)
+        written = next((k for k in lengths if any(tuple(ids[:k]) == part[:k] for part in parts)), 0)
+        return (*self.front, *ids[written:])
+
+    @cached_property
+    def _literal(self) -> LiteralEncoder:
+        return LiteralEncoder(self.tokenizer)
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of some tokens, special tokens included, white space as it is."""
@@ -205,6 +223,8 @@ class Encoder:
         return [[token for line in lines for token in self._lines[line]] for lines in cut]
 
     def _ids(self, texts: Sequence[str], *, special: bool) -> list[list[int]]:
+        if not texts:
+            return []
         rows: list[list[int]] = self.tokenizer(
             list(texts), add_special_tokens=special, return_attention_mask=False, verbose=False
         )["input_ids"]

@@ -92,7 +92,8 @@ def generate(
 
     Args:
         loaded: The model.
-        prompts: Texts to continue, as raw text: the tokenizer's BOS is put in front.
+        prompts: Texts to continue, as raw text: the tokenizer's frame is put in front. Data
+            in them is guarded (`Controls.guard`) where it must not give control tokens.
         settings: How.
         ids: A name of each prompt for the address of its draws; its number if None.
         seed: Seed of the draws.

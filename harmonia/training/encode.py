@@ -18,7 +18,7 @@ from harmonia.data import read_conversations
 from harmonia.errors import InputError
 from harmonia.files import require_file
 from harmonia.hashing import addressed_order, file_sha256, sha256_json
-from harmonia.prompts import Template
+from harmonia.prompts import Spelled, Template
 from harmonia.scoring import Encoder
 from harmonia.types import Conversation
 
@@ -66,11 +66,13 @@ class EncodedSet:
     Attributes:
         rows: Its rows, in the file's order.
         shortened: Rows that lost something to learn at the longest length.
+        spelled: Rows whose texts spell control tokens.
         notes: What was left aside of its file, in words.
     """
 
     rows: tuple[Encoded, ...]
     shortened: int
+    spelled: Spelled
     notes: tuple[str, ...] = ()
 
     def epochs(self, count: int, seed: int) -> list[Encoded]:
@@ -114,7 +116,10 @@ def encode_rows(
     encoded = []
     shortened = 0
     for row in rows:
-        whole = template.conversation(row.messages)
+        try:
+            whole = template.conversation(row.messages)
+        except InputError as error:
+            raise error.at(what=f"the row of id {row.id}", file=file, row=row.line) from error
         places = _learned(row, whole.turns, learn)
         ids, spans = encoder.spans(
             whole.text, places or whole.turns, what=f"row {row.line} (id {row.id}) of {file}"
@@ -143,7 +148,9 @@ def encode_rows(
             )
         )
     _require_lesson(encoded, file)
-    return EncodedSet(rows=tuple(encoded), shortened=shortened)
+    texts = ([message.content for message in row.messages] for row in rows)
+    spelled = template.controls.spelled(texts, literal=template.literal)
+    return EncodedSet(rows=tuple(encoded), shortened=shortened, spelled=spelled)
 
 
 def _learned(row: Conversation, turns: Sequence[tuple[int, int]], learn: Learn) -> list[tuple[int, int]]:

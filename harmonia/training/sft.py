@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -281,10 +281,11 @@ def _record(job: TrainingJob, trainer: Any, lesson: Taught, changed: float | Non
     record = {
         "settings": job.settings.model_dump(mode="json"),
         "seed": job.seed,
-        "template_hash": lesson.template.hash,
+        **lesson.template.about,
         "chat": lesson.template.chat.name,
         "rows": len(encoded.rows),
         "shortened_rows": encoded.shortened,
+        "control_tokens": asdict(encoded.spelled),
         "learned_tokens": sum(len(row.learned) for row in encoded.rows if row.weight),
         "tokens": sum(len(row.input_ids) for row in encoded.rows),
         "optimizer_steps": lesson.steps,

@@ -79,6 +79,8 @@ def _notes(encoded: EncodedSet, settings: TrainingSettings, steps: int, longest:
     count = len(encoded.rows)
     if silent := sum(not row.weight for row in encoded.rows):
         yield f"{silent} of {count} rows teach nothing: weight 0, or no turn that is learned"
+    if encoded.spelled.rows:
+        yield encoded.spelled.note("rows")
     if encoded.shortened:
         yield f"{encoded.shortened} of {count} rows were cut to {longest} tokens"
     if steps < FEW:

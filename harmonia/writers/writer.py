@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from harmonia.prompts import Controls, Spelled
 from harmonia.scoring.generate import Continuation, GenerationSettings, generate
 from harmonia.scoring.models import LoadedModel
 from harmonia.scoring.support import slower_writing
+from harmonia.types import Item
 
 
 class Writer(Protocol):
@@ -50,6 +52,7 @@ class LocalWriter:
 
     def __init__(self, loaded: LoadedModel) -> None:
         self._loaded = loaded
+        self._controls = Controls(loaded.tokenizer)
 
     @property
     def name(self) -> str:
@@ -61,6 +64,11 @@ class LocalWriter:
         """What the model writes without, and why."""
         return slower_writing(self._loaded)
 
+    def spelled(self, items: Sequence[Item]) -> Spelled:
+        """How many of some items spell control tokens."""
+        texts = ((one.question, *one.choices, one.explanation) for one in items)
+        return self._controls.spelled(texts, literal=True)
+
     def write(
         self,
         prompts: Sequence[str],
@@ -70,7 +78,8 @@ class LocalWriter:
         seed: int,
         stage: str,
     ) -> list[Continuation]:
-        """One continuation a prompt, in order."""
+        """One continuation a prompt, in order; control tokens that a prompt spells are text."""
         single = settings.model_copy(update={"samples": 1})
-        found = generate(self._loaded, prompts, single, ids=addresses, seed=seed, stage=stage)
+        guarded = [self._controls.guard(prompt) for prompt in prompts]
+        found = generate(self._loaded, guarded, single, ids=addresses, seed=seed, stage=stage)
         return [one for (one,) in found]

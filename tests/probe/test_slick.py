@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import json
+from types import SimpleNamespace
 
 import pyarrow.parquet as pq
 import pytest
 import torch
-from models import make_tiny
+from models import make_tiny, wrapped
 from pydantic import ValidationError
 
 from harmonia.errors import InputError
@@ -16,6 +17,7 @@ from harmonia.probe import slick as module
 from harmonia.probe.open_questions import OpenQuestion
 from harmonia.probe.slick import SlickSettings, category_of, probe_knowledge
 from harmonia.probe.slick_file import write_knowledge
+from harmonia.prompts import plain_text
 from harmonia.scoring import Encoder, ModelSettings, load_model
 from harmonia.scoring.generate import Continuation
 from harmonia.world import base_folder, base_world, free_questions
@@ -24,6 +26,8 @@ QUESTIONS = tuple(
     OpenQuestion(id=f"q{k}", domain="d", question=f"Question {k}?", answers=("right",)) for k in range(4)
 )
 SMALL = SlickSettings(prompts=3, shots=2, samples=2)
+NOBODY = SimpleNamespace(tokenizer=wrapped("byte"))
+"""Stands in for a model where generation is stood in for."""
 
 
 @pytest.mark.parametrize(
@@ -79,9 +83,9 @@ def test_early_stop_never_changes_a_category(monkeypatch):
     ]
     oracle = Oracle({one.id: pattern for one, pattern in zip(questions, ALL, strict=True)})
     monkeypatch.setattr(module, "generate", oracle)
-    early = probe_knowledge(None, questions, questions, SMALL)
+    early = probe_knowledge(NOBODY, questions, questions, SMALL)
     spared = len(oracle.given)
-    whole = probe_knowledge(None, questions, questions, SMALL.model_copy(update={"early_stop": False}))
+    whole = probe_knowledge(NOBODY, questions, questions, SMALL.model_copy(update={"early_stop": False}))
     assert [one.category for one in early] == [one.category for one in whole]
     assert len(oracle.given) - spared == 512 * 6 and spared < 512 * 3.5
     for (greedy, sampled), one in zip(ALL, whole, strict=True):
@@ -103,7 +107,7 @@ def test_what_early_stop_asks(monkeypatch):
     }
     oracle = Oracle(table)
     monkeypatch.setattr(module, "generate", oracle)
-    found = probe_knowledge(None, QUESTIONS, QUESTIONS, SMALL)
+    found = probe_knowledge(NOBODY, QUESTIONS, QUESTIONS, SMALL)
     assert [(one.category, one.greedy_asked, one.sampled_asked) for one in found] == [
         ("HighlyKnown", 3, 0),
         ("MaybeKnown", 2, 0),
@@ -122,7 +126,7 @@ def test_an_interrupted_pass_goes_on_where_it_stopped(monkeypatch, tmp_path):
     monkeypatch.setattr(module, "CHUNK", 2)
     table = {f"q{k}": ((k % 2 == 0,) * 3, ((False, True),) * 3) for k in range(4)}
     monkeypatch.setattr(module, "generate", Oracle(table))
-    whole = probe_knowledge(None, QUESTIONS, QUESTIONS, SMALL)
+    whole = probe_knowledge(NOBODY, QUESTIONS, QUESTIONS, SMALL)
     journal = tmp_path / "journal.jsonl"
 
     def dying(loaded, prompts, settings, *, ids, **others):
@@ -132,12 +136,12 @@ def test_an_interrupted_pass_goes_on_where_it_stopped(monkeypatch, tmp_path):
 
     monkeypatch.setattr(module, "generate", dying)
     with pytest.raises(Killed):
-        probe_knowledge(None, QUESTIONS, QUESTIONS, SMALL, journal=journal)
+        probe_knowledge(NOBODY, QUESTIONS, QUESTIONS, SMALL, journal=journal)
     with journal.open("a") as handle:
         handle.write('{"start": 2, "tal')
     oracle = Oracle(table)
     monkeypatch.setattr(module, "generate", oracle)
-    assert probe_knowledge(None, QUESTIONS, QUESTIONS, SMALL, journal=journal) == whole
+    assert probe_knowledge(NOBODY, QUESTIONS, QUESTIONS, SMALL, journal=journal) == whole
     assert {name for name, *_ in oracle.given} == {"q2", "q3"}
 
 
@@ -149,7 +153,7 @@ def prompts_seen(monkeypatch, questions, pool, settings):
         return [(Continuation(text=" right", tokens=(), ended="stop"),) for _ in prompts]
 
     monkeypatch.setattr(module, "generate", noting)
-    probe_knowledge(None, questions, pool, settings)
+    probe_knowledge(NOBODY, questions, pool, settings)
     return seen
 
 
@@ -190,7 +194,7 @@ def test_demonstrations_are_drawn_by_address(monkeypatch):
 
 def test_too_few_demonstrations_and_bad_wordings():
     with pytest.raises(InputError, match="2 demonstrations are needed, 1 fit question q0") as caught:
-        probe_knowledge(None, QUESTIONS[:2], QUESTIONS[:2], SMALL)
+        probe_knowledge(NOBODY, QUESTIONS[:2], QUESTIONS[:2], SMALL)
     assert caught.value.field == "shots"
     for wording in ("Q: A:", "{question} "):
         with pytest.raises(ValidationError, match="question"):
@@ -258,7 +262,7 @@ def test_a_prompt_too_long_is_named(lab):
 def test_the_file(tmp_path, monkeypatch):
     table = {f"q{k}": ((k % 2 == 0,) * 3, ((False, True),) * 3) for k in range(4)}
     monkeypatch.setattr(module, "generate", Oracle(table))
-    found = probe_knowledge(None, QUESTIONS, QUESTIONS, SMALL)
+    found = probe_knowledge(NOBODY, QUESTIONS, QUESTIONS, SMALL)
     write_knowledge(tmp_path / "k.parquet", found, {"model": "m"})
     read = pq.read_table(tmp_path / "k.parquet")
     assert read.to_pylist()[1] == {
@@ -294,3 +298,14 @@ def test_a_model_that_leaves_the_decimal_point_out_is_wrong(tmp_path):
         question = OpenQuestion(id="w", domain="d", question=asked, answers=(right,))
         (found,) = probe_knowledge(tiny, [question], (), settings)
         assert (found.answers, found.category) == (("35",), category)
+
+
+def test_control_tokens_of_a_question_are_text_and_those_of_the_wording_stay(monkeypatch):
+    odd = OpenQuestion(id="q9", domain="d", question="What<|im_end|> is it?", answers=("a<|im_end|>",))
+    wording = SMALL.model_copy(update={"question": "<|im_start|>{question}<|im_end|>", "prompts": 1})
+    prompts = prompts_seen(monkeypatch, (odd,), (odd, *QUESTIONS), wording)
+    (text,) = set(prompts.values())
+    (ids,) = Encoder(NOBODY.tokenizer).encode([text])
+    start, end = NOBODY.tokenizer.convert_tokens_to_ids(["<|im_start|>", "<|im_end|>"])
+    assert (ids.count(start), ids.count(end)) == (3, 3)
+    assert plain_text(text).count("<|im_end|>") == 4

@@ -7,7 +7,7 @@ import random
 
 import pytest
 from models import LETTERS, byte_level_bpe, item, last_turn, wrapped
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
 from harmonia.data import ItemSource, read_items
@@ -56,11 +56,51 @@ def test_a_bos_that_the_template_wrote_is_not_doubled(real_tokenizer, name):
     request = Encoder(tokenizer).request(prompt)
     assert request.context[0] == tokenizer.bos_token_id
     assert request.context.count(tokenizer.bos_token_id) == 1
-    # The rest is what the tokenizer makes of the rest of the text.
-    assert (
-        list(request.context[1:])
-        == tokenizer(prompt.context.removeprefix(tokenizer.bos_token), add_special_tokens=False)["input_ids"]
+    # The tokens are those that the tokenizer makes of what it renders.
+    asked = [{"role": "user", "content": template.exam.block(item())}]
+    rendered = tokenizer.apply_chat_template(asked, add_generation_prompt=True, return_dict=False)
+    assert list(request.context) == rendered
+
+
+def framed(*front: str, bos: str | None = None) -> PreTrainedTokenizerFast:
+    """Byte-level BPE that puts some tokens in front of a text, as GLM's does."""
+    raw = byte_level_bpe()
+    raw.add_special_tokens(["[gMASK]", "<sop>", "<|user|>", "<|assistant|>"])
+    pairs = [(token, raw.token_to_id(token)) for token in front]
+    raw.post_processor = processors.TemplateProcessing(
+        single=" ".join([*front, "$A", "<|endoftext|>"]),
+        special_tokens=[*pairs, ("<|endoftext|>", raw.token_to_id("<|endoftext|>"))],
     )
+    return PreTrainedTokenizerFast(tokenizer_object=raw, eos_token="<|endoftext|>", bos_token=bos)
+
+
+GLM = (
+    "{% for m in messages %}<|{{ m.role }}|>\n{{ m.content }}{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>\n{% endif %}"
+)
+
+
+@pytest.mark.parametrize("written", ["", "[gMASK]", "<sop>", "[gMASK]<sop>"])
+def test_a_frame_of_several_tokens_stands_once_however_much_of_it_is_written(written):
+    tokenizer = framed("[gMASK]", "<sop>")
+    tokenizer.chat_template = written + GLM
+    encoder = Encoder(tokenizer)
+    front = tokenizer.convert_tokens_to_ids(["[gMASK]", "<sop>"])
+    assert list(encoder.front) == front
+    template = build_template(PromptSettings(chat="model"), tokenizer)
+    text = template.prompt(item(), CHAT).context
+    assert text.startswith(f"{written}<|user|>\n")
+    (ids,) = encoder.encode([text])
+    rest = tokenizer(text.removeprefix(written), add_special_tokens=False)["input_ids"]
+    assert list(ids) == [*front, *rest]
+    (raw,) = encoder.encode(["Which?"])
+    # All that the tokenizer itself gives but the end mark behind.
+    assert list(raw) == tokenizer("Which?")["input_ids"][:-1]
+
+
+def test_the_front_is_asked_of_the_tokenizer_not_of_its_bos():
+    assert Encoder(framed("<sop>", bos="[gMASK]")).front == (framed().convert_tokens_to_ids("<sop>"),)
+    assert Encoder(framed(bos="[gMASK]")).front == ()
 
 
 @pytest.mark.parametrize("kind", ["prefix", "bare", "byte"])
@@ -82,8 +122,6 @@ def test_a_bos_that_only_the_template_writes_stays():
 
 
 def test_a_tokenizer_that_closes_with_eos_gets_none_from_us():
-    from tokenizers import processors
-
     tokenizer = wrapped("prefix")
     tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>", special_tokens=[("<s>", 1), ("</s>", 2)]

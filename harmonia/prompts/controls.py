@@ -1,0 +1,153 @@
+"""Control tokens that a text only spells: text from data never becomes one.
+
+A tokenizer finds its control tokens (`</s>`, `<|im_end|>`, `[gMASK]`) wherever their spelling
+stands, in a question as in the frame that a chat template writes. Here spellings in data
+are broken by a character that Unicode keeps for the inside of programs. Whatever joins,
+trims or renders the text carries it along, no template takes the text for a mark, and the
+encoder (`scoring/literal.py`) leaves it out again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Literal
+
+from harmonia.errors import InputError
+from harmonia.types import Item, Message
+
+BREAK = "\ufdd2"
+"""Stands in spellings that are text."""
+PLACE = "\ufdd1"
+"""Stands around a chat template's placeholders."""
+_OURS = re.compile(f"[{PLACE}{BREAK}]")
+
+
+def plain_text(text: str) -> str:
+    """A text as it was before spellings in it were broken."""
+    return text.replace(BREAK, "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spelled:
+    """How many of some rows spell control tokens.
+
+    Attributes:
+        rows: How many.
+        tokens: What they spell.
+        read_as: What that is for the model: `text`, or `control` tokens.
+    """
+
+    rows: int
+    tokens: tuple[str, ...]
+    read_as: Literal["text", "control"]
+
+    def note(self, what: str) -> str:
+        """One line for a person, of at most five of the tokens."""
+        named = ", ".join([*self.tokens[:5], *(["..."] if len(self.tokens) > 5 else [])])
+        return f"{what} that spell control tokens, read as {self.read_as}: {self.rows} ({named})"
+
+
+class Controls:
+    """The control tokens of a tokenizer.
+
+    They are its special tokens and, of the other tokens added to its vocabulary, those that
+    its own chat templates write (`<think>`). White space alone is no control token.
+
+    Args:
+        tokenizer: A transformers tokenizer.
+
+    Attributes:
+        tokens: Spelling to id.
+        numbers: The ids that nothing else than a control token gives.
+    """
+
+    def __init__(self, tokenizer: Any) -> None:
+        brought = tokenizer.chat_template or ""
+        templates = brought if isinstance(brought, str) else "\n".join(brought.values())
+        self.tokens = {
+            token.content: number
+            for number, token in tokenizer.added_tokens_decoder.items()
+            if token.content.strip()
+            and (token.special or (token.content in templates and not token.content.isalnum()))
+        }
+        # The mark of what the vocabulary lacks comes of unknown characters, too.
+        self.numbers = set(self.tokens.values()) - {tokenizer.unk_token_id}
+        self._normalises = _normalising(tokenizer, self.tokens)
+
+    def guard(self, text: str) -> str:
+        """Break the spelling of every control token in a text that is data.
+
+        Raises:
+            InputError: The text holds one of the two characters that are used for it.
+        """
+        if found := _OURS.search(text):
+            raise InputError(
+                "the text holds a character that no text may hold (a noncharacter of Unicode)",
+                seen=f"U+{ord(found[0]):04X}",
+                remedy="Take it out.",
+            )
+        for start, stop in reversed(self._found(text)):
+            spelled = text[start:stop]
+            broken = BREAK.join(spelled) if len(spelled) > 1 else BREAK + spelled
+            text = text[:start] + broken + text[stop:]
+        return text
+
+    def guard_item(self, item: Item) -> Item:
+        """An item whose texts are guarded."""
+        return replace(
+            item,
+            domain=self.guard(item.domain),
+            question=self.guard(item.question),
+            choices=tuple(map(self.guard, item.choices)),
+        )
+
+    def guard_message(self, message: Message) -> Message:
+        """A turn whose text is guarded."""
+        return replace(message, content=self.guard(message.content))
+
+    def spelled(self, rows: Iterable[Iterable[str]], *, literal: bool) -> Spelled:
+        """Count the rows of which a text spells a control token.
+
+        Args:
+            rows: The texts of each row.
+            literal: Whether such text is read as text.
+        """
+        found = [
+            {text[start:stop].strip() for text in texts for start, stop in self._found(text)}
+            for texts in rows
+        ]
+        return Spelled(
+            rows=sum(map(bool, found)),
+            tokens=tuple(sorted(set().union(*found))),
+            read_as="text" if literal else "control",
+        )
+
+    @cached_property
+    def written(self) -> re.Pattern[str]:
+        """Finds control tokens whose spelling is not broken."""
+        longest_first = sorted(self.tokens, key=len, reverse=True)
+        return re.compile(f"(?<!{BREAK})(?:{'|'.join(map(re.escape, longest_first)) or '(?!)'})")
+
+    def _found(self, text: str) -> list[tuple[int, int]]:
+        """Where a text spells control tokens, in order."""
+        exact = [match.span() for match in self.written.finditer(text)]
+        if self._normalises is None:
+            return exact
+        # The tokenizer looks at another text than this one: only it knows what else it finds.
+        encoding = self._normalises.encode(text, add_special_tokens=False)
+        pairs = zip(encoding.ids, encoding.offsets, strict=True)
+        others = [span for number, span in pairs if number in self.numbers]
+        apart = [(a, b) for a, b in others if not any(a < stop and start < b for start, stop in exact)]
+        return sorted(exact + apart)
+
+
+def _normalising(tokenizer: Any, tokens: dict[str, int]) -> Any | None:
+    """The tokenizer's backend, if it looks for some control tokens in the normalised text."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None or backend.normalizer is None:
+        return None
+    added = tokenizer.added_tokens_decoder
+    return backend if any(added[number].normalized for number in tokens.values()) else None
