@@ -16,7 +16,7 @@ from harmonia.bench.turns import Work, timed
 from harmonia.evaluation.harness import export_task
 from harmonia.prompts import ExamFormat, Form, PromptSettings, ShotPool
 from harmonia.scoring import LoadedModel
-from harmonia.scoring.likelihood import out_of_memory
+from harmonia.scoring.border import out_of_memory
 from harmonia.types import Item
 
 BEST = "(c) lm-eval hf, best batch"

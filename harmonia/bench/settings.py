@@ -15,6 +15,7 @@ class BenchSettings(Settings):
     Attributes:
         model: A model folder or hub id; with `random`, where the tokenizer comes from.
         gguf_file: A GGUF file in it.
+        trust_remote_code: Run Python code that the model's folder brings.
         random: Random weights in this shape: `llama-2-7b`, or a configuration file.
         dtype: Type of the weights; None takes bfloat16 on a GPU, float32 elsewhere. Training
             computes in it, over weights in float32.
@@ -33,6 +34,7 @@ class BenchSettings(Settings):
 
     model: str | None = None
     gguf_file: str | None = None
+    trust_remote_code: bool = False
     random: str | None = None
     dtype: Literal["float32", "bfloat16", "float16"] | None = None
     device: str = "auto"

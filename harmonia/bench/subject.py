@@ -13,6 +13,7 @@ from harmonia.data import ItemSource, read_conversations, read_items
 from harmonia.errors import InputError
 from harmonia.prompts import PromptSettings
 from harmonia.scoring import LoadedModel, ModelSettings, load_model, load_tokenizer
+from harmonia.scoring.border import refused
 from harmonia.scoring.models import context_length, pick_device
 from harmonia.types import Item, Message, Method
 from harmonia.world import base_folder, write_lab_data
@@ -120,6 +121,7 @@ def _load(settings: BenchSettings) -> LoadedModel:
     model = ModelSettings(
         path=settings.model or str(base_folder(0)),
         gguf_file=settings.gguf_file,
+        trust_remote_code=settings.trust_remote_code,
         dtype=settings.dtype or ("bfloat16" if device.startswith("cuda") else "float32"),
         device=device,
     )
@@ -143,12 +145,19 @@ def _random(shape: str, model: ModelSettings) -> LoadedModel:
             remedy=f"Give {' or '.join(SHAPES)}, or the path of a config.json.",
         )
     tokenizer = load_tokenizer(model)
-    config = LlamaConfig(**SHAPES[shape]) if shape in SHAPES else AutoConfig.from_pretrained(shape)
+    with refused("not a model's configuration", file=Path(shape), remedy="Give its config.json."):
+        config = (
+            LlamaConfig(**SHAPES[shape])
+            if shape in SHAPES
+            else AutoConfig.from_pretrained(shape, trust_remote_code=False)
+        )
     text = config.get_text_config()
     text.vocab_size = max(text.vocab_size, len(tokenizer))
     torch.manual_seed(0)
     with torch.device(model.device):
-        weights = AutoModelForCausalLM.from_config(config, dtype=getattr(torch, model.dtype))
+        weights = AutoModelForCausalLM.from_config(
+            config, dtype=getattr(torch, model.dtype), trust_remote_code=False
+        )
     return LoadedModel(
         settings=model,
         model=weights.eval(),

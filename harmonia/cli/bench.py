@@ -16,6 +16,7 @@ QUICK = {"questions": 16, "baseline_questions": 2, "rows": 4, "memory_items": 32
 def bench(
     model: Annotated[str | None, typer.Option(help="A model folder or hub id; default a lab base.")] = None,
     gguf_file: o.GgufFile = None,
+    trust_remote_code: o.TrustRemoteCode = False,
     random: Annotated[
         str | None, typer.Option(help="Random weights in this shape: llama-2-7b, or a config.json.")
     ] = None,
@@ -68,6 +69,7 @@ def bench(
         {
             "model": model,
             "gguf_file": gguf_file,
+            "trust_remote_code": trust_remote_code,
             "random": random,
             "dtype": dtype,
             "device": device,

@@ -34,6 +34,7 @@ def explain_scoring(
     chat: o.Chat = "vicuna",
     options_first: o.OptionsFirst = False,
     gguf_file: o.GgufFile = None,
+    trust_remote_code: o.TrustRemoteCode = False,
     dtype: o.Dtype = "float32",
     device: o.Device = "auto",
     json_: o.Json = False,
@@ -45,15 +46,13 @@ def explain_scoring(
     from harmonia.errors import InputError
     from harmonia.probe.explain import EXAMPLE, EXAMPLE_SHOTS, explain_scoring
     from harmonia.prompts import PromptSettings, ShotPool, build_template, parse_form
-    from harmonia.scoring import ModelSettings, load_model
+    from harmonia.scoring import load_model
 
     how = parse_form(form)
     words = PromptSettings.model_validate(
         {"preset": preset, "language": language, "chat": chat, "options_first": options_first}
     )
-    which = ModelSettings.model_validate(
-        {"path": model, "gguf_file": gguf_file, "dtype": dtype, "device": device}
-    )
+    which = o.model_settings(model, gguf_file, trust_remote_code, dtype, device)
     options = {"reader": reader, "domain": domain, "on_bad_row": on_bad_row}
     asked, demonstrations = EXAMPLE, EXAMPLE_SHOTS
     if items is not None:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from harmonia.scoring import ModelSettings
+
 Model = Annotated[str, typer.Option("--model", help="A model folder, an adapter folder, or a hub id.")]
 GgufFile = Annotated[str | None, typer.Option(help="A GGUF file in that folder.")]
+TrustRemoteCode = Annotated[
+    bool, typer.Option("--trust-remote-code", help="Run Python code that the model's folder brings.")
+]
 Dtype = Annotated[str, typer.Option(help="float32, bfloat16 or float16.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")]
 Items = Annotated[str, typer.Option(help="Questions: a file, a folder, or a data set id.")]
@@ -47,3 +53,13 @@ BatchTokens = Annotated[
 KeepPrompts = Annotated[bool, typer.Option("--keep-prompts", help="Keep the scored texts.")]
 Out = Annotated[Path, typer.Option(help="Where to write.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+def model_settings(
+    path: str, gguf_file: str | None, trust_remote_code: bool, dtype: str = "float32", device: str = "auto"
+) -> ModelSettings:
+    """The model that the options name."""
+    from harmonia.scoring import ModelSettings
+
+    values = {"path": path, "gguf_file": gguf_file, "trust_remote_code": trust_remote_code}
+    return ModelSettings.model_validate({**values, "dtype": dtype, "device": device})

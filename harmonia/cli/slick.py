@@ -38,6 +38,7 @@ def slick(
     limit: Annotated[int | None, typer.Option(min=1, help="Ask only so many, drawn by --seed.")] = None,
     seed: o.Seed = 0,
     gguf_file: o.GgufFile = None,
+    trust_remote_code: o.TrustRemoteCode = False,
     dtype: o.Dtype = "float32",
     device: o.Device = "auto",
     json_: o.Json = False,
@@ -52,8 +53,7 @@ def slick(
     from harmonia.probe.slick import SlickSettings, probe_knowledge
     from harmonia.probe.slick_file import write_knowledge
     from harmonia.prompts import Controls
-    from harmonia.scoring import ModelSettings, load_model
-    from harmonia.scoring.models import fingerprint
+    from harmonia.scoring import fingerprint, load_model
     from harmonia.scoring.support import slower_writing
 
     settings = SlickSettings.model_validate(
@@ -69,9 +69,7 @@ def slick(
             "seed": seed,
         }
     )
-    which = ModelSettings.model_validate(
-        {"path": model, "gguf_file": gguf_file, "dtype": dtype, "device": device}
-    )
+    which = o.model_settings(model, gguf_file, trust_remote_code, dtype, device)
     options = {"domain": domain}
     asked = read_open_questions(source_of(items, options, columns))
     pool = asked
@@ -79,7 +77,8 @@ def slick(
         pool = read_open_questions(source_of(shots_from, options, columns, shots=True))
     if limit is not None:
         asked = tuple(sample(seed, "limit", asked, [one.id for one in asked], limit))
-    loaded = load_model(which)
+    noted = fingerprint(which)
+    loaded = load_model(which, noted)
     for line in slower_writing(loaded):
         err.print(line)
     texts = ((one.question, one.answers[0]) for one in dict.fromkeys((*asked, *pool)))
@@ -88,7 +87,7 @@ def slick(
         err.print(spelled.note("questions and demonstrations"))
     with Bars("asking") as bars:
         found = probe_knowledge(loaded, asked, pool, settings, progress=bars.progress)
-    write_knowledge(out, found, {"model": fingerprint(which), "settings": settings.model_dump(mode="json")})
+    write_knowledge(out, found, {"model": noted, "settings": settings.model_dump(mode="json")})
     _print([(one.question.domain, one.category) for one in found], out, json_)
 
 

@@ -14,6 +14,7 @@ from harmonia.cli.items import read, source_of, write_skipped_rows
 
 if TYPE_CHECKING:
     from harmonia.data import ItemSource
+    from harmonia.scoring import ModelSettings
 
 
 def probe(
@@ -38,6 +39,7 @@ def probe(
     limit: o.Limit = None,
     seed: o.Seed = 0,
     gguf_file: o.GgufFile = None,
+    trust_remote_code: o.TrustRemoteCode = False,
     dtype: o.Dtype = "float32",
     device: o.Device = "auto",
     batch_tokens: o.BatchTokens = None,
@@ -60,7 +62,7 @@ def probe(
         out=out,
         items=source_of(items, {**options, "limit": limit, "seed": seed}, settings),
         shots=None if shots_from is None else source_of(shots_from, options, settings, shots=True),
-        model={"path": model, "gguf_file": gguf_file, "dtype": dtype, "device": device},
+        model=o.model_settings(model, gguf_file, trust_remote_code, dtype, device),
         prompt={
             "method": method,
             "preset": preset,
@@ -103,6 +105,7 @@ def evaluate(
     limit: o.Limit = None,
     seed: o.Seed = 0,
     gguf_file: o.GgufFile = None,
+    trust_remote_code: o.TrustRemoteCode = False,
     dtype: o.Dtype = "float32",
     device: o.Device = "auto",
     batch_tokens: o.BatchTokens = None,
@@ -127,7 +130,7 @@ def evaluate(
         out=out,
         items=source_of(items, {**options, "limit": limit, "seed": seed}, settings),
         shots=None if shots_from is None else source_of(shots_from, options, settings, shots=True),
-        model={"path": model, "gguf_file": gguf_file, "dtype": dtype, "device": device},
+        model=o.model_settings(model, gguf_file, trust_remote_code, dtype, device),
         prompt={
             "method": method,
             "preset": preset,
@@ -160,6 +163,7 @@ def train(
     seed: o.Seed = 0,
     chat: o.Chat = "vicuna",
     gguf_file: o.GgufFile = None,
+    trust_remote_code: o.TrustRemoteCode = False,
     dtype: o.Dtype = "float32",
     device: o.Device = "auto",
 ) -> None:
@@ -177,15 +181,12 @@ def train(
     from harmonia.hashing import file_sha256
     from harmonia.pipeline.settings_file import apply_overrides
     from harmonia.prompts import PromptSettings
-    from harmonia.scoring import ModelSettings
-    from harmonia.scoring.models import fingerprint
+    from harmonia.scoring import fingerprint
     from harmonia.training import TrainingSettings
     from harmonia.training.sft import TrainingJob, fine_tune, job_hash
 
     job = TrainingJob(
-        model=ModelSettings.model_validate(
-            {"path": model, "gguf_file": gguf_file, "dtype": dtype, "device": device}
-        ),
+        model=o.model_settings(model, gguf_file, trust_remote_code, dtype, device),
         prompt=PromptSettings.model_validate({"chat": chat}),
         settings=TrainingSettings.model_validate(apply_overrides({}, settings or ())),
         group=require_file(group, what="the training set"),
@@ -194,10 +195,11 @@ def train(
     # The rows that show the loss mask go to the screen: a person should see what is learned.
     logging.basicConfig(format="%(message)s")
     logging.getLogger("harmonia").setLevel(logging.INFO)
-    address = job_hash(job, fingerprint(job.model), file_sha256(group))
+    noted = fingerprint(job.model)
+    address = job_hash(job, noted, file_sha256(group))
     work = out.with_name(f".{out.name}.checkpoints-{address[:12]}")
     with Bars("training") as bars:
-        trained = fine_tune(job, out, work=work, progress=bars.progress)
+        trained = fine_tune(job, out, work=work, progress=bars.progress, noted=noted)
     shutil.rmtree(work, ignore_errors=True)
     console.print(f"optimizer steps: {trained.steps}; rows: {trained.rows}")
     for note in trained.notes:
@@ -230,7 +232,7 @@ def _ask(
     out: Path,
     items: ItemSource,
     shots: ItemSource | None,
-    model: dict[str, Any],
+    model: ModelSettings,
     prompt: dict[str, Any],
     asking: dict[str, Any],
 ) -> None:
@@ -242,18 +244,17 @@ def _ask(
     from harmonia.cli.progress import Bars, err
     from harmonia.probe import ProbeSettings, ask, write_beliefs
     from harmonia.prompts import PromptSettings, ShotPool, build_template, parse_form
-    from harmonia.scoring import ModelSettings, load_model
-    from harmonia.scoring.models import fingerprint
+    from harmonia.scoring import fingerprint, load_model
 
     how = parse_form(form)
     words = PromptSettings.model_validate(prompt)
     settings = ProbeSettings.model_validate(asking)
-    which = ModelSettings.model_validate(model)
     found = read(items)
     pool = None
     if how.shots and shots is not None:
         pool = ShotPool.of(read(shots).items, words)
-    loaded = load_model(which)
+    noted = fingerprint(model)
+    loaded = load_model(model, noted)
     template = build_template(words, loaded.tokenizer)
     with Bars("asking") as bars:
         asked = ask(
@@ -265,7 +266,7 @@ def _ask(
             pool=pool,
             progress=bars.progress,
         )
-    about = {"model": fingerprint(which), **template.about, **asked.about}
+    about = {"model": noted, "template_hash": template.hash, **asked.about}
     write_beliefs(out, asked.beliefs, about)
     write_skipped_rows(found, out.with_name(f"{out.name}.skipped.jsonl"))
     if asked.shortened:

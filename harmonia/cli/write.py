@@ -22,6 +22,7 @@ def write(
     threshold: Annotated[float, typer.Option(help="Confidence that a belief must exceed.")] = 0.5,
     model: Annotated[str | None, typer.Option("--model", help="A local model that writes.")] = None,
     gguf_file: o.GgufFile = None,
+    trust_remote_code: o.TrustRemoteCode = False,
     served: Annotated[
         str | None, typer.Option(help="A completions server that writes, such as http://localhost:8000/v1.")
     ] = None,
@@ -88,7 +89,10 @@ def write(
     if what == "contexts" and not models:
         written = write_contexts(None, [belief.item for belief in kept], context)
     else:
-        writer = _writer(model, gguf_file, dtype, device, served, served_model, key_env)
+        local = (
+            None if model is None else o.model_settings(model, gguf_file, trust_remote_code, dtype, device)
+        )
+        writer = _writer(local, served, served_model, key_env)
         for line in writer.slower:
             err.print(line)
         if isinstance(writer, LocalWriter):
@@ -110,20 +114,12 @@ def write(
     _print({"written": len(written) - sum(lost.values()), "dropped": lost}, out, json_)
 
 
-def _writer(
-    model: str | None,
-    gguf_file: str | None,
-    dtype: str,
-    device: str,
-    served: str | None,
-    served_model: str,
-    key_env: str | None,
-) -> Any:
+def _writer(local: Any, served: str | None, served_model: str, key_env: str | None) -> Any:
     from harmonia.errors import InputError
-    from harmonia.scoring import ModelSettings, load_model
+    from harmonia.scoring import load_model
     from harmonia.writers import LocalWriter, ServedSettings, ServedWriter
 
-    if (model is None) == (served is None):
+    if (local is None) == (served is None):
         raise InputError(
             "one writer is needed",
             field="--model, --served",
@@ -133,8 +129,7 @@ def _writer(
         return ServedWriter(
             ServedSettings.model_validate({"url": served, "model": served_model, "key_env": key_env})
         )
-    local = {"path": model, "gguf_file": gguf_file, "dtype": dtype, "device": device}
-    return LocalWriter(load_model(ModelSettings.model_validate(local)))
+    return LocalWriter(load_model(local))
 
 
 def _one_of(option: str, value: str, known: tuple[str, ...]) -> None:

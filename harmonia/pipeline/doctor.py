@@ -10,7 +10,9 @@ from harmonia.errors import InputError
 from harmonia.pipeline.machine import machine, versions
 from harmonia.prompts import PromptSettings, build_template, parse_form
 from harmonia.scoring import Encoder, ModelSettings, load_model, load_tokenizer
-from harmonia.scoring.models import pick_device, resolve_folder, without_adapter
+from harmonia.scoring.folder import model_folder
+from harmonia.scoring.model_checks import unused_tokens
+from harmonia.scoring.models import pick_device, without_adapter
 from harmonia.scoring.support import slower_asking, slower_writing
 from harmonia.training.prefix import share_refusal
 from harmonia.types import Item
@@ -35,8 +37,8 @@ class Finding:
     remedy: str = ""
 
 
-def look(model: str | None, gguf_file: str | None = None, chat: str = "vicuna") -> list[Finding]:
-    """Look at the machine, and at a model and its tokenizer if one is named.
+def look(model: ModelSettings | None, chat: str = "vicuna") -> list[Finding]:
+    """Look at the machine, and at a model if one is named: load it as a run would.
 
     Raises:
         InputError: The chat template named is not known.
@@ -48,7 +50,7 @@ def look(model: str | None, gguf_file: str | None = None, chat: str = "vicuna") 
     absent = [extra for module, extra in _EXTRAS.items() if find_spec(module) is None]
     findings.append(Finding(what="extras not installed", found=", ".join(absent) or "none"))
     if model is not None:
-        findings += _model(ModelSettings(path=model, gguf_file=gguf_file), chat)
+        findings += _model(model, chat)
     return findings
 
 
@@ -63,23 +65,28 @@ def _model(settings: ModelSettings, chat: str) -> list[Finding]:
 
 
 def _weights(settings: ModelSettings) -> list[Finding]:
-    """Whether the model can be loaded, and what it will be slower for."""
+    """Whether the model can be loaded as a run would, and what it will be slower for."""
     from psutil import virtual_memory
 
-    folder = resolve_folder(settings)
-    patterns = (settings.gguf_file,) if settings.gguf_file else ("*.safetensors", "*.bin")
+    folder = model_folder(settings)
+    patterns = (settings.gguf_file,) if settings.gguf_file else ("*.safetensors",)
     size = sum(path.stat().st_size for pattern in patterns for path in folder.glob(pattern))
     if 2 * size > virtual_memory().available:
         return [Finding(what="weights", found=f"{size / 2**30:.1f} GB, too large here to be tried out")]
     try:
         loaded = load_model(settings)
     except InputError as error:
-        return [Finding(what="weights", found="cannot be read", good=False, remedy=str(error))]
-    why = share_refusal(without_adapter(loaded.model))
+        return [Finding(what="weights", found="cannot be used", good=False, remedy=str(error))]
+    inner = without_adapter(loaded.model)
+    rows = inner.get_input_embeddings().weight.shape[0]
+    found = f"{type(inner).__name__}, {settings.dtype}, {inner.num_parameters():,} numbers, {rows} token rows"
+    if unused := unused_tokens(loaded.tokenizer, rows):
+        found += f"; without a row, and never written: {', '.join(sorted(unused))}"
+    why = share_refusal(inner)
     training = (f"in training, what all rows begin with is computed in every row: {why}",) if why else ()
     slower = dict.fromkeys([*slower_asking(loaded), *slower_writing(loaded), *training])
     return [
-        Finding(what="weights", found=f"{type(without_adapter(loaded.model)).__name__}, {settings.dtype}"),
+        Finding(what="weights", found=found),
         Finding(what="slower here", found="\n".join(slower) or "nothing"),
     ]
 

@@ -64,6 +64,12 @@ class Manifest:
             return False
         return all(self._unchanged(path, was) for path, was in noted["outputs"].items())
 
+    def has_unchanged(self, output: str) -> bool:
+        """Whether the files of one output are as the stage that wrote it left them."""
+        noted = [entry["outputs"].items() for entry in self.stages.values()]
+        files = {path: was for outputs in noted for path, was in outputs if _within(path, output)}
+        return bool(files) and all(self._unchanged(path, was) for path, was in files.items())
+
     def note(self, stage: Stage, *, seconds: float, peak_memory_mb: float, notes: Iterable[str]) -> None:
         """Note a stage as done."""
         files = [file for output in stage.outputs for file in _files(self.run / output)]
@@ -97,15 +103,15 @@ class Manifest:
         return noted["reason"] if noted else None
 
     def _identity(self, file: Path) -> dict[str, Any]:
-        size = file.stat().st_size
-        # Weights are large and only ever written by a rename: their size is enough to tell.
-        return (
-            {"size": size} if file.suffix == ".safetensors" else {"size": size, "sha256": file_sha256(file)}
-        )
+        return {"size": file.stat().st_size, "sha256": file_sha256(file)}
 
     def _unchanged(self, path: str, was: dict[str, Any]) -> bool:
         file = self.run / path
         return file.is_file() and self._identity(file) == was
+
+
+def _within(path: str, output: str) -> bool:
+    return path == output or path.startswith(f"{output}/")
 
 
 def _files(path: Path) -> list[Path]:

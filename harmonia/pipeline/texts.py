@@ -66,18 +66,20 @@ def needed_texts(experiment: Experiment) -> NeededTexts:
     )
 
 
-def texts_recipe(experiment: Experiment, model_hash: str) -> dict[str, Any]:
+def texts_recipe(bench: Workbench) -> dict[str, Any]:
     """What decides the texts besides the beliefs.
 
     Which ratios are asked for does not: a ratio added later writes nothing anew.
     """
-    groups = experiment.groups
+    experiment = bench.experiment
+    groups, writer = experiment.groups, experiment.writing.model
     needed = needed_texts(experiment)
     return {
         "needed": [needed.own, needed.gold, needed.contexts],
         "groups": result_settings(groups.model_copy(update={"names": (), "ratios": ()})),
         "writing": result_settings(experiment.writing),
-        "model": model_hash,
+        "model": bench.model_hash(),
+        **({"writer": bench.model_hash(writer)} if writer else {}),
     }
 
 
@@ -151,7 +153,7 @@ def _writer(bench: Workbench, who: str) -> Writer:
         assert writing.served is not None  # the settings are checked
         return ServedWriter(writing.served)
     assert writing.model is not None
-    return LocalWriter(load_model(writing.model))
+    return LocalWriter(load_model(writing.model, bench.model_hash(writing.model)))
 
 
 def _journal(bench: Workbench, address: str, name: str) -> Path:

@@ -171,6 +171,7 @@ def train(bench: Workbench, *, domain_name: str, group: str, seed: int, address:
         progress=bench.watcher.progress,
         sets=bench.training_sets,
         resident=bench.resident(),
+        noted=bench.model_hash(),
     )
     bench.hold(out.relative_to(bench.run).as_posix(), trained.model)
     shutil.rmtree(checkpoints, ignore_errors=True)

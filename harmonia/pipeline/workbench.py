@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from harmonia.data import GENERAL, Conversations, ItemSource, ReadResult, read_conversations, read_items
+from harmonia.errors import InputError
 from harmonia.evaluation import Suite
 from harmonia.hashing import file_sha256, sha256_json
 from harmonia.pipeline.experiment import Experiment
+from harmonia.pipeline.manifest import Manifest
 from harmonia.probe import FittedPrompts
 from harmonia.prompts import Template, build_template
-from harmonia.scoring import LoadedModel, ModelSettings, load_model, load_tokenizer
-from harmonia.scoring.models import fingerprint
+from harmonia.scoring import LoadedModel, ModelSettings, fingerprint, load_model, load_tokenizer
+from harmonia.scoring.folder import tuned_settings
 from harmonia.training import EncodedSets
 from harmonia.training.handover import detach
 from harmonia.training.memory import device_bytes
@@ -49,7 +51,7 @@ class Workbench:
         self.watcher = watcher
         self._items: dict[str, ReadResult] = {}
         self._hashes: dict[Path, str] = {}
-        self._model_hash: str | None = None
+        self._fingerprints: dict[ModelSettings, str] = {}
         self._tokenizer: Any = None
         self._base: LoadedModel | None = None
         self._tuned: tuple[str, LoadedModel] | None = None
@@ -86,11 +88,12 @@ class Workbench:
                 self._hashes[place] = file_sha256(place) if place.is_file() else sha256_json(path)
         return self._hashes[place]
 
-    def model_hash(self) -> str:
-        """Fingerprint of the base model."""
-        if self._model_hash is None:
-            self._model_hash = fingerprint(self.experiment.model)
-        return self._model_hash
+    def model_hash(self, model: ModelSettings | None = None) -> str:
+        """Fingerprint of the base model, or of another, as first seen in this run."""
+        which = model or self.experiment.model
+        if which not in self._fingerprints:
+            self._fingerprints[which] = fingerprint(which)
+        return self._fingerprints[which]
 
     def tokenizer(self) -> Any:
         """The base model's tokenizer."""
@@ -106,7 +109,7 @@ class Workbench:
         """The base model, ready to be asked."""
         self.release_tuned()
         if self._base is None:
-            self._base = load_model(self.experiment.model)
+            self._base = load_model(self.experiment.model, self.model_hash())
         return self._base
 
     def tuned(self, folder: str) -> LoadedModel:
@@ -114,12 +117,14 @@ class Workbench:
         if self._tuned is None or self._tuned[0] != folder:
             self.release_tuned()
             self.release_large_base()
-            settings = ModelSettings(
-                path=str(self.run / folder),
-                dtype=self.experiment.model.dtype,
-                device=self.experiment.model.device,
-            )
-            self._tuned = (folder, load_model(settings))
+            tuned = load_model(tuned_settings(self.experiment.model, self.run / folder))
+            if not Manifest.read(self.run).has_unchanged(folder):
+                raise InputError(
+                    "the tuned model has changed since this run noted it",
+                    file=self.run / folder,
+                    remedy="Leave it alone while a run is at work, and start the run again.",
+                )
+            self._tuned = (folder, tuned)
         return self._tuned[1]
 
     def hold(self, folder: str, model: LoadedModel | None) -> None:

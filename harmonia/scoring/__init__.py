@@ -6,8 +6,9 @@ letter is a continuation of one token.
 
 from harmonia.scoring.encode import Encoder, Request
 from harmonia.scoring.fit import Fitted, fit_prompt
+from harmonia.scoring.folder import ModelSettings, fingerprint
 from harmonia.scoring.likelihood import Scorer, loglikelihoods
-from harmonia.scoring.models import LoadedModel, ModelSettings, load_model, load_tokenizer
+from harmonia.scoring.models import LoadedModel, load_model, load_tokenizer
 from harmonia.scoring.rules import encode_prompt
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Request",
     "Scorer",
     "encode_prompt",
+    "fingerprint",
     "fit_prompt",
     "load_model",
     "load_tokenizer",

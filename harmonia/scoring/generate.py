@@ -18,6 +18,7 @@ from pydantic import Field
 
 from harmonia.hashing import addressed_random
 from harmonia.parsing import Settings
+from harmonia.scoring.border import out_of_memory
 from harmonia.scoring.encode import Encoder
 from harmonia.scoring.models import LoadedModel, scaled_by_length
 from harmonia.scoring.reader import SharedBeginning
@@ -125,7 +126,7 @@ def generate(
         try:
             _continue(loaded, encoder, shared, beginning, rows, settings)
         except RuntimeError as error:
-            if len(batch) == 1 or not _out_of_memory(error):
+            if len(batch) == 1 or not out_of_memory(error):
                 raise
             size = sum(map(_positions, batch)) // 2
             continue
@@ -261,10 +262,3 @@ def _batch(waiting: Sequence[_Asked], positions: int, spread: int) -> list[_Aske
 
 def _positions(one: _Asked) -> int:
     return len(one.ids) + one.limit
-
-
-def _out_of_memory(error: RuntimeError) -> bool:
-    import torch
-
-    # On the CPU torch says so in words only.
-    return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error)

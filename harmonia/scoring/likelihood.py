@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from harmonia.scoring.attention import Prefix
+from harmonia.scoring.border import out_of_memory
 from harmonia.scoring.encode import Request
 from harmonia.scoring.models import LoadedModel, keeps_logits, scaled_by_length
 from harmonia.scoring.packed import compute_prefix, read_blocks
@@ -134,13 +135,3 @@ def loglikelihoods(
         fp32 softmax over the whole vocabulary.
     """
     return Scorer(loaded, batch_tokens=batch_tokens).loglikelihoods(requests)
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out, on any device."""
-    import torch
-
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
-        return True
-    text = str(error).lower()
-    return "out of memory" in text or "can't allocate memory" in text or "not enough memory" in text

@@ -1,45 +1,43 @@
-"""Load a causal language model and its tokenizer: a folder, a hub id, a GGUF file, an adapter."""
+"""Load a causal language model and its tokenizer: a folder, a hub id, a GGUF file, an adapter.
+
+Every model of harmonia comes through here. It is what its files say, whole, or it is
+refused: by one line, before anything is asked or trained.
+"""
 
 from __future__ import annotations
 
 import inspect
+import logging
 import sys
+import warnings
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cache
+from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
-
-from pydantic import Field
+from typing import Any
 
 from harmonia.errors import InputError, MissingExtraError
-from harmonia.hashing import file_sha256, sha256_json
-from harmonia.parsing import Settings, read_object, validated
+from harmonia.scoring.border import refused
+from harmonia.scoring.folder import (
+    ADAPTER_CONFIG,
+    ModelSettings,
+    adapter_base,
+    brings_code,
+    is_adapter,
+    model_folder,
+    require_unchanged,
+)
 from harmonia.scoring.heap import keep_freed_memory
+from harmonia.scoring.model_checks import (
+    require_all_loaded,
+    require_all_taken,
+    require_answers,
+    require_token_rows,
+)
+from harmonia.scoring.weight_files import ADAPTER_WEIGHTS, gguf_elements, require_weights
 
-ADAPTER_CONFIG = "adapter_config.json"
-BASE_RECORD = "harmonia_base.json"
-"""Beside an adapter: the ModelSettings of the base that it belongs to."""
-
-# Files of a model folder that decide what it answers.
-_RECORDS = {BASE_RECORD, "training.json", "trainer_state.json"}
-_WEIGHTS = ("*.safetensors", "*.bin", "*.gguf", "*.json", "*.model", "*.jinja", "*.txt")
-
-
-class ModelSettings(Settings):
-    """Which model, and how to hold it.
-
-    Attributes:
-        path: A model folder, an adapter folder, or a hub id.
-        gguf_file: Name of a GGUF file in that folder or repository.
-        revision: Commit, tag or branch of a hub id.
-        dtype: Type of the weights while scoring; part of the result.
-        device: Where to run; `auto` takes a GPU if there is one.
-    """
-
-    path: str
-    gguf_file: str | None = None
-    revision: str | None = None
-    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-    device: str = Field(default="auto", json_schema_extra={"execution": True})
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,79 +57,6 @@ class LoadedModel:
     tokenizer: Any
     device: str
     max_tokens: int
-
-
-def resolve_folder(settings: ModelSettings) -> Path:
-    """The local folder of a model; a hub id is fetched, or found in the hub's cache.
-
-    Raises:
-        InputError: There is no such folder and the hub has no such model or cannot be
-            reached.
-    """
-    folder = Path(settings.path).expanduser()
-    if folder.is_dir():
-        return folder
-    if folder.is_absolute() or settings.path.startswith((".", "~")) or settings.path.count("/") != 1:
-        raise InputError(
-            "no such model folder",
-            field="model",
-            seen=settings.path,
-            remedy="Give a model folder or a hub id.",
-        )
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    wanted = [settings.gguf_file] if settings.gguf_file else None
-    try:
-        return Path(snapshot_download(settings.path, revision=settings.revision, allow_patterns=wanted))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        raise InputError(
-            "neither a model folder nor a model that the hub can give now",
-            field="model",
-            seen=settings.path,
-            remedy="Give the path of a folder with config.json, weights and tokenizer.",
-        ) from error
-
-
-def fingerprint(settings: ModelSettings) -> str:
-    """Hex sha256 over the files that decide what the model answers, and its dtype."""
-    folder = resolve_folder(settings)
-    patterns = (settings.gguf_file,) if settings.gguf_file else _WEIGHTS
-    files = sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_file()})
-    hashes = {path.name: _identity(path) for path in files if path.name not in _RECORDS}
-    base = fingerprint(adapter_base(folder)) if (folder / ADAPTER_CONFIG).exists() else None
-    return sha256_json({"files": hashes, "base": base, "dtype": settings.dtype})
-
-
-def _identity(path: Path) -> str:
-    """Hash of a file; of an adapter's configuration without the place where its base lay."""
-    if path.name != ADAPTER_CONFIG:
-        return file_sha256(path)
-    values = read_object(path, what="the adapter's configuration")
-    return sha256_json({key: value for key, value in values.items() if key != "base_model_name_or_path"})
-
-
-def adapter_base(folder: Path) -> ModelSettings:
-    """The base model that an adapter folder belongs to.
-
-    Raises:
-        InputError: The adapter does not say.
-    """
-    record = folder / BASE_RECORD
-    if record.exists():
-        return validated(ModelSettings, read_object(record, what="the record of the base model"), file=record)
-    named = read_object(folder / ADAPTER_CONFIG, what="the adapter's configuration").get(
-        "base_model_name_or_path"
-    )
-    if not isinstance(named, str):
-        raise InputError(
-            "the adapter does not name its base model",
-            file=folder / ADAPTER_CONFIG,
-            field="base_model_name_or_path",
-            seen=named,
-            remedy="Write the base model's folder or hub id there.",
-        )
-    return ModelSettings(path=named)
 
 
 def pick_device(wanted: str) -> str:
@@ -161,69 +86,195 @@ def load_tokenizer(settings: ModelSettings) -> Any:
     """
     from transformers import AutoTokenizer
 
-    folder = resolve_folder(settings)
-    if (folder / ADAPTER_CONFIG).exists() and not (folder / "tokenizer_config.json").exists():
-        return load_tokenizer(adapter_base(folder))
-    _require_gguf(folder, settings)
-    named = {"gguf_file": settings.gguf_file} if settings.gguf_file else {}
-    try:
-        return AutoTokenizer.from_pretrained(str(folder), **named)
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(
-            f"no tokenizer can be read ({_first_line(error)})",
-            file=folder,
-            remedy="The folder needs tokenizer files, or name its GGUF file (gguf_file).",
-        ) from error
+    folder = model_folder(settings)
+    _tell_of_code(folder, settings.trust_remote_code)
+    if is_adapter(folder) and not (folder / "tokenizer_config.json").exists():
+        return load_tokenizer(adapter_base(folder, settings))
+    with refused(
+        "no tokenizer can be read",
+        file=folder,
+        remedy=_remedy(
+            settings, folder, "The folder needs tokenizer files, or name its GGUF file (gguf_file)."
+        ),
+    ):
+        return AutoTokenizer.from_pretrained(str(folder), **_how(settings))
 
 
-def load_model(settings: ModelSettings) -> LoadedModel:
+def load_model(settings: ModelSettings, noted: str | None = None) -> LoadedModel:
     """Load weights and tokenizer, on the device and in the dtype asked for.
 
+    Args:
+        settings: Which model.
+        noted: Its `fingerprint`, where one was taken: what is loaded must be that.
+
     Raises:
-        InputError: The folder holds no causal language model that transformers can read.
+        InputError: It is not a whole causal language model with a tokenizer that fits it,
+            or not the one noted.
         MissingExtraError: The folder is an adapter and PEFT is not installed.
     """
-    folder = resolve_folder(settings)
     device = pick_device(settings.device)
-    model = load_weights(settings).to(device).eval()
+    model, tokenizer = load_checked(settings, device)
+    require_unchanged(settings, noted)
     if device == "cpu":
         keep_freed_memory()
     return LoadedModel(
         settings=settings,
         model=model,
-        tokenizer=load_tokenizer(settings),
+        tokenizer=tokenizer,
         device=device,
-        max_tokens=context_length(model.config, folder),
+        max_tokens=context_length(model.config, model_folder(settings)),
     )
 
 
-def load_weights(settings: ModelSettings) -> Any:
+def load_checked(settings: ModelSettings, device: str, tokenizer: Any = None) -> tuple[Any, Any]:
+    """A model in eval mode on a torch device, and its tokenizer, which may be loaded already.
+
+    Raises:
+        InputError: As for `load_model`.
+        MissingExtraError: As there.
+    """
+    folder = model_folder(settings)
+    model = _load_weights(settings, folder).to(device).eval()
+    if tokenizer is None:
+        tokenizer = load_tokenizer(settings)
+    if not _shared_out():
+        require_token_rows(tokenizer, require_answers(model, folder), folder)
+    return model, tokenizer
+
+
+def empty_model(settings: ModelSettings) -> Any:
+    """The model's layers without weights, on torch's meta device.
+
+    Raises:
+        InputError: Its configuration is not one that transformers can read.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    folder = model_folder(settings)
+    if is_adapter(folder):
+        return empty_model(adapter_base(folder, settings))
+    config = _config(settings, folder)
+    with torch.device("meta"), _refused(settings, folder):
+        return AutoModelForCausalLM.from_config(config, trust_remote_code=settings.trust_remote_code)
+
+
+def _config(settings: ModelSettings, folder: Path) -> Any:
+    from transformers import AutoConfig
+
+    with _refused(settings, folder):
+        return AutoConfig.from_pretrained(str(folder), **_how(settings))
+
+
+def _refused(settings: ModelSettings, folder: Path) -> AbstractContextManager[None]:
+    return refused(
+        "no causal language model can be read",
+        file=folder / (settings.gguf_file or ""),
+        remedy=_remedy(
+            settings,
+            folder,
+            "Give a folder with config.json and safetensors, or name its GGUF file (gguf_file).",
+        ),
+    )
+
+
+def _load_weights(settings: ModelSettings, folder: Path) -> Any:
     """The bare model on the CPU, in the dtype asked for."""
     import torch
     from transformers import AutoModelForCausalLM, GgufConfig
-    from transformers.utils import logging
+    from transformers.utils import logging as transformers_logging
 
-    folder = resolve_folder(settings)
     # A bar for every load and save drowns the bars of the work itself.
-    logging.disable_progress_bar()
-    if (folder / ADAPTER_CONFIG).exists():
-        base = load_weights(adapter_base(folder).model_copy(update={"dtype": settings.dtype}))
-        return _peft().PeftModel.from_pretrained(base, str(folder))
-    _require_gguf(folder, settings)
-    named: dict[str, Any] = {}
+    transformers_logging.disable_progress_bar()
+    # What it tells of a checkpoint that does not fit is told by us, once.
+    logging.getLogger("transformers.modeling_utils").addFilter(_is_no_report)
+    _tell_of_code(folder, settings.trust_remote_code)
+    if is_adapter(folder):
+        return _load_adapter(settings, folder)
+    file = folder / (settings.gguf_file or "")
+    named = {**_how(settings), "dtype": getattr(torch, settings.dtype)}
+    places: tuple[str | None, ...] = (None,)
     if settings.gguf_file:
         # Packed weights would be computed by whatever kernel the machine has, and cannot be trained.
-        named = {"gguf_file": settings.gguf_file, "quantization_config": GgufConfig(dequantize=True)}
-    try:
-        return AutoModelForCausalLM.from_pretrained(
-            str(folder), dtype=getattr(torch, settings.dtype), **named
-        )
-    except (OSError, ValueError, KeyError) as error:
+        named["quantization_config"] = GgufConfig(dequantize=True)
+        elements = gguf_elements(file)
+    else:
+        require_weights(folder)
+        named |= {"config": _config(settings, folder), "use_safetensors": True}
+        if not (getattr(named["config"], "quantization_config", None) or _shared_out()):
+            # First without memory: a configuration that the weights do not fit may ask for any amount.
+            places = ("meta", None)
+    for place in places:
+        with _refused(settings, folder):
+            model, info = AutoModelForCausalLM.from_pretrained(
+                str(folder), device_map=place, output_loading_info=True, ignore_mismatched_sizes=True, **named
+            )
+        require_all_loaded(info, file)
+    if settings.gguf_file:
+        require_all_taken(model, elements, file)
+    # Tensors that keep their dtype are read page by page when they are used, from a file that
+    # may be another by then.
+    for tensor in chain(model.parameters(), model.buffers()):
+        tensor.data = tensor.data.clone()
+    return model
+
+
+def _load_adapter(settings: ModelSettings, folder: Path) -> Any:
+    base = adapter_base(folder, settings)
+    require_weights(folder, ADAPTER_WEIGHTS)
+    peft, model = _peft(), _load_weights(base, model_folder(base))
+    remedy = "Give the adapter with the base model that it was trained on, whole."
+    with (
+        refused("the adapter does not fit its base model", file=folder, remedy=remedy),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")
+        adapted = peft.PeftModel.from_pretrained(model, str(folder))
+        # The first loading does not say what it left out; the second changes nothing.
+        info = adapted.load_adapter(str(folder), "default")
+    if adapted.active_peft_config.is_prompt_learning:
         raise InputError(
-            f"no causal language model can be read ({_first_line(error)})",
-            file=folder,
-            remedy="The folder needs config.json and safetensors, or name its GGUF file (gguf_file).",
-        ) from error
+            "the adapter puts virtual tokens before a prompt, which harmonia's prompts do not reckon with",
+            file=folder / ADAPTER_CONFIG,
+            field="peft_type",
+            seen=str(adapted.active_peft_config.peft_type),
+            remedy="Use an adapter that changes weights (LoRA, IA3).",
+        )
+    require_all_loaded({**info._asdict(), "mismatched_keys": ()}, folder, remedy)
+    return adapted
+
+
+def _how(settings: ModelSettings) -> dict[str, Any]:
+    named = {"gguf_file": settings.gguf_file} if settings.gguf_file else {}
+    return {"trust_remote_code": settings.trust_remote_code, **named}
+
+
+def _remedy(settings: ModelSettings, folder: Path, otherwise: str) -> str:
+    if brings_code(folder) and not settings.trust_remote_code:
+        return (
+            "It may need Python code of its own: read it, and if you trust it, give --trust-remote-code "
+            "(model.trust_remote_code=true for run and plan)."
+        )
+    return otherwise
+
+
+@cache
+def _tell_of_code(folder: Path, trusted: bool) -> None:
+    """Say once what becomes of the code in a folder."""
+    if brings_code(folder):
+        run = "IS RUN, as trust_remote_code says" if trusted else "is not run"
+        log.warning("%s: Python code that the model brings %s", folder, run)
+
+
+def _is_no_report(record: logging.LogRecord) -> bool:
+    return "LOAD REPORT" not in record.getMessage()
+
+
+def _shared_out() -> bool:
+    """Whether processes of one launch hold parts of a model each, so that none can be asked here."""
+    from transformers.integrations import is_deepspeed_zero3_enabled, is_fsdp_enabled
+
+    return bool(is_deepspeed_zero3_enabled() or is_fsdp_enabled())
 
 
 def context_length(config: Any, folder: Path) -> int:
@@ -263,18 +314,6 @@ def scaled_by_length(model: Any) -> bool:
     return any(name in ("dynamic", "longrope") for name in named)
 
 
-def _require_gguf(folder: Path, settings: ModelSettings) -> None:
-    if settings.gguf_file and not (folder / settings.gguf_file).is_file():
-        held = ", ".join(sorted(path.name for path in folder.glob("*.gguf"))) or "no GGUF file"
-        raise InputError(
-            "no such GGUF file",
-            file=folder,
-            field="gguf_file",
-            seen=settings.gguf_file,
-            remedy=f"The folder holds {held}.",
-        )
-
-
 def _peft() -> Any:
     try:
         import peft
@@ -283,7 +322,3 @@ def _peft() -> Any:
             "adapters need the library peft", remedy="Install it: pip install 'harmonia[lora]'."
         ) from error
     return peft
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0][:200]

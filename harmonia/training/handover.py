@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from harmonia.errors import InputError, MissingExtraError
-from harmonia.scoring.models import LoadedModel, ModelSettings, load_weights
+from harmonia.scoring.folder import ModelSettings, require_trainable, require_unchanged
+from harmonia.scoring.models import LoadedModel, load_checked
 from harmonia.training.recompute import stop_recomputing
 from harmonia.training.settings import TrainingSettings
 
@@ -24,22 +25,37 @@ _SET = ("bos_token_id", "eos_token_id", "pad_token_id", "output_router_logits")
 """What the trainers set in a model's configuration."""
 
 
-def starting_model(model: ModelSettings, settings: TrainingSettings, resident: LoadedModel | None) -> Any:
+def starting_model(
+    model: ModelSettings,
+    settings: TrainingSettings,
+    tokenizer: Any,
+    resident: LoadedModel | None,
+    noted: str | None = None,
+) -> Any:
     """The weights to train, in fp32; with adapters the frozen base, in its own dtype.
 
     Args:
         model: Which model.
         settings: Whether adapters are trained.
+        tokenizer: Its tokenizer.
         resident: The same model, loaded already. Adapters are put on it; to train all
             weights a copy is taken. Liger, which changes a model for good, gets its own.
+        noted: The model's fingerprint, where one was taken: what is loaded must be that.
+
+    Raises:
+        InputError: The model cannot be loaded, or is not the one noted.
     """
+    require_trainable(model)
     if resident is not None and resident.settings != model:
         raise ValueError(f"the resident model is {resident.settings}, not {model}")
-    if settings.lora is not None:
-        return resident.model if resident and not settings.liger else load_weights(model)
-    if resident is not None and model.dtype == "float32":
+    if resident and settings.lora and not settings.liger:
+        return resident.model
+    if resident and not settings.lora and model.dtype == "float32":
         return copy.deepcopy(resident.model).requires_grad_(True)
-    return load_weights(model.model_copy(update={"dtype": "float32"}))
+    wanted = model if settings.lora else model.model_copy(update={"dtype": "float32"})
+    loaded, _ = load_checked(wanted, "cpu", tokenizer)
+    require_unchanged(model, noted)
+    return loaded
 
 
 @contextmanager

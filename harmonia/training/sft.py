@@ -18,16 +18,8 @@ from harmonia.errors import MissingExtraError
 from harmonia.files import fresh_directory, write_json, write_json_lines
 from harmonia.hashing import result_settings, sha256_json
 from harmonia.prompts import PromptSettings, build_template
-from harmonia.scoring.models import (
-    BASE_RECORD,
-    LoadedModel,
-    ModelSettings,
-    context_length,
-    load_model,
-    load_tokenizer,
-    pick_device,
-    resolve_folder,
-)
+from harmonia.scoring.folder import BASE_RECORD, ModelSettings, model_folder, tuned_settings
+from harmonia.scoring.models import LoadedModel, context_length, load_model, load_tokenizer, pick_device
 from harmonia.training.changes import LITTLE, Before, require_learning
 from harmonia.training.encode import EncodedSets
 from harmonia.training.handover import bare, in_dtype, lent_to_training, starting_model
@@ -96,6 +88,7 @@ def fine_tune(
     progress: Progress | None = None,
     sets: EncodedSets | None = None,
     resident: LoadedModel | None = None,
+    noted: str | None = None,
 ) -> Trained:
     """Train and write a model folder, in one step, with `training.json` and `loss.jsonl`.
 
@@ -111,6 +104,8 @@ def fine_tune(
         resident: The model to start from, where it is loaded already. All weights are
             trained on a copy. Adapters are trained on the model itself, and stay on it
             until `detach` takes them off; its weights are left as they are.
+        noted: Fingerprint of the model to start from, where one was taken; what is read
+            from its files must be that.
 
     Raises:
         InputError: The training set or the model is wrong.
@@ -119,13 +114,13 @@ def fine_tune(
             was learned.
     """
     tokenizer = resident.tokenizer if resident else load_tokenizer(job.model)
-    model = starting_model(job.model, job.settings, resident)
+    model = starting_model(job.model, job.settings, tokenizer, resident, noted)
     lesson = taught(
         job.group,
         build_template(job.prompt, tokenizer),
         job.settings,
         seed=job.seed,
-        longest=min(job.settings.max_length, context_length(model.config, resolve_folder(job.model))),
+        longest=min(job.settings.max_length, context_length(model.config, model_folder(job.model))),
         sets=sets or EncodedSets(),
     )
     resume = _last_complete(work)
@@ -268,7 +263,7 @@ def _tuned(job: TrainingJob, trainer: Any, *, whole: bool) -> Any:
 def _save(job: TrainingJob, tuned: Any, weights: Any, tokenizer: Any, folder: Path) -> None:
     """Write weights (or adapter), tokenizer and chat template as an ordinary model folder."""
     if job.settings.lora is not None:
-        base = job.model.model_copy(update={"path": str(resolve_folder(job.model).resolve())})
+        base = job.model.model_copy(update={"path": str(model_folder(job.model).resolve())})
         (folder / BASE_RECORD).write_text(base.model_dump_json() + "\n", encoding="utf-8")
     tuned.save_pretrained(folder, state_dict=weights)
     tokenizer.save_pretrained(folder)
@@ -310,7 +305,7 @@ def _notes(job: TrainingJob, trainer: Any, changed: float | None) -> Iterator[st
 
 def _ready(job: TrainingJob, tuned: Any, tokenizer: Any, out: Path) -> LoadedModel:
     """The tuned model as loading its folder gives it."""
-    settings = ModelSettings(path=str(out), dtype=job.model.dtype, device=job.model.device)
+    settings = tuned_settings(job.model, out)
     if job.settings.liger:
         # Its kernels stay in the model and round otherwise than those that a loaded one has.
         return load_model(settings)

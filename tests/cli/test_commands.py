@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -196,3 +197,22 @@ def test_doctor_names_the_letters() -> None:
     made = _harmonia("doctor", "--model", str(base_folder(0)))
     assert made.returncode == 0, made.stdout + made.stderr
     assert "letters in chat0" in made.stdout
+
+
+def test_a_model_that_is_not_whole_is_told_by_doctor_and_refused_by_all_else(
+    data: Path, tmp_path: Path
+) -> None:
+    base = Path(shutil.copytree(base_folder(0), tmp_path / "base"))
+    tokenizer = json.loads((base / "tokenizer.json").read_text())
+    beyond = max(tokenizer["model"]["vocab"].values()) + 1
+    word = {**tokenizer["added_tokens"][0], "id": beyond, "content": "quartz", "special": False}
+    tokenizer["added_tokens"].append(word)
+    (base / "tokenizer.json").write_text(json.dumps(tokenizer))
+    made = _harmonia("doctor", "--model", str(base))
+    assert made.returncode == 1 and "quartz" in made.stdout and "Traceback" not in made.stderr
+    items, out = str(data / "person/homogeneous.jsonl"), tmp_path / "o.parquet"
+    made = _harmonia("evaluate", "--model", str(base), "--items", items, "--out", str(out))
+    assert made.returncode == 2
+    said = made.stderr.strip().splitlines()[-1]
+    assert "without a row are quartz" in said and str(base) in said
+    assert not out.exists()

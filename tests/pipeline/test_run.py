@@ -120,6 +120,44 @@ def test_run_directory_and_what_is_run_again(settings: dict[str, Any], lab_data:
         "groups/person",
         "train/person/incompatible/seed0",
     }
+    _damaged_weights_are_made_again(run, settings)
+
+
+def _damaged_weights_are_made_again(run: Path, settings: dict[str, Any]) -> None:
+    folder = "models/person/harmonious/seed0"
+    weights = run / folder / "model.safetensors"
+    whole = weights.read_bytes()
+    for damaged in (whole[:-1000], whole[:-1000] + bytes(1000)):
+        weights.write_bytes(damaged)
+        assert _run(settings, "groups.ratios=[0.5,1.0]")[1].done() == {"train/person/harmonious/seed0"}
+        assert weights.read_bytes() == whole
+    # And between two stages of one run.
+    weights.write_bytes(whole[:-1000] + bytes(1000))
+    with pytest.raises(InputError, match="the tuned model has changed since this run noted it"):
+        Workbench(Experiment.model_validate(settings), Ears()).tuned(folder)
+    weights.write_bytes(whole)
+
+
+def test_a_base_that_changes_during_a_run_is_refused(settings: dict[str, Any], tmp_path: Path) -> None:
+    base = Path(shutil.copytree(settings["model"]["path"], tmp_path / "base"))
+    settings["model"]["path"] = str(base)
+    bench = Workbench(Experiment.model_validate(settings), Ears())
+    bench.model_hash()
+    with (base / "model.safetensors").open("r+b") as handle:
+        handle.seek(-1000, 2)
+        handle.write(bytes(1000))
+    with pytest.raises(InputError, match="have changed since this run noted them"):
+        bench.base()
+
+
+def test_a_plan_of_a_model_that_makes_no_sense_is_refused(settings: dict[str, Any], tmp_path: Path) -> None:
+    base = Path(shutil.copytree(settings["model"]["path"], tmp_path / "base"))
+    config = json.loads((base / "config.json").read_text())
+    (base / "config.json").write_text(json.dumps({**config, "num_attention_heads": 0}))
+    settings["model"]["path"] = str(base)
+    with pytest.raises(InputError, match="no causal language model can be read") as caught:
+        make_plan(Experiment.model_validate(settings), tflops=1.0)
+    assert caught.value.file == str(base)
 
 
 def test_domain_without_groups_is_told_and_the_rest_goes_on(settings: dict[str, Any]) -> None:

@@ -9,8 +9,8 @@ import torch
 from models import make_tiny, real_model
 
 from harmonia.errors import InputError
-from harmonia.scoring import ModelSettings, load_model, load_tokenizer
-from harmonia.scoring.models import context_length, fingerprint, pick_device
+from harmonia.scoring import ModelSettings, fingerprint, load_model, load_tokenizer
+from harmonia.scoring.models import context_length, pick_device
 
 
 def test_a_folder_gives_model_tokenizer_and_context(tiny):
@@ -30,7 +30,7 @@ def test_a_folder_that_is_not_there_is_named(path):
 def test_an_empty_folder_is_named(tmp_path):
     with pytest.raises(InputError, match="no tokenizer can be read"):
         load_tokenizer(ModelSettings(path=str(tmp_path)))
-    with pytest.raises(InputError, match="no causal language model can be read") as caught:
+    with pytest.raises(InputError, match="no weights: there is no model") as caught:
         load_model(ModelSettings(path=str(tmp_path), device="cpu"))
     assert caught.value.file == str(tmp_path)
 

@@ -24,7 +24,7 @@ from harmonia.scoring import (
     loglikelihoods,
     packed,
 )
-from harmonia.scoring.models import load_weights
+from harmonia.scoring.models import load_checked
 from harmonia.scoring.support import refusal
 
 WINDOW = 16  # of the tiny models that have one
@@ -343,7 +343,7 @@ def test_an_error_of_another_kind_is_not_taken_for_a_full_memory(tiny):
 @pytest.fixture(scope="module")
 def gemma3(real_tokenizer):
     settings, tokenizer = real_model("gemma3"), real_tokenizer("gemma3")
-    model = load_weights(settings).eval()
+    model, _ = load_checked(settings, "cpu", tokenizer)
     return LoadedModel(settings=settings, model=model, tokenizer=tokenizer, device="cpu", max_tokens=8192)
 
 

@@ -120,7 +120,7 @@ def test_all_weights_are_trained_on_a_copy(job, train, base):
 def test_kernels_that_stay_are_not_put_on_a_resident_base(job, base):
     resident = load_model(base)
     for settings, same in ((job(lora=LORA).settings, True), (job(lora=LORA, liger=True).settings, False)):
-        assert (starting_model(base, settings, resident) is resident.model) == same
+        assert (starting_model(base, settings, resident.tokenizer, resident) is resident.model) == same
 
 
 def test_a_set_is_encoded_once(job, train, monkeypatch):

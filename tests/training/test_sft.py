@@ -19,8 +19,8 @@ from harmonia.errors import InputError, TrainingError
 from harmonia.hashing import addressed_order, file_sha256
 from harmonia.probe import ask
 from harmonia.prompts import Form, PromptSettings, build_template
-from harmonia.scoring import ModelSettings, load_model, load_tokenizer
-from harmonia.scoring.models import BASE_RECORD, fingerprint
+from harmonia.scoring import ModelSettings, fingerprint, load_model, load_tokenizer
+from harmonia.scoring.folder import BASE_RECORD
 from harmonia.training import LoraSettings, TrainingSettings
 from harmonia.training.sft import TrainingJob, fine_tune, job_hash
 
@@ -270,6 +270,16 @@ def test_a_loss_that_is_no_number_stops_the_run(job, train, tmp_path):
     assert not list(tmp_path.glob(".tuned*"))
 
 
+def test_a_base_other_than_the_one_noted_is_not_trained(job, train, base, tmp_path):
+    noted = fingerprint(base)
+    train(job(), "first", noted=noted)
+    make_tiny("llama", Path(base.path), seed=1, init=0.05)
+    for dtype in ("float32", "bfloat16"):
+        with pytest.raises(InputError, match="have changed since this run noted them"):
+            train(job(model=base.model_copy(update={"dtype": dtype})), "second", noted=noted)
+    assert not (tmp_path / "second").exists()
+
+
 def test_a_row_without_a_target_stops_the_run(job, train, tmp_path):
     with pytest.raises(InputError, match="the prompt alone has"):
         train(job(max_length=32))
@@ -356,12 +366,15 @@ def test_lora_writes_an_adapter_that_knows_its_base(job, train, base, tmp_path):
     # All linear layers of the body have one, the head has none.
     adapted = {name.split(".lora_")[0].rsplit(".", 1)[1] for name in weights}
     assert adapted == {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
+    for lora in (LoraSettings(rank=4), None):
+        with pytest.raises(InputError, match="an adapter is not trained further"):
+            train(job(model=adapter, lora=lora), "further")
     # Without the record, the adapter's own configuration names the base.
     (out / BASE_RECORD).unlink()
     assert beliefs(adapter) == tuned
     # An adapter whose base has gone says so.
     shutil.move(base.path, tmp_path / "moved")
-    with pytest.raises(InputError, match="no such model folder"):
+    with pytest.raises(InputError, match="base model is not to be found"):
         load_model(adapter)
 
 

@@ -1,0 +1,46 @@
+"""The border to the libraries that read models: whatever they raise becomes one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from harmonia.errors import HarmoniaError, InputError
+
+
+@contextmanager
+def refused(problem: str, *, file: str | Path, remedy: str) -> Iterator[None]:
+    """Let what a library raises on somebody's model be an `InputError`.
+
+    Broken files end in errors of every class, in code that expects whole ones.
+
+    Args:
+        problem: What cannot be done, without a full stop.
+        file: The file or folder read.
+        remedy: What to do about it.
+
+    Raises:
+        InputError: The block raised anything but an error of harmonia's own or a lack of
+            memory.
+    """
+    try:
+        yield
+    except HarmoniaError:
+        raise
+    except Exception as error:
+        if out_of_memory(error):
+            raise
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        said = " ".join([f"{type(error).__name__}:", *lines[:2]])[:200]
+        raise InputError(f"{problem} ({said})", file=file, remedy=remedy) from error
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out, on any device."""
+    import torch
+
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    text = str(error).lower()
+    return "out of memory" in text or "can't allocate memory" in text or "not enough memory" in text
