@@ -28,9 +28,8 @@ def doctor(
         findings = look(model, gguf_file, chat)
     table = Table("what", "found", "")
     for finding in findings:
-        table.add_row(
-            finding.what, finding.found, "" if finding.good else f"[yellow]{finding.remedy}[/yellow]"
-        )
+        remedy = "" if finding.good else finding.remedy
+        table.add_row(finding.what, finding.found, remedy, style=None if finding.good else "yellow")
     console.print(table)
     if not all(finding.good for finding in findings):
         raise typer.Exit(1)

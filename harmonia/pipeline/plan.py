@@ -18,7 +18,7 @@ from harmonia.pipeline.experiment import DomainSettings, Experiment
 from harmonia.pipeline.texts import needed_texts
 from harmonia.prompts import ShotPool, Template, parse_form
 from harmonia.scoring import Encoder
-from harmonia.scoring.models import ModelSettings, pick_device, resolve_folder
+from harmonia.scoring.models import ModelSettings, pick_device, skeleton
 from harmonia.training.schedule import FEW, optimizer_steps, say_steps
 from harmonia.types import Item
 
@@ -355,21 +355,14 @@ def _memory(experiment: Experiment, parameters: float) -> float:
 
 def _parameters(settings: ModelSettings, notes: list[str]) -> float | None:
     """Parameters that take part in a pass: all but the input embeddings."""
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
-
     try:
-        folder = resolve_folder(settings)
+        model = skeleton(settings)
     except InputError:
         notes.append(
             f"the model {settings.path} is not at hand, so times are not known; "
             "give --parameters (such as 6.7e9)"
         )
         return None
-    named = {"gguf_file": settings.gguf_file} if settings.gguf_file else {}
-    config = AutoConfig.from_pretrained(str(folder), **named)
-    with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config)
     total = sum(weight.numel() for weight in model.parameters())
-    tied = bool(config.get_text_config().tie_word_embeddings)
+    tied = bool(model.config.get_text_config().tie_word_embeddings)
     return float(total - (0 if tied else model.get_input_embeddings().weight.numel()))

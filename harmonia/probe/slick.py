@@ -24,9 +24,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from harmonia.errors import InputError
-from harmonia.files import note
 from harmonia.hashing import addressed_random
-from harmonia.parsing import noted
+from harmonia.journal import note, noted
 from harmonia.probe.open_questions import OpenQuestion
 from harmonia.scoring.generate import Continuation, GenerationSettings, generate
 from harmonia.scoring.models import LoadedModel

@@ -228,6 +228,27 @@ def load_weights(settings: ModelSettings) -> Any:
         ) from error
 
 
+def skeleton(settings: ModelSettings, attention: str | None = None) -> Any:
+    """The model without its weights; `attention` names how it is to be computed.
+
+    Raises:
+        ImportError: A library for that attention is not installed.
+        ValueError: The model cannot have it.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    folder = resolve_folder(settings)
+    if (folder / ADAPTER_CONFIG).exists():
+        return skeleton(adapter_base(folder), attention)
+    named = {"gguf_file": settings.gguf_file} if settings.gguf_file else {}
+    config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False, **named)
+    with torch.device("meta"):
+        return AutoModelForCausalLM.from_config(
+            config, trust_remote_code=False, attn_implementation=attention
+        )
+
+
 def context_length(config: Any, folder: Path) -> int:
     """Positions that a model has, from its configuration.
 
