@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar, get_args, get_type_hints
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from harmonia.errors import InputError
-from harmonia.files import fresh_file, write_csv
+from harmonia.files import write_csv, write_parquet
 from harmonia.parsing import read_parquet
 
 if TYPE_CHECKING:
@@ -113,9 +112,7 @@ class Table(Generic[Row]):
         """Write the table and its twin into a folder, each in one step."""
         records = [asdict(row) for row in rows]
         schema = pa.schema([(column.name, _ARROW[column.kind]) for column in self.columns])
-        with fresh_file(folder / f"{self.name}.parquet") as partial:
-            table = pa.Table.from_pylist(records, schema=schema)
-            pq.write_table(table, partial, write_page_checksum=True)
+        write_parquet(folder / f"{self.name}.parquet", pa.Table.from_pylist(records, schema=schema))
         write_csv(folder / f"{self.name}.csv", records, schema.names)
 
     def read(self, folder: Path) -> tuple[Row, ...]:

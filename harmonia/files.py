@@ -3,53 +3,91 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from harmonia.errors import InputError
+from harmonia.errors import HarmoniaError, InputError
 
 __all__ = [
-    "fresh_directory",
+    "FULL",
+    "disk_told",
     "fresh_file",
-    "note",
+    "from_cell",
     "read_text",
     "require_file",
+    "sync",
     "write_csv",
     "write_json",
     "write_json_lines",
+    "write_parquet",
     "write_text",
 ]
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""Errors of a disk, or of one's share of it, that is full."""
+
+_FORMULA = re.compile("'*[=+\\-@\t\r\n＝＋－＠]")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+_FULL_WORDS = re.compile(r"No space left on device|os error 28")
+_FULL_BELOW = 2**20
+"""Bytes free; a disk with less is taken for full where a library fails without saying why."""
 
 
 @contextmanager
 def fresh_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`, renamed over it when the block ends well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
+    """Yield a temporary path that becomes `path` when the block ends well; links are followed."""
+    place = Path(os.path.realpath(path))
+    partial = place.with_name(f".{place.name}.partial")
     try:
-        yield partial
-        os.replace(partial, path)
+        with disk_told(place):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            yield partial
+            sync(partial)
+            os.replace(partial, place)
+            sync(place.parent)
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or what a folder lists, is on the disk and outlasts a power cut."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError:
+        # Not every file system can do it for folders.
+        if not path.is_dir():
+            raise
 
 
 @contextmanager
-def fresh_directory(path: Path) -> Iterator[Path]:
-    """Yield an empty temporary folder beside `path`, renamed over it when the block ends well."""
-    partial = path.with_name(f".{path.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+def disk_told(place: Path) -> Iterator[None]:
+    """Let a full disk be an `OSError` that names the place; libraries have errors of their own for it."""
     try:
-        yield partial
-        shutil.rmtree(path, ignore_errors=True)
-        os.replace(partial, path)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        yield
+    except HarmoniaError:
+        raise
+    except OSError as error:
+        if error.errno in FULL:
+            error.filename = error.filename or str(place)
+        raise
+    except Exception as error:
+        above = next(one for one in (place, *place.parents) if one.exists())
+        if _FULL_WORDS.search(str(error)) or shutil.disk_usage(above).free < _FULL_BELOW:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(place)) from error
+        raise
 
 
 def write_text(path: Path, text: str) -> None:
@@ -70,14 +108,38 @@ def write_json_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
             handle.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def write_parquet(path: Path, table: Any) -> None:
+    """Write a `pyarrow.Table` in one step, its pages with checksums."""
+    import pyarrow.parquet as pq
+
+    # A path would be taken for the address of a server where it has a colon.
+    with fresh_file(path) as partial, partial.open("wb") as handle:
+        pq.write_table(table, handle, write_page_checksum=True)
+
+
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> None:
-    """Write a table in one step, its columns named or those of the first row."""
+    """Write a table in one step, its columns named or those of the first row.
+
+    A text that a spreadsheet would take for a formula gets an apostrophe in front;
+    `from_cell` takes it off.
+    """
     names = list(columns) if columns is not None else list(rows[0]) if rows else []
     with fresh_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as handle:
         if names:
             writer = csv.DictWriter(handle, names, lineterminator="\n")
             writer.writeheader()
-            writer.writerows(rows)
+            writer.writerows({name: _as_cell(value) for name, value in row.items()} for row in rows)
+
+
+def from_cell(cell: str) -> str:
+    """The text that `write_csv` wrote as this cell."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
+
+
+def _as_cell(value: Any) -> Any:
+    if isinstance(value, str) and _FORMULA.match(value) and not _NUMBER.fullmatch(value):
+        return f"'{value}"
+    return value
 
 
 def require_file(path: Path, *, what: str) -> Path:
@@ -107,12 +169,3 @@ def read_text(path: Path, *, what: str) -> str:
             seen=error.object[error.start : error.start + 4],
             remedy="Save the file as UTF-8.",
         ) from error
-
-
-def note(journal: Path | None, entry: Mapping[str, Any]) -> None:
-    """Append one JSON line to a journal of finished work; None keeps none."""
-    if journal is None:
-        return
-    journal.parent.mkdir(parents=True, exist_ok=True)
-    with journal.open("a", encoding="utf-8") as handle:
-        handle.write(json.dumps(entry, ensure_ascii=False) + "\n")

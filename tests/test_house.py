@@ -14,7 +14,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "harmonia"
 
 # The flow, left to right: a stage imports from its left, never from its right.
 ORDER = [
-    *("types", "errors", "hashing", "files", "parsing", "columns", "world"),
+    *("types", "errors", "hashing", "files", "parsing", "journal", "outputs", "columns", "table_file"),
+    "world",
     *("data", "prompts", "scoring", "probe", "writers", "groups", "training", "evaluation", "analysis"),
     *("report", "pipeline", "bench", "cli"),
 ]

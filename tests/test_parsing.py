@@ -13,7 +13,6 @@ from harmonia.errors import InputError
 from harmonia.parsing import (
     Settings,
     json_rows,
-    noted,
     parquet_rows,
     parse_json,
     parse_yaml,
@@ -108,17 +107,6 @@ def test_what_must_be_an_object_is(tmp_path):
     path.write_text("[1]")
     with pytest.raises(InputError, match=r"the note is not a JSON object; saw \[1\]\. Write it again\."):
         read_object(path, what="the note", remedy="Write it again.")
-
-
-@pytest.mark.parametrize(
-    "tail", [b'{"start": 2', b"\0" * 30, b"\xff\n", b"[1]\n", b'{"a": NaN}\n{"start": 3}\n']
-)
-def test_a_journal_is_kept_up_to_its_first_damaged_line(tmp_path, tail):
-    path = tmp_path / "journal"
-    path.write_bytes(b'{"start": 0}\n{"start": 1}\n' + tail)
-    assert noted(path) == [{"start": 0}, {"start": 1}]
-    assert path.read_bytes() == b'{"start": 0}\n{"start": 1}\n'
-    assert noted(None) == noted(tmp_path / "none") == []
 
 
 NOT_YAML = {

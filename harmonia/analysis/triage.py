@@ -6,25 +6,24 @@ items are mislabelled instead; a person can tell, and this says where to look fi
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from harmonia.errors import InputError
-from harmonia.files import fresh_file
 from harmonia.parsing import Settings
 from harmonia.probe.level import level_of
 from harmonia.prompts import LETTERS
 from harmonia.prompts.letters import letter_mentions, stated_letters
+from harmonia.table_file import TableFile
 from harmonia.types import Belief, Item
 
-__all__ = ["Doubt", "TriageSettings", "named_option", "triage", "write_review"]
+__all__ = ["REVIEW", "Doubt", "TriageSettings", "named_option", "triage", "write_review"]
 
 Reason = Literal["explanation", "agreement", "denial"]
 
@@ -127,18 +126,20 @@ def named_option(item: Item) -> int | None:
     return letter if letter in spelled or not spelled else spelled[0]
 
 
-def write_review(path: Path, doubts: Sequence[Doubt]) -> None:
-    """Write doubts as a CSV table for a person to go through, in one step."""
-    with fresh_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as handle:
-        table = csv.DictWriter(handle, fieldnames=_COLUMNS)
-        table.writeheader()
-        table.writerows(map(_row, doubts))
-
-
-_COLUMNS = (
-    *("id", "domain", "question", "choices", "gold", "believed", "confidence", "gold_probability"),
-    *("named", "reasons", "explanation"),
+REVIEW = TableFile(
+    what="the review",
+    columns={
+        **dict.fromkeys(("id", "domain", "question", "choices", "gold", "believed"), str),
+        **dict.fromkeys(("confidence", "gold_probability"), float),
+        **dict.fromkeys(("named", "reasons", "explanation"), str),
+    },
+    ending=".csv",
 )
+
+
+def write_review(path: Path, doubts: Sequence[Doubt]) -> None:
+    """Write doubts for a person to go through, in one step, as CSV, JSONL or Parquet by the name's ending."""
+    REVIEW.write(path, map(_row, doubts))
 
 
 def _doubt(conflicting: Sequence[Belief], asked: int, settings: TriageSettings) -> Doubt:
@@ -184,7 +185,7 @@ def _spells(item: Item, letter: int, index: int) -> bool:
     )
 
 
-def _row(doubt: Doubt) -> dict[str, str]:
+def _row(doubt: Doubt) -> dict[str, Any]:
     belief, item = doubt.belief, doubt.belief.item
     return {
         "id": item.id,
@@ -195,8 +196,8 @@ def _row(doubt: Doubt) -> dict[str, str]:
         ),
         "gold": LETTERS[item.answer],
         "believed": LETTERS[belief.pred],
-        "confidence": f"{belief.confidence:.4f}",
-        "gold_probability": f"{_gold_prob(belief):.6f}",
+        "confidence": round(belief.confidence, 4),
+        "gold_probability": round(_gold_prob(belief), 6),
         "named": "" if doubt.named is None else LETTERS[doubt.named],
         "reasons": "; ".join(f"{kind}: {said}" for kind, said in doubt.reasons.items()),
         "explanation": _excerpt(item),

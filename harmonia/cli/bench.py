@@ -48,7 +48,6 @@ def bench(
 
     Example: `harmonia bench --model MODEL --items train.jsonl --shots dev.jsonl --general alpaca.json`
     """
-    from rich.markup import escape
     from rich.table import Table
 
     from harmonia.bench import BenchSettings, run_bench
@@ -56,7 +55,18 @@ def bench(
     from harmonia.bench.table import markdown as as_markdown
     from harmonia.cli.progress import err
     from harmonia.cli.progress import out as console
+    from harmonia.errors import InputError
     from harmonia.files import write_json
+    from harmonia.outputs import require_file_place
+    from harmonia.parsing import read_object
+
+    def ours(file: Path) -> bool:
+        try:
+            return "measures" in read_object(file, what="the benchmark")
+        except InputError:
+            return False
+
+    require_file_place(out, inputs=(model, items, shots, general, mmlu), ours=ours)
 
     sizes = {
         "questions": questions,
@@ -88,7 +98,7 @@ def bench(
         return
     table = Table(*HEADER)
     for row in table_rows(found):
-        table.add_row(*map(escape, row))
-    console.print(escape(about(found)))
+        table.add_row(*row)
+    console.print(about(found))
     console.print(table)
-    print(out)
+    console.print(str(out))

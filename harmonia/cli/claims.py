@@ -27,8 +27,12 @@ def claims(
 
     Example: `harmonia claims runs/demo/base0 runs/demo/base1 --out runs/both`
     """
-    from harmonia.pipeline.pool import pool
+    from harmonia.cli.progress import out as console
+    from harmonia.outputs import require_folder_place
+    from harmonia.pipeline.pool import WRITTEN, pool
 
+    if out is not None:
+        require_folder_place(out, inputs=runs, names=WRITTEN)
     found = pool(runs)
     if json_:
         print(json.dumps(asdict(found.document)))
@@ -37,7 +41,7 @@ def claims(
     if out is not None:
         page = found.write(out)
         if not json_:
-            print(page)
+            console.print(str(page))
 
 
 def print_claims(document: ClaimsDocument) -> None:

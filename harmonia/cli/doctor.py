@@ -19,7 +19,6 @@ def doctor(
 
     Example: `harmonia doctor --model MODEL`
     """
-    from rich.markup import escape
     from rich.table import Table
 
     from harmonia.cli.progress import err
@@ -31,8 +30,8 @@ def doctor(
         findings = look(which, chat)
     table = Table("what", "found", "")
     for finding in findings:
-        remedy = "" if finding.good else f"[yellow]{escape(finding.remedy)}[/yellow]"
-        table.add_row(finding.what, escape(finding.found), remedy)
+        remedy = "" if finding.good else finding.remedy
+        table.add_row(finding.what, finding.found, remedy, style=None if finding.good else "yellow")
     console.print(table)
     if not all(finding.good for finding in findings):
         raise typer.Exit(1)

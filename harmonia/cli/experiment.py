@@ -54,7 +54,7 @@ def demo(
         console.print(_results(run))
     found = pool(runs)
     print_claims(found.document)
-    print(found.write(out))
+    console.print(str(found.write(out)))
 
 
 def run(file: ExperimentFile, settings: Overrides = None) -> None:
@@ -119,9 +119,10 @@ def report(run_directory: Annotated[Path, typer.Argument(help="A run directory."
 
     Example: `harmonia report runs/engineering`
     """
+    from harmonia.cli.progress import out as console
     from harmonia.report import write_report
 
-    print(write_report(run_directory))
+    console.print(str(write_report(run_directory)))
 
 
 def _shares(text: str) -> tuple[float, ...]:
@@ -143,7 +144,7 @@ def _run(experiment: Experiment) -> None:
     with Bars() as bars:
         folder = run_experiment(experiment, bars)
     console.print(_results(folder))
-    print(folder / "report.html")
+    console.print(str(folder / "report.html"))
 
 
 def _results(folder: Path) -> object:

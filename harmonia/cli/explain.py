@@ -84,23 +84,24 @@ def _print(found: Explanation) -> None:
     from rich.text import Text
 
     from harmonia.cli.progress import out as console
+    from harmonia.cli.progress import printable
 
     title = f"item {found.item_id}, form {found.form}, preset {found.preset}, {found.prompt_tokens} tokens"
-    console.print(Panel(Text(found.prompt), title=Text(title)))
-    console.print(Text(f"first tokens: {_spelled(found.first)}"))
-    console.print(Text(f"last tokens, before the answer: {_spelled(found.last)}"))
+    console.print(Panel(found.prompt, title=Text(printable(title))))
+    console.print(f"first tokens: {_spelled(found.first)}")
+    console.print(f"last tokens, before the answer: {_spelled(found.last)}")
     letters = Table("letter", "token id", "text in the vocabulary", "probability")
     for one in found.letters:
         ids = " ".join(str(token.id) for token in one.tokens)
-        letters.add_row(one.letter, ids, Text(_spelled(one.tokens)), f"{one.prob:.6f}")
+        letters.add_row(one.letter, ids, _spelled(one.tokens), f"{one.prob:.6f}")
     letters.add_row("all", "", "", f"{found.letter_mass:.6f}")
     console.print(letters)
     others = Table("likeliest other token", "token id", "probability")
     for token in found.others:
-        others.add_row(Text(repr(token.spelled)), str(token.id), f"{token.prob:.6f}")
+        others.add_row(repr(token.spelled), str(token.id), f"{token.prob:.6f}")
     console.print(others)
     for warning in found.warnings:
-        console.print(Text(f"warning: {warning}"), style="yellow")
+        console.print(f"warning: {warning}", style="yellow")
     if not found.warnings:
         console.print("no warnings")
 

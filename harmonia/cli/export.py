@@ -43,8 +43,10 @@ def export_task(
     from harmonia.cli.progress import out as console
     from harmonia.errors import InputError
     from harmonia.evaluation.harness import export_task as export
+    from harmonia.outputs import fresh_directory, require_folder_place
     from harmonia.prompts import ExamFormat, Form, PromptSettings, ShotPool
 
+    require_folder_place(out, inputs=(items, shots_from))
     if method not in ("letter", "cloze"):
         raise InputError(
             "the harness asks each question once, in one order of its options",
@@ -81,9 +83,10 @@ def export_task(
         preset=words.preset,
         pool=pool,
     )
-    write_skipped_rows(found, out / "skipped.jsonl")
+    with fresh_directory(out, keep=True) as partial:
+        write_skipped_rows(found, partial / "skipped.jsonl", told_as=out / "skipped.jsonl")
     if written.left_out:
         err.print(f"left out, because they are among the demonstrations: {', '.join(written.left_out)}")
     for task, count in written.tasks.items():
         console.print(f"{task}: {count} questions")
-    console.print(f"lm_eval --include_path {out} --tasks {written.name} ...", soft_wrap=True)
+    console.print(f"lm_eval --include_path {out} --tasks {written.name} ...")

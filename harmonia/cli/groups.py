@@ -71,6 +71,7 @@ def groups(
     from harmonia.files import write_json
     from harmonia.groups import GroupSettings, build_groups, summary_of, write_group
     from harmonia.groups.confounds import CONFOUNDS, TARGET_LETTERS, confounds, target_letters
+    from harmonia.outputs import fresh_directory, require_folder_place
     from harmonia.probe import read_beliefs
     from harmonia.prompts import ExamFormat, PromptSettings
     from harmonia.writers import read_written, texts
@@ -89,6 +90,12 @@ def groups(
             "general_ratio": general_ratio,
         }
     )
+    tables = (*CONFOUNDS.files("."), *TARGET_LETTERS.files("."))
+    require_folder_place(
+        out,
+        inputs=(beliefs, general, explanations_from, contexts),
+        names=[*(f"{name}.jsonl" for name in settings.group_names), *tables, "summary.json"],
+    )
     asked = read_beliefs(beliefs, domain=domain)
     # Training must speak as the probe did: beliefs taken by cloze are taught as texts.
     method = "cloze" if asked[0].method == "cloze" else "letter"
@@ -106,11 +113,12 @@ def groups(
     name = domain or asked[0].item.domain
     apart, letters = confounds(name, built.rows, asked), target_letters(name, built.rows)
     found = summary_of(built, asked, threshold)
-    for name, rows in built.rows.items():
-        write_group(out / f"{name}.jsonl", rows)
-    CONFOUNDS.write(out, apart)
-    TARGET_LETTERS.write(out, letters)
-    write_json(out / "summary.json", asdict(found))
+    with fresh_directory(out, keep=True) as partial:
+        for name, rows in built.rows.items():
+            write_group(partial / f"{name}.jsonl", rows)
+        CONFOUNDS.write(partial, apart)
+        TARGET_LETTERS.write(partial, letters)
+        write_json(partial / "summary.json", asdict(found))
     for note in mixed_in.notes if mixed_in else ():
         err.print(f"general instructions: {note}")
     if json_:
@@ -168,4 +176,4 @@ def _print(
             f"{row.labels_flagged}/{row.labels_stated}",
         )
     console.print(table)
-    console.print(str(out), soft_wrap=True)
+    console.print(str(out))

@@ -45,15 +45,15 @@ def read(source: ItemSource) -> ReadResult:
 
     result = read_items(source)
     for note in result.notes:
-        err.print(f"{source.path}: {note}", markup=False, soft_wrap=True)
+        err.print(f"{source.path}: {note}")
     return result
 
 
-def write_skipped_rows(result: ReadResult, path: Path) -> None:
-    """Write the bad rows left out, if there are any, and say where."""
+def write_skipped_rows(result: ReadResult, path: Path, *, told_as: Path | None = None) -> None:
+    """Write the bad rows left out, if there are any, and say where: `told_as`, if they move there later."""
     from harmonia.cli.progress import err
     from harmonia.data import write_skipped
 
     if result.skipped:
         write_skipped(result, path)
-        err.print(f"the bad rows: {path}", markup=False, soft_wrap=True)
+        err.print(f"the bad rows: {told_as or path}")

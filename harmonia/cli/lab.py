@@ -12,7 +12,9 @@ from harmonia.cli import options as o
 
 lab = typer.Typer(help="The lab world: a small model whose knowledge is known.", no_args_is_help=True)
 
-Seed = Annotated[int, typer.Option(help="Seed of the world, the model and its training.")]
+Seed = Annotated[
+    int, typer.Option(min=0, max=2**32 - 1, help="Seed of the world, the model and its training.")
+]
 Rebuilt = Annotated[Path, typer.Argument(help="Folder that `harmonia lab build` wrote.")]
 
 
@@ -24,7 +26,10 @@ def build(out: o.Out, seed: Seed = 0) -> None:
     """
     from harmonia.cli.progress import err
     from harmonia.cli.progress import out as console
+    from harmonia.outputs import require_folder_place
     from harmonia.world import Progress, build_base
+
+    require_folder_place(out)
 
     def tell(progress: Progress) -> None:
         losses = ", ".join(f"{name} {value:.3f}" for name, value in progress.losses.items())
@@ -62,7 +67,10 @@ def data(out: o.Out, seed: Seed = 0) -> None:
 
     Example: `harmonia lab data --seed 0 --out lab_data/`
     """
+    from harmonia.cli.progress import out as console
+    from harmonia.outputs import require_folder_place
     from harmonia.world import write_lab_data
 
+    require_folder_place(out)
     write_lab_data(out, seed)
-    print(out)
+    console.print(str(out))

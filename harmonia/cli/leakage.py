@@ -24,7 +24,9 @@ def leakage(
     ngram: Annotated[int, typer.Option(help="Words in a row that two questions must share.")] = 13,
     reader: o.Reader = "auto",
     on_bad_row: Annotated[str, typer.Option(help="skip leaves bad rows out; fail names the first.")] = "skip",
-    out: Annotated[Path | None, typer.Option(help="Where to write all overlaps, as CSV.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Where to write all overlaps: CSV, JSONL or Parquet.")
+    ] = None,
     json_: o.Json = False,
 ) -> None:
     """Find test questions that a model is shown: the same text, the same words, or a run of words.
@@ -36,8 +38,13 @@ def leakage(
 
     from harmonia.cli.progress import out as console
     from harmonia.data.leakage import LeakageSettings, Overlap, Pool, Role, find_overlaps
-    from harmonia.files import write_csv
+    from harmonia.table_file import TableFile
 
+    overlaps = TableFile(
+        what="the overlaps", columns=dict.fromkeys(Overlap.__dataclass_fields__, str), ending=".csv"
+    )
+    if out is not None:
+        overlaps.require_place(out, inputs=[*train, *suite, *(shots_from or ())])
     rule = LeakageSettings.model_validate({"ngram": ngram})
 
     options = {"reader": reader, "on_bad_row": on_bad_row}
@@ -52,7 +59,7 @@ def leakage(
         ngram=rule.ngram,
     )
     if out is not None:
-        write_csv(out, [asdict(one) for one in found], list(Overlap.__dataclass_fields__))
+        overlaps.write(out, map(asdict, found))
     if json_:
         print(json.dumps([asdict(one) for one in found]))
         return
@@ -66,10 +73,6 @@ def leakage(
         table.add_row(*place, str(count))
     console.print(table if found else "no overlaps")
     for one in found[:_SHOWN]:
-        console.print(
-            f"{one.kind}: {one.left} {one.left_id}, {one.right} {one.right_id}: {one.text[:100]}",
-            markup=False,
-            soft_wrap=True,
-        )
+        console.print(f"{one.kind}: {one.left} {one.left_id}, {one.right} {one.right_id}: {one.text[:100]}")
     if len(found) > _SHOWN:
         console.print(f"... and {len(found) - _SHOWN} more" + ("" if out else "; --out writes all"))

@@ -5,8 +5,11 @@ Nothing heavy is imported before a command needs it, so that `--help` answers at
 
 from __future__ import annotations
 
+import logging
+import signal
 import sys
 import warnings
+from types import FrameType
 
 import typer
 
@@ -60,14 +63,36 @@ for command in (
 app.add_typer(lab.lab, name="lab")
 
 
+_AGAIN = "the same command takes the work up again"
+
+
+class _Stopped(BaseException):
+    """A signal asked the command to end; not an error, and nothing else to anybody in between."""
+
+
+class _ToScreen(logging.Handler):
+    """Prints what harmonia logs."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        from harmonia.cli.progress import err
+
+        err.print(record.getMessage())
+
+
 def main() -> None:
-    """Run a command. Exit codes: 0 done, 1 failed, 2 bad input."""
+    """Run a command. Exit codes: 0 done, 1 failed, 2 bad input, 128 + n ended by signal n."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _stop)
+    logging.getLogger("harmonia").addHandler(_ToScreen())
+    logging.getLogger("harmonia").propagate = False
     # What libraries will change in their next versions is our concern, not the user's.
     warnings.filterwarnings("ignore", category=FutureWarning)
     # pydantic and harmonia.errors are light; everything else is imported by the commands.
     from pydantic import ValidationError
 
     from harmonia.errors import HarmoniaError, InputError
+    from harmonia.files import FULL
     from harmonia.parsing import input_error
 
     try:
@@ -79,13 +104,21 @@ def main() -> None:
     except HarmoniaError as error:
         _fail(str(error), 1)
     except OSError as error:
-        _fail(f"{error.filename or 'file system'}: {error.strerror or error}", 1)
-    except KeyboardInterrupt:
-        _fail("interrupted; the same command takes the work up again", 130)
+        remedy = f". Free some space; {_AGAIN}." if error.errno in FULL else ""
+        _fail(f"{error.filename or 'file system'}: {error.strerror or error}{remedy}", 1)
+    except _Stopped as stopped:
+        _fail(f"interrupted; {_AGAIN}", 128 + stopped.args[0])
+
+
+def _stop(number: int, _: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_DFL)  # a second one ends the command at once
+    raise _Stopped(number)
 
 
 def _fail(message: str, code: int) -> None:
-    sys.stderr.write(f"harmonia: {message}\n")
+    from harmonia.cli.progress import printable
+
+    sys.stderr.write(f"harmonia: {printable(message)}\n")
     sys.exit(code)
 
 

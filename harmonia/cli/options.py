@@ -45,13 +45,14 @@ SubjectsOf = Annotated[str | None, typer.Option(help="Only the MMLU subjects of 
 SubjectsOutside = Annotated[str | None, typer.Option(help="Only the MMLU subjects outside this domain.")]
 OnBadRow = Annotated[str, typer.Option(help="fail names the first bad row; skip leaves all bad rows out.")]
 Limit = Annotated[int | None, typer.Option(help="Ask only so many items, drawn by --seed.")]
-Seed = Annotated[int, typer.Option(help="Seed of every random choice.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of every random choice.")]
 BatchTokens = Annotated[
     int | None,
     typer.Option(help="Tokens in one forward pass; found by itself. Changes results by rounding at most."),
 ]
 KeepPrompts = Annotated[bool, typer.Option("--keep-prompts", help="Keep the scored texts.")]
 Out = Annotated[Path, typer.Option(help="Where to write.")]
+RecordsOut = Annotated[Path, typer.Option("--out", help="Where to write: .parquet, .jsonl or .csv.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 

@@ -1,24 +1,51 @@
-"""How far it is: bars on a terminal, plain lines in a log."""
+"""What a person sees: texts as they are, and how far it is: bars on a terminal, lines in a log."""
 
 from __future__ import annotations
 
+import re
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 if TYPE_CHECKING:
     from harmonia.pipeline.many import Step
 
-err = Console(stderr=True, highlight=False)
-out = Console(highlight=False)
+# Control characters but line ends and tabs, halves of surrogate pairs, and what turns the direction of text.
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
+
+
+def printable(text: str) -> str:
+    r"""A text for the screen: what a terminal would obey instead of showing it is spelled out (`\x1b`)."""
+    return _UNSEEN.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+class Screen(Console):
+    """A console for texts of the data: nothing in them is markup, and lines are not cut."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(highlight=False, markup=False, emoji=False, **options)
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print; texts go as they are, on a line each."""
+        texts = all(isinstance(one, str) for one in objects)
+        super().print(*objects, **{"soft_wrap": texts, **options})
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """What every text passes on its way to the screen, cells of tables too."""
+        return super().render_str(printable(text), **options)
+
+
+err = Screen(stderr=True)
+out = Screen()
 
 
 def _progress() -> Progress:
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),

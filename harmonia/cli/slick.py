@@ -15,7 +15,7 @@ from harmonia.cli.items import source_of
 def slick(
     model: o.Model,
     items: Annotated[str, typer.Option(help="Questions: rows with question, and answers or answer.")],
-    out: o.Out,
+    out: o.RecordsOut,
     columns: o.ItemSettings = None,
     shots_from: Annotated[
         str | None, typer.Option(help="Questions to demonstrate with; the others of the file if not given.")
@@ -51,11 +51,12 @@ def slick(
     from harmonia.hashing import sample
     from harmonia.probe.open_questions import read_open_questions
     from harmonia.probe.slick import SlickSettings, probe_knowledge
-    from harmonia.probe.slick_file import write_knowledge
+    from harmonia.probe.slick_file import KNOWLEDGE, write_knowledge
     from harmonia.prompts import Controls
     from harmonia.scoring import fingerprint, load_model
     from harmonia.scoring.support import slower_writing
 
+    KNOWLEDGE.require_place(out, inputs=(items, shots_from))
     settings = SlickSettings.model_validate(
         {
             "prompts": prompts,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def probe(
     model: o.Model,
     items: o.Items,
-    out: o.Out,
+    out: o.RecordsOut,
     settings: o.ItemSettings = None,
     shots_from: o.ShotsFrom = None,
     shots: Annotated[int, typer.Option(help="Demonstrations in each prompt.")] = 5,
@@ -85,7 +85,7 @@ def probe(
 def evaluate(
     model: o.Model,
     items: o.Items,
-    out: o.Out,
+    out: o.RecordsOut,
     settings: o.ItemSettings = None,
     form: Annotated[str, typer.Option(help="chat0, or `icl<k>` with --shots-from.")] = "chat0",
     shots_from: o.ShotsFrom = None,
@@ -179,12 +179,14 @@ def train(
     from harmonia.cli.progress import out as console
     from harmonia.files import require_file
     from harmonia.hashing import file_sha256
+    from harmonia.outputs import require_folder_place, scratch
     from harmonia.pipeline.settings_file import apply_overrides
     from harmonia.prompts import PromptSettings
     from harmonia.scoring import fingerprint
     from harmonia.training import TrainingSettings
     from harmonia.training.sft import TrainingJob, fine_tune, job_hash
 
+    require_folder_place(out, inputs=(model, group))
     job = TrainingJob(
         model=o.model_settings(model, gguf_file, trust_remote_code, dtype, device),
         prompt=PromptSettings.model_validate({"chat": chat}),
@@ -193,11 +195,10 @@ def train(
         seed=seed,
     )
     # The rows that show the loss mask go to the screen: a person should see what is learned.
-    logging.basicConfig(format="%(message)s")
     logging.getLogger("harmonia").setLevel(logging.INFO)
     noted = fingerprint(job.model)
     address = job_hash(job, noted, file_sha256(group))
-    work = out.with_name(f".{out.name}.checkpoints-{address[:12]}")
+    work = scratch(out, f"checkpoints-{address[:12]}")
     with Bars("training") as bars:
         trained = fine_tune(job, out, work=work, progress=bars.progress, noted=noted)
     shutil.rmtree(work, ignore_errors=True)
@@ -242,10 +243,12 @@ def _ask(
     from harmonia.analysis import accuracy_of
     from harmonia.analysis.letter_bias import by_letter, letter_bias
     from harmonia.cli.progress import Bars, err
-    from harmonia.probe import ProbeSettings, ask, write_beliefs
+    from harmonia.cli.progress import out as console
+    from harmonia.probe import BELIEFS, ProbeSettings, ask, write_beliefs
     from harmonia.prompts import PromptSettings, ShotPool, build_template, parse_form
     from harmonia.scoring import fingerprint, load_model
 
+    BELIEFS.require_place(out, inputs=(items.path, shots.path if shots else None))
     how = parse_form(form)
     words = PromptSettings.model_validate(prompt)
     settings = ProbeSettings.model_validate(asking)
@@ -284,9 +287,9 @@ def _ask(
             "letters answered": by_letter(bias.answered),
             "letter prior": by_letter(bias.prior),
             **Counter(belief.category for belief in asked.beliefs if belief.category),
-            "written": str(out),
         }
     )
+    console.print(str(out))
 
 
 def _print_pairs(values: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ def triage(
     beliefs: Annotated[
         list[Path], typer.Option(help="Beliefs; once for each model or method that was asked.")
     ],
-    out: Annotated[Path, typer.Option(help="The table to write.")] = Path("review.csv"),
+    out: o.RecordsOut = Path("review.csv"),
     threshold: Annotated[float, typer.Option(help="Confidence that a wrong belief must exceed.")] = 0.5,
     gold_below: Annotated[float, typer.Option(help="A gold less probable than this is denied.")] = 0.01,
     agreeing: Annotated[int, typer.Option(help="Files that must believe the same other option.")] = 2,
@@ -26,11 +26,12 @@ def triage(
     """
     from collections import Counter
 
-    from harmonia.analysis.triage import TriageSettings, write_review
+    from harmonia.analysis.triage import REVIEW, TriageSettings, write_review
     from harmonia.analysis.triage import triage as doubtful
     from harmonia.cli.progress import out as console
     from harmonia.probe import read_beliefs
 
+    REVIEW.require_place(out, inputs=beliefs)
     settings = TriageSettings(threshold=threshold, gold_below=gold_below, agreeing=agreeing)
     asked = {str(path): read_beliefs(path, domain=domain) for path in beliefs}
     doubts = doubtful(asked, settings)
@@ -39,4 +40,4 @@ def triage(
     console.print(
         f"{len(doubts)} items to review; reasons: " + ", ".join(f"{kind} {n}" for kind, n in kinds.items())
     )
-    console.print(str(out), soft_wrap=True)
+    console.print(str(out))

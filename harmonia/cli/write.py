@@ -13,7 +13,7 @@ from harmonia.cli import options as o
 
 def write(
     beliefs: Annotated[Path, typer.Option(help="Beliefs: Parquet of harmonia probe, or JSONL records.")],
-    out: o.Out,
+    out: o.RecordsOut,
     what: Annotated[str, typer.Option(help="explanations or contexts.")] = "explanations",
     target: Annotated[
         str, typer.Option(help="Explain the model's own answer (own) or the right one (gold).")
@@ -54,6 +54,7 @@ def write(
     from harmonia.hashing import sample
     from harmonia.probe import read_beliefs
     from harmonia.writers import (
+        TEXTS,
         ContextSettings,
         ExplanationSettings,
         LocalWriter,
@@ -64,6 +65,7 @@ def write(
         write_written,
     )
 
+    TEXTS.require_place(out, inputs=[beliefs])
     _one_of("--what", what, ("explanations", "contexts"))
     _one_of("--target", target, ("own", "gold"))
     _one_of("--of", of, ("wrong", "right", "all"))

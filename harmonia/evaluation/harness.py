@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from harmonia.errors import InputError
-from harmonia.files import fresh_directory, write_json_lines, write_text
+from harmonia.files import write_json_lines, write_text
+from harmonia.outputs import fresh_directory
 from harmonia.prompts import ExamFormat, Form, ShotPool
 from harmonia.types import Item, Preset
 

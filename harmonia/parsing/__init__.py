@@ -5,7 +5,7 @@ JSON, YAML, Parquet and pydantic models are parsed here and nowhere else
 file, row and field.
 """
 
-from harmonia.parsing.json_text import json_rows, noted, parse_json, read_json, read_json_lines, read_object
+from harmonia.parsing.json_text import json_rows, parse_json, read_json, read_json_lines, read_object
 from harmonia.parsing.models import NotBlank, Settings, hidden_error, input_error, validated
 from harmonia.parsing.parquet import parquet_about, parquet_columns, parquet_rows, read_parquet
 from harmonia.parsing.yaml_text import Yaml, parse_yaml
@@ -17,7 +17,6 @@ __all__ = [
     "hidden_error",
     "input_error",
     "json_rows",
-    "noted",
     "parquet_about",
     "parquet_columns",
     "parquet_rows",

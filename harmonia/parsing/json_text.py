@@ -108,29 +108,6 @@ def json_rows(path: Path, *, what: str) -> Iterator[tuple[int, dict[str, Any] | 
                 yield number, error
 
 
-def noted(journal: Path | None) -> list[dict[str, Any]]:
-    """What a journal of finished work holds.
-
-    From the first line on that is cut short or damaged it is dropped, in the file too: that
-    work is done anew.
-    """
-    if journal is None or not journal.exists():
-        return []
-    entries: list[dict[str, Any]] = []
-    whole = 0
-    with journal.open("r+b") as handle:
-        for number, line in _lines(handle):
-            if not line.endswith(b"\n"):
-                break
-            try:
-                entries.append(_line_object(line, journal, number))
-            except InputError:
-                break
-            whole += len(line)
-        handle.truncate(whole)
-    return entries
-
-
 def _line_rows(handle: BinaryIO, path: Path) -> Iterator[tuple[int, Callable[[], dict[str, Any]]]]:
     for number, line in _lines(handle):
         if line.strip():

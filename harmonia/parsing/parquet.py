@@ -83,7 +83,8 @@ def _opened(path: Path, what: str, remedy: str = _REMEDY) -> Iterator[Any]:
 
     require_file(path, what=what)
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        # A path would be taken for the address of a server where it has a colon.
+        with pa.OSFile(str(path)) as source, pq.ParquetFile(source, page_checksum_verification=True) as file:
             yield file
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         # An error of the system has a number, one of the content has none.

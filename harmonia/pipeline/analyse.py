@@ -85,7 +85,11 @@ def analyse_run(
 
 def _collect(run: Path, domains: Iterable[str]) -> None:
     """Put the domains' tables of confounds and target letters into one each."""
-    built = [folder for domain in domains if (folder := run / "groups" / domain).is_dir()]
+    built = [
+        run / folder
+        for folder in (f"groups/{domain}" for domain in domains)
+        if (run / CONFOUNDS.files(folder)[0]).is_file()
+    ]
     out = run / tables.FOLDER
     CONFOUNDS.write(out, (row for folder in built for row in CONFOUNDS.read(folder)))
     TARGET_LETTERS.write(out, (row for folder in built for row in TARGET_LETTERS.read(folder)))

@@ -9,7 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from harmonia.outputs import require_folder_place
 from harmonia.pipeline.experiment import Experiment
+from harmonia.pipeline.manifest import require_run_place
+from harmonia.pipeline.pool import WRITTEN
 from harmonia.types import SUITES
 from harmonia.world import DOMAINS, base_folder, shipped_seeds, write_lab_data
 
@@ -48,10 +51,19 @@ def demo_experiments(out: Path, grid: Grid = SMALL) -> list[Experiment]:
 
     Returns:
         Experiments that share nothing, to be run side by side.
+
+    Raises:
+        InputError: The folder holds something of others where a run, its data or the
+            judgement of all runs would be written.
     """
+    require_folder_place(out, names=WRITTEN)
+    bases = shipped_seeds()[: grid.bases]
+    for seed in bases:
+        require_run_place(out / f"base{seed}")
+        require_folder_place(out / "data" / f"base{seed}")
     return [
         demo_experiment(out, base_seed=seed, domains=grid.domains, seeds=grid.seeds, ratios=grid.ratios)
-        for seed in shipped_seeds()[: grid.bases]
+        for seed in bases
     ]
 
 

@@ -101,7 +101,7 @@ class Experiment(Settings):
     writing: WritingSettings = WritingSettings()
     general: str | None = None
     training: TrainingSettings = TrainingSettings()
-    seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    seeds: tuple[Annotated[int, Field(ge=0, lt=2**32)], ...] = Field(default=(0,), min_length=1)
     evaluation: EvaluationSettings = EvaluationSettings()
     domains: dict[Annotated[str, Field(pattern=_NAME)], DomainSettings] = Field(min_length=1)
 

@@ -1,23 +1,59 @@
 """`manifest.json`: how a run was made, and which of its stages are done.
 
-A stage counts as done when its address is noted here and every file it wrote is still
-as it was. The note is made last, so that nothing half-written looks finished.
+A stage counts as done when its address is noted and every file it wrote is still as it was.
+The note is made last, so that nothing half-written looks finished: as a line of
+`stages.jsonl`, which is only added to, and in the manifest, which is written anew from all
+notes. A damaged manifest therefore costs no work.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harmonia.errors import InputError
 from harmonia.files import write_json
 from harmonia.hashing import file_sha256
+from harmonia.journal import note, noted, write_notes
+from harmonia.outputs import mark, own_files, require_folder_place
 from harmonia.parsing import read_object
 from harmonia.pipeline.stage import Stage
 
 NAME = "manifest.json"
+SETTINGS = "experiment.yaml"
+NOTES = "stages.jsonl"
+
+log = logging.getLogger(__name__)
+
+
+class Noted(BaseModel):
+    """What is noted of a stage.
+
+    Attributes:
+        status: `done`, or `not_computed` where it has no result.
+        address: Its content address.
+        reason: Why it has no result.
+        notes: What a reader of the report should know.
+        seconds: How long it took.
+        peak_memory_mb: The most memory that the process had taken by its end.
+        outputs: Size and hash of each file it wrote, relative to the run directory.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    status: Literal["done", "not_computed"]
+    address: str = ""
+    reason: str | None = None
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+    peak_memory_mb: float = 0.0
+    outputs: dict[str, dict[str, Any]] = {}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,75 +68,79 @@ class Manifest:
 
     run: Path
     head: dict[str, Any] = field(default_factory=dict)
-    stages: dict[str, dict[str, Any]] = field(default_factory=dict)
+    stages: dict[str, Noted] = field(default_factory=dict)
 
     @classmethod
     def read(cls, run: Path) -> Manifest:
         """The manifest of a run directory; an empty one for a new run.
 
-        Raises:
-            InputError: There is a manifest that cannot be read.
+        What of it is damaged is told, and is as if it were not there.
         """
-        path = run / NAME
-        if not path.exists():
-            return cls(run=run)
-        try:
-            values = read_object(path, what="the manifest")
-            stages = values.pop("stages")
-        except (InputError, KeyError, AttributeError) as error:
-            raise InputError(
-                "not a manifest of harmonia", file=path, remedy="Move it away to begin the run anew."
-            ) from error
-        return cls(run=run, head=values, stages=stages)
+        head = _written(run)
+        stages = head.pop("stages", {})
+        entries = list(stages.items()) if isinstance(stages, dict) else []
+        entries += [(entry.pop("key", ""), entry) for entry in noted(run / NOTES)]
+        found: dict[str, Noted] = {}
+        for key, values in entries:
+            with suppress(ValidationError):
+                found[key] = Noted.model_validate(values)
+        if lost := sorted({key for key, _ in entries} - found.keys()):
+            log.warning("%s: the notes of %s are damaged", run / NAME, ", ".join(lost))
+        return cls(run=run, head=head, stages=found)
+
+    def begin(self) -> None:
+        """Write down what is known so far."""
+        write_notes(self.run / NOTES, (_entry(key, stage) for key, stage in self.stages.items()))
+        self.write()
 
     def write(self) -> None:
         """Write the manifest in one step."""
-        write_json(self.run / NAME, {**self.head, "stages": self.stages})
+        stages = {key: stage.model_dump(mode="json") for key, stage in self.stages.items()}
+        write_json(self.run / NAME, {**self.head, "stages": stages})
+
+    def knows(self, stage: Stage) -> bool:
+        """Whether the stage is noted as it is now; its files are not looked at."""
+        return stage.key in self.stages and self.stages[stage.key].address == stage.address
 
     def is_done(self, stage: Stage) -> bool:
         """Whether the stage need not run: its result is there, or cannot be had."""
-        noted = self.stages.get(stage.key)
-        if noted is None or noted["address"] != stage.address:
-            return False
-        return all(self._unchanged(path, was) for path, was in noted["outputs"].items())
+        return self.knows(stage) and all(
+            self._unchanged(path, was) for path, was in self.stages[stage.key].outputs.items()
+        )
 
     def has_unchanged(self, output: str) -> bool:
         """Whether the files of one output are as the stage that wrote it left them."""
-        noted = [entry["outputs"].items() for entry in self.stages.values()]
+        noted = [stage.outputs.items() for stage in self.stages.values()]
         files = {path: was for outputs in noted for path, was in outputs if _within(path, output)}
         return bool(files) and all(self._unchanged(path, was) for path, was in files.items())
 
     def note(self, stage: Stage, *, seconds: float, peak_memory_mb: float, notes: Iterable[str]) -> None:
         """Note a stage as done."""
         files = [file for output in stage.outputs for file in _files(self.run / output)]
-        self.stages[stage.key] = {
-            "status": "done",
-            "address": stage.address,
-            "reason": None,
-            "notes": list(notes),
-            "seconds": round(seconds, 3),
-            "peak_memory_mb": round(peak_memory_mb, 1),
-            "outputs": {file.relative_to(self.run).as_posix(): self._identity(file) for file in files},
-        }
-        self.write()
+        self._note(
+            stage,
+            Noted(
+                status="done",
+                address=stage.address,
+                notes=tuple(notes),
+                seconds=round(seconds, 3),
+                peak_memory_mb=round(peak_memory_mb, 1),
+                outputs={file.relative_to(self.run).as_posix(): self._identity(file) for file in files},
+            ),
+        )
 
     def note_not_computed(self, stage: Stage, reason: str) -> None:
         """Note that a stage has no result, and why."""
-        self.stages[stage.key] = {
-            "status": "not_computed",
-            "address": stage.address,
-            "reason": reason,
-            "notes": [],
-            "seconds": 0.0,
-            "peak_memory_mb": 0.0,
-            "outputs": {},
-        }
+        self._note(stage, Noted(status="not_computed", address=stage.address, reason=reason))
+
+    def _note(self, stage: Stage, left: Noted) -> None:
+        self.stages[stage.key] = left
+        note(self.run / NOTES, _entry(stage.key, left))
         self.write()
 
     def reason(self, key: str) -> str | None:
         """Why a stage has no result; None if it has one."""
-        noted = self.stages.get(key)
-        return noted["reason"] if noted else None
+        return self.stages[key].reason if key in self.stages else None
 
     def _identity(self, file: Path) -> dict[str, Any]:
         return {"size": file.stat().st_size, "sha256": file_sha256(file)}
@@ -112,6 +152,41 @@ class Manifest:
 
 def _within(path: str, output: str) -> bool:
     return path == output or path.startswith(f"{output}/")
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder is a run directory."""
+    return NAME in own_files(folder) or isinstance(_written(folder).get("stages"), dict)
+
+
+def require_run_place(run: Path) -> None:
+    """Require a folder that a run may be written in: a run's, an empty one, or a new one.
+
+    Raises:
+        InputError: It holds files of others, or cannot be written.
+    """
+    require_folder_place(run, names=() if is_run(run) else None, field="out")
+
+
+def claim_run(folder: Path) -> None:
+    """Note that a folder is a run directory from now on."""
+    mark(folder, (NAME, SETTINGS, NOTES))
+
+
+def _written(run: Path) -> dict[str, Any]:
+    """The manifest as it was written; nothing if it is not there or damaged."""
+    path = run / NAME
+    if not path.is_file():
+        return {}
+    try:
+        return read_object(path, what="the manifest")
+    except InputError as error:
+        log.warning("%s It is written anew.", error)
+        return {}
+
+
+def _entry(key: str, stage: Noted) -> dict[str, Any]:
+    return {"key": key, **stage.model_dump(mode="json")}
 
 
 def _files(path: Path) -> list[Path]:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import queue
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, wait
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
+from harmonia.errors import HarmoniaError
 from harmonia.parsing import parse_json
 from harmonia.pipeline.experiment import Experiment
 
@@ -57,41 +59,63 @@ def run_many(
 
     Raises:
         HarmoniaError: One of the experiments cannot go on; the others are finished first.
+        OSError: One of them could not write.
     """
     cores = os.cpu_count() or 1
     count = min(workers or cores, len(experiments))
+    ended: dict[int, Path | Exception] = {}
+    for place, said in _side_by_side(experiments, count, threads=max(1, cores // count)):
+        if isinstance(said, Step):
+            watch(said)
+        else:
+            ended.setdefault(place, said)
+    runs = []
+    for _, outcome in sorted(ended.items()):
+        if isinstance(outcome, Exception):
+            raise outcome
+        runs.append(outcome)
+    return runs
+
+
+def _side_by_side(
+    experiments: Sequence[Experiment], count: int, *, threads: int
+) -> Iterator[tuple[int, Step | Path | Exception]]:
+    """Run experiments and give what their processes say, by place; at last the run directory or an error."""
     # A forked child would inherit a torch whose threads are gone.
     context = multiprocessing.get_context("spawn")
-    told: Any = context.Queue()
-    with ProcessPoolExecutor(
-        count, mp_context=context, initializer=_begin, initargs=(told, max(1, cores // count))
-    ) as pool:
-        futures = [pool.submit(_run, one.model_dump_json()) for one in experiments]
-        while wait(futures, timeout=0).not_done or not told.empty():
-            try:
-                watch(told.get(timeout=0.2))
-            except queue.Empty:
-                continue
-        return [future.result() for future in futures]
-
-
-_told: Any = None
-
-
-def _begin(told: Any, threads: int) -> None:
-    """Set a worker up: where to tell its progress, and how many threads are its share."""
-    global _told
-    _told = told
-    import torch
-
-    torch.set_num_threads(threads)
+    waiting = list(enumerate(experiments))
+    working: dict[Any, tuple[int, Any]] = {}
+    try:
+        while waiting or working:
+            while waiting and len(working) < count:
+                place, one = waiting.pop(0)
+                ours, theirs = context.Pipe(duplex=False)
+                process = context.Process(target=_work, args=(theirs, one.model_dump_json(), threads))
+                process.start()
+                theirs.close()
+                working[ours] = place, process
+            for ready in wait(list(working)):
+                pipe: Any = ready
+                place, process = working[pipe]
+                try:
+                    yield place, pipe.recv()
+                except EOFError:
+                    process.join()
+                    del working[pipe]
+                    ended = f"its process ended with exit code {process.exitcode}"
+                    yield place, HarmoniaError(f"{experiments[place].name}: {ended}.")
+    finally:
+        for _, process in working.values():
+            process.terminate()
+        for _, process in working.values():
+            process.join()
 
 
 class _Teller:
     """A watcher that passes on what ended."""
 
-    def __init__(self, name: str, total: int) -> None:
-        self._name, self._total, self._done = name, total, 0
+    def __init__(self, pipe: Connection, name: str, total: int) -> None:
+        self._pipe, self._name, self._total, self._done = pipe, name, total, 0
 
     def begin(self, key: str) -> None:
         """Say nothing."""
@@ -102,14 +126,32 @@ class _Teller:
     def end(self, key: str, outcome: str) -> None:
         """Tell."""
         self._done += 1
-        _told.put(Step(name=self._name, key=key, outcome=outcome, done=self._done, total=self._total))
+        step = Step(name=self._name, key=key, outcome=outcome, done=self._done, total=self._total)
+        self._pipe.send(step)
 
 
-def _run(settings: str) -> Path:
+def _work(pipe: Connection, settings: str, threads: int) -> None:
+    """One experiment, in a process of its own."""
+    # Ctrl-C at a terminal reaches all processes; the parent ends this one.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    import torch
+
     from harmonia.pipeline.run import Silent, run_experiment
     from harmonia.pipeline.stages import build_stages
     from harmonia.pipeline.workbench import Workbench
 
-    experiment = Experiment.model_validate(parse_json(settings, file=None))
-    total = len(build_stages(Workbench(experiment, Silent())))
-    return run_experiment(experiment, _Teller(experiment.name, total))
+    torch.set_num_threads(threads)
+    try:
+        experiment = Experiment.model_validate(parse_json(settings, file=None))
+        total = len(build_stages(Workbench(experiment, Silent())))
+        pipe.send(run_experiment(experiment, _Teller(pipe, experiment.name, total)))
+    except (HarmoniaError, OSError) as error:
+        pipe.send(error)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

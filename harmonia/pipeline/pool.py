@@ -12,6 +12,9 @@ from harmonia.errors import InputError
 from harmonia.parsing import read_object, validated
 from harmonia.pipeline.manifest import Manifest
 
+WRITTEN = ("claims.json", "report.html", "figures")
+"""What is written about several runs."""
+
 _REMEDY = "Let harmonia run write this file again."
 
 
@@ -87,7 +90,7 @@ def read_finished(run: Path) -> RunAnswers:
         path
         for key, stage in Manifest.read(run).stages.items()
         if key.startswith("evaluate/")
-        for path in stage["outputs"]
+        for path in stage.outputs
     ]
     answers = read_run(
         run, paths, name=about.name, model=about.model, probe_form=about.probe_form, excluded=excluded

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -14,11 +13,13 @@ from filelock import FileLock, Timeout
 
 import harmonia
 from harmonia.errors import EmptyGroupError, HarmoniaError, redacted
-from harmonia.files import write_text
+from harmonia.files import disk_told, write_text
 from harmonia.hashing import sha256_json
+from harmonia.outputs import remove_own
+from harmonia.pipeline.check import check
 from harmonia.pipeline.experiment import Experiment
 from harmonia.pipeline.machine import git_commit, machine, peak_memory_mb, versions
-from harmonia.pipeline.manifest import Manifest
+from harmonia.pipeline.manifest import SETTINGS, Manifest, claim_run, require_run_place
 from harmonia.pipeline.settings_file import dump_experiment
 from harmonia.pipeline.stage import Stage
 from harmonia.pipeline.stages import build_stages
@@ -58,13 +59,15 @@ def run_experiment(experiment: Experiment, watcher: Watcher | None = None) -> Pa
         TrainingError: A fine-tuning run cannot go on.
     """
     bench = Workbench(experiment, watcher or Silent())
+    require_run_place(bench.run)
     stages = build_stages(bench)
-    with _alone(bench.run):
-        manifest = Manifest.read(bench.run)
+    manifest = Manifest.read(bench.run)
+    check(bench, [stage for stage in stages if not manifest.knows(stage)])
+    with disk_told(bench.run), _alone(bench.run):
         manifest.head = _head(bench)
-        write_text(bench.run / "experiment.yaml", dump_experiment(experiment))
+        write_text(bench.run / SETTINGS, dump_experiment(experiment))
         _forget(manifest, stages)
-        manifest.write()
+        manifest.begin()
         for stage in stages:
             _run_stage(stage, bench, manifest)
     return bench.run
@@ -72,6 +75,7 @@ def run_experiment(experiment: Experiment, watcher: Watcher | None = None) -> Pa
 
 def _run_stage(stage: Stage, bench: Workbench, manifest: Manifest) -> None:
     if manifest.is_done(stage):
+        _note_data(stage, bench, manifest)
         bench.watcher.end(stage.key, "skipped")
         return
     if blocked := next((key for key in stage.needs if manifest.reason(key)), None):
@@ -85,9 +89,16 @@ def _run_stage(stage: Stage, bench: Workbench, manifest: Manifest) -> None:
         _not_computed(stage, str(error), bench, manifest)
         return
     seconds = time.perf_counter() - started
-    manifest.head["data"] = data_found(bench.run)
+    _note_data(stage, bench, manifest)
     manifest.note(stage, seconds=seconds, peak_memory_mb=peak_memory_mb(), notes=notes)
     bench.watcher.end(stage.key, "done")
+
+
+def _note_data(stage: Stage, bench: Workbench, manifest: Manifest) -> None:
+    kind, _, domain = stage.key.partition("/")
+    if kind == "data":
+        manifest.head["data"] |= data_found(bench.run, domain)
+        manifest.write()  # the report reads it there
 
 
 def _not_computed(stage: Stage, reason: str, bench: Workbench, manifest: Manifest) -> None:
@@ -95,8 +106,9 @@ def _not_computed(stage: Stage, reason: str, bench: Workbench, manifest: Manifes
     for output in stage.outputs:
         path = bench.run / output
         if path.is_dir():
-            shutil.rmtree(path)
-        path.unlink(missing_ok=True)
+            remove_own(path)
+        else:
+            path.unlink(missing_ok=True)
     manifest.note_not_computed(stage, reason)
     bench.watcher.end(stage.key, f"not computed: {reason}")
 
@@ -110,6 +122,7 @@ def _forget(manifest: Manifest, stages: Sequence[Stage]) -> None:
 @contextmanager
 def _alone(run: Path) -> Iterator[None]:
     """Hold a run directory against a second run in it; the hold ends with the process."""
+    claim_run(run)
     lock = run / PARTIAL / "lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -143,7 +156,7 @@ def _head(bench: Workbench) -> dict[str, Any]:
         **template.about,
         "answer_tokens": _answer_tokens(bench),
         "machine": machine(pick_device(experiment.model.device)),
-        "data": data_found(bench.run),
+        "data": {},
         "general": general and {"file": general, "sha256": bench.input_hash(general)},
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ from harmonia.errors import HarmoniaError, InputError
 from harmonia.files import read_text
 from harmonia.parsing import Yaml, input_error, parse_yaml
 from harmonia.pipeline.experiment import Experiment
+from harmonia.pipeline.manifest import SETTINGS, is_run
+
+log = logging.getLogger(__name__)
 
 EXTENDS = "extends"
 """Setting of a file that names the file it builds on, relative to its own folder."""
@@ -23,7 +27,8 @@ def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
 
     Args:
         path: The YAML file. `extends: FILE` in it takes that file's settings where it
-            has none of its own; tables are merged.
+            has none of its own; tables are merged. The file of a run directory that was
+            moved stands for the run where it lies now.
         overrides: `key=value` texts; keys are dotted, values YAML.
 
     Raises:
@@ -46,11 +51,22 @@ def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
         values = _merged(_read(below).values, values)
     apply_overrides(values, overrides)
     try:
-        return Experiment.model_validate(values)
+        experiment = Experiment.model_validate(values)
     except ValidationError as error:
         raise _input_error(error, path, values, settings) from error
     except HarmoniaError as error:
         raise InputError(str(error).rstrip("."), file=path) from error
+    asked = any(override.partition("=")[0] == "out" for override in overrides)
+    return experiment if asked else _where_it_lies(experiment, path)
+
+
+def _where_it_lies(experiment: Experiment, path: Path) -> Experiment:
+    """The experiment; that of a run directory which was moved goes on there."""
+    here = path.resolve().parent
+    if path.name != SETTINGS or not is_run(here) or experiment.run_directory.resolve() == here:
+        return experiment
+    log.warning("the run goes on in %s, not in %s", here, experiment.run_directory)
+    return experiment.model_copy(update={"out": str(here)})
 
 
 def _read(path: Path) -> Yaml:

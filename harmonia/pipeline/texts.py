@@ -14,7 +14,9 @@ from harmonia.pipeline.experiment import Experiment
 from harmonia.pipeline.overlaps import usable
 from harmonia.pipeline.workbench import Workbench
 from harmonia.probe import read_beliefs
-from harmonia.scoring import load_model
+from harmonia.scoring import load_model, load_tokenizer
+from harmonia.scoring.generate import GenerationSettings
+from harmonia.scoring.models import pick_device
 from harmonia.writers import (
     LocalWriter,
     ServedWriter,
@@ -64,6 +66,27 @@ def needed_texts(experiment: Experiment) -> NeededTexts:
         gold=groups.explanations != "none" and experiment.writing.explanations.gold != "data",
         contexts="contextualised" in groups.names or "contextualise" in policies,
     )
+
+
+def require_writers(experiment: Experiment) -> None:
+    """Require that whoever is to write the experiment's texts is there.
+
+    Raises:
+        InputError: A model, its device, or a server is not.
+        MissingExtraError: The library for servers is not installed.
+    """
+    needed, writing = needed_texts(experiment), experiment.writing
+    who = {
+        *([writing.explanations.own] if needed.own else []),
+        *([writing.explanations.gold] if needed.gold else []),
+        *([writing.contexts.writer] if needed.contexts else []),
+    }
+    if "model" in who and writing.model is not None:
+        load_tokenizer(writing.model)
+        pick_device(writing.model.device)
+    if "served" in who and writing.served is not None:
+        asked = GenerationSettings(max_new_tokens=1)
+        ServedWriter(writing.served).write(["Hello"], asked, addresses=["check"], seed=0, stage="check")
 
 
 def texts_recipe(bench: Workbench) -> dict[str, Any]:

@@ -47,13 +47,10 @@ def read_data(bench: Workbench, *, domain_name: str) -> list[str]:
     return notes
 
 
-def data_found(run: Path) -> dict[str, Any]:
-    """What was read so far, by `DOMAIN/SOURCE`."""
-    return {
-        f"{path.stem}/{name}": found
-        for path in sorted((run / "data").glob("*.json"))
-        for name, found in read_object(path, what="the note of the data").items()
-    }
+def data_found(run: Path, domain_name: str) -> dict[str, Any]:
+    """What was read of a domain, by `DOMAIN/SOURCE`; its data stage is done."""
+    found = read_object(run / "data" / f"{domain_name}.json", what="the note of the data")
+    return {f"{domain_name}/{name}": one for name, one in found.items()}
 
 
 def _found(bench: Workbench, source: ItemSource, result: ReadResult) -> dict[str, Any]:

@@ -2,10 +2,11 @@
 
 from harmonia.probe.ask import Asked, FittedPrompts, ask
 from harmonia.probe.belief import belief_of
-from harmonia.probe.records import iter_beliefs, read_beliefs, write_beliefs
+from harmonia.probe.records import BELIEFS, iter_beliefs, read_beliefs, write_beliefs
 from harmonia.probe.settings import ProbeSettings
 
 __all__ = [
+    "BELIEFS",
     "Asked",
     "FittedPrompts",
     "ProbeSettings",

@@ -7,8 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from harmonia.files import note
-from harmonia.parsing import noted
+from harmonia.journal import note, noted
 from harmonia.probe.views import View
 
 

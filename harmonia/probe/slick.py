@@ -24,9 +24,9 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from harmonia.errors import InputError
-from harmonia.files import note
 from harmonia.hashing import addressed_random
-from harmonia.parsing import Settings, noted
+from harmonia.journal import note, noted
+from harmonia.parsing import Settings
 from harmonia.probe.open_questions import OpenQuestion
 from harmonia.prompts import Controls
 from harmonia.scoring.generate import Continuation, GenerationSettings, generate

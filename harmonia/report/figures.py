@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 
 from harmonia.analysis import Difference
 from harmonia.analysis.tables import PROBE, ResultRow
-from harmonia.files import fresh_directory
+from harmonia.outputs import fresh_directory
 from harmonia.report import charts, theme
 from harmonia.report.chart_parts import Chart, span
 from harmonia.report.run_files import RunFiles

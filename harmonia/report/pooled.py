@@ -11,7 +11,8 @@ from markupsafe import Markup
 
 from harmonia.analysis import ClaimsDocument, Difference
 from harmonia.analysis.run_answers import CHAT
-from harmonia.files import fresh_directory, write_json, write_text
+from harmonia.files import write_json, write_text
+from harmonia.outputs import fresh_directory
 from harmonia.report import charts
 from harmonia.report.cards import cards, policies_table
 from harmonia.report.figures import around_zero, save_chart
@@ -71,20 +72,20 @@ def write_pooled_page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    text = environment.get_template("pooled.html").render(
-        name=listed(run.name for run in runs),
-        lead=_lead(runs, rows),
-        runs=[(run, run.link) for run in runs],
-        groups=_groups_table(rows),
-        policies=policies_table(document),
-        figure=_figure(folder, rows),
-        cards=cards(document),
-        rule=document.rule,
-    )
-    write_json(folder / "claims.json", asdict(document))
-    path = folder / "report.html"
-    write_text(path, text)
-    return path
+    with fresh_directory(folder, keep=True) as partial:
+        text = environment.get_template("pooled.html").render(
+            name=listed(run.name for run in runs),
+            lead=_lead(runs, rows),
+            runs=[(run, run.link) for run in runs],
+            groups=_groups_table(rows),
+            policies=policies_table(document),
+            figure=_figure(partial / "figures", rows),
+            cards=cards(document),
+            rule=document.rule,
+        )
+        write_json(partial / "claims.json", asdict(document))
+        write_text(partial / "report.html", text)
+    return folder / "report.html"
 
 
 def _lead(runs: Sequence[PooledRun], rows: Sequence[Difference]) -> str:
@@ -128,12 +129,6 @@ def _figure(folder: Path, rows: Sequence[Difference]) -> Markup | None:
     swept = ratio_curve(rows)
     if not swept:
         return None
-    with fresh_directory(folder / "figures") as figures:
-        panel = save_chart(
-            figures,
-            "sweep",
-            "all",
-            "Points gained over ratio 0 by the share of self-aligned rows, a panel a suite.",
-            charts.ratios(swept, around_zero(swept)),
-        )
-    return panel.svg
+    folder.mkdir()
+    words = "Points gained over ratio 0 by the share of self-aligned rows, a panel a suite."
+    return save_chart(folder, "sweep", "all", words, charts.ratios(swept, around_zero(swept))).svg

@@ -113,7 +113,7 @@ def require_unchanged(settings: ModelSettings, noted: str | None) -> None:
         )
 
 
-def require_trainable(settings: ModelSettings) -> None:
+def require_whole(settings: ModelSettings) -> None:
     """Refuse to train what is an adapter already.
 
     Raises:

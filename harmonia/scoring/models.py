@@ -10,7 +10,7 @@ import inspect
 import logging
 import sys
 import warnings
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
@@ -142,21 +142,30 @@ def load_checked(settings: ModelSettings, device: str, tokenizer: Any = None) ->
     return model, tokenizer
 
 
-def empty_model(settings: ModelSettings) -> Any:
+def empty_model(settings: ModelSettings, attention: str | None = None) -> Any:
     """The model's layers without weights, on torch's meta device.
+
+    Args:
+        settings: Which model.
+        attention: How it is to be computed; by default as transformers would.
 
     Raises:
         InputError: Its configuration is not one that transformers can read.
+        ImportError: A library for that attention is not installed.
+        ValueError: The model cannot have it.
     """
     import torch
     from transformers import AutoModelForCausalLM
 
     folder = model_folder(settings)
     if is_adapter(folder):
-        return empty_model(adapter_base(folder, settings))
+        return empty_model(adapter_base(folder, settings), attention)
     config = _config(settings, folder)
-    with torch.device("meta"), _refused(settings, folder):
-        return AutoModelForCausalLM.from_config(config, trust_remote_code=settings.trust_remote_code)
+    told = _refused(settings, folder) if attention is None else nullcontext()
+    with torch.device("meta"), told:
+        return AutoModelForCausalLM.from_config(
+            config, trust_remote_code=settings.trust_remote_code, attn_implementation=attention
+        )
 
 
 def _config(settings: ModelSettings, folder: Path) -> Any:

@@ -13,8 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from harmonia.errors import InputError, MissingExtraError
-from harmonia.scoring.folder import ModelSettings, require_trainable, require_unchanged
+from harmonia.scoring.folder import ModelSettings, require_unchanged, require_whole
 from harmonia.scoring.models import LoadedModel, load_checked
 from harmonia.training.recompute import stop_recomputing
 from harmonia.training.settings import TrainingSettings
@@ -45,7 +44,7 @@ def starting_model(
     Raises:
         InputError: The model cannot be loaded, or is not the one noted.
     """
-    require_trainable(model)
+    require_whole(model)
     if resident is not None and resident.settings != model:
         raise ValueError(f"the resident model is {resident.settings}, not {model}")
     if resident and settings.lora and not settings.liger:
@@ -63,18 +62,18 @@ def lent_to_training(model: Any, settings: TrainingSettings) -> Iterator[None]:
     """Set a model up to be trained; when done, take everything off it but what it learned.
 
     After an error a base loses its adapters, too.
-
-    Raises:
-        InputError: It cannot have the attention asked for.
-        MissingExtraError: Liger is asked for and not installed.
     """
+    from transformers.integrations.liger import apply_liger_kernel
+
     cached, attention = model.config.use_cache, model.config._attn_implementation
     holders = [model.config.get_text_config(), model.generation_config]
     before = [{name: getattr(one, name) for name in _SET if hasattr(one, name)} for one in holders]
     try:
-        _set_attention(model, settings.attention)
+        if settings.attention != "auto":
+            model.set_attn_implementation(settings.attention)
         if settings.liger:
-            _use_liger(model)
+            # TRL's fused head is used for the loss, as without Liger.
+            apply_liger_kernel(model, {"fused_linear_cross_entropy": False, "cross_entropy": False})
         yield
     except BaseException:
         _take_adapters_off(model)
@@ -132,31 +131,3 @@ def _take_adapters_off(base: Any) -> None:
             parent, _, own = name.rpartition(".")
             setattr(base.get_submodule(parent), own, module.get_base_layer())
     base.__dict__.pop("peft_config", None)
-
-
-def _set_attention(model: Any, wanted: str) -> None:
-    if wanted == "auto":
-        return
-    try:
-        model.set_attn_implementation(wanted)
-    except (ImportError, ValueError) as error:
-        raise InputError(
-            "the model cannot be trained with this attention here",
-            field="attention",
-            seen=wanted,
-            remedy=f"Use attention: auto. ({str(error).strip().splitlines()[0]})",
-        ) from error
-
-
-def _use_liger(model: Any) -> None:
-    from transformers.integrations.liger import apply_liger_kernel
-
-    try:
-        # TRL's fused head is used for the loss, as without Liger.
-        apply_liger_kernel(model, {"fused_linear_cross_entropy": False, "cross_entropy": False})
-    except ImportError as error:
-        raise MissingExtraError(
-            "liger: true needs the library liger-kernel",
-            field="liger",
-            remedy="Install it: pip install 'harmonia[liger]'.",
-        ) from error

@@ -75,4 +75,6 @@ class TrainingSettings(Settings):
     compile: bool = Field(default=False, json_schema_extra=_EXECUTION)
     liger: bool = Field(default=False, json_schema_extra=_EXECUTION)
     save_steps: int | None = Field(default=None, ge=0, json_schema_extra=_EXECUTION)
-    report_to: tuple[str, ...] = Field(default=(), json_schema_extra=_EXECUTION)
+    report_to: tuple[Literal["tensorboard", "wandb", "mlflow"], ...] = Field(
+        default=(), json_schema_extra=_EXECUTION
+    )

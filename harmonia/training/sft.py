@@ -14,9 +14,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from harmonia.errors import MissingExtraError
-from harmonia.files import fresh_directory, write_json, write_json_lines
+from harmonia.files import disk_told, write_json, write_json_lines
 from harmonia.hashing import result_settings, sha256_json
+from harmonia.outputs import fresh_directory
 from harmonia.prompts import PromptSettings, build_template
 from harmonia.scoring.folder import BASE_RECORD, ModelSettings, model_folder, tuned_settings
 from harmonia.scoring.models import LoadedModel, context_length, load_model, load_tokenizer, pick_device
@@ -24,6 +24,7 @@ from harmonia.training.changes import LITTLE, Before, require_learning
 from harmonia.training.encode import EncodedSets
 from harmonia.training.handover import bare, in_dtype, lent_to_training, starting_model
 from harmonia.training.memory import fit
+from harmonia.training.needs import require_trainable
 from harmonia.training.recompute import recomputing
 from harmonia.training.schedule import warmup_steps
 from harmonia.training.settings import TrainingSettings
@@ -108,11 +109,13 @@ def fine_tune(
             from its files must be that.
 
     Raises:
-        InputError: The training set or the model is wrong.
-        MissingExtraError: LoRA or Liger is asked for and its library is not installed.
+        InputError: The training set or the model is wrong, or the machine lacks what the
+            settings ask for.
+        MissingExtraError: A library that they ask for is not installed.
         TrainingError: The loss is no longer a finite number, memory runs out, or nothing
             was learned.
     """
+    require_trainable(job.model, job.settings)
     tokenizer = resident.tokenizer if resident else load_tokenizer(job.model)
     model = starting_model(job.model, job.settings, tokenizer, resident, noted)
     lesson = taught(
@@ -124,7 +127,7 @@ def fine_tune(
         sets=sets or EncodedSets(),
     )
     resume = _last_complete(work)
-    with lent_to_training(model, job.settings):
+    with disk_told(work), lent_to_training(model, job.settings):
         trainer = _trainer(job, model, tokenizer, lesson, work, progress)
         weights, changed = _train(job, trainer, resume)
     tokenizer = copy.copy(tokenizer)
@@ -210,12 +213,8 @@ def _trainer(
 def _peft_config(settings: TrainingSettings) -> Any:
     if settings.lora is None:
         return None
-    try:
-        from peft import LoraConfig
-    except ImportError as error:
-        raise MissingExtraError(
-            "LoRA needs the library peft", remedy="Install it: pip install 'harmonia[lora]'."
-        ) from error
+    from peft import LoraConfig
+
     return LoraConfig(
         r=settings.lora.rank,
         lora_alpha=settings.lora.alpha,

@@ -17,7 +17,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harmonia.files import fresh_directory, write_json
+from harmonia.files import write_json
+from harmonia.outputs import fresh_directory
 from harmonia.world.facts import World, WorldSettings
 from harmonia.world.figures import figures
 from harmonia.world.mixture import Mixture

@@ -15,7 +15,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from harmonia.files import fresh_directory, write_json_lines
+from harmonia.files import write_json_lines
+from harmonia.outputs import fresh_directory
 from harmonia.types import Message
 from harmonia.world.facts import DOMAINS, World, WorldSettings
 from harmonia.world.free_text import free_questions, instructions

@@ -6,12 +6,13 @@ tried again, and dropped with a reason if it does not come right.
 
 from harmonia.writers.contexts import write_contexts
 from harmonia.writers.explanations import write_explanations
-from harmonia.writers.records import Wanted, Written, dropped, read_written, texts, write_written
+from harmonia.writers.records import TEXTS, Wanted, Written, dropped, read_written, texts, write_written
 from harmonia.writers.served import ServedWriter
 from harmonia.writers.settings import ContextSettings, ExplanationSettings, ServedSettings, WritingSettings
 from harmonia.writers.writer import LocalWriter, Writer
 
 __all__ = [
+    "TEXTS",
     "ContextSettings",
     "ExplanationSettings",
     "LocalWriter",

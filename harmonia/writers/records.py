@@ -1,4 +1,4 @@
-"""What is wanted of a writer, what came of it, and its JSONL file."""
+"""What is wanted of a writer, what came of it, and its file."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from harmonia.errors import InputError
-from harmonia.files import write_json_lines
-from harmonia.parsing import NotBlank, read_json_lines, validated
+from harmonia.parsing import NotBlank, validated
 from harmonia.prompts import LETTERS
+from harmonia.table_file import TableFile
 from harmonia.types import Item
 
 
@@ -53,6 +53,13 @@ def dropped(written: Iterable[Written]) -> dict[str, int]:
     return dict(Counter(one.reason for one in written if one.reason is not None).most_common())
 
 
+TEXTS = TableFile(
+    what="the file of texts",
+    columns={"id": str, "target": int, "text": str, "tries": int, "reason": str},
+    ending=".jsonl",
+)
+
+
 class _Record(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -70,8 +77,8 @@ class _Record(BaseModel):
 
 
 def write_written(path: Path, written: Sequence[Written]) -> None:
-    """Write one JSON object a text, in one step."""
-    write_json_lines(path, (asdict(one) for one in written))
+    """Write a row a text in one step, as JSONL, Parquet or CSV by the name's ending."""
+    TEXTS.write(path, map(asdict, written))
 
 
 def read_written(path: Path) -> tuple[Written, ...]:
@@ -81,7 +88,7 @@ def read_written(path: Path) -> tuple[Written, ...]:
         InputError: The file is missing, a row is wrong, or a text comes twice.
     """
     found: dict[tuple[str, int], Written] = {}
-    for number, values in read_json_lines(path, what="the file of texts"):
+    for number, values in TEXTS.read(path):
         remedy = "A row needs id, target, text and tries; a null text a reason."
         record = validated(_Record, values, file=path, row=number, remedy=remedy)
         if (record.id, record.target) in found:

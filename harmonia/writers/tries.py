@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from harmonia.files import note
-from harmonia.parsing import noted
+from harmonia.journal import note, noted
 from harmonia.scoring.generate import Continuation, GenerationSettings
 from harmonia.writers.demonstrations import STOP
 from harmonia.writers.records import Written

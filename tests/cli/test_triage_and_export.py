@@ -67,4 +67,5 @@ def test_export_task_writes_a_folder_and_refuses_what_it_cannot(tmp_path: Path) 
         "law.test.jsonl",
         "law.dev.jsonl",
         "harmonia_data.py",
+        ".harmonia",
     }

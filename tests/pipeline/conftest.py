@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,18 @@ def lab_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def settings_of(lab_data: Path) -> Callable[[Path], dict[str, Any]]:
+    """Settings of a small experiment for a run directory."""
+    return partial(_settings, lab_data)
+
+
 @pytest.fixture
-def settings(lab_data: Path, tmp_path: Path) -> dict[str, Any]:
+def settings(settings_of: Callable[[Path], dict[str, Any]], tmp_path: Path) -> dict[str, Any]:
+    return settings_of(tmp_path / "run")
+
+
+def _settings(lab_data: Path, run: Path) -> dict[str, Any]:
     shots = {"path": "person/dev.jsonl", "domain": "person"}
     suites = {
         name: {"items": {"path": f"person/{name}.jsonl", "domain": "person", "limit": 40}, "shots": shots}
@@ -27,7 +39,7 @@ def settings(lab_data: Path, tmp_path: Path) -> dict[str, Any]:
     }
     return {
         "name": "small",
-        "out": str(tmp_path / "run"),
+        "out": str(run),
         "data_root": str(lab_data),
         "model": {"path": str(base_folder(0)), "device": "cpu"},
         "prompt": {"options_first": True, "shots": 2},

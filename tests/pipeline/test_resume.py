@@ -60,6 +60,8 @@ def _kill_in(experiment: Path, out: Path, stage: str, half_done: str | None) -> 
     for key in noted[noted.index(stage) :]:
         del manifest["stages"][key]
     (out / "manifest.json").write_text(json.dumps(manifest))
+    lines = (out / "stages.jsonl").read_text().splitlines(keepends=True)
+    (out / "stages.jsonl").write_text("".join(x for x in lines if json.loads(x)["key"] in manifest["stages"]))
     return False
 
 
@@ -73,7 +75,9 @@ def _finish(experiment: Path, out: Path) -> str:
 def _files(run: Path) -> dict[str, str]:
     files = [path for path in run.rglob("*") if path.is_file() and ".partial" not in path.parts]
     return {
-        path.relative_to(run).as_posix(): file_sha256(path) for path in files if path.name != "manifest.json"
+        path.relative_to(run).as_posix(): file_sha256(path)
+        for path in files
+        if path.name not in ("manifest.json", "stages.jsonl")
     }
 
 

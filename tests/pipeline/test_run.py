@@ -13,6 +13,7 @@ import yaml
 
 from harmonia.errors import HarmoniaError, InputError
 from harmonia.pipeline.experiment import Experiment
+from harmonia.pipeline.manifest import claim_run
 from harmonia.pipeline.many import Step, run_many
 from harmonia.pipeline.plan import make_plan
 from harmonia.pipeline.run import run_experiment
@@ -208,6 +209,7 @@ def test_two_runs_cannot_share_a_directory(settings: dict[str, Any]) -> None:
 
     lock = Path(settings["out"]) / ".partial" / "lock"
     lock.parent.mkdir(parents=True)
+    claim_run(Path(settings["out"]))
     with FileLock(lock), pytest.raises(HarmoniaError, match="another run is at work"):
         _run(settings)
 

@@ -168,11 +168,10 @@ def test_the_settings_reach_the_trainer(job, train, monkeypatch):
 
 
 def test_what_is_not_installed_says_so(job, train, monkeypatch, tmp_path):
-    from transformers.integrations import liger
     from transformers.utils import is_flash_attn_2_available
 
-    monkeypatch.setattr(liger, "is_liger_kernel_available", lambda: False)
-    with pytest.raises(MissingExtraError, match=r"liger-kernel.*pip install 'harmonia\[liger\]'"):
+    monkeypatch.setattr("harmonia.training.needs.find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"liger_kernel.*pip install 'harmonia\[liger\]'"):
         train(job(liger=True))
     if not is_flash_attn_2_available():
         with pytest.raises(InputError, match="cannot be trained with this attention here"):

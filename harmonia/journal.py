@@ -1,0 +1,72 @@
+"""Journals of finished work: lines of JSON that are only added to, each with its own checksum.
+
+What an interruption or a power cut leaves of a line, and what was damaged later, is known
+by the checksum: that work is done again, and no other.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from harmonia.errors import InputError
+from harmonia.files import disk_told, write_text
+from harmonia.hashing import sha256_json
+from harmonia.parsing import parse_json
+
+__all__ = ["note", "noted", "write_notes"]
+
+log = logging.getLogger(__name__)
+
+
+def note(journal: Path | None, entry: Mapping[str, Any]) -> None:
+    """Add an entry, safe from a power cut; without a journal nothing is noted."""
+    if journal is None:
+        return
+    with disk_told(journal):
+        journal.parent.mkdir(parents=True, exist_ok=True)
+        with journal.open("a+b") as handle:
+            handle.seek(max(handle.seek(0, os.SEEK_END) - 1, 0))
+            if handle.read() not in (b"", b"\n"):
+                # A line that was cut short is not one to grow onto.
+                handle.seek(0)
+                handle.truncate(handle.read().rfind(b"\n") + 1)
+            handle.write(_line(entry).encode())
+            handle.flush()
+            os.fsync(handle.fileno())
+
+
+def noted(journal: Path | None) -> list[dict[str, Any]]:
+    """The entries of a journal.
+
+    A last line cut short by an interruption is passed over. So are damaged ones, which is told.
+    """
+    if journal is None or not journal.exists():
+        return []
+    *lines, _ = journal.read_bytes().split(b"\n")
+    found = [_entry(line, journal) for line in lines]
+    if damaged := found.count(None):
+        log.warning("%s: %d of %d lines are damaged; that work is done again", journal, damaged, len(found))
+    return [entry for entry in found if entry is not None]
+
+
+def write_notes(journal: Path, entries: Iterable[Mapping[str, Any]]) -> None:
+    """Write a journal anew in one step."""
+    write_text(journal, "".join(map(_line, entries)))
+
+
+def _line(entry: Mapping[str, Any]) -> str:
+    return json.dumps({"sha256": sha256_json(entry), **entry}, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _entry(line: bytes, journal: Path) -> dict[str, Any] | None:
+    """The entry of a line; None if it is not as it was written."""
+    try:
+        entry: Any = parse_json(line, file=journal)
+        return entry if entry.pop("sha256") == sha256_json(entry) else None
+    except (InputError, KeyError, TypeError, AttributeError):
+        return None

@@ -1,0 +1,63 @@
+"""What reaches the screen: texts as they are, and nothing that a terminal obeys."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from rich.panel import Panel
+from rich.table import Table
+
+from harmonia.cli.progress import Screen, printable
+
+OBEYED = set("\x1b\x07\r\x9b\x7f\u202e")
+EVIL = "\x1b]0;TITLE\x07\x1b[2J\r\x9b31m\x7f\u202e"
+
+
+def test_control_characters_are_spelled_out() -> None:
+    assert printable("a\x1b[2Jb\x07\r\x00\x9b\udcff\u202e") == r"a\x1b[2Jb\x07\r\x00\x9b\udcff\u202e"
+    for text in ("plain", "two\nlines\tand a tab", "中文 ü 👩‍👧", "[/x] [red] :smile: \\[b]"):
+        assert printable(text) == text
+
+
+def test_texts_of_the_data_are_no_markup_and_no_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    screen = Screen()
+    table = Table("[/h]", title=f"[b]t{EVIL}", caption=EVIL)
+    table.add_row(f"[/x]{EVIL}")
+    for shown in (f"r[red]x {EVIL}" + "long " * 60, table, Panel(f"[/p]{EVIL}")):
+        screen.print(shown)
+    said = capsys.readouterr().out
+    assert not OBEYED & set(said)
+    for text in ("r[red]x", "[/h]", "[b]t", "[/x]", "[/p]", r"\x1b]0;TITLE\x07\x1b[2J"):
+        assert text in said
+    assert "long " * 60 in said, "lines are not cut"
+
+
+def _harmonia(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "harmonia.cli.main", *words]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd)
+
+
+def test_commands_print_paths_as_they_are_and_data_without_commands(tmp_path: Path) -> None:
+    text = "many words here that are the same in both of the files that we compare"
+    item = {"id": f"x{EVIL}", "question": f"{EVIL} {text}", "choices": ["a", "b"], "answer": 0}
+    for name in ("a.jsonl", "b.jsonl"):
+        (tmp_path / name).write_text(json.dumps(item) + "\n")
+    done = _harmonia("leakage", "--train", "a.jsonl", "--suite", "b.jsonl", cwd=tmp_path)
+    assert done.returncode == 0 and text in done.stdout and not OBEYED & set(done.stdout)
+    beliefs = [
+        item | {"id": f"i{k}", "question": f"Q{k}?", "choices": list("abcd"), "probs": probs}
+        for k, probs in enumerate([[0.85, 0.05, 0.05, 0.05], [0.05, 0.85, 0.05, 0.05]])
+    ]
+    (tmp_path / "b[/x].jsonl").write_text("".join(json.dumps(one) + "\n" for one in beliefs))
+    for out in ("r[red]x.csv", "a[/b].jsonl", "exp:1", 'it\'s "so".parquet'):
+        done = _harmonia("triage", "--beliefs", "b[/x].jsonl", "--out", out, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.endswith(f"{out}\n") and (tmp_path / out).is_file()
+    done = _harmonia("groups", "--beliefs", "b[/x].jsonl", "--out", "d[/x]/g:1", cwd=tmp_path)
+    assert done.returncode == 0 and done.stdout.endswith("d[/x]/g:1\n"), done.stderr
+    done = _harmonia("triage", "--beliefs", f"no{EVIL}.jsonl", cwd=tmp_path)
+    assert done.returncode == 2 and not OBEYED & set(done.stderr)
