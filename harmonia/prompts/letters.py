@@ -28,7 +28,8 @@ _WORDS = {
     "M": "most",
     "E": "are",
     "V": "is was be would should must will 是 为 為 应 應 应该 应当 就 也 能 只能 才是",
-    "H": "the our only single that but so hence therefore thus then actually really indeed clearly likely",
+    "G": "so hence therefore thus ∴ 故 因此 所以",
+    "H": "the our only single that but then actually really indeed clearly likely",
     "F": "to for of",
     "C": "choose 选 選 选择 選擇",
     "N": "not no never nor neither none cannot isn wasn aren don rather because least 不 非 未",
@@ -71,22 +72,26 @@ _LIST = f"([Ll]{_MORE})"
 _ANY = f"(?:O?{_Q}{_LIST}|O{_Q}(1))"
 _OF = "(?:F[^dn,N]{1,12})?"  # "to this question"
 _APART = '(?:,|[,:<"]{1,2}[^NOdn]{1,40}[,:>"]{1,3})?'  # the option's text after its letter
-_BEST = "H{0,3}(?:R|A|M.)"
+_BEST = "[GH]{0,3}(?:R|A|M.)"
 _STATED = (
     # Ans. is 'b'; the correct answer to the question should be option B; the choice is: (B)
-    f"[ASO][Ow]?{_OF}[de,]?[VC]{{1,3}}[de:,]?n?H{{0,3}}[:,]?{_ANY}",
+    f"[ASO][Ow]?{_OF}[de,]?[VC]{{1,3}}[de:,]?n?[GH]{{0,3}}[:,]?{_ANY}",
     f"[AS]{_OF}E{_Q}{_LIST}",
     # Ans. B; Answer- (b); the correct option: B; but not "each option:" above a list of them
     f"(?:S|A{_OF}|RO)(?:[:,>][de]?|(?<=S)[de]:?|:[de])n?{_ANY}",
     f"S[de:,]?V?{_Q}([Llg])",
     rf'(?<![^n])[AK](?:[de:]?{_Q}{_LIST}(?=[">de:,n]|$)|[de:]?(g))',
+    f"(?<![^n])R:{_Q}{_LIST}",
     # the answer is its text (option B)
     rf"[AO]{_OF},?V{{1,2}}[^Ndn<]{{1,60}}<[AO]?([Ll])>",
     # option B, its text, is the correct answer
     rf'(?<!N)O{_Q}([Llag1])[">de]{{0,2}}{_APART}V{{1,2}}{_BEST}',
     rf'(?<![NKw])(?:(L)|["<](l))[">de]{{0,2}},?V{{1,2}}{_BEST}',
+    "(?<![NKw])(l)V{1,2}H{0,3}R?A",
+    # so, B.
+    f'G,?{_Q}(L)[">]{{0,2}}(?:d|n|$)',
     # it is option B
-    f"(?<!Y)VH{{0,2}}O{_Q}([Llag1])",
+    f"(?<!Y)V[GH]{{0,2}}O{_Q}([Llag1])",
     # making option B the correct answer
     rf'O{_Q}([Llag])[">de]{{0,2}}{_APART}(?=H){_BEST}',
     f"(?<!N)(?<!NV)C:?{_ANY}",

@@ -33,7 +33,7 @@ _WORD = re.compile(r"[A-Za-z]+|[^\W\d_]")
 _ONLY_ANSWERS = frozenset(
     _WORD.findall(
         "therefore thus so hence in conclusion the correct right best answer option choice ans is should "
-        "would be to this question 因此所以故正确答案应该是为选"
+        "would must be to this question 因此所以故正确答案应该是为选"
     )
 )
 
@@ -90,7 +90,7 @@ def without_answer(item: Item, *, remove_text: bool) -> str:
         own = f"[{letter}{letter.lower()}]"
         text = re.sub(rf"(?<![A-Za-z0-9])[\"'“‘`(\[]?{own}{_CLOSED}(?=[\"'“]?{_loose(choice)})", "", text)
         text = re.sub(rf"(?<!\s)\s*[(（](?:(?i:option|choice)|选项)?\s*{own}[)）]", "", text)
-    sentences = _unnamed(text, count)
+    sentences = [part for part in _unnamed(text, count) if not _only_answers(part)]
     if remove_text:
         # Behind it a capital begins another word: many explanations lost their blanks.
         answer = rf"(?<!\w){_loose(item.choices[item.answer])}(?![^\WA-Z])"
@@ -125,7 +125,7 @@ def _unnamed(text: str, count: int) -> list[str]:
 
 def _only_answers(sentence: str) -> bool:
     words = {word.lower() for word in _WORD.findall(sentence)}
-    return BLANK in sentence and words <= _ONLY_ANSWERS
+    return words <= _ONLY_ANSWERS and (bool(words) or BLANK in sentence)
 
 
 def _loose(choice: str) -> str:

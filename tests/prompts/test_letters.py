@@ -96,7 +96,8 @@ SPELLED = [
     ('The answer is "Iron" (option C).', ["C"]),
     ("\\boxed{B}", ["B"]),
     ("Final answer: **B**", ["B"]),
-    ("B is the answer.", ["B"]),
+    *((text, ["B"]) for text in ("B is the answer.", "b is the right answer", "Correct: B", "Key: b.")),
+    *((f"It rusts. {word} B.", ["B"]) for word in ("So,", "Hence", "Therefore,", "∴")),
     ("Answer is option 4, iron", ["D"]),
     ("The answers are A and C.", ["A", "C"]),
     *((text, ["C"]) for text in ("【答案】C", "答案：Ｃ", "答案选C", "故本题选c。", "參考答案：C")),
@@ -108,6 +109,7 @@ SPELLED = [
 UNSAID = [
     *("Ans. DNA is copied", "Ans. CT of the skull", "Ans. A 45-year-old man", "Ans. I do not know"),
     *("Ans. a patient came", "Answer: a river in Asia", "C. difficile is a germ.", "Vitamin C is best."),
+    *("So B cells do", "where b is the best constant", "So it is a cell"),
     *("He got a B in physics.", "b is correct", "A cell is closest to it.", "Solution A is correct."),
     *("a. iron b. zinc c. tin", "A - iron, B - zinc, C - tin", "A. iron\nB. zinc\nThe second."),
     *("The wrong options are:\n\nA. iron, which rusts", "Of each choice question are:\nA. iron"),

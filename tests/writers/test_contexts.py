@@ -57,7 +57,7 @@ def metal(explanation: str):
         ("Answer- B. Plain steelIron pulls.", "Plain steelIron pulls.", "_____Iron pulls."),
         ("Ans. b. Any steel. Iron pulls.", "Any steel. Iron pulls.", "Any steel. Iron pulls."),
         ("Ans: B (Plain steel) Iron pulls.", "(Plain steel) Iron pulls.", "(_____) Iron pulls."),
-        ("Ans. (B)", "", ""),
+        *((text, "", "") for text in ("Ans. (B)", "Hence (b).", "Therefore the answer must be (b)", "∴ B")),
         ("B i.e. Plain steel", "Plain steel", ""),
         ("(b) Plain steel # iron pulls", "Plain steel # iron pulls", "_____ # iron pulls"),
         # small letters in the middle of it
