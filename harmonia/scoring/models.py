@@ -138,7 +138,8 @@ def load_checked(settings: ModelSettings, device: str, tokenizer: Any = None) ->
     if tokenizer is None:
         tokenizer = load_tokenizer(settings)
     if not _shared_out():
-        require_token_rows(tokenizer, require_answers(model, folder), folder)
+        file = folder / (settings.gguf_file or "")
+        require_token_rows(tokenizer, require_answers(model, file), file)
     return model, tokenizer
 
 
