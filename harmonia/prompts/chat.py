@@ -25,13 +25,15 @@ VICUNA = (
     "{%- endif -%}{{ ' ' }}"
     "{%- for message in messages -%}"
     "{%- if message.role == 'user' -%}{{ 'USER: ' + message.content }}"
-    "{%- elif message.role == 'assistant' -%}{{ ' ASSISTANT: ' + message.content + eos_token }}"
+    "{%- elif message.role == 'assistant' -%}{{ ' ASSISTANT:' }}"
+    "{%- generation -%}{{ ' ' + message.content | trim + eos_token }}{%- endgeneration -%}"
     "{%- endif -%}"
     "{%- endfor -%}"
     "{%- if add_generation_prompt -%}{{ ' ASSISTANT:' }}{%- endif -%}"
 )
 """Vicuna v1.1 (FastChat). The prompt ends right after the colon: the space before the
-answer belongs to the answer's first token."""
+answer belongs to the answer's first token. `generation` marks what the assistant says for
+other trainers."""
 
 _REPLY = "\N{BLACK SQUARE}"
 

@@ -22,7 +22,9 @@ BREAK = "\ufdd2"
 """Stands in spellings that are text."""
 PLACE = "\ufdd1"
 """Stands around a chat template's placeholders."""
-_OURS = re.compile(f"[{PLACE}{BREAK}]")
+TURN = ("\ufdd3", "\ufdd4")
+"""Stand around the assistant's turns in a saved template."""
+_OURS = re.compile(f"[{PLACE}{BREAK}{''.join(TURN)}]")
 
 
 def plain_text(text: str) -> str:
@@ -81,7 +83,7 @@ class Controls:
         """Break the spelling of every control token in a text that is data.
 
         Raises:
-            InputError: The text holds one of the two characters that are used for it.
+            InputError: The text holds one of the characters that are used inside.
         """
         if found := _OURS.search(text):
             raise InputError(

@@ -108,15 +108,24 @@ class Template:
         texts = [self.exam.assistant_text(item, index, "") for index in range(len(item.choices))]
         return tuple(text[len(answer) :] for text, answer in zip(texts, answers, strict=True))
 
+    def opening(self, messages: Sequence[Message]) -> tuple[str, str]:
+        """What stands before a reply, and the white space that joins the two.
+
+        Raises:
+            InputError: The chat template does not take the conversation.
+        """
+        return self.chat.opening(self._guarded(messages))
+
     def conversation(self, messages: Sequence[Message]) -> Rendered:
         """A training conversation as text, with the places of the assistant's turns.
 
         Raises:
             InputError: The chat template does not take it.
         """
-        if self.literal:
-            messages = tuple(map(self.controls.guard_message, messages))
-        return self.chat.conversation(messages)
+        return self.chat.conversation(self._guarded(messages))
+
+    def _guarded(self, messages: Sequence[Message]) -> Sequence[Message]:
+        return tuple(map(self.controls.guard_message, messages)) if self.literal else messages
 
 
 def build_template(settings: PromptSettings, tokenizer: Any) -> Template:

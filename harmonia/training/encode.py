@@ -25,6 +25,7 @@ from harmonia.types import Conversation
 IGNORED = -100
 """Label of a token that is not learned (PyTorch's cross-entropy default)."""
 _SETS = 4
+_SOME = 20
 
 Learn = Literal["all", "last"]
 """Which of the assistant's turns are learned; one that is marked as not learned never is."""
@@ -73,6 +74,7 @@ class EncodedSet:
     rows: tuple[Encoded, ...]
     shortened: int
     spelled: Spelled
+    some: tuple[tuple[Conversation, Encoded], ...]
     notes: tuple[str, ...] = ()
 
     def epochs(self, count: int, seed: int) -> list[Encoded]:
@@ -150,7 +152,8 @@ def encode_rows(
     _require_lesson(encoded, file)
     texts = ([message.content for message in row.messages] for row in rows)
     spelled = template.controls.spelled(texts, literal=template.literal)
-    return EncodedSet(rows=tuple(encoded), shortened=shortened, spelled=spelled)
+    some = tuple(zip(rows, encoded, strict=True))[:: max(1, len(rows) // _SOME)][:_SOME]
+    return EncodedSet(rows=tuple(encoded), shortened=shortened, spelled=spelled, some=some)
 
 
 def _learned(row: Conversation, turns: Sequence[tuple[int, int]], learn: Learn) -> list[tuple[int, int]]:

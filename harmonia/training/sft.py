@@ -131,7 +131,7 @@ def fine_tune(
         trainer = _trainer(job, model, tokenizer, lesson, work, progress)
         weights, changed = _train(job, trainer, resume)
     tokenizer = copy.copy(tokenizer)
-    tokenizer.chat_template = lesson.template.chat.jinja
+    tokenizer.chat_template = lesson.saved.jinja
     tuned = _tuned(job, trainer, whole=weights is None)
     if trainer.accelerator.is_main_process:
         with fresh_directory(out) as partial:
@@ -277,6 +277,7 @@ def _record(job: TrainingJob, trainer: Any, lesson: Taught, changed: float | Non
         "seed": job.seed,
         **lesson.template.about,
         "chat": lesson.template.chat.name,
+        "saved_chat_template": lesson.saved.about,
         "rows": len(encoded.rows),
         "shortened_rows": encoded.shortened,
         "control_tokens": asdict(encoded.spelled),

@@ -13,6 +13,7 @@ from harmonia.errors import InputError
 from harmonia.prompts import Template
 from harmonia.scoring import Encoder
 from harmonia.training.encode import Encoded, EncodedSet, EncodedSets, show_mask
+from harmonia.training.exported import Exported, exported
 from harmonia.training.schedule import FEW, optimizer_steps, say_steps
 from harmonia.training.settings import TrainingSettings
 
@@ -29,6 +30,7 @@ class Taught:
         rows: Its rows of all epochs, in order.
         steps: Optimizer steps that they make.
         shown: The first rows, with what is learned of them.
+        saved: The chat template to save with the tuned model.
         notes: What a person should know before it starts.
     """
 
@@ -37,6 +39,7 @@ class Taught:
     rows: list[Encoded]
     steps: int
     shown: list[dict[str, Any]]
+    saved: Exported
     notes: tuple[str, ...]
 
 
@@ -68,10 +71,13 @@ def taught(
                 log.info("row %s learns %r after %r", row["id"], part["text"], before["text"][-60:])
     if steps >= FEW:
         log.info(say_steps(steps, settings))
-    notes = tuple(_notes(encoded, settings, steps, longest))
+    saved = exported(template, encoder, encoded.some)
+    notes = (*_notes(encoded, settings, steps, longest), *saved.notes())
     for note in notes:
         log.warning(note)
-    return Taught(template=template, encoded=encoded, rows=rows, steps=steps, shown=shown, notes=notes)
+    return Taught(
+        template=template, encoded=encoded, rows=rows, steps=steps, shown=shown, saved=saved, notes=notes
+    )
 
 
 def _notes(encoded: EncodedSet, settings: TrainingSettings, steps: int, longest: int) -> Iterator[str]:

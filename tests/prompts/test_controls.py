@@ -80,7 +80,7 @@ def test_what_is_counted_is_rows_and_read_as_told():
     assert found.note("rows") == "rows that spell control tokens, read as control: 2 (</s>, <s>, <unk>)"
 
 
-@pytest.mark.parametrize("character", ["\ufdd1", "\ufdd2"])
+@pytest.mark.parametrize("character", ["\ufdd1", "\ufdd2", "\ufdd3", "\ufdd4"])
 def test_the_characters_used_for_it_are_refused_in_a_text(character):
     with pytest.raises(InputError, match=f"noncharacter of Unicode.*U\\+{ord(character):04X}"):
         Controls(wrapped("byte")).guard(f"The{character} river")
