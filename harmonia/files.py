@@ -126,9 +126,13 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[s
     names = list(columns) if columns is not None else list(rows[0]) if rows else []
     with fresh_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as handle:
         if names:
-            writer = csv.DictWriter(handle, names, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows({name: _as_cell(value) for name, value in row.items()} for row in rows)
+            plain = csv.DictWriter(handle, names, lineterminator="\n")
+            quoted = csv.DictWriter(handle, names, lineterminator="\n", quoting=csv.QUOTE_ALL)
+            plain.writeheader()
+            for row in rows:
+                # The library leaves a carriage return bare, and readers end the row there.
+                writer = quoted if any("\r" in str(value) for value in row.values()) else plain
+                writer.writerow({name: _as_cell(value) for name, value in row.items()})
 
 
 def from_cell(cell: str) -> str:

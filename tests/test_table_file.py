@@ -105,6 +105,15 @@ def test_a_csv_that_is_wrong_is_refused_by_row(text: str, message: str, tmp_path
         list(TABLE.read(path))
 
 
+def test_a_carriage_return_in_a_text_ends_no_row(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    rows = [{"id": "a", "text": "x\r=1+1", "n": -1}, {"id": "b", "text": "y\r\nz", "n": 2}]
+    write_csv(path, rows)
+    with path.open(newline="") as handle:
+        found = list(csv.DictReader(handle))
+    assert [(row["id"], row["text"], int(row["n"])) for row in found] == [tuple(row.values()) for row in rows]
+
+
 FORMULAS = [
     "=1+1",
     "+cmd|' /C calc'!A0",

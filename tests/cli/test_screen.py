@@ -52,6 +52,7 @@ def test_commands_print_paths_as_they_are_and_data_without_commands(tmp_path: Pa
         item | {"id": f"i{k}", "question": f"Q{k}?", "choices": list("abcd"), "probs": probs}
         for k, probs in enumerate([[0.85, 0.05, 0.05, 0.05], [0.05, 0.85, 0.05, 0.05]])
     ]
+    (tmp_path / "b[").mkdir()
     (tmp_path / "b[/x].jsonl").write_text("".join(json.dumps(one) + "\n" for one in beliefs))
     for out in ("r[red]x.csv", "a[/b].jsonl", "exp:1", 'it\'s "so".parquet'):
         done = _harmonia("triage", "--beliefs", "b[/x].jsonl", "--out", out, cwd=tmp_path)
