@@ -154,6 +154,7 @@ def summary() -> dict[str, object]:
         "size": 200,
         "general": 200,
         "left_out": {},
+        "told": {},
         "policies_available": {},
         "groups": dict.fromkeys(GROUPS, 200),
     }
