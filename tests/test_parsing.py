@@ -266,6 +266,6 @@ def test_settings_take_no_word_for_a_number(text, field):
 
 
 def test_settings_take_what_yaml_says():
-    text = "epochs: 3\nrates: [1e-5, 2, 0.5]\non: yes\neither: true"
+    text = 'epochs: 3\nrates: [1e-5, 2, 0.5]\n"on": yes\neither: true'
     found = validated(Few, parse_yaml(text, file=None).values, file=None)
     assert found == Few(epochs=3, rates=(1e-5, 2.0, 0.5), on=True, either=True)

@@ -269,7 +269,7 @@ def _ask(
             pool=pool,
             progress=bars.progress,
         )
-    about = {"model": noted, "template_hash": template.hash, **asked.about}
+    about = {"model": noted, **template.about, **asked.about}
     write_beliefs(out, asked.beliefs, about)
     write_skipped_rows(found, out.with_name(f"{out.name}.skipped.jsonl"))
     if asked.shortened:

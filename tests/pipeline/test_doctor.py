@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from harmonia.pipeline.doctor import look
-from harmonia.scoring import cache
+from harmonia.scoring import ModelSettings, cache
 from harmonia.world import base_folder
 
 
 def found(model: str) -> dict[str, str]:
-    return {finding.what: finding.found for finding in look(model)}
+    return {finding.what: finding.found for finding in look(ModelSettings(path=model))}
 
 
 def test_a_model_that_has_everything_is_slower_for_nothing():
