@@ -158,7 +158,7 @@ def test_the_split_is_the_declared_one_where_the_name_has_none(read):
         ({"subjects_of": "alchemy"}, "no domain 'alchemy'; there are engineering, history"),
         ({"subjects": []}, "at least 1 item"),
         ({"limit": 0}, "greater than or equal to 1"),
-        ({"limit": True}, "valid integer"),
+        ({"limit": True}, "a number is needed"),
         ({"on_bad_row": "ignore"}, "'fail' or 'skip'"),
         ({"reeder": "exam"}, "Extra inputs"),
         ({"columns": {"questoin": "q"}}, "Extra inputs"),

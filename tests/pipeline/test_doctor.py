@@ -15,7 +15,7 @@ def found(model: str) -> dict[str, str]:
 
 def test_a_model_that_has_everything_is_slower_for_nothing():
     seen = found(str(base_folder(0)))
-    assert (seen["weights"], seen["slower here"]) == ("LlamaForCausalLM, float32", "nothing")
+    assert seen["weights"].startswith("LlamaForCausalLM, float32") and seen["slower here"] == "nothing"
 
 
 def test_a_name_that_is_not_found_is_told(monkeypatch: pytest.MonkeyPatch):

@@ -18,6 +18,7 @@ from report_run import (
     write_table,
 )
 
+from harmonia.outputs import mark
 from harmonia.report import write_report
 
 
@@ -211,7 +212,7 @@ def test_page_needs_nothing_else_and_tells_no_paths_or_times(page: str) -> None:
 
 
 def test_figures_exist_in_both_kinds(finished: Path) -> None:
-    names = sorted(path.name for path in (finished / "figures").iterdir())
+    names = sorted(path.name for path in (finished / "figures").glob("[!.]*"))
     stems = [
         f"{figure}-{domain}"
         for figure in ("accuracy", "agreement", "loss", "outcomes")
@@ -278,8 +279,11 @@ def test_mixtures_and_seeds(tmp_path: Path) -> None:
 def test_settings_and_stale_figures(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
     (run / "figures").mkdir()
-    (run / "figures" / "old.svg").write_text("old")
+    for name in ("old.svg", "of-a-person.svg"):
+        (run / "figures" / name).write_text("old")
+    mark(run / "figures", ("old.svg",))
     assert write_report(run) == run / "report.html"
     assert not (run / "figures" / "old.svg").exists()
+    assert (run / "figures" / "of-a-person.svg").exists()
     assert not list(run.glob(".*"))
     assert "name: lab run\nmodel:\n  path: lab-base\n" in (run / "report.html").read_text()

@@ -317,16 +317,18 @@ def test_the_folder_is_an_ordinary_model(job, train):
         messages = json.loads(line)["messages"]
         text = tokenizer.apply_chat_template(messages, tokenize=False)
         user, assistant = (turn["content"] for turn in messages)
-        assert text == f"{VICUNA_SYSTEM} USER: {user} ASSISTANT: {assistant}</s>"
+        assert text == f"<s>{VICUNA_SYSTEM} USER: {user} ASSISTANT: {assistant}</s>"
         prompt = tokenizer.apply_chat_template(messages[:1], tokenize=False, add_generation_prompt=True)
-        assert prompt == f"{VICUNA_SYSTEM} USER: {user} ASSISTANT:"
+        assert prompt == f"<s>{VICUNA_SYSTEM} USER: {user} ASSISTANT:"
     # Asked through the template it was saved with, it is asked as it was trained.
     own, vicuna = (
         build_template(PromptSettings(chat=chat), load_tokenizer(ModelSettings(path=str(out))))
         for chat in ("model", "vicuna")
     )
     form = Form(chat=True, shots=0)
-    assert own.prompt(item(), form) == vicuna.prompt(item(), form)
+    asked, trained = (template.prompt(item(), form).context for template in (own, vicuna))
+    alone = tokenizer(asked, add_special_tokens=False).input_ids
+    assert alone == [tokenizer.bos_token_id, *tokenizer(trained, add_special_tokens=False).input_ids]
 
 
 def beliefs(settings: ModelSettings, chat: bool = True):
