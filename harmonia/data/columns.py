@@ -20,6 +20,8 @@ __all__ = ["KNOWN", "Layout", "find_layout"]
 
 _LETTERS = string.ascii_uppercase
 _NUMBERS = range(len(_LETTERS))
+_NEEDED = {"question": "question", "choices": "options", "answer": "answer"}
+"""What a table must tell, in words."""
 
 
 def _labelled(question: str, explanation: str | None = None) -> ColumnMapping:
@@ -31,6 +33,17 @@ def _labelled(question: str, explanation: str | None = None) -> ColumnMapping:
         answer="answerKey",
         answer_form="label",
         explanation=explanation,
+    )
+
+
+def _exam(choices: str | tuple[str, ...]) -> ColumnMapping:
+    return ColumnMapping(
+        id="id",
+        question="question",
+        choices=choices,
+        answer="answer",
+        explanation="explanation",
+        subject="subject",
     )
 
 
@@ -59,14 +72,7 @@ KNOWN: Mapping[str, ColumnMapping] = {
     # allenai/ai2_arc, tau/commonsense_qa: labelled A to E in most rows of ARC, 1 to 5 in the others.
     "arc": _labelled("question"),
     # Our own form, and cais/mmlu.
-    "exam": ColumnMapping(
-        id="id",
-        question="question",
-        choices="choices",
-        answer="answer",
-        explanation="explanation",
-        subject="subject",
-    ),
+    "exam": _exam("choices"),
     # The records of Ren et al. (2024): Xiezhi's own fields below `raw`.
     "raw": ColumnMapping(
         id="id",
@@ -77,23 +83,9 @@ KNOWN: Mapping[str, ColumnMapping] = {
         explanation="explanation",
     ),
     # MMLU as CSV (Hendrycks et al. 2021), with a header or without.
-    "mmlu": ColumnMapping(
-        id="id",
-        question="question",
-        choices=tuple(f"choice{k}" for k in _NUMBERS),
-        answer="answer",
-        explanation="explanation",
-        subject="subject",
-    ),
+    "mmlu": _exam(tuple(f"choice{k}" for k in _NUMBERS)),
     # C-Eval (Huang et al. 2023), CMMLU (Li et al. 2023), and any sheet with lettered options.
-    "ceval": ColumnMapping(
-        id="id",
-        question="question",
-        choices=tuple(_LETTERS),
-        answer="answer",
-        explanation="explanation",
-        subject="subject",
-    ),
+    "ceval": _exam(tuple(_LETTERS)),
 }
 """The columns of known data sets and forms. Of numbered options as many are read as are there."""
 
@@ -129,10 +121,10 @@ def find_layout(table: Table, source: ItemSource) -> Layout:
             problem = f"no such column; here are {', '.join(table.columns)}"
             remedy = "Correct the name under `columns`."
             raise InputError(problem, file=table.file, field=name, remedy=remedy)
-    least = ["question", "choices", "answer"]
+    least = list(_NEEDED)
     for known in KNOWN.values() if source.reader == "auto" else [KNOWN[source.reader]]:
         parts = _merged(told, known, table)
-        missing = [part for part in ("question", "choices", "answer") if not parts[part]]
+        missing = [part for part in _NEEDED if not parts[part]]
         if not missing and parts["answer_form"] == "label" and not parts["labels"]:
             problem, remedy = "answer_form: label needs labels", "Name their column (columns.labels=...)."
             raise InputError(problem, file=table.file, field="columns.labels", remedy=remedy)
@@ -180,11 +172,10 @@ def _numbered(names: Sequence[str], table: Table) -> tuple[str, ...]:
 
 
 def _unknown(missing: Sequence[str], table: Table) -> InputError:
-    what = {"question": "question", "choices": "options", "answer": "answer"}
     named = " ".join(f"columns.{part}=..." for part in missing)
     withheld = " If the answers are withheld, take another split." if missing == ["answer"] else ""
     return InputError(
-        f"no column tells the {' and the '.join(what[part] for part in missing)}",
+        f"no column tells the {' and the '.join(_NEEDED[part] for part in missing)}",
         file=table.file,
         field="columns",
         seen=list(table.columns),
