@@ -18,7 +18,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from harmonia.data.turns import Wrong, said_in
+from harmonia.data.bad_rows import first_of
+from harmonia.data.turns import said_in, wrong
 from harmonia.errors import InputError
 from harmonia.hashing import sha256_json
 from harmonia.parsing import json_rows, parquet_rows
@@ -63,14 +64,13 @@ class ConversationFile:
                 yield fields
                 continue
             try:
-                found, unread = _conversation(fields, line)
-                address = _address(found)
+                found, address, unread = _conversation(fields, line)
                 before, taught = first.setdefault(found.id, (line, address))
                 if taught != address:
                     problem = f"the id was used in row {before} already, with something else to teach"
-                    raise Wrong("id", problem, found.id, remedy="Give each row an id of its own.")
-            except Wrong as wrong:
-                yield wrong.at(self.path, line)
+                    raise wrong("id", problem, found.id, remedy="Give each row an id of its own.")
+            except InputError as error:
+                yield error.at(file=self.path, row=line)
                 continue
             self.unread.update(unread)
             if before != line:
@@ -131,32 +131,34 @@ def read_conversations(
         else:
             rows.append(row)
     if bad and (on_bad_row == "fail" or not rows):
-        raise _first_of(bad)
+        raise first_of(bad)
     if not rows:
         raise InputError(f"{what} has no rows", file=path, remedy="Give a file with at least one row.")
     left_out = (f"bad rows left out: {len(bad)}; the first: {bad[0]}",) if bad else ()
     return Conversations(rows=tuple(rows), bad=tuple(bad), notes=(*left_out, *file.notes()))
 
 
-def _conversation(fields: Mapping[str, Any], line: int) -> tuple[Conversation, tuple[str, ...]]:
+def _conversation(fields: Mapping[str, Any], line: int) -> tuple[Conversation, str, tuple[str, ...]]:
+    """The conversation of a row, the hash of what it teaches, and the fields left unread."""
     turns, unread = said_in(fields)
     weight = fields.get("weight")
     weight = 1.0 if weight is None else weight
     if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 <= weight < math.inf:
         remedy = "A weight is a number from 0 up; leave it out for 1."
-        raise Wrong("weight", "not a number greater than or equal to 0", weight, remedy=remedy)
+        raise wrong("weight", "not a number greater than or equal to 0", weight, remedy=remedy)
     since = fields.get("from_epoch")
     since = 0 if since is None else since
     if isinstance(since, bool) or not isinstance(since, int) or since < 0:
         remedy = "An epoch is a whole number from 0 up; leave it out for all epochs."
-        raise Wrong("from_epoch", "not a whole number greater than or equal to 0", since, remedy=remedy)
+        raise wrong("from_epoch", "not a whole number greater than or equal to 0", since, remedy=remedy)
     found = Conversation(id="", line=line, messages=turns, weight=float(weight), from_epoch=since)
+    address = _address(found)
     name = fields.get("id")
     if name is None:
-        name = _address(found)[:_ID_DIGITS]
+        name = address[:_ID_DIGITS]
     elif isinstance(name, bool) or not isinstance(name, (int, str)) or not str(name).strip():
-        raise Wrong("id", "neither a whole number nor a text", name)
-    return replace(found, id=str(name)), unread
+        raise wrong("id", "neither a whole number nor a text", name)
+    return replace(found, id=str(name)), address, unread
 
 
 def _address(row: Conversation) -> str:
@@ -164,9 +166,3 @@ def _address(row: Conversation) -> str:
     turns = [[one.role, one.content, *([] if one.learned else [False])] for one in row.messages]
     apart = (row.weight, row.from_epoch) != (1.0, 0)
     return sha256_json([turns, row.weight, row.from_epoch] if apart else turns)
-
-
-def _first_of(bad: list[InputError]) -> InputError:
-    """The first of some bad rows, with how many more there are."""
-    more = {1: "", 2: " 1 further row is bad."}.get(len(bad), f" {len(bad) - 1} further rows are bad.")
-    return bad[0].but(remedy=f"{bad[0].remedy}{more}")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harmonia.data.answers import AnswerForm, Asked, find_form, require_numbering
+from harmonia.data.bad_rows import first_of, none_of
 from harmonia.data.cells import cell
 from harmonia.data.columns import Layout, find_layout
 from harmonia.data.items import Draft, Place, draft_of, item_of
@@ -81,9 +82,9 @@ def read_items(source: ItemSource, root: Path | None = None) -> ReadResult:
     found = _Found()
     empty = [reading for reading in readings if not found.add(reading, forms[reading.layout])]
     if found.bad and source.on_bad_row == "fail":
-        raise _first_of(found.bad)
+        raise first_of(found.bad, can_skip=True)
     for reading in empty:
-        raise _none_of([row for row in found.bad if row.file == reading.table.file])
+        raise none_of([row for row in found.bad if row.file == reading.table.file])
     everything = [item for item, _ in found.items.values()]
     repeated = _repeated(everything)
     items: Sequence[Item] = everything
@@ -143,7 +144,7 @@ def _readings(tables: Sequence[Table], source: ItemSource) -> list[_Reading]:
             raise InputError("the file has no rows", file=table.file, remedy="Give a file with rows.")
         wrong = [row for _, row in table.rows if isinstance(row, InputError)]
         if len(wrong) == len(table.rows):
-            raise _none_of(wrong)
+            raise none_of(wrong)
         reading = _Reading(table=table, layout=find_layout(table, source), rows=[])
         for number, row in table.rows:
             place = Place(file=table.file, row=number)
@@ -239,20 +240,6 @@ class _Found:
 
 def _content(item: Item) -> tuple[str, ...]:
     return (item.domain, item.question, item.choices[item.answer], *item.choices)
-
-
-def _first_of(bad: Sequence[InputError]) -> InputError:
-    """The first of some bad rows, with how many more there are and how to leave them out."""
-    further = len(bad) - 1
-    count = {0: "No further row is bad", 1: "1 further row is bad"}.get(
-        further, f"{further} further rows are bad"
-    )
-    skip = f"{count}; --on-bad-row skip (YAML: on_bad_row: skip) leaves {'them' if further else 'it'} out."
-    return bad[0].but(remedy=f"{bad[0].remedy} {skip}")
-
-
-def _none_of(bad: Sequence[InputError]) -> InputError:
-    return bad[0].but(problem=f"none of the {len(bad)} rows can be used; the first: {bad[0].problem}")
 
 
 def _repeated(items: Sequence[Item]) -> tuple[tuple[str, ...], ...]:

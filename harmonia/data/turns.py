@@ -14,14 +14,13 @@ else if it were left out is refused by name; other fields are left unread, and t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from harmonia.data.refused import MEDIA, OF_ROW, OF_TURN, TOOL_ROLES, TOOLS, TWO_ANSWERS, Refusal
 from harmonia.errors import InputError
 from harmonia.types import Message
 
-__all__ = ["Said", "Wrong", "said_in"]
+__all__ = ["Said", "said_in", "wrong"]
 
 Fields = Mapping[str, Any]
 
@@ -58,18 +57,11 @@ _OWN = ("domain", "group", "question", "choices", "answer", "target", "explanati
 _NOTHING: tuple[Any, ...] = (None, "", "[]", "{}", [], {})
 
 
-class Wrong(Exception):
-    """What is wrong with a row, before it is known where the row stands."""
-
-    def __init__(
-        self, field: str | None, problem: str, *seen: Any, remedy: str = "Correct or remove the row."
-    ) -> None:
-        self.field, self.problem, self.seen, self.remedy = field, problem, seen, remedy
-
-    def at(self, path: Path, row: int) -> InputError:
-        """The error, at its place."""
-        seen = {"seen": self.seen[0]} if self.seen else {}
-        return InputError(self.problem, file=path, row=row, field=self.field, remedy=self.remedy, **seen)
+def wrong(
+    field: str | None, problem: str, *seen: Any, remedy: str = "Correct or remove the row."
+) -> InputError:
+    """What is wrong with a row; where the row stands is said by whoever knows (`InputError.at`)."""
+    return InputError(problem, field=field, remedy=remedy, **({"seen": seen[0]} if seen else {}))
 
 
 class Said(NamedTuple):
@@ -83,7 +75,7 @@ def said_in(fields: Fields) -> Said:
     """Find the turns of a row.
 
     Raises:
-        Wrong: The row has none of the forms, or more than one; a field is missing, of another
+        InputError: The row has none of the forms, or more than one; a field is missing, of another
             type, or refused; or its turns are not, after at most one of the system, user
             and assistant alternating, the assistant last.
     """
@@ -91,7 +83,7 @@ def said_in(fields: Fields) -> Said:
     forms = [name for name in _FORMS if fields.get(name) is not None]
     if len(forms) != 1:
         problem = "not one of the fields " + ", ".join(f"`{name}`" for name in _FORMS)
-        raise Wrong(None, f"{problem} alone", sorted(fields))
+        raise wrong(None, f"{problem} alone", sorted(fields))
     (form,) = forms
     if form == "instruction":
         turns = _alpaca(fields)
@@ -108,7 +100,7 @@ def _alpaca(fields: Fields) -> list[Message]:
     turns = []
     for k, pair in enumerate(_list(fields.get("history") or [], "history", "pairs")):
         if not isinstance(pair, list) or len(pair) != 2:
-            raise Wrong(f"history[{k}]", "not a pair of what the user and the assistant said", pair)
+            raise wrong(f"history[{k}]", "not a pair of what the user and the assistant said", pair)
         for side, role in enumerate(("user", "assistant")):
             turns.append(Message(role=role, content=_text(pair[side], f"history[{k}][{side}]")))
     asked = _required(fields, "instruction", "instruction")
@@ -121,7 +113,7 @@ def _alpaca(fields: Fields) -> list[Message]:
 
 def _completion(fields: Fields) -> list[Message]:
     if isinstance(fields.get("label"), bool):
-        raise Wrong("label", TWO_ANSWERS.problem, fields["label"], remedy=TWO_ANSWERS.remedy)
+        raise wrong("label", TWO_ANSWERS.problem, fields["label"], remedy=TWO_ANSWERS.remedy)
     asked, said = (
         _turns(fields[name], name, _MESSAGES)
         if isinstance(fields.get(name), list)
@@ -137,15 +129,15 @@ def _turns(turns: Any, field: str, usual: tuple[str, str]) -> list[Message]:
     for k, turn in enumerate(_list(turns, field, "turns")):
         place = f"{field}[{k}]"
         if not isinstance(turn, Mapping):
-            raise Wrong(place, "not a turn", turn)
+            raise wrong(place, "not a turn", turn)
         # A list may hold the turns of the other form.
         other = _MESSAGES if usual == _SHAREGPT else _SHAREGPT
         speaker, text = other if usual[0] not in turn and other[0] in turn else usual
         who = _required(turn, speaker, f"{place}.{speaker}")
         if who in TOOL_ROLES:
-            raise Wrong(f"{place}.{speaker}", TOOLS.problem, who, remedy=TOOLS.remedy)
+            raise wrong(f"{place}.{speaker}", TOOLS.problem, who, remedy=TOOLS.remedy)
         if who not in _ROLES:
-            raise Wrong(f"{place}.{speaker}", f"not one of {', '.join(_ROLES)}", who)
+            raise wrong(f"{place}.{speaker}", f"not one of {', '.join(_ROLES)}", who)
         _refuse(turn, OF_TURN, f"{place}.")
         said = _joined(turn, text, f"{place}.{text}")
         learned = _is_learned(turn, _ROLES[who], f"{place}.")
@@ -160,7 +152,7 @@ def _joined(turn: Fields, name: str, place: str) -> str:
     texts = []
     for k, part in enumerate(turn[name]):
         if not isinstance(part, Mapping) or part.get("type") != "text":
-            raise Wrong(f"{place}[{k}]", MEDIA.problem, part, remedy=MEDIA.remedy)
+            raise wrong(f"{place}[{k}]", MEDIA.problem, part, remedy=MEDIA.remedy)
         texts.append(_required(part, "text", f"{place}[{k}].text"))
     return "".join(texts)
 
@@ -170,12 +162,12 @@ def _is_learned(turn: Fields, role: str, place: str) -> bool:
     for name, value in marks.items():
         if value not in (0, 1):
             remedy = "A turn is learned (1) or not (0); the `weight` of a row may be any number from 0 up."
-            raise Wrong(place + name, "neither 0 nor 1", value, remedy=remedy)
+            raise wrong(place + name, "neither 0 nor 1", value, remedy=remedy)
     said = {bool(value) != (name in _MASKED) for name, value in marks.items()}
     if len(said) > 1:
-        raise Wrong(place + next(iter(marks)), "marks that contradict each other", marks)
+        raise wrong(place + next(iter(marks)), "marks that contradict each other", marks)
     if role != "assistant" and said == {True}:
-        raise Wrong(place + next(iter(marks)), f"a turn of the {role}'s, which is never learned", marks)
+        raise wrong(place + next(iter(marks)), f"a turn of the {role}'s, which is never learned", marks)
     return role != "assistant" or said != {False}
 
 
@@ -186,7 +178,7 @@ def _system(fields: Fields, turns: list[Message]) -> list[Message]:
     texts = dict.fromkeys([*before, *given.values()])
     if len(texts) > 1:
         name = list(given)[-1]
-        raise Wrong(name, "a second system text, and a conversation has one", given[name])
+        raise wrong(name, "a second system text, and a conversation has one", given[name])
     return [] if before else [Message(role="system", content=text) for text in texts]
 
 
@@ -194,16 +186,16 @@ def _require_turns(field: str, messages: list[Message]) -> None:
     roles = [message.role for message in messages]
     spoken = roles[1:] if roles[0] == "system" else roles
     if not spoken or spoken[-1] != "assistant":
-        raise Wrong(field, "the conversation does not end with the assistant", roles)
+        raise wrong(field, "the conversation does not end with the assistant", roles)
     # A chat template may drop a turn that it does not expect, and the row would teach something else.
     if spoken != ["user", "assistant"] * (len(spoken) // 2):
-        raise Wrong(field, "user and assistant do not alternate", roles)
+        raise wrong(field, "user and assistant do not alternate", roles)
 
 
 def _refuse(fields: Fields, refused: Mapping[str, Refusal], place: str = "") -> None:
     for name, value in fields.items():
         if name in refused and value not in _NOTHING:
-            raise Wrong(place + name, refused[name].problem, value, remedy=refused[name].remedy)
+            raise wrong(place + name, refused[name].problem, value, remedy=refused[name].remedy)
 
 
 def _unread(fields: Fields, form: str) -> Iterator[str]:
@@ -223,26 +215,26 @@ def _unread(fields: Fields, form: str) -> Iterator[str]:
 
 def _list(value: Any, field: str, what: str) -> list[Any]:
     if not isinstance(value, list) or (not value and what == "turns"):
-        raise Wrong(field, f"not a list of {what}", value)
+        raise wrong(field, f"not a list of {what}", value)
     return value
 
 
 def _optional(fields: Fields, name: str) -> str | None:
     value = fields.get(name)
     if value is not None and not isinstance(value, str):
-        raise Wrong(name, "not a text", value)
+        raise wrong(name, "not a text", value)
     return value if value and value.strip() else None
 
 
 def _required(fields: Fields, name: str, place: str) -> str:
     if name not in fields:
-        raise Wrong(place, "the field is missing")
+        raise wrong(place, "the field is missing")
     return _text(fields[name], place)
 
 
 def _text(value: Any, place: str) -> str:
     if not isinstance(value, str):
-        raise Wrong(place, "not a text", value)
+        raise wrong(place, "not a text", value)
     if not value.strip():
-        raise Wrong(place, "empty or only white space", value)
+        raise wrong(place, "empty or only white space", value)
     return value
