@@ -55,15 +55,15 @@ def unfold(value: Any) -> Any:
         text = value.strip()
     try:
         return _value(ast.parse(text, mode="eval").body, text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError, tokenize.TokenError):
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError, tokenize.TokenError):
         return value
 
 
-def _value(node: ast.AST, text: str) -> Any:
+def _value(node: ast.AST | None, text: str) -> Any:
     if isinstance(node, ast.Constant):
         return node.value
     if isinstance(node, ast.Dict):
-        return {_value(k, text): _value(v, text) for k, v in zip(node.keys, node.values, strict=True) if k}
+        return {_value(k, text): _value(v, text) for k, v in zip(node.keys, node.values, strict=True)}
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "array":
         return _value(node.args[0], text) if node.args else []
     if not isinstance(node, (ast.List, ast.Tuple)):
