@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from harmonia.data.cells import Place
 from harmonia.errors import InputError
 
 __all__ = ["MEANINGS", "AnswerForm", "Asked", "find_form", "place_of", "require_numbering"]
@@ -39,15 +40,13 @@ class Asked:
     """What a row says of its answer.
 
     Attributes:
-        file: Where it stands.
-        row: Line or row there.
+        place: Where it stands.
         value: What the file says.
         choices: The options' texts.
         labels: The options' labels; may be empty.
     """
 
-    file: str
-    row: int
+    place: Place
     value: Any
     choices: tuple[str, ...]
     labels: tuple[str, ...] = ()
@@ -145,15 +144,11 @@ def find_form(rows: Sequence[Asked], field: str) -> AnswerForm:
     for other in others:
         for asked, one, two in zip(rows, inside[best[0]], inside[other], strict=True):
             if one != two:
-                raise InputError(
+                problem = (
                     f"the answers fit two forms that say different things, {best[0]} "
-                    f"({MEANINGS[best[0]]}) and {other} ({MEANINGS[other]})",
-                    file=asked.file,
-                    row=asked.row,
-                    field=field,
-                    seen=asked.value,
-                    remedy=_decide(best[0], other),
+                    f"({MEANINGS[best[0]]}) and {other} ({MEANINGS[other]})"
                 )
+                raise asked.place.wrong(field, problem, asked.value, _decide(best[0], other))
     return best[0]
 
 
@@ -195,16 +190,13 @@ def require_numbering(rows: Sequence[Asked], form: AnswerForm, field: str, *, to
         )
     if against:
         first = against[0]
-        remedy = _decide(other) + " Or correct the rows."
-        raise InputError(
-            problem, file=first.file, row=first.row, field=field, seen=first.value, remedy=remedy
-        )
+        raise first.place.wrong(field, problem, first.value, f"{_decide(other)} Or correct the rows.")
     chance = math.prod(1 - 1 / len(asked.choices) for asked, _ in numbers)
     if not zeros and not lasts and not told and chance < _CHANCE:
         raise InputError(
             f"whether the {len(numbers)} answers count from 0 or from 1 cannot be told: none is 0, and "
             "none the number of options",
-            file=rows[0].file,
+            file=rows[0].place.file,
             field=field,
             remedy=_decide("index", "index1"),
         )

@@ -1,4 +1,4 @@
-"""One value out of a row: nested names, and lists that a table holds as text.
+"""One value out of a row: nested names, lists that a table holds as text, and what a value must be.
 
 CSV has no lists, so exporters write them as text: as JSON, as Python prints them
 (`{'text': ['iron', 'tin']}`), or as numpy does (`['iron' 'tin']`, `array(['iron', 'tin'],
@@ -10,16 +10,54 @@ from __future__ import annotations
 import ast
 import io
 import tokenize
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from harmonia.errors import InputError
 from harmonia.parsing import parse_json
 
-__all__ = ["MISSING", "cell", "unfold"]
+__all__ = ["MISSING", "Place", "cell", "unfold"]
 
 MISSING: Any = object()
 """Stands for a field that the row does not have, which null does not."""
+
+_CORRECT = "Correct or remove the row."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a row stands: its file and its number there."""
+
+    file: str
+    row: int
+
+    def wrong(self, field: str, problem: str, seen: Any, remedy: str = _CORRECT) -> InputError:
+        """What is wrong with a value of the row."""
+        return InputError(problem, file=self.file, row=self.row, field=field, seen=seen, remedy=remedy)
+
+    def text(self, value: Any, field: str, *, blank: bool = False) -> str:
+        """A value that must be a text, and not an empty one unless `blank`."""
+        if value is MISSING:
+            remedy = "Add it or remove the row."
+            raise InputError("the field is missing", file=self.file, row=self.row, field=field, remedy=remedy)
+        if not isinstance(value, str):
+            raise self.wrong(field, f"{_kind(value)} where a text belongs", value)
+        if not blank and not value.strip():
+            raise self.wrong(field, "empty or only white space", value, "Fill it in or remove the row.")
+        return value
+
+    def texts(self, value: Any, field: str) -> list[Any]:
+        """A value that must be a list; in a table it may be spelled as text, or have an option a line."""
+        found = unfold(value)
+        if isinstance(found, str) and "\n" in found.strip():
+            found = found.split("\n")
+        if value is MISSING:
+            self.text(value, field)
+        if isinstance(found, str) or not isinstance(found, Sequence):
+            problem = f"{_kind(found)} where a list of texts belongs"
+            raise self.wrong(field, problem, found, f"Write a JSON list, or a column for each. {_CORRECT}")
+        return list(found)
 
 
 def cell(row: Mapping[str, Any], name: str) -> Any:
@@ -81,3 +119,7 @@ def _value(node: ast.AST | None, text: str) -> Any:
 def _texts(source: str) -> list[str]:
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
     return [ast.literal_eval(token.string) for token in tokens if token.type == tokenize.STRING]
+
+
+def _kind(value: Any) -> str:
+    return "null" if value is None else type(value).__name__

@@ -10,59 +10,22 @@ that. An explanation that is missing or null becomes an empty text.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from harmonia.data.answers import MEANINGS, AnswerForm, Asked, is_withheld, place_of
-from harmonia.data.cells import MISSING, cell, unfold
+from harmonia.data.cells import MISSING, Place, cell
 from harmonia.data.columns import Layout
 from harmonia.data.other_options import speak_of_others
-from harmonia.errors import InputError
 from harmonia.hashing import addressed_random, sha256_json
 from harmonia.types import Item
 
-__all__ = ["Draft", "Place", "draft_of", "item_of"]
+__all__ = ["Draft", "draft_of", "item_of"]
 
 MIN_CHOICES = 2
 MAX_CHOICES = 26
 _ID_DIGITS = 16
-_CORRECT = "Correct or remove the row."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where a row stands: its file and its number there."""
-
-    file: str
-    row: int
-
-    def wrong(self, field: str, problem: str, seen: Any, remedy: str = _CORRECT) -> InputError:
-        """What is wrong with a value of the row."""
-        return InputError(problem, file=self.file, row=self.row, field=field, seen=seen, remedy=remedy)
-
-    def text(self, value: Any, field: str, *, blank: bool = False) -> str:
-        """A value that must be a text, and not an empty one unless `blank`."""
-        if value is MISSING:
-            remedy = "Add it or remove the row."
-            raise InputError("the field is missing", file=self.file, row=self.row, field=field, remedy=remedy)
-        if not isinstance(value, str):
-            raise self.wrong(field, f"{_kind(value)} where a text belongs", value)
-        if not blank and not value.strip():
-            raise self.wrong(field, "empty or only white space", value, "Fill it in or remove the row.")
-        return value
-
-    def texts(self, value: Any, field: str) -> list[Any]:
-        """A value that must be a list; in a table it may be spelled as text, or have an option a line."""
-        found = unfold(value)
-        if isinstance(found, str) and "\n" in found.strip():
-            found = found.split("\n")
-        if value is MISSING:
-            self.text(value, field)
-        if isinstance(found, str) or not isinstance(found, Sequence):
-            problem = f"{_kind(found)} where a list of texts belongs"
-            raise self.wrong(field, problem, found, f"Write a JSON list, or a column for each. {_CORRECT}")
-        return list(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,18 +33,16 @@ class Draft:
     """A row whose texts are checked, before the whole file has said what its answer means.
 
     Attributes:
-        place: Where it stands.
         id: Its id; None where the file has none.
         domain: What it is about; may be empty.
         prefix: What stands before its id, where ids begin anew for each subject; may be
             empty.
         question: The question.
-        asked: The options, their labels, and what stands for the answer.
+        asked: Where it stands, its options, their labels, and what stands for the answer.
         explanation: The explanation; may be empty.
         short: Whether it has fewer options than there are columns for them.
     """
 
-    place: Place
     id: str | None
     domain: str
     prefix: str
@@ -118,14 +79,12 @@ def draft_of(fields: Mapping[str, Any], layout: Layout, place: Place, *, domain:
     if explanation is MISSING or explanation is None:
         explanation = ""
     return Draft(
-        place=place,
         id=name,
         domain=domain,
         prefix=prefix,
         question=question,
         asked=Asked(
-            file=place.file,
-            row=place.row,
+            place=place,
             value=answer,
             choices=choices,
             labels=_labels(fields, layout, place, len(choices)),
@@ -190,7 +149,7 @@ def _choices(fields: Mapping[str, Any], layout: Layout, place: Place) -> tuple[s
         choice = place.text(value, name).strip()
         if choice in found:
             problem = f"the same text as option {found.index(choice) + 1} of this row"
-            raise place.wrong(name, problem, choice, f"Options must differ: {_CORRECT.lower()}")
+            raise place.wrong(name, problem, choice, "Options must differ: correct or remove the row.")
         found.append(choice)
     return tuple(found)
 
@@ -214,15 +173,13 @@ def _answer(draft: Draft, layout: Layout, form: AnswerForm) -> int:
         return index
     if is_withheld(value):
         remedy = "Its answers are withheld: take a split that has them."
-        raise draft.place.wrong(layout.answer, "the row has no answer", value, remedy)
+        raise draft.asked.place.wrong(layout.answer, "the row has no answer", value, remedy)
     if index is None:
-        raise draft.place.wrong(layout.answer, f"the answer is not {MEANINGS[form]}", value)
-    raise draft.place.wrong(layout.answer, f"the answer is out of range: the row has {count} options", value)
+        raise draft.asked.place.wrong(layout.answer, f"the answer is not {MEANINGS[form]}", value)
+    raise draft.asked.place.wrong(
+        layout.answer, f"the answer is out of range: the row has {count} options", value
+    )
 
 
 def _is_blank(value: Any) -> bool:
     return value is None or value is MISSING or (isinstance(value, str) and not value.strip())
-
-
-def _kind(value: Any) -> str:
-    return "null" if value is None else type(value).__name__

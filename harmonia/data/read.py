@@ -12,9 +12,9 @@ from typing import Any
 
 from harmonia.data.answers import AnswerForm, Asked, find_form, require_numbering
 from harmonia.data.bad_rows import first_of, none_of
-from harmonia.data.cells import cell
+from harmonia.data.cells import Place, cell
 from harmonia.data.columns import Layout, find_layout
-from harmonia.data.items import Draft, Place, draft_of, item_of
+from harmonia.data.items import Draft, draft_of, item_of
 from harmonia.data.other_options import OWN_ORDER, speak_of_others
 from harmonia.data.source import ItemSource
 from harmonia.data.tables import Table, open_tables, require_subjects
@@ -227,15 +227,15 @@ class _Found:
         return len(reading.rows) - (len(self.bad) - before)
 
     def _keep(self, item: Item, row: Draft, layout: Layout) -> None:
-        other, first = self.items.setdefault(item.id, (item, row.place))
-        if first is row.place:
+        other, first = self.items.setdefault(item.id, (item, row.asked.place))
+        if first is row.asked.place:
             self.short += row.short
         elif _content(other) == _content(item):
             self.copies += 1
         else:
-            where = f"row {first.row}" + (f" of {first.file}" if first.file != row.place.file else "")
+            where = f"row {first.row}" + (f" of {first.file}" if first.file != row.asked.place.file else "")
             problem = f"this id was used before with another content, in {where}"
-            raise row.place.wrong(layout.id or "id", problem, item.id, "Give each row its own.")
+            raise row.asked.place.wrong(layout.id or "id", problem, item.id, "Give each row its own.")
 
 
 def _content(item: Item) -> tuple[str, ...]:
