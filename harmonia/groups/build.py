@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
+from typing import Any
 
 from harmonia.data.other_options import OWN_ORDER, speak_of_others
 from harmonia.groups.interventions import Lesson
@@ -21,8 +22,7 @@ from harmonia.types import Belief, Conversation, GroupRow
 
 __all__ = ["BuiltGroups", "build_groups", "training_hash"]
 
-_NONE: Mapping[str, str] = MappingProxyType({})
-_NO_PAIRS: Mapping[tuple[str, int], str] = MappingProxyType({})
+_NONE: Mapping[Any, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ def build_groups(
     settings: GroupSettings,
     exam: ExamFormat,
     instructions: Sequence[Conversation] = (),
-    explanations: Mapping[tuple[str, int], str] = _NO_PAIRS,
+    explanations: Mapping[tuple[str, int], str] = _NONE,
     contexts: Mapping[str, str] = _NONE,
 ) -> BuiltGroups:
     """Build every group that the settings name.

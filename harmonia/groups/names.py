@@ -11,6 +11,8 @@ BASE = "base"
 """What stands for the base model where a group is named."""
 
 _MIXED, _MATCHED, _POLICY = "mixed", "_matched_", "policy_"
+_ENDS = {"incompatible": 0.0, "self_aligning": 1.0}
+"""The sets without a ratio that are the ends of the sweep over ratios."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +47,11 @@ class GroupName:
         if before != _MIXED:
             return name
         try:
-            mixed = replace(name, kind=_MIXED, ratio=float(number))
+            ratio = float(number)
         except ValueError:
             return name
-        return mixed if 0 <= (mixed.ratio or 0.0) <= 1 and str(mixed) == text else name
+        mixed = replace(name, kind=_MIXED, ratio=ratio)
+        return mixed if 0 <= ratio <= 1 and str(mixed) == text else name
 
     @property
     def rule(self) -> str:
@@ -60,12 +63,12 @@ class GroupName:
         """Share of self-aligned rows of a set of the sweep over ratios; None for others."""
         if self.policy or self.matched:
             return None
-        return {"incompatible": 0.0, "self_aligning": 1.0}.get(self.kind, self.ratio)
+        return _ENDS.get(self.kind, self.ratio)
 
     @property
     def twin(self) -> GroupName | None:
         """The set without a ratio that has the same rows: that of `mixed_0` and of `mixed_1`."""
-        kind = {0.0: "incompatible", 1.0: "self_aligning"}.get(-1.0 if self.ratio is None else self.ratio)
+        kind = next((end for end, share in _ENDS.items() if share == self.ratio), None)
         return None if kind is None or self.policy else replace(self, kind=kind, ratio=None)
 
     def beside(self, kind: str) -> GroupName:

@@ -24,12 +24,14 @@ class GroupPlan:
         selections: The beliefs chosen, by what was matched; `()` for the paper's groups.
         policies: What the policies chose.
         lessons: (intervention, lessons) by file name, as `settings.group_names` has them.
+        needs: Which texts the groups need of whom.
         left_out: Why an item was left out, by its id.
     """
 
     selections: dict[Match, Selection]
     policies: Policies
     lessons: dict[str, tuple[str, list[Lesson]]]
+    needs: tuple[Need, ...]
     left_out: dict[str, str]
 
 
@@ -63,21 +65,24 @@ def plan_groups(beliefs: Sequence[Belief], settings: GroupSettings, texts: Texts
         EmptyGroupError: There are no beliefs for a group.
     """
     left_out: dict[str, str] = {}
+    needs: list[Need] = []
 
     def missing(need: Need) -> dict[str, str]:
         lacking = {} if texts is None else texts.missing(need)
+        needs.append(need)
         left_out.update(lacking)
         return lacking
 
-    selections = {
-        match: select(beliefs, settings, match, missing(selection_need(beliefs, settings, match)))
-        for match in ((), *settings.match)
-    }
+    selections: dict[Match, Selection] = {}
+    for match in ((), *settings.match):
+        chosen = select(beliefs, settings, match)
+        selections[match] = chosen.without(missing(selection_need(chosen.wrong, settings, match)))
     policies = apply_policies(beliefs, settings, missing(policy_need(beliefs, settings)))
     return GroupPlan(
         selections=selections,
         policies=policies,
         lessons=_lessons(settings, selections, policies),
+        needs=tuple(needs),
         left_out=left_out,
     )
 
@@ -107,17 +112,17 @@ def wanted_texts(beliefs: Sequence[Belief], settings: GroupSettings) -> WantedTe
     Raises:
         EmptyGroupError: There are no beliefs for a group.
     """
-    needs = [
-        *(selection_need(beliefs, settings, match) for match in ((), *settings.match)),
-        policy_need(beliefs, settings),
-    ]
     plan = plan_groups(beliefs, settings, None)
     taught = [lesson for _, lessons in plan.lessons.values() for lesson in lessons]
     gold = [one.belief for one in taught if one.target == one.belief.item.answer]
     return WantedTexts(
-        explanations=_once([(b.item, b.pred) for need in needs if need.explanation for b in need.beliefs]),
+        explanations=_once(
+            [(b.item, b.pred) for need in plan.needs if need.explanation for b in need.beliefs]
+        ),
         gold=_once([(b.item, b.item.answer) for b in gold if settings.explanations != "none"]),
-        contexts=_once([(b.item, b.item.answer) for need in needs if need.context for b in need.beliefs]),
+        contexts=_once(
+            [(b.item, b.item.answer) for need in plan.needs if need.context for b in need.beliefs]
+        ),
     )
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harmonia.errors import EmptyGroupError
 from harmonia.groups.match import mislabelled, strata
@@ -30,6 +30,7 @@ class Selection:
         wrong: Confident beliefs that are not.
         found_right: How many there were to choose from.
         found_wrong: Likewise.
+        pairs: Ids of a right and a wrong belief, as they were chosen.
         left_out: Pairs chosen and then left out, because a text that a group needs of
             the wrong belief's item is missing.
     """
@@ -38,19 +39,42 @@ class Selection:
     wrong: tuple[Belief, ...]
     found_right: int
     found_wrong: int
+    pairs: tuple[tuple[str, str], ...]
     left_out: int = 0
 
+    def without(self, ids: Collection[str]) -> Selection:
+        """The selection without some wrong beliefs and their partners.
 
-def select(
-    beliefs: Sequence[Belief], settings: GroupSettings, match: Match = (), without: Collection[str] = ()
-) -> Selection:
+        Args:
+            ids: Ids of their items.
+
+        Raises:
+            EmptyGroupError: Nothing is left.
+        """
+        kept = tuple(pair for pair in self.pairs if pair[1] not in ids)
+        if not kept:
+            raise EmptyGroupError(
+                f"all {len(self.pairs)} wrong beliefs lack a text that their groups need",
+                field="explanations",
+                remedy="Have the explanations and contexts written, or build no group that needs them.",
+            )
+        chosen = {name for pair in kept for name in pair}
+        return replace(
+            self,
+            right=tuple(belief for belief in self.right if belief.item.id in chosen),
+            wrong=tuple(belief for belief in self.wrong if belief.item.id in chosen),
+            pairs=kept,
+            left_out=self.left_out + len(self.pairs) - len(kept),
+        )
+
+
+def select(beliefs: Sequence[Belief], settings: GroupSettings, match: Match = ()) -> Selection:
     """Choose the beliefs of a domain's groups.
 
     Args:
         beliefs: All beliefs of the domain.
         settings: Threshold, most beliefs of each kind, bins, and the seed of the sample.
         match: What right and wrong beliefs are to have in common.
-        without: Ids of wrong items to leave out of those chosen, with their partners.
 
     Raises:
         EmptyGroupError: No confident belief of one kind, or no pair, so that no group
@@ -73,7 +97,7 @@ def select(
             remedy="Lower the threshold, probe more items, or use another method or model.",
         )
     stratum = strata([*right, *wrong], match, settings.match_bins)
-    pairs = _pairs(right, wrong, stratum, settings.seed)[: settings.size]
+    pairs = tuple(_pairs(right, wrong, stratum, settings.seed)[: settings.size])
     if not pairs:
         raise EmptyGroupError(
             f"none of {len(right)} right and {len(wrong)} wrong beliefs have {' and '.join(match)} in common",
@@ -81,20 +105,13 @@ def select(
             seen=list(match),
             remedy="Match on less, use fewer match_bins, or probe more items.",
         )
-    kept = [pair for pair in pairs if pair[1] not in without]
-    if not kept:
-        raise EmptyGroupError(
-            f"all {len(pairs)} wrong beliefs lack a text that their groups need",
-            field="explanations",
-            remedy="Have the explanations and contexts written, or build no group that needs them.",
-        )
-    chosen = {name for pair in kept for name in pair}
+    chosen = {name for pair in pairs for name in pair}
     return Selection(
         right=tuple(belief for belief in right if belief.item.id in chosen),
         wrong=tuple(belief for belief in wrong if belief.item.id in chosen),
         found_right=len(right),
         found_wrong=len(wrong),
-        left_out=len(pairs) - len(kept),
+        pairs=pairs,
     )
 
 

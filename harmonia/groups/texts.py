@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from harmonia.data.other_options import speak_of_others
 from harmonia.groups.names import GroupName
 from harmonia.groups.policies import conflicting_in_budget
-from harmonia.groups.select import select
 from harmonia.groups.settings import GroupSettings, Match
 from harmonia.prompts import LETTERS
 from harmonia.prompts.letters import named_letters
@@ -88,12 +87,12 @@ def moves_options(item: Item, settings: GroupSettings) -> bool:
     return settings.shuffle_options and not speak_of_others(item.choices)
 
 
-def selection_need(beliefs: Sequence[Belief], settings: GroupSettings, match: Match = ()) -> Need:
-    """What the groups of one selection need: the plain one, or a matched one."""
+def selection_need(wrong: tuple[Belief, ...], settings: GroupSettings, match: Match) -> Need:
+    """What the groups of one selection need of its wrong beliefs: the plain one, or a matched one."""
     # Mixed groups take their members' own answers by share: any member may be asked for its own.
     aligned = "self_aligning" in settings.names or (not match and any(settings.ratios))
     return Need(
-        beliefs=select(beliefs, settings, match).wrong,
+        beliefs=wrong,
         explanation=settings.explanations == "own" and aligned,
         context="contextualised" in settings.names,
     )
