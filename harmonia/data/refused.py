@@ -35,16 +35,16 @@ _ROW_MARK = Refusal(
 
 TOOL_ROLES = frozenset(
     (
-        "tool",
-        "tool_call",
-        "tool_calls",
-        "tool_response",
-        "function",
-        "function_call",
-        "observation",
-        "ipython",
+        *("tool", "tool_call", "tool_calls", "tool_response", "function", "function_call"),
+        *("observation", "ipython"),
     )
 )
+
+LEARNED = ("train", "training", "trainable", "train_on_turn", "learn", "learned", "loss", "loss_mask")
+"""Marks of a turn that say whether it is learned, besides `weight`; of a whole row none is read."""
+
+MASKED = ("mask", "masked")
+"""Marks that say the opposite."""
 
 OF_TURN = {
     **dict.fromkeys(("tools", "functions", "tool_calls", "function_call", "tool_call_id"), TOOLS),
@@ -56,19 +56,5 @@ OF_TURN = {
 }
 OF_ROW = {
     **OF_TURN,
-    **dict.fromkeys(
-        (
-            "mask",
-            "masked",
-            "loss",
-            "loss_mask",
-            "train",
-            "training",
-            "trainable",
-            "train_on_turn",
-            "train_on_input",
-            "train_on_inputs",
-        ),
-        _ROW_MARK,
-    ),
+    **dict.fromkeys((*LEARNED, *MASKED, "train_on_input", "train_on_inputs"), _ROW_MARK),
 }

@@ -16,7 +16,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from harmonia.data.refused import MEDIA, OF_ROW, OF_TURN, TOOL_ROLES, TOOLS, TWO_ANSWERS, Refusal
+from harmonia.data.refused import (
+    LEARNED,
+    MASKED,
+    MEDIA,
+    OF_ROW,
+    OF_TURN,
+    TOOL_ROLES,
+    TOOLS,
+    TWO_ANSWERS,
+    Refusal,
+)
 from harmonia.errors import InputError
 from harmonia.types import Message
 
@@ -29,19 +39,7 @@ _ROLES = {
     **dict.fromkeys(("assistant", "gpt", "model"), "assistant"),
     **dict.fromkeys(("system", "developer"), "system"),
 }
-_LEARNED = (
-    "weight",
-    "train",
-    "training",
-    "trainable",
-    "train_on_turn",
-    "learn",
-    "learned",
-    "loss",
-    "loss_mask",
-)
-_MASKED = ("mask", "masked")
-"""Marks that say the opposite."""
+_MARKS = ("weight", *LEARNED, *MASKED)
 
 _FORMS = {
     "instruction": ("instruction", "input", "output", "history"),
@@ -158,12 +156,12 @@ def _joined(turn: Fields, name: str, place: str) -> str:
 
 
 def _is_learned(turn: Fields, role: str, place: str) -> bool:
-    marks = {name: turn[name] for name in (*_LEARNED, *_MASKED) if turn.get(name) is not None}
+    marks = {name: turn[name] for name in _MARKS if turn.get(name) is not None}
     for name, value in marks.items():
         if value not in (0, 1):
             remedy = "A turn is learned (1) or not (0); the `weight` of a row may be any number from 0 up."
             raise wrong(place + name, "neither 0 nor 1", value, remedy=remedy)
-    said = {bool(value) != (name in _MASKED) for name, value in marks.items()}
+    said = {bool(value) != (name in MASKED) for name, value in marks.items()}
     if len(said) > 1:
         raise wrong(place + next(iter(marks)), "marks that contradict each other", marks)
     if role != "assistant" and said == {True}:
@@ -204,7 +202,7 @@ def _unread(fields: Fields, form: str) -> Iterator[str]:
     own = _OWN if "group" in fields and "target" in fields else ()
     read = (*_FORMS[form], *_ANY_FORM, *own)
     yield from (name for name, value in fields.items() if name not in read and value not in _NOTHING)
-    of_turn = (*_MESSAGES, *_SHAREGPT, *_LEARNED, *_MASKED)
+    of_turn = (*_MESSAGES, *_SHAREGPT, *_MARKS)
     for field in _FORMS[form]:
         for turn in fields[field] if isinstance(fields.get(field), list) else ():
             if isinstance(turn, Mapping):

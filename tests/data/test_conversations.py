@@ -209,6 +209,7 @@ REFUSED = [
     ({"messages": [{**ASK, "train": True}, SAY]}, "messages[0].train", "never learned"),
     ({"messages": [ASK, SAY], "loss_mask": [0, 1]}, "loss_mask", "told at its turns"),
     ({**ALPACA, "train": False}, "train", "told at its turns"),
+    ({**ALPACA, "learned": False}, "learned", "told at its turns"),
     (
         {"messages": [ASK, SAY], "chat_template_kwargs": {"enable_thinking": False}},
         "chat_template_kwargs",
