@@ -13,6 +13,7 @@ else if it were left out is refused by name; other fields are left unread, and t
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -28,7 +29,7 @@ from harmonia.data.refused import (
     Refusal,
 )
 from harmonia.errors import InputError
-from harmonia.types import Message
+from harmonia.types import GroupRow, Message
 
 __all__ = ["Said", "said_in", "wrong"]
 
@@ -51,7 +52,7 @@ _FORMS = {
 _MESSAGES, _SHAREGPT = ("role", "content"), ("from", "value")
 _SYSTEM = ("system", "system_prompt")
 _ANY_FORM = ("id", "weight", "from_epoch", *_SYSTEM)
-_OWN = ("domain", "group", "question", "choices", "answer", "target", "explanation")
+_OWN = tuple(one.name for one in dataclasses.fields(GroupRow))
 _NOTHING: tuple[Any, ...] = (None, "", "[]", "{}", [], {})
 
 
