@@ -184,8 +184,7 @@ def test_what_a_mapping_does_not_name_has_its_usual_name(tmp_path):
     assert (item.id, item.question, item.answer, item.explanation) == ("i", "One?", 1, "So.")
     sheet = [{"stem": "One?", "A": "x", "B": "y", "C": "z", "answer": "C"}]
     assert read_own(tmp_path, "csv", sheet, question="stem").items[0].choices == ("x", "y", "z")
-    med = [row | {"gold": "opb"} for row in ROWS["medmcqa"][0]]
-    named = [row | {"gold": "x"} for row in med]
+    named = [row | {"gold": "x"} for row in ROWS["medmcqa"][0]]
     # Another column of answers is not read by the form of the known one.
     assert [item.answer for item in read_own(tmp_path, rows=named, answer="gold").items] == [1, 1]
 
@@ -270,8 +269,7 @@ FIVE = "id,question,A,B,C,D,E,answer\n"
 
 def test_all_option_columns_are_read(read):
     content = (
-        "id,question,A,B,C,D,E,answer\n"
-        "0,Which metal is liquid at room temperature?,iron,tin,zinc,mercury,lead,D\n"
+        FIVE + "0,Which metal is liquid at room temperature?,iron,tin,zinc,mercury,lead,D\n"
         "1,Which gas do plants take up?,argon,carbon dioxide,neon,helium,radon,E\n"
     )
     items = read(content, name="physics_val.csv").items

@@ -153,7 +153,7 @@ def test_an_array_is_read_as_lines_are(read):
         ("a.jsonl", "\n \n", "the file has no rows"),
         ("a.jsonl", "no\nno\n", "none of the 2 rows can be used; the first: not JSON"),
         ("a.jsonl", '{"instruction": "Do.", "output": "Done."}', "no column tells the question"),
-        ("a.parquet", b"PAR1 and no more", "not Parquet, or damaged|is not Parquet, or is damaged"),
+        ("a.parquet", b"PAR1 and no more", "is not Parquet, or is damaged"),
     ],
 )
 def test_a_file_that_is_none_is_an_error_even_with_skip(read, name, content, problem):

@@ -6,7 +6,7 @@ import random
 from dataclasses import replace
 
 import pytest
-from models import item
+from beliefs import make_belief
 
 from harmonia.errors import InputError
 from harmonia.groups import GroupName, GroupSettings, build_groups, select
@@ -17,21 +17,13 @@ RATIOS = (0.0, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)
 EXAM = ExamFormat()
 
 
-def belief(index: int, *, right: bool, confidence: float = 0.7, **fields: object) -> Belief:
-    asked = item(index, answer=1, explanation=f"Because {index}.", **fields)
-    pred = 1 if right else 2
-    rest = (1 - confidence) / 3
-    probs = tuple(confidence if k == pred else rest for k in range(4))
-    return Belief(
-        item=asked,
-        probs=probs,
-        pred=pred,
+def belief(index: int, *, right: bool, name: str = "", confidence: float = 0.7) -> Belief:
+    return make_belief(
+        name or f"q{index}",
+        answer=1,
+        pred=1 if right else 2,
         confidence=confidence,
-        correct=right,
-        letter_mass=0.9,
-        form="icl5",
-        method="letter",
-        preset="corrected",
+        explanation=f"Because {index}.",
     )
 
 
@@ -205,7 +197,7 @@ def test_ids_of_instructions_never_meet_those_of_items(tmp_path):
     from harmonia.data import read_conversations
     from harmonia.groups import write_group
 
-    beliefs = [belief(k, right=k % 2 == 0, id=str(k)) for k in range(20)]
+    beliefs = [belief(k, right=k % 2 == 0, name=str(k)) for k in range(20)]
     pool = tuple(replace(one, id=str(k)) for k, one in enumerate(instructions(20)))
     for rows in build_groups(beliefs, GroupSettings(general_ratio=2.0), EXAM, pool).rows.values():
         assert len({row.id for row in rows}) == len(rows) == 30

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from beliefs import make_belief
 
@@ -182,8 +184,6 @@ def test_equal_training_is_known_by_its_hash():
     assert hashes["mixed_1"] == hashes["self_aligning"]
     assert len(set(hashes.values())) == 5
     assert training_hash(rows["mixed_0.5"][::-1]) == hashes["mixed_0.5"]
-    from dataclasses import replace
-
     first, *others = rows["harmonious"]
     for change in ({"weight": 0.5}, {"from_epoch": 1}, {"id": "other"}):
         assert training_hash([replace(first, **change), *others]) != hashes["harmonious"]

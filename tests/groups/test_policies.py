@@ -116,7 +116,6 @@ def test_a_probe_of_several_draws_decides_the_level():
         "conflicting",
     ]
     three = (steady, torn, against)
-    settings = {"beliefs": three}
     for name, members in (("mostly_uncertain", "b"), ("known_only", "a"), ("drop_conflicting", "ab")):
         settings = GroupSettings(threshold=0.4, names=(), policies=PolicySettings(names=(name,)))
         (group,) = build_groups(three, settings, EXAM).rows.values()
