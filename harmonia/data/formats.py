@@ -26,6 +26,7 @@ SUFFIXES = (".parquet", ".csv", ".jsonl", ".json")
 
 _WHAT = "the file of questions"
 _QUESTIONS = {"question", "question_stem"}
+_LONGEST_CELL = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +111,8 @@ def _fields(
 
 def _csv_lines(path: Path) -> Iterator[tuple[int, list[str] | InputError]]:
     require_file(path, what=_WHAT)
+    # Else a cell that never ends would end at 128 KiB, and the rows up to there be lost unseen.
+    csv.field_size_limit(_LONGEST_CELL)
     # Bytes that are not UTF-8 pass through as half surrogates, so that only their own row is bad.
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as handle:
         reader = csv.reader(handle, strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 
 import pytest
@@ -63,6 +64,21 @@ def test_a_question_may_hold_line_ends_commas_and_quotation_marks(read):
     assert result.items[0].choices[1] == "b, c"
     # The first question covers lines 2 to 5.
     assert [(bad.row, bad.field) for bad in result.skipped] == [(6, "answer")]
+
+
+def test_a_long_cell_is_read_and_one_without_end_refused_however_much_it_swallows(read):
+    usual = csv.field_size_limit()
+    try:
+        csv.field_size_limit(131_072)
+        long = "a" * 200_000
+        items = read(PLAIN + f"Three?,{long},b,c,d,0\n", name="anatomy_test.csv").items
+        assert [len(item.choices[0]) for item in items] == [1, 1, len(long)]
+        csv.field_size_limit(131_072)
+        swallowed = "".join(f"Number {k}?,a,b,c,d,0\n" for k in range(8000))
+        with pytest.raises(InputError, match="row 4: a quotation mark opens a cell that never ends"):
+            read(PLAIN + '"Open?,a,b,c,d,0\n' + swallowed, name="anatomy_test.csv", on_bad_row="skip")
+    finally:
+        csv.field_size_limit(usual)
 
 
 BAD = [
