@@ -123,13 +123,13 @@ def _csv_lines(path: Path) -> Iterator[tuple[int, list[str] | InputError]]:
             except StopIteration:
                 return
             except csv.Error as error:
-                yield line, _not_csv(error, path, line)
+                yield line, _not_csv(error, path, line, reader.line_num)
                 continue
             if cells:
                 yield line, _decoded(cells, path, line)
 
 
-def _not_csv(error: csv.Error, path: Path, line: int) -> InputError:
+def _not_csv(error: csv.Error, path: Path, line: int, last: int) -> InputError:
     if "unexpected end of data" in str(error):
         # All rows below are inside that cell: leaving "one row" out would lose them unseen.
         raise InputError(
@@ -139,7 +139,8 @@ def _not_csv(error: csv.Error, path: Path, line: int) -> InputError:
             remedy="Close the quotation mark, or double it if it belongs to the text.",
         ) from error
     remedy = "Put cells with quotation marks in quotation marks and double those inside."
-    return InputError(f"not CSV ({error})", file=path, row=line, remedy=remedy)
+    swallowed = f", and swallows the lines down to {last}" if last > line else ""
+    return InputError(f"not CSV ({error}){swallowed}", file=path, row=line, remedy=remedy)
 
 
 def _decoded(cells: list[str], path: Path, line: int) -> list[str] | InputError:

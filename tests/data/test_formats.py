@@ -66,6 +66,14 @@ def test_a_question_may_hold_line_ends_commas_and_quotation_marks(read):
     assert [(bad.row, bad.field) for bad in result.skipped] == [(6, "answer")]
 
 
+def test_a_quotation_mark_that_another_row_closes_tells_what_it_swallows(read):
+    content = PLAIN + '"Open?,a,b,c,d,0\nThree?,a,b,c,d,0\n"Shut" he said?,a,b,c,d,0\nFour?,a,b,c,d,0\n'
+    result = read(content, name="anatomy_test.csv", on_bad_row="skip")
+    assert [item.question for item in result.items] == ["One?", "Two?", "Four?"]
+    (bad,) = result.skipped
+    assert bad.row == 4 and bad.problem.endswith("and swallows the lines down to 6")
+
+
 def test_a_long_cell_is_read_and_one_without_end_refused_however_much_it_swallows(read):
     usual = csv.field_size_limit()
     try:
