@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harmonia.analysis.tables import PROBE, Asked, BeliefsRow, CalibrationRow, LetterBiasRow, LetterRow
+from harmonia.analysis import Place
+from harmonia.analysis.tables import PROBE, BeliefsRow, CalibrationRow, LetterBiasRow, LetterRow
 from harmonia.report.grid import grids
 from harmonia.report.html_table import Column, Entry, Table, build
 from harmonia.report.run_files import RunFiles
@@ -84,7 +85,7 @@ def letter_bias_tables(run: RunFiles) -> list[Table]:
     return grids(rows, "RStd, letter mass, and the letters’ shares in %", shown)
 
 
-def _place(row: Asked) -> tuple[object, ...]:
+def _place(row: Place) -> tuple[object, ...]:
     return row.domain, row.group, row.seed, row.form, row.suite
 
 
