@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from harmonia.analysis import ClaimsDocument, Difference
@@ -17,9 +17,11 @@ from harmonia.report import charts
 from harmonia.report.cards import cards, policies_table
 from harmonia.report.figures import around_zero, save_chart
 from harmonia.report.html_table import Column, Entry, Table, build
+from harmonia.report.rendering import rendered
 from harmonia.report.sweep import ratio_curve
 from harmonia.report.words import (
     ABSENT,
+    between,
     count,
     in_group_order,
     in_suite_order,
@@ -65,26 +67,20 @@ def write_pooled_page(
         Path of the page.
     """
     rows = [row for row in differences if row.scope == "all" and row.form == CHAT]
-    environment = Environment(
-        loader=PackageLoader("harmonia.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    with fresh_directory(folder, keep=True) as partial:
-        text = environment.get_template("pooled.html").render(
+    with fresh_directory(folder, keep=True) as unfinished:
+        text = rendered(
+            "pooled.html",
             name=listed(run.name for run in runs),
             lead=_lead(runs, rows),
-            runs=[(run, run.link) for run in runs],
+            runs=runs,
             groups=_groups_table(rows),
             policies=policies_table(document),
-            figure=_figure(partial / "figures", rows),
+            figure=_figure(unfinished / "figures", rows),
             cards=cards(document),
             rule=document.rule,
         )
-        write_json(partial / "claims.json", asdict(document))
-        write_text(partial / "report.html", text)
+        write_json(unfinished / "claims.json", asdict(document))
+        write_text(unfinished / "report.html", text)
     return folder / "report.html"
 
 
@@ -99,28 +95,26 @@ def _lead(runs: Sequence[PooledRun], rows: Sequence[Difference]) -> str:
 
 def _groups_table(rows: Sequence[Difference]) -> Table:
     """Accuracy of each group on each suite, and how far it is from the incompatible one."""
-    by_group: dict[str, dict[str, Difference]] = {}
-    for row in rows:
-        if row.right == "incompatible":
-            by_group.setdefault(row.left, {})[row.suite] = row
-    suites = in_suite_order(row.suite for row in rows)
-    reference: dict[str, Difference] = {row.suite: row for row in rows if row.right == "incompatible"}
-    names = in_group_order([*by_group, "incompatible"])
+    against = {(row.left, row.suite): row for row in rows if row.right == "incompatible"}
+    reference = {suite: row.accuracy_right for (_, suite), row in against.items()}
+
+    def cell(group: str, suite: str) -> Entry | str:
+        if group == "incompatible":
+            return percent(reference.get(suite))
+        row = against.get((group, suite))
+        if row is None:
+            return ABSENT
+        change = f"{points(100 * row.difference)} ({between(row.low, row.high)})"
+        return Entry(text=percent(row.accuracy_left), small=(change,))
+
     columns = [Column[str]("group", "Tuned on", plain, kind="head")]
-    for suite in suites:
-
-        def cell(group: str, suite: str = suite) -> Entry | str:
-            if group == "incompatible":
-                return percent(reference[suite].accuracy_right) if suite in reference else ABSENT
-            row = by_group[group].get(suite)
-            if row is None:
-                return ABSENT
-            interval = f"{points(100 * row.difference)} ({points(100 * row.low)} to {points(100 * row.high)})"
-            return Entry(text=percent(row.accuracy_left), small=(interval,))
-
-        columns.append(Column[str](suite, plain(suite), cell))
+    for suite in in_suite_order(row.suite for row in rows):
+        columns.append(Column(suite, plain(suite), partial(cell, suite=suite)))
     return build(
-        "Share of questions answered right", columns, names, marked=lambda name: name == "incompatible"
+        "Share of questions answered right",
+        columns,
+        in_group_order([*(group for group, _ in against), "incompatible"]),
+        marked=lambda name: name == "incompatible",
     )
 
 

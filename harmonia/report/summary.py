@@ -8,6 +8,7 @@ from harmonia.analysis.run_answers import CHAT
 from harmonia.analysis.tables import ResultRow
 from harmonia.report.run_files import RunFiles
 from harmonia.report.words import (
+    between,
     count,
     in_group_order,
     in_suite_order,
@@ -114,14 +115,9 @@ def _difference(run: RunFiles, left: str, right: str, suite: str, domain: str | 
     """The difference in words, with its interval; empty if it was not measured."""
     place = ("all", "all") if domain is None else ("domain", domain)
     for row in run.differences:
-        if (row.scope, row.domain, row.left, row.right, row.suite, row.form) == (
-            *place,
-            left,
-            right,
-            suite,
-            CHAT,
-        ):
-            reach = f"{points(100 * row.low)} to {points(100 * row.high)}"
+        found = (row.scope, row.domain, row.left, row.right, row.suite, row.form)
+        if found == (*place, left, right, suite, CHAT):
+            reach = between(row.low, row.high)
             return f"{points(100 * row.difference)} points (95\u00a0% interval {reach})"
     return ""
 
