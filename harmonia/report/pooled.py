@@ -12,6 +12,7 @@ from markupsafe import Markup
 from harmonia.analysis import ClaimsDocument, Difference
 from harmonia.analysis.run_answers import CHAT
 from harmonia.files import write_json, write_text
+from harmonia.groups.names import GroupName
 from harmonia.outputs import fresh_directory
 from harmonia.report import charts
 from harmonia.report.cards import cards, policies_table
@@ -22,7 +23,7 @@ from harmonia.report.sweep import ratio_curve
 from harmonia.report.words import (
     ABSENT,
     between,
-    count,
+    counted,
     in_group_order,
     in_suite_order,
     listed,
@@ -88,18 +89,23 @@ def _lead(runs: Sequence[PooledRun], rows: Sequence[Difference]) -> str:
     units = max((row.units for row in rows), default=0)
     seeds = max((row.seeds for row in rows), default=0)
     return (
-        f"{count(len(runs))} base models, {count(units)} units (a base model in a domain), "
-        f"{count(seeds)} fine-tuning seeds in each, compared on the same questions."
+        f"{counted(len(runs), 'base model')}, {counted(units, 'unit')} (a base model in a domain), "
+        f"{counted(seeds, 'fine-tuning seed')} in each, compared on the same questions."
     )
 
 
 def _groups_table(rows: Sequence[Difference]) -> Table:
-    """Accuracy of each group on each suite, and how far it is from the incompatible one."""
-    against = {(row.left, row.suite): row for row in rows if row.right == "incompatible"}
+    """Accuracy of each group on each suite, and how far it is from the incompatible one.
+
+    Where nothing was tuned on `incompatible` that is `mixed_0`: the same rows.
+    """
+    compared = [row for row in rows if GroupName.parse(row.right).share_aligned == 0]
+    against = {(row.left, row.suite): row for row in compared}
+    zero = compared[0].right if compared else "incompatible"
     reference = {suite: row.accuracy_right for (_, suite), row in against.items()}
 
     def cell(group: str, suite: str) -> Entry | str:
-        if group == "incompatible":
+        if group == zero:
             return percent(reference.get(suite))
         row = against.get((group, suite))
         if row is None:
@@ -113,8 +119,8 @@ def _groups_table(rows: Sequence[Difference]) -> Table:
     return build(
         "Share of questions answered right",
         columns,
-        in_group_order([*(group for group, _ in against), "incompatible"]),
-        marked=lambda name: name == "incompatible",
+        in_group_order([zero, *(group for group, _ in against)]),
+        marked=lambda name: name == zero,
     )
 
 
