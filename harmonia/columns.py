@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar, get_args, get_type_hints
 
@@ -100,9 +101,7 @@ class Table(Generic[Row]):
     @property
     def columns(self) -> tuple[Column, ...]:
         """The columns, in order."""
-        said = attributes_of(self.row)
-        hints = get_type_hints(self.row, include_extras=True)
-        return tuple(_column(one.name, hints[one.name], _meaning(one.name, said)) for one in fields(self.row))
+        return _columns_of(self.row)
 
     def files(self, folder: str) -> tuple[str, str]:
         """The Parquet file and its CSV twin in a folder, as paths in a run directory."""
@@ -168,6 +167,12 @@ def attributes_of(row: type) -> Mapping[str, str]:
             elif line.startswith(" " * 8):
                 found[name] += f" {line.strip()}"
     return found
+
+
+@cache
+def _columns_of(row: type[DataclassInstance]) -> tuple[Column, ...]:
+    said, hints = attributes_of(row), get_type_hints(row, include_extras=True)
+    return tuple(_column(one.name, hints[one.name], _meaning(one.name, said)) for one in fields(row))
 
 
 def _meaning(name: str, said: Mapping[str, str]) -> str:

@@ -53,7 +53,6 @@ def accuracy_of(answers: Answers | Sequence[Belief]) -> Accuracy:
     # As text: np.unique of Python strings compares them one by one.
     _, domain_I = np.unique(answers.domains_I.astype(str), return_inverse=True)
     by_domain = np.bincount(domain_I, weights=answers.correct_I) / np.bincount(domain_I)
-    masses = answers.letter_mass_I[~np.isnan(answers.letter_mass_I)]
     return Accuracy(
         n=n,
         correct=correct,
@@ -62,5 +61,5 @@ def accuracy_of(answers: Answers | Sequence[Belief]) -> Accuracy:
         accuracy_high=float(interval.high),
         accuracy_macro=float(by_domain.mean()),
         confidence=float(answers.confidence_I.mean()),
-        letter_mass=float(masses.mean()) if len(masses) else None,
+        letter_mass=answers.letter_mass,
     )

@@ -103,6 +103,12 @@ class Answers:
         }
         return cls(**{name: column[order_I] for name, column in columns.items()})
 
+    @property
+    def letter_mass(self) -> float | None:
+        """Mean letter mass of the items of which it is known; None if of none."""
+        known = self.letter_mass_I[~np.isnan(self.letter_mass_I)]
+        return float(known.mean()) if len(known) else None
+
     def without(self, ids: Collection[str]) -> Answers:
         """The answers to all other items.
 

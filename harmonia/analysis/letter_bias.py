@@ -60,7 +60,6 @@ def letter_bias(answers: Answers | Sequence[Belief]) -> LetterBias:
     right_C = np.bincount(answers.gold_I, minlength=places)
     found_C = np.bincount(answers.gold_I[answers.correct_I], minlength=places)
     recall = [int(found) / int(all_) if all_ else None for found, all_ in zip(found_C, right_C, strict=True)]
-    masses = answers.letter_mass_I[~np.isnan(answers.letter_mass_I)]
     return LetterBias(
         n=n,
         rstd=pstdev([share for share in recall if share is not None]),
@@ -68,7 +67,7 @@ def letter_bias(answers: Answers | Sequence[Belief]) -> LetterBias:
         right=_shares(right_C, n),
         answered=_shares(np.bincount(answers.pred_I, minlength=places), n),
         prior=_prior(answers),
-        letter_mass=float(masses.mean()) if len(masses) else None,
+        letter_mass=answers.letter_mass,
     )
 
 

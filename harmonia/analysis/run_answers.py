@@ -23,14 +23,14 @@ Excluded = Mapping[tuple[str, str], Collection[str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Which model was asked which suite in which form.
+    """Which model was asked what, and how.
 
     Attributes:
         domain: The domain.
         group: What the model was tuned on; `base` for the base model.
-        seed: Seed of the fine-tuning; None for the base model.
+        seed: Seed of the fine-tuning; empty for the base model.
         form: `icl<k>` or `chat0`.
-        suite: The suite.
+        suite: What was asked; `probe` for the items whose beliefs were taken.
     """
 
     domain: str

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from statistics import fmean
 
@@ -21,7 +22,7 @@ from harmonia.analysis.tables import (
     ReliabilityRow,
     ResultRow,
 )
-from harmonia.probe.level import LEVELS
+from harmonia.probe.level import LEVELS, level_of
 from harmonia.prompts import LETTERS
 from harmonia.types import Belief
 
@@ -81,17 +82,23 @@ def _befores(run: RunAnswers, place: Place) -> Iterator[tuple[str, str, Answers]
 
 def beliefs_row(domain: str, beliefs: Sequence[Belief], threshold: float) -> BeliefsRow:
     """What a domain's beliefs are, and how steady."""
-    found = list(levels(Answers.of(beliefs), threshold))
+    found = Counter(level_of(belief, threshold) for belief in beliefs)
     draws = beliefs[0].draws or 1
+    several = beliefs if draws > 1 else ()
     return BeliefsRow(
         domain=domain,
         form=beliefs[0].form,
         n=len(beliefs),
         draws=draws,
-        agreement=fmean(belief.agreement or 0.0 for belief in beliefs) if draws > 1 else None,
-        right_rate=fmean(belief.right_rate or 0.0 for belief in beliefs) if draws > 1 else None,
-        **{category: found.count(category) for category in LEVELS},
+        agreement=_mean(belief.agreement for belief in several),
+        right_rate=_mean(belief.right_rate for belief in several),
+        **{category: found[category] for category in LEVELS},
     )
+
+
+def _mean(shares: Iterable[float | None]) -> float | None:
+    known = [share for share in shares if share is not None]
+    return fmean(known) if known else None
 
 
 def letter_rows(asked: Mapping[Place, Answers]) -> tuple[list[LetterBiasRow], list[LetterRow]]:

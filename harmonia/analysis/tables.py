@@ -9,6 +9,7 @@ from harmonia.analysis.accuracy import Accuracy
 from harmonia.analysis.calibration import Bin
 from harmonia.analysis.consistency import Consistency
 from harmonia.analysis.differences import Difference
+from harmonia.analysis.run_answers import BASE, CHAT, Place
 from harmonia.columns import Count, Share, Table
 from harmonia.data.leakage import Overlap
 from harmonia.groups.confounds import CONFOUNDS, TARGET_LETTERS
@@ -46,26 +47,7 @@ PROBE = "probe"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
-    """Which model was asked what, and how.
-
-    Attributes:
-        domain: The domain.
-        group: What the model was tuned on; `base` for the base model.
-        seed: Seed of the fine-tuning; empty for the base model.
-        form: `icl<k>` or `chat0`.
-        suite: What was asked; `probe` for the items whose beliefs were taken.
-    """
-
-    domain: str
-    group: str
-    seed: int | None
-    form: str
-    suite: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class ResultRow(Accuracy, Asked):
+class ResultRow(Accuracy, Place):
     """Accuracy of one model on one suite in one form."""
 
 
@@ -94,14 +76,12 @@ class Compared:
     @property
     def is_paper_forms(self) -> bool:
         """Whether a model in chat form is compared with the base model in a raw form."""
-        return (
-            self.before_model == "base" and self.before_form.startswith("icl") and self.after_form == "chat0"
-        )
+        return self.before_model == BASE and self.before_form.startswith("icl") and self.after_form == CHAT
 
     @property
     def is_paper(self) -> bool:
         """The same for a tuned model: the comparison that the paper reports."""
-        return self.is_paper_forms and self.group != "base"
+        return self.is_paper_forms and self.group != BASE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +117,7 @@ class BeliefsRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LetterBiasRow(Asked):
+class LetterBiasRow(Place):
     """How much a model's answers follow the letters.
 
     Attributes:
@@ -152,7 +132,7 @@ class LetterBiasRow(Asked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LetterRow(Asked):
+class LetterRow(Place):
     """One letter in a model's answers.
 
     Attributes:
@@ -171,7 +151,7 @@ class LetterRow(Asked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CalibrationRow(Asked):
+class CalibrationRow(Place):
     """How far a model's confidence can be taken at its word.
 
     Attributes:
@@ -186,7 +166,7 @@ class CalibrationRow(Asked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReliabilityRow(Bin, Asked):
+class ReliabilityRow(Bin, Place):
     """Questions of like confidence: one point of a reliability diagram.
 
     Attributes:

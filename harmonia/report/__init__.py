@@ -1,6 +1,6 @@
 """The last arrow of the flow: a run directory -> a page that reads anywhere, and its figures.
 
-    load -> compare, tables, charts, summary, missing -> page
+    load -> sentences, tables, figures, what is missing -> page
 
 Only files of the run are read. Importing this package loads no charting library.
 """

@@ -8,7 +8,7 @@ from typing import Any
 from harmonia.analysis import Claim, ClaimsDocument, Finding, Ranking
 from harmonia.groups.names import GroupName
 from harmonia.report.html_table import Column, Entry, Table, build
-from harmonia.report.words import ABSENT, MINUS, count, in_suite_order, listed, percent, plain
+from harmonia.report.words import ABSENT, MINUS, count, counted, in_suite_order, listed, percent, plain
 
 __all__ = ["Card", "cards", "policies_table"]
 
@@ -82,7 +82,7 @@ def _signed(value: float, row: Finding) -> str:
 
 def _over(row: Finding) -> str:
     numbers = ((row.items, "question"), (row.seeds, "seed"), (row.units, "unit"))
-    parts = [f"{count(number)} {noun}{'' if number == 1 else 's'}" for number, noun in numbers if number]
+    parts = [counted(number, noun) for number, noun in numbers if number]
     return listed(parts) if parts else ABSENT
 
 

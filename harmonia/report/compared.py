@@ -9,7 +9,9 @@ from harmonia.report.html_table import Column, Entry, Table, build
 from harmonia.report.run_files import RunFiles
 from harmonia.report.words import (
     ABSENT,
+    between,
     count,
+    counted,
     in_group_order,
     in_suite_order,
     listed,
@@ -54,13 +56,11 @@ def differences_table(run: RunFiles) -> Table | None:
 
 
 def _difference(row: Difference) -> Entry:
-    interval = f"{points(100 * row.low)} to {points(100 * row.high)}"
-    return Entry(text=points(100 * row.difference), small=(interval,))
+    return Entry(text=points(100 * row.difference), small=(between(row.low, row.high),))
 
 
 def _over(row: Difference) -> str:
-    numbers = [(row.items, "question"), (row.seeds, "seed")]
-    return listed(f"{count(number)} {noun}{'' if number == 1 else 's'}" for number, noun in numbers)
+    return listed([counted(row.items, "question"), counted(row.seeds, "seed")])
 
 
 def _p(value: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import TypeAlias
 
 from harmonia.analysis.tables import ConsistencyRow
 from harmonia.probe.level import LEVELS
@@ -25,20 +25,8 @@ __all__ = ["consistency_tables", "outcomes_tables"]
 _OUTCOMES = ("kept", "lost", "gained", "never")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Seeds:
-    """The same comparison under all seeds."""
-
-    cells: tuple[ConsistencyRow, ...]
-
-    @property
-    def any(self) -> ConsistencyRow:
-        """What the seeds have in common stands in each."""
-        return self.cells[0]
-
-    def total(self, field: str) -> int:
-        """Sum of a count over the seeds."""
-        return sum(getattr(cell, field) for cell in self.cells)
+_Seeds: TypeAlias = list[ConsistencyRow]
+"""The same comparison under all seeds; what they have in common stands in the first."""
 
 
 _MOVED = (
@@ -96,10 +84,10 @@ def consistency_tables(run: RunFiles) -> list[Table]:
 def outcomes_tables(run: RunFiles) -> list[Table]:
     """One table a domain: questions kept, lost, gained and never right, all seeds together."""
     columns = [
-        Column[_Seeds]("group", "Tuned on", lambda row: plain(row.any.group), kind="head"),
-        Column[_Seeds]("suite", "Questions", lambda row: plain(row.any.suite), kind="text"),
+        Column[_Seeds]("group", "Tuned on", lambda row: plain(row[0].group), kind="head"),
+        Column[_Seeds]("suite", "Questions", lambda row: plain(row[0].suite), kind="text"),
         Column[_Seeds](
-            "cell", "Before → after", lambda row: _forms(row.any).removesuffix(" paper"), kind="text"
+            "cell", "Before → after", lambda row: _forms(row[0]).removesuffix(" paper"), kind="text"
         ),
     ]
     for category in ("", *LEVELS):
@@ -112,23 +100,23 @@ def outcomes_tables(run: RunFiles) -> list[Table]:
             f"{domain}: what became of the questions",
             columns,
             _together(cells),
-            marked=lambda row: row.any.is_paper,
-            section=lambda row: row.any.suite,
+            marked=lambda row: row[0].is_paper,
+            section=lambda row: row[0].suite,
         )
         for domain, cells in _by_domain(run)
     ]
 
 
 def _total(name: str) -> Callable[[_Seeds], str]:
-    return lambda row: count(row.total(name))
+    return lambda row: count(sum(getattr(cell, name) for cell in row))
 
 
 def _together(cells: Sequence[ConsistencyRow]) -> list[_Seeds]:
-    found: dict[tuple[str, ...], list[ConsistencyRow]] = {}
+    found: dict[tuple[str, ...], _Seeds] = {}
     for cell in cells:
         key = (cell.suite, cell.group, cell.before_model, cell.before_form, cell.after_form)
         found.setdefault(key, []).append(cell)
-    return [_Seeds(cells=tuple(same)) for same in found.values()]
+    return list(found.values())
 
 
 def _by_domain(run: RunFiles) -> list[tuple[str, list[ConsistencyRow]]]:

@@ -15,7 +15,7 @@ import vl_convert as vlc
 from markupsafe import Markup, escape
 
 from harmonia.analysis import Difference
-from harmonia.analysis.tables import PROBE, ResultRow
+from harmonia.analysis.tables import PROBE
 from harmonia.outputs import fresh_directory
 from harmonia.report import charts, theme
 from harmonia.report.chart_parts import Chart, span
@@ -63,7 +63,8 @@ class Figure:
 
 
 def _accuracy(run: RunFiles) -> Iterator[tuple[str, str, Chart]]:
-    ends = _ends(run.results)
+    reached = (end for row in run.results for end in (row.accuracy_low, row.accuracy_high))
+    ends = span(reached, low=0.0, high=1.0)
     for domain in sorted({row.domain for row in run.results}):
         rows = [row for row in run.results if row.domain == domain]
         words = f"Share of questions answered right after tuning on {_groups(row.group for row in rows)}"
@@ -110,8 +111,8 @@ def _ratios(run: RunFiles) -> Iterator[tuple[str, str, Chart]]:
 
 def around_zero(rows: Sequence[tuple[float, Difference]]) -> tuple[float, float]:
     """Ends of an axis of points that holds 0 and all intervals, on fives."""
-    values = [100 * end for _, row in rows for end in (row.low, row.high)]
-    return min(0.0, *values, 0.0) // 5 * 5, -(-max(0.0, *values, 0.0) // 5) * 5
+    values = [0.0, *(100 * end for _, row in rows for end in (row.low, row.high))]
+    return min(values) // 5 * 5, -(-max(values) // 5) * 5
 
 
 def _reliability(run: RunFiles) -> Iterator[tuple[str, str, Chart]]:
@@ -215,10 +216,6 @@ def _inline(svg: str, stem: str) -> Markup:
     svg = re.sub(r'\bid="([^"]+)"', rf'id="{stem}-\1"', svg)
     svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{stem}-\1)", svg)
     return Markup(svg)
-
-
-def _ends(rows: tuple[ResultRow, ...] | list[ResultRow]) -> tuple[float, float]:
-    return span((end for row in rows for end in (row.accuracy_low, row.accuracy_high)), low=0.0, high=1.0)
 
 
 def _groups(groups: Iterator[str]) -> str:

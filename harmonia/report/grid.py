@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from harmonia.analysis.tables import Asked, ResultRow
+from harmonia.analysis import Place
+from harmonia.analysis.tables import ResultRow
 from harmonia.report.html_table import Column, Entry, Table, build
 from harmonia.report.words import ABSENT, count, in_form_order, in_group_order, in_suite_order, percent, plain
 
 __all__ = ["accuracy_tables", "grids", "seed_of"]
 
 
-Row = TypeVar("Row", bound=Asked)
+Row = TypeVar("Row", bound=Place)
 
 
 def grids(rows: Iterable[Row], caption: str, show: Callable[[Row], Entry]) -> list[Table]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from harmonia.errors import redacted
 from harmonia.files import write_text
 from harmonia.groups.names import GroupName
@@ -18,6 +16,7 @@ from harmonia.report.figures import FIGURES, write_figures
 from harmonia.report.grid import accuracy_tables
 from harmonia.report.load import load_run
 from harmonia.report.missing import missing_parts
+from harmonia.report.rendering import rendered
 from harmonia.report.run_files import RunFiles
 from harmonia.report.words import count, in_form_order, in_group_order, plain, portable
 
@@ -35,14 +34,8 @@ def write_page(run: Path) -> Path:
         for figure in FIGURES
         if figure.without and not panels[figure.name]
     ]
-    environment = Environment(
-        loader=PackageLoader("harmonia.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    text = environment.get_template("page.html").render(
+    text = rendered(
+        "page.html",
         run=files,
         name=files.manifest.name,
         lead=summary.lead(files),

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from harmonia.analysis import ClaimsDocument, Difference
 from harmonia.analysis.run_answers import CHAT
 from harmonia.files import write_json, write_text
+from harmonia.groups.names import GroupName
 from harmonia.outputs import fresh_directory
 from harmonia.report import charts
 from harmonia.report.cards import cards, policies_table
 from harmonia.report.figures import around_zero, save_chart
 from harmonia.report.html_table import Column, Entry, Table, build
+from harmonia.report.rendering import rendered
 from harmonia.report.sweep import ratio_curve
 from harmonia.report.words import (
     ABSENT,
-    count,
+    between,
+    counted,
     in_group_order,
     in_suite_order,
     listed,
@@ -65,26 +68,20 @@ def write_pooled_page(
         Path of the page.
     """
     rows = [row for row in differences if row.scope == "all" and row.form == CHAT]
-    environment = Environment(
-        loader=PackageLoader("harmonia.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    with fresh_directory(folder, keep=True) as partial:
-        text = environment.get_template("pooled.html").render(
+    with fresh_directory(folder, keep=True) as unfinished:
+        text = rendered(
+            "pooled.html",
             name=listed(run.name for run in runs),
             lead=_lead(runs, rows),
-            runs=[(run, run.link) for run in runs],
+            runs=runs,
             groups=_groups_table(rows),
             policies=policies_table(document),
-            figure=_figure(partial / "figures", rows),
+            figure=_figure(unfinished / "figures", rows),
             cards=cards(document),
             rule=document.rule,
         )
-        write_json(partial / "claims.json", asdict(document))
-        write_text(partial / "report.html", text)
+        write_json(unfinished / "claims.json", asdict(document))
+        write_text(unfinished / "report.html", text)
     return folder / "report.html"
 
 
@@ -92,35 +89,38 @@ def _lead(runs: Sequence[PooledRun], rows: Sequence[Difference]) -> str:
     units = max((row.units for row in rows), default=0)
     seeds = max((row.seeds for row in rows), default=0)
     return (
-        f"{count(len(runs))} base models, {count(units)} units (a base model in a domain), "
-        f"{count(seeds)} fine-tuning seeds in each, compared on the same questions."
+        f"{counted(len(runs), 'base model')}, {counted(units, 'unit')} (a base model in a domain), "
+        f"{counted(seeds, 'fine-tuning seed')} in each, compared on the same questions."
     )
 
 
 def _groups_table(rows: Sequence[Difference]) -> Table:
-    """Accuracy of each group on each suite, and how far it is from the incompatible one."""
-    by_group: dict[str, dict[str, Difference]] = {}
-    for row in rows:
-        if row.right == "incompatible":
-            by_group.setdefault(row.left, {})[row.suite] = row
-    suites = in_suite_order(row.suite for row in rows)
-    reference: dict[str, Difference] = {row.suite: row for row in rows if row.right == "incompatible"}
-    names = in_group_order([*by_group, "incompatible"])
+    """Accuracy of each group on each suite, and how far it is from the incompatible one.
+
+    Where nothing was tuned on `incompatible` that is `mixed_0`: the same rows.
+    """
+    compared = [row for row in rows if GroupName.parse(row.right).share_aligned == 0]
+    against = {(row.left, row.suite): row for row in compared}
+    zero = compared[0].right if compared else "incompatible"
+    reference = {suite: row.accuracy_right for (_, suite), row in against.items()}
+
+    def cell(group: str, suite: str) -> Entry | str:
+        if group == zero:
+            return percent(reference.get(suite))
+        row = against.get((group, suite))
+        if row is None:
+            return ABSENT
+        change = f"{points(100 * row.difference)} ({between(row.low, row.high)})"
+        return Entry(text=percent(row.accuracy_left), small=(change,))
+
     columns = [Column[str]("group", "Tuned on", plain, kind="head")]
-    for suite in suites:
-
-        def cell(group: str, suite: str = suite) -> Entry | str:
-            if group == "incompatible":
-                return percent(reference[suite].accuracy_right) if suite in reference else ABSENT
-            row = by_group[group].get(suite)
-            if row is None:
-                return ABSENT
-            interval = f"{points(100 * row.difference)} ({points(100 * row.low)} to {points(100 * row.high)})"
-            return Entry(text=percent(row.accuracy_left), small=(interval,))
-
-        columns.append(Column[str](suite, plain(suite), cell))
+    for suite in in_suite_order(row.suite for row in rows):
+        columns.append(Column(suite, plain(suite), partial(cell, suite=suite)))
     return build(
-        "Share of questions answered right", columns, names, marked=lambda name: name == "incompatible"
+        "Share of questions answered right",
+        columns,
+        in_group_order([zero, *(group for group, _ in against)]),
+        marked=lambda name: name == zero,
     )
 
 

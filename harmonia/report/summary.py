@@ -6,8 +6,10 @@ from statistics import fmean
 
 from harmonia.analysis.run_answers import CHAT
 from harmonia.analysis.tables import ResultRow
+from harmonia.groups.names import GroupName
 from harmonia.report.run_files import RunFiles
 from harmonia.report.words import (
+    between,
     count,
     in_group_order,
     in_suite_order,
@@ -44,7 +46,7 @@ def lead(run: RunFiles) -> list[str]:
         f"({listed(groups)}) in {_number(len(domains), 'domain')} ({listed(domains)}) with "
         f"{_number(len(seeds), 'seed')}, and then asked without examples in the chat form (chat0)."
     ]
-    for left, right in _PAIRS:
+    for left, right in _pairs(run):
         parts = [
             f"{found} on {plain(suite)} questions"
             for suite in in_suite_order(row.suite for row in tuned)
@@ -84,7 +86,8 @@ def _caution(seeds: int) -> str:
 
 def domain_sentences(run: RunFiles) -> list[tuple[str, list[str]]]:
     """For each domain, one sentence per suite with accuracies, n and differences."""
-    chosen = [row for row in run.results if row.form == CHAT and row.group in _COMPARED]
+    compared = [_called(run, group) for group in _COMPARED]
+    chosen = [row for row in run.results if row.form == CHAT and row.group in compared]
     found = []
     for domain in sorted({row.domain for row in chosen}):
         here = [row for row in chosen if row.domain == domain]
@@ -96,12 +99,11 @@ def domain_sentences(run: RunFiles) -> list[tuple[str, list[str]]]:
 def _suite(run: RunFiles, domain: str, rows: list[ResultRow], suite: str) -> str:
     here = [row for row in rows if row.suite == suite]
     parts = []
-    for group in _COMPARED:
-        accuracies = [row.accuracy for row in here if row.group == group]
-        if accuracies:
-            parts.append(f"{plain(group)} {percent(fmean(accuracies))}")
+    for group in in_group_order(row.group for row in here):
+        share = fmean(row.accuracy for row in here if row.group == group)
+        parts.append(f"{plain(group)} {percent(share)}")
     differences = []
-    for left, right in _PAIRS:
+    for left, right in _pairs(run):
         if found := _difference(run, left, right, suite, domain):
             differences.append(f"{plain(left)} minus {plain(right)}: {found}")
     sizes = listed(count(n) for n in sorted({row.n for row in here}))
@@ -110,18 +112,24 @@ def _suite(run: RunFiles, domain: str, rows: list[ResultRow], suite: str) -> str
     return f"{text}; {'; '.join(differences)}." if differences else f"{text}."
 
 
+def _pairs(run: RunFiles) -> list[tuple[str, str]]:
+    return [(_called(run, left), _called(run, right)) for left, right in _PAIRS]
+
+
+def _called(run: RunFiles, group: str) -> str:
+    """A group as the run calls it: `mixed_0` has the rows of `incompatible`, `mixed_1` of `self_aligning`."""
+    groups = {row.group for row in run.results}
+    alike = (name for name in groups if str(GroupName.parse(name).twin) == group)
+    return group if group in groups else next(alike, group)
+
+
 def _difference(run: RunFiles, left: str, right: str, suite: str, domain: str | None) -> str:
     """The difference in words, with its interval; empty if it was not measured."""
     place = ("all", "all") if domain is None else ("domain", domain)
     for row in run.differences:
-        if (row.scope, row.domain, row.left, row.right, row.suite, row.form) == (
-            *place,
-            left,
-            right,
-            suite,
-            CHAT,
-        ):
-            reach = f"{points(100 * row.low)} to {points(100 * row.high)}"
+        found = (row.scope, row.domain, row.left, row.right, row.suite, row.form)
+        if found == (*place, left, right, suite, CHAT):
+            reach = between(row.low, row.high)
             return f"{points(100 * row.difference)} points (95\u00a0% interval {reach})"
     return ""
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harmonia.analysis.tables import PROBE, Asked, BeliefsRow, CalibrationRow, LetterBiasRow, LetterRow
+from harmonia.analysis import Place
+from harmonia.analysis.tables import PROBE, BeliefsRow, CalibrationRow, LetterBiasRow, LetterRow
 from harmonia.report.grid import grids
 from harmonia.report.html_table import Column, Entry, Table, build
 from harmonia.report.run_files import RunFiles
@@ -29,8 +30,8 @@ def beliefs_table(run: RunFiles) -> Table | None:
         Column[BeliefsRow]("known", "Known", lambda row: _part(row.known, row.n)),
         Column[BeliefsRow]("conflicting", "Conflicting", lambda row: _part(row.conflicting, row.n)),
         Column[BeliefsRow]("uncertain", "Uncertain", lambda row: _part(row.uncertain, row.n)),
-        Column[BeliefsRow]("agreement", "Agreement of draws", lambda row: _share(row.agreement)),
-        Column[BeliefsRow]("right_rate", "Draws right", lambda row: _share(row.right_rate)),
+        Column[BeliefsRow]("agreement", "Agreement of draws", lambda row: percent(row.agreement)),
+        Column[BeliefsRow]("right_rate", "Draws right", lambda row: percent(row.right_rate)),
     )
     return build("The base model’s beliefs", columns, run.beliefs) if run.beliefs else None
 
@@ -44,7 +45,7 @@ def probe_letters_table(run: RunFiles) -> Table | None:
         Column[LetterBiasRow]("form", "Form", lambda row: row.form, kind="text"),
         Column[LetterBiasRow]("n", "n", lambda row: count(row.n)),
         Column[LetterBiasRow]("rstd", "RStd", lambda row: decimal(row.rstd)),
-        Column[LetterBiasRow]("mass", "Letter mass", lambda row: _share(row.letter_mass)),
+        Column[LetterBiasRow]("mass", "Letter mass", lambda row: percent(row.letter_mass)),
     ]
 
     def at(field: str, letter: str) -> Callable[[LetterBiasRow], str]:
@@ -84,7 +85,7 @@ def letter_bias_tables(run: RunFiles) -> list[Table]:
     return grids(rows, "RStd, letter mass, and the letters’ shares in %", shown)
 
 
-def _place(row: Asked) -> tuple[object, ...]:
+def _place(row: Place) -> tuple[object, ...]:
     return row.domain, row.group, row.seed, row.form, row.suite
 
 
@@ -113,7 +114,3 @@ def _calibrated(row: CalibrationRow) -> Entry:
 
 def _part(number: int, whole: int) -> Entry:
     return Entry(text=count(number), small=(percent(number / whole),))
-
-
-def _share(value: float | None) -> str:
-    return ABSENT if value is None else percent(value)

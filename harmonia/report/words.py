@@ -55,9 +55,9 @@ def in_form_order(forms: Iterable[str]) -> list[str]:
     return sorted(set(forms), key=place)
 
 
-def percent(share: float) -> str:
-    """A share of 1 in percent, one decimal."""
-    return f"{100 * share:.1f}\u00a0%"
+def percent(share: float | None) -> str:
+    """A share of 1 in percent, one decimal, or a dash."""
+    return ABSENT if share is None else f"{100 * share:.1f}\u00a0%"
 
 
 def points(difference: float) -> str:
@@ -65,6 +65,11 @@ def points(difference: float) -> str:
     rounded = round(difference, 1)
     sign = "+" if rounded > 0 else MINUS if rounded < 0 else ""
     return f"{sign}{abs(rounded):.1f}"
+
+
+def between(low: float, high: float) -> str:
+    """The ends of an interval of a difference of shares, in percentage points."""
+    return f"{points(100 * low)} to {points(100 * high)}"
 
 
 def decimal(value: float) -> str:
@@ -76,6 +81,11 @@ def decimal(value: float) -> str:
 def count(value: int | None) -> str:
     """A whole number with thousands set apart, or a dash."""
     return ABSENT if value is None else f"{value:,}".replace(",", "\u202f")
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things: `1 seed`, `200 questions`."""
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
 
 
 def listed(parts: Iterable[str]) -> str:

@@ -3,35 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from harmonia.analysis import Answers, Place, RunAnswers
-from harmonia.types import Belief, Category, Item
+from harmonia.types import Belief, Item
 
 
-def belief(
-    name: str,
-    probs: Sequence[float],
-    answer: int,
-    *,
-    domain: str = "d",
-    category: Category | None = None,
-    letter_mass: float | None = None,
-) -> Belief:
-    item = Item(id=name, domain=domain, question="?", choices=tuple("wxyz"[: len(probs)]), answer=answer)
+def belief(name: str, probs: Sequence[float], answer: int, *, domain: str = "d", **fields: Any) -> Belief:
+    choices = tuple("vwxyz"[: len(probs)])
+    return belief_in(
+        Item(id=name, domain=domain, question="?", choices=choices, answer=answer), probs, **fields
+    )
+
+
+def belief_in(item: Item, probs: Sequence[float], **fields: Any) -> Belief:
+    """What a model believes of an item."""
     pred = list(probs).index(max(probs))
+    about = {"letter_mass": None, "form": "icl5", "method": "letter", "preset": "corrected", **fields}
     return Belief(
         item=item,
         probs=tuple(probs),
         pred=pred,
         confidence=max(probs),
-        correct=pred == answer,
-        letter_mass=letter_mass,
-        form="icl5",
-        method="letter",
-        preset="corrected",
-        category=category,
+        correct=pred == item.answer,
+        **about,  # type: ignore[arg-type]
     )
 
 

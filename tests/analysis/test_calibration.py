@@ -6,29 +6,11 @@ import math
 
 import numpy as np
 import pytest
+from made_answers import belief
 
 from harmonia.analysis.answers import Answers
 from harmonia.analysis.calibration import brier_score, calibration_error, calibration_of, reliability
 from harmonia.errors import InputError
-from harmonia.types import Belief, Item
-
-
-def belief(index: int, probs: tuple[float, ...], answer: int) -> Belief:
-    item = Item(
-        id=f"q{index}", domain="law", question="?", choices=("a", "b", "c")[: len(probs)], answer=answer
-    )
-    pred = probs.index(max(probs))
-    return Belief(
-        item=item,
-        probs=probs,
-        pred=pred,
-        confidence=probs[pred],
-        correct=pred == answer,
-        letter_mass=None,
-        form="icl0",
-        method="letter",
-        preset="corrected",
-    )
 
 
 def test_case_worked_by_hand():
@@ -46,7 +28,7 @@ def test_case_worked_by_hand():
 
 def test_brier_by_hand_with_items_of_two_and_three_options():
     # .2^2 + .1^2 + .1^2 = .06;  (.3 - 1)^2 + .7^2 = .98
-    answers = Answers.of([belief(0, (0.8, 0.1, 0.1), 0), belief(1, (0.3, 0.7), 0)])
+    answers = Answers.of([belief("a", (0.8, 0.1, 0.1), 0), belief("b", (0.3, 0.7), 0)])
     found = calibration_of(answers)
     assert found.brier == pytest.approx((0.06 + 0.98) / 2)
     assert found.n == 2

@@ -4,39 +4,25 @@ from __future__ import annotations
 
 import math
 
+import made_answers
 import pytest
 
 from harmonia.analysis.letter_bias import by_letter, letter_bias
 from harmonia.errors import InputError
-from harmonia.types import Belief, Item
+from harmonia.types import Belief
 
 
-def belief(
-    answer: int, probs: tuple[float, ...], mass: float | None = 0.5, method: str = "letter", **fields
-) -> Belief:
-    pred = probs.index(max(probs))
-    choices = tuple("abcde"[: len(probs)])
-    return Belief(
-        item=Item(id="q", domain="law", question="?", choices=choices, answer=answer),
-        probs=probs,
-        pred=pred,
-        confidence=probs[pred],
-        correct=pred == answer,
-        letter_mass=mass,
-        form="icl5",
-        method=method,
-        preset="corrected",
-        **fields,
-    )
+def belief(answer: int, probs: tuple[float, ...], letter_mass: float | None = 0.5, **fields) -> Belief:
+    return made_answers.belief("q", probs, answer, letter_mass=letter_mass, **fields)
 
 
 SIX = (
     belief(0, (0.7, 0.2, 0.1)),  # right
     belief(0, (0.6, 0.1, 0.3)),  # right
     belief(1, (0.8, 0.1, 0.1)),  # answers A
-    belief(1, (0.1, 0.7, 0.2), mass=0.9),  # right
-    belief(0, (0.4, 0.6), mass=0.1),  # two options: answers B
-    belief(0, (0.9, 0.1), mass=None),  # right
+    belief(1, (0.1, 0.7, 0.2), letter_mass=0.9),  # right
+    belief(0, (0.4, 0.6), letter_mass=0.1),  # two options: answers B
+    belief(0, (0.9, 0.1), letter_mass=None),  # right
 )
 
 
@@ -70,7 +56,10 @@ def test_a_model_of_one_letter():
 
 def test_texts_have_no_letters():
     found = letter_bias(
-        [belief(0, (0.7, 0.3), mass=None, method="cloze"), belief(1, (0.4, 0.6), None, "cloze")]
+        [
+            belief(0, (0.7, 0.3), letter_mass=None, method="cloze"),
+            belief(1, (0.4, 0.6), letter_mass=None, method="cloze"),
+        ]
     )
     assert (found.prior, found.letter_mass, found.rstd) == (None, None, 0.0)
     assert by_letter(found.prior) == "-"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from made_answers import belief_in
 
 from harmonia.analysis.recovery import recovery_of
 from harmonia.errors import InputError
@@ -17,18 +18,8 @@ def lab(name: str, kind: str, taught: int | None) -> LabItem:
 
 def held(one: LabItem, pred: int, confidence: float, category: str | None = None) -> Belief:
     rest = (1 - confidence) / 3
-    return Belief(
-        item=one.item,
-        probs=tuple(confidence if place == pred else rest for place in range(4)),
-        pred=pred,
-        confidence=confidence,
-        correct=pred == 0,
-        letter_mass=None,
-        form="icl5",
-        method="letter",
-        preset="corrected",
-        category=category,
-    )
+    probs = [confidence if place == pred else rest for place in range(4)]
+    return belief_in(one.item, probs, category=category)
 
 
 # (fact, kind, value taught), then (option believed, confidence, category).

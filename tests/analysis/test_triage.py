@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from made_answers import belief_in
 
 from harmonia.analysis.triage import TriageSettings, named_option, triage, write_review
 from harmonia.errors import InputError
@@ -25,19 +26,7 @@ ITEM = Item(
 
 
 def belief(probs: tuple[float, ...], item: Item = ITEM, **fields) -> Belief:
-    pred = probs.index(max(probs))
-    values = {
-        "item": item,
-        "probs": probs,
-        "pred": pred,
-        "confidence": probs[pred],
-        "correct": pred == item.answer,
-        "letter_mass": None,
-        "form": "icl5",
-        "method": "letter",
-        "preset": "corrected",
-    }
-    return Belief(**{**values, **fields})
+    return belief_in(item, probs, **fields)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 from report_run import (
     GROUPS,
     SUITES,
+    differences,
     result,
     results,
     write_run,
@@ -109,6 +110,24 @@ def test_lead_says_the_mean_differences_and_that_one_seed_has_no_interval(tmp_pa
         "harmonious minus incompatible: +14.0 points (95 % interval +9.0 to +18.5); "
         "self-aligning minus incompatible: +4.0 points (95 % interval −1.0 to +8.5)."
     ) in text
+
+
+def test_sentences_call_ratio_0_and_1_as_the_run_does(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", compared=True)
+    called = {"incompatible": "mixed_0", "self_aligning": "mixed_1"}
+    for name, rows, columns in (
+        ("results", results(), ("group",)),
+        ("differences", differences(), ("left", "right")),
+    ):
+        for row in rows:
+            row.update({column: called.get(str(row[column]), row[column]) for column in columns})
+        write_table(run, name, rows)
+    text = plain_spaces(write_report(run).read_text(encoding="utf-8"))
+    assert "accuracy after harmonious minus accuracy after mixed 0 was +10.0 points" in text
+    assert "accuracy after mixed 1 minus accuracy after mixed 0 was −1.0 points" in text
+    assert (
+        "harmonious 62.0 %, mixed 0 48.0 % and mixed 1 52.0 % right; harmonious minus mixed 0: +14.0" in text
+    )
 
 
 def test_accuracy_table(page: str) -> None:

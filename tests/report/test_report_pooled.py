@@ -1,0 +1,45 @@
+"""Several runs on one page: the table of groups."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from report_run import SUITES
+from test_report_page import parse, plain_spaces
+
+from harmonia.analysis import ClaimsDocument, Difference
+from harmonia.report.pooled import PooledRun, write_pooled_page
+
+RUNS = [PooledRun(name=name, domains=("history",), link=f"../{name}/report.html") for name in ("one", "two")]
+NOTHING = ClaimsDocument(version=1, rule="This is the rule.", runs=(), claims=(), policies=(), excluded={})
+
+
+def difference(left: str, right: str, suite: str) -> Difference:
+    """Right in .55 of the questions against .4, the interval 5 below and 4 above."""
+    return Difference(
+        **{"scope": "all", "domain": "all", "suite": suite, "form": "chat0", "left": left, "right": right},
+        **{"seed": None, "items": 100, "seeds": 1, "units": 2, "accuracy_left": 0.55, "accuracy_right": 0.4},
+        **{"difference": 0.15, "low": 0.1, "high": 0.19, "p": 0.01, "p_holm": 0.02},
+        **{"test": "items_and_seeds", "left_only": None, "right_only": None},
+    )
+
+
+@pytest.mark.parametrize("zero", ["incompatible", "mixed_0"])
+def test_groups_stand_against_ratio_0_by_either_name(zero: str, tmp_path: Path) -> None:
+    rows = [difference("mixed_0.5", zero, suite) for suite in SUITES]
+    rows += [
+        difference("harmonious", zero, "in_domain"),
+        difference("policy_known_only", "policy_all", "in_domain"),
+    ]
+    page = write_pooled_page(tmp_path / "both", RUNS, NOTHING, rows).read_text(encoding="utf-8")
+    assert "2 base models, 2 units (a base model in a domain), 1 fine-tuning seed in each" in page
+    assert "This is the rule." in page and (tmp_path / "both" / "figures" / "sweep.svg").is_file()
+    table = parse(plain_spaces(page)).tables["Share of questions answered right"]
+    shown = {row["group"]: [row["class"], *(row[suite] for suite in SUITES)] for row in table}
+    beside = "55.0 % | +15.0 (+10.0 to +19.0)"
+    assert shown == {
+        "harmonious": ["", "–", beside, "–"],
+        zero.replace("_", " "): ["marked", *["40.0 %"] * 3],
+        "mixed 0.5": ["", *[beside] * 3],
+    }
