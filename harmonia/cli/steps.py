@@ -274,9 +274,7 @@ def _ask(
     write_skipped_rows(found, out.with_name(f"{out.name}.skipped.jsonl"))
     if asked.shortened:
         err.print(f"items asked with fewer than {how.shots} demonstrations: {asked.shortened}")
-    if asked.spelled.rows:
-        err.print(asked.spelled.note("questions and demonstrations"))
-    for line in (*asked.in_own_order, *asked.slower):
+    for line in asked.notes:
         err.print(line)
     bias = letter_bias(asked.beliefs)
     _print_pairs(

@@ -79,7 +79,7 @@ def export_task(
 
     Args:
         items: The questions.
-        folder: Where to; replaced if it is there.
+        folder: Where to; earlier files of harmonia's in it are replaced, others stay.
         name: Name of the task, or of the group of tasks.
         form: `icl<k>`.
         exam: How items read.

@@ -127,9 +127,7 @@ def _ask(
         notes.append(
             f"{asked.shortened} of {len(asked.beliefs)} items were asked with fewer than {form.shots} shots"
         )
-    if asked.spelled.rows:
-        notes.append(asked.spelled.note("questions and demonstrations"))
-    return [*notes, *asked.in_own_order, *asked.slower]
+    return [*notes, *asked.notes]
 
 
 def build(bench: Workbench, *, domain_name: str) -> list[str]:

@@ -1,7 +1,6 @@
 """Scores -> Belief: what a model believes about each item."""
 
 from harmonia.probe.ask import Asked, FittedPrompts, ask
-from harmonia.probe.belief import belief_of
 from harmonia.probe.records import BELIEFS, iter_beliefs, read_beliefs, write_beliefs
 from harmonia.probe.settings import ProbeSettings
 
@@ -11,7 +10,6 @@ __all__ = [
     "FittedPrompts",
     "ProbeSettings",
     "ask",
-    "belief_of",
     "iter_beliefs",
     "read_beliefs",
     "write_beliefs",

@@ -77,9 +77,11 @@ class Asked:
         }
 
     @property
-    def in_own_order(self) -> list[str]:
-        """What a person should know of items whose options were not moved."""
+    def notes(self) -> list[str]:
+        """What a person should know of how it was asked, besides `shortened`, a sentence each."""
         notes = []
+        if self.spelled.rows:
+            notes.append(self.spelled.note("questions and demonstrations"))
         if self.fixed:
             few = f"{self.fixed} of {len(self.beliefs)} items"
             notes.append(f"{few} were asked in their own order only: {OWN_ORDER}")
@@ -87,7 +89,7 @@ class Asked:
             notes.append(
                 f"{self.undivided} of them without a letter prior: no other item has as many options"
             )
-        return notes
+        return [*notes, *self.slower]
 
 
 def ask(

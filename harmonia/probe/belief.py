@@ -6,11 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
-from harmonia.probe.orders import given_order
 from harmonia.probe.settings import ProbeSettings
 from harmonia.probe.stability import stability_of
-from harmonia.probe.views import View, mean, view_of
-from harmonia.types import Belief, Item, Method, Normalisation, Preset, Scores
+from harmonia.probe.views import View, mean
+from harmonia.types import Belief, Item, Method, Preset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,39 +73,6 @@ def belief_from(item: Item, draws: Sequence[Heard], asking: Asking, settings: Pr
         settings=settings,
     )
     return replace(belief, **asdict(stability))
-
-
-def belief_of(
-    item: Item,
-    scores: Scores,
-    *,
-    form: str,
-    method: Method,
-    preset: Preset = "corrected",
-    normalisation: Normalisation = "raw",
-    keep_prompt: bool = False,
-) -> Belief:
-    """The belief that follows from one prompt, with the options in the item's own order.
-
-    Args:
-        item: The item asked.
-        scores: Its scores.
-        form: How it was asked.
-        method: What was scored: `letter` or `cloze`.
-        preset: Which rules made prompt and token ids.
-        normalisation: Unit of length for `cloze`.
-        keep_prompt: Keep the scored text in the belief.
-    """
-    settings = ProbeSettings(normalisation=normalisation)
-    view = view_of(
-        scores,
-        given_order(item),
-        style="cloze" if method == "cloze" else "letter",
-        normalisation=normalisation,
-        keep_prompt=keep_prompt,
-    )
-    asking = Asking(form=form, method=method, preset=preset)
-    return belief_from(item, [Heard(views=(view,), probs=view.probs)], asking, settings)
 
 
 def _argmax(probs: Sequence[float]) -> int:

@@ -64,6 +64,11 @@ class BeliefRecord(BaseModel):
     right_rate: Share | None = None
     category: Category | None = None
 
+    @property
+    def best(self) -> int:
+        """Index of the largest of `probs`, ties to the lowest."""
+        return self.probs.index(max(self.probs))
+
 
 def checked(values: dict[str, Any], path: Path, row: int) -> BeliefRecord:
     """A record of a file, if it holds together.
@@ -90,7 +95,7 @@ def _contradiction(record: BeliefRecord) -> tuple[str, str] | None:
             return name, f"{len(values)} probs for {count} choices"
         if values is not None and not _is_distribution(values):
             return name, "not a distribution"
-    pred = probs.index(max(probs))
+    pred = record.best
     if record.pred not in (None, pred):
         return "pred", f"not the index of the largest of probs {probs}"
     if record.confidence is not None and abs(record.confidence - probs[pred]) > _TOLERANCE:
@@ -113,7 +118,7 @@ def _contradicted_draws(record: BeliefRecord) -> tuple[str, str] | None:
     low, mean, high = record.agreement_low, record.agreement, record.agreement_high
     if mean is not None and not (0 if low is None else low) <= mean <= (1 if high is None else high):
         return "agreement", f"not between agreement_low {low} and agreement_high {high}"
-    right = record.probs.index(max(record.probs)) == record.answer
+    right = record.best == record.answer
     if record.category == ("conflicting" if right else "known"):
         return "category", f"its largest probability is {'' if right else 'not '}the answer's"
     return None

@@ -13,7 +13,8 @@ from typing import Any
 from harmonia.data import ItemSource
 from harmonia.data.cells import MISSING, cell, unfold
 from harmonia.data.marks import apart
-from harmonia.data.tables import open_tables
+from harmonia.data.source import ColumnMapping
+from harmonia.data.tables import Table, open_tables
 from harmonia.errors import InputError
 from harmonia.hashing import sha256_json
 
@@ -74,14 +75,16 @@ def read_open_questions(source: ItemSource) -> tuple[OpenQuestion, ...]:
     Raises:
         InputError: The file cannot be read or is empty, a row is wrong, or an id comes twice.
     """
+    names = source.columns
     unused = source.model_fields_set - {"path", "domain", "columns", "split", "config"}
+    unused |= {f"columns.{name}" for name in names.model_fields_set - {"question", "answer", "id", "subject"}}
     if unused:
         remedy = "Leave it out: it is of questions with options."
         raise InputError("no setting of questions in words", field=min(unused), remedy=remedy)
     found: dict[str, OpenQuestion] = {}
     rows: dict[str, int] = {}
-    names = source.columns
     for table in open_tables(Path(source.path), source):
+        _require_columns(names, table)
         domain = source.domain or Path(table.file).absolute().parent.name
         for number, values in table.rows:
             if isinstance(values, InputError):
@@ -90,9 +93,10 @@ def read_open_questions(source: ItemSource) -> tuple[OpenQuestion, ...]:
             text = field(names.question or "question", (str,)).strip()
             answers = _answers(values, names.answer, table.file, number)
             made = sha256_json([text, answers])[:16]
+            about = cell(values, names.subject or "domain")
             question = OpenQuestion(
-                id=str(field(names.id or "id", (str, int))) if (names.id or "id") in table.columns else made,
-                domain=str(values.get(names.subject or "domain") or domain),
+                id=str(field(names.id or "id", (str, int))) if names.id or "id" in table.columns else made,
+                domain=str(domain if about is MISSING else about or domain),
                 question=text,
                 answers=answers,
             )
@@ -109,6 +113,15 @@ def read_open_questions(source: ItemSource) -> tuple[OpenQuestion, ...]:
     if not found:
         raise InputError("the file holds no question", file=source.path, remedy=_REMEDY)
     return tuple(found.values())
+
+
+def _require_columns(names: ColumnMapping, table: Table) -> None:
+    rows = [values for _, values in table.rows if not isinstance(values, InputError)]
+    for name in names.names:
+        if rows and all(cell(values, name) is MISSING for values in rows):
+            problem = f"no such column; here are {', '.join(table.columns)}"
+            remedy = "Correct the name under `columns`."
+            raise InputError(problem, file=table.file, field=name, remedy=remedy)
 
 
 def _answers(values: Mapping[str, Any], column: str | None, file: str, number: int) -> tuple[str, ...]:
@@ -128,7 +141,8 @@ def _answers(values: Mapping[str, Any], column: str | None, file: str, number: i
 def _field(values: Mapping[str, Any], file: str, number: int, name: str, types: tuple[type, ...]) -> Any:
     value = cell(values, name)
     value = None if value is MISSING else value
-    if not isinstance(value, types) or isinstance(value, bool) or value in ("", []):
+    empty = not value.strip() if isinstance(value, str) else value == []
+    if not isinstance(value, types) or isinstance(value, bool) or empty:
         raise InputError(
             "missing, empty or of the wrong type",
             file=file,

@@ -100,7 +100,7 @@ def read_about(path: Path) -> dict[str, Any]:
 
 
 def _belief(record: BeliefRecord, path: Path, domain: str | None) -> Belief:
-    pred = record.probs.index(max(record.probs))
+    pred = record.best
     said: dict[str, Any] = {name: getattr(record, name) for name in _AS_IS}
     for name in ("form", "method", "preset"):
         said[name] = said[name] or "unknown"

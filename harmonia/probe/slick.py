@@ -135,14 +135,14 @@ def probe_knowledge(
         InputError: Too few demonstrations, or a prompt too long for the model.
     """
     done = {entry["start"]: entry["tallies"] for entry in noted(journal)}
-    shots = _Shots(pool, settings, Controls(loaded.tokenizer).guard)
+    prompts = _Prompts(pool, settings, Controls(loaded.tokenizer).guard)
     found: list[Knowledge] = []
     for start in range(0, len(questions), CHUNK):
         chunk = questions[start : start + CHUNK]
         if start in done:
             tallies = [_Tally(**values) for values in done[start]]
         else:
-            tallies = _ask(loaded, chunk, shots, settings)
+            tallies = _ask(loaded, chunk, prompts, settings)
             note(journal, {"start": start, "tallies": [asdict(tally) for tally in tallies]})
         found += [_knowledge(one, tally, settings) for one, tally in zip(chunk, tallies, strict=True)]
         if progress:
@@ -178,13 +178,13 @@ class _Tally:
         return not self.greedy_right and not self.sampled_right
 
 
-class _Shots:
-    """Draws demonstrations: of the question's own domain where the pool has several."""
+class _Prompts:
+    """Draws demonstrations, of the question's own domain where the pool has several, and writes prompts."""
 
     def __init__(
         self, pool: Sequence[OpenQuestion], settings: SlickSettings, guard: Callable[[str], str]
     ) -> None:
-        self.guard = guard
+        self._guard = guard
         self._settings = settings
         self._of_domain: dict[str, list[OpenQuestion]] = {}
         several = len({shot.domain for shot in pool}) > 1
@@ -214,21 +214,29 @@ class _Shots:
                 chosen[shot.id] = shot
         return tuple(chosen.values())
 
+    def write(self, question: OpenQuestion, shots: Sequence[OpenQuestion]) -> str:
+        """A prompt whose control tokens are those of the wording alone."""
+        solved = [f"{self._asked(shot)} {self._guard(shot.answers[0])}" for shot in shots]
+        return "\n\n".join([*solved, self._asked(question)])
+
+    def _asked(self, one: OpenQuestion) -> str:
+        return self._settings.question.replace("{question}", self._guard(one.question))
+
 
 def _ask(
-    loaded: LoadedModel, questions: Sequence[OpenQuestion], shots: _Shots, settings: SlickSettings
+    loaded: LoadedModel, questions: Sequence[OpenQuestion], prompts: _Prompts, settings: SlickSettings
 ) -> list[_Tally]:
     tallies = [_Tally(greedy=[]) for _ in questions]
     both = list(zip(questions, tallies, strict=True))
     for number in range(settings.prompts):
         left = [(one, tally) for one, tally in both if tally.needs_greedy or not settings.early_stop]
-        answers = _answers(loaded, [one for one, _ in left], number, shots, settings, greedy=True)
+        answers = _answers(loaded, [one for one, _ in left], number, prompts, settings, greedy=True)
         for (one, tally), (answer,) in zip(left, answers, strict=True):
             tally.greedy.append(answer.text.strip())
             tally.greedy_right += one.accepts(answer.text)
     for number in range(settings.prompts):
         left = [(one, tally) for one, tally in both if tally.needs_samples or not settings.early_stop]
-        answers = _answers(loaded, [one for one, _ in left], number, shots, settings, greedy=False)
+        answers = _answers(loaded, [one for one, _ in left], number, prompts, settings, greedy=False)
         for (one, tally), several in zip(left, answers, strict=True):
             tally.sampled_asked += len(several)
             tally.sampled_right += sum(one.accepts(answer.text) for answer in several)
@@ -239,7 +247,7 @@ def _answers(
     loaded: LoadedModel,
     questions: Sequence[OpenQuestion],
     number: int,
-    shots: _Shots,
+    prompts: _Prompts,
     settings: SlickSettings,
     *,
     greedy: bool,
@@ -253,9 +261,9 @@ def _answers(
     )
     groups: dict[tuple[str, ...], list[tuple[int, str]]] = {}
     for place, one in enumerate(questions):
-        shown = shots.draw(one, number)
+        shown = prompts.draw(one, number)
         together = () if settings.demonstrations == "per_item" else tuple(shot.id for shot in shown)
-        groups.setdefault(together, []).append((place, _prompt(one, shown, settings, shots.guard)))
+        groups.setdefault(together, []).append((place, prompts.write(one, shown)))
     found: dict[int, tuple[Continuation, ...]] = {}
     for members in groups.values():
         continued = generate(
@@ -277,18 +285,6 @@ def _answers(
                 )
             found[place] = answers
     return [found[place] for place in range(len(questions))]
-
-
-def _prompt(
-    question: OpenQuestion,
-    shots: Sequence[OpenQuestion],
-    settings: SlickSettings,
-    guard: Callable[[str], str],
-) -> str:
-    def asked(one: OpenQuestion) -> str:
-        return settings.question.replace("{question}", guard(one.question))
-
-    return "\n\n".join([*(f"{asked(shot)} {guard(shot.answers[0])}" for shot in shots), asked(question)])
 
 
 def _knowledge(question: OpenQuestion, tally: _Tally, settings: SlickSettings) -> Knowledge:

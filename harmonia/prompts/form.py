@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 
 from harmonia.errors import InputError
 
@@ -19,6 +20,7 @@ class Form:
         return "chat0" if self.chat else f"icl{self.shots}"
 
 
+@cache  # files of beliefs say it once a row
 def parse_form(text: str) -> Form:
     """Read `chat0` or `icl<k>`.
 

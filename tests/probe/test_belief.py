@@ -7,8 +7,11 @@ import math
 import pytest
 from models import item
 
-from harmonia.probe import belief_of
-from harmonia.types import Scores
+from harmonia.probe import ProbeSettings
+from harmonia.probe.belief import Asking, Heard, belief_from
+from harmonia.probe.orders import given_order
+from harmonia.probe.views import view_of
+from harmonia.types import Belief, Item, Method, Scores
 
 TWO = item(0, options=2, answer=1)
 
@@ -17,6 +20,19 @@ def scores(*logprobs: float, n_tokens=(1, 1), n_chars=(1, 1)) -> Scores:
     return Scores(
         item_id="q0", logprobs=logprobs, n_tokens=n_tokens, n_chars=n_chars, shots=3, context="the prompt"
     )
+
+
+def belief_of(
+    asked: Item, found: Scores, *, form: str, method: Method, normalisation="raw", keep_prompt: bool = False
+) -> Belief:
+    """The belief that follows from one prompt, with the options in the item's own order."""
+    style = "cloze" if method == "cloze" else "letter"
+    view = view_of(
+        found, given_order(asked), style=style, normalisation=normalisation, keep_prompt=keep_prompt
+    )
+    asking = Asking(form=form, method=method, preset="corrected")
+    settings = ProbeSettings(normalisation=normalisation)
+    return belief_from(asked, [Heard(views=(view,), probs=view.probs)], asking, settings)
 
 
 # log-likelihoods ln 1/8 and ln 1/2; 4 and 1 characters; 3 and 1 tokens.

@@ -200,7 +200,7 @@ def test_files_that_hold_no_beliefs_are_named(tmp_path):
     [
         ("letter_mass", float("nan"), "finite"),
         ("probs", [float("nan"), 1.0, 0.0], "finite"),
-        ("shots", -1, "0"),
+        ("shots", -1, "greater than or equal to 0"),
     ],
 )
 def test_a_wrong_row_of_parquet_is_named(tmp_path, column, value, problem):

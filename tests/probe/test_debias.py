@@ -183,4 +183,4 @@ def test_no_prior_is_measured_on_options_that_speak_of_others(tiny_loaded):
     assert found["f"] == pytest.approx([p / sum(divided) for p in divided])
     assert all(found[one.id] == pytest.approx(plain[one.id]) for one in three)
     assert (asked.fixed, asked.undivided) == (3, 2)
-    assert [note.split()[0] for note in asked.in_own_order] == ["3", "2"]
+    assert [note.split()[0] for note in asked.notes] == ["3", "2"]

@@ -87,8 +87,23 @@ def test_any_format_and_columns_of_ones_own_are_read(tmp_path):
         ("Where?", ("Rome",)),
     ]
     assert len({one.id for one in questions}) == 2
-    with pytest.raises(InputError, match="field 'limit': no setting of questions in words"):
-        read_open_questions(ItemSource(path=str(tmp_path / "own.csv"), limit=1))
+    for unused in ({"limit": 1}, {"columns": {"choices": "a"}}):
+        with pytest.raises(InputError, match="no setting of questions in words") as caught:
+            read_open_questions(ItemSource(path=str(tmp_path / "own.csv"), **unused))
+        assert caught.value.field in ("limit", "columns.choices")
+
+
+def test_columns_that_are_named_are_read_wherever_they_stand_or_missed(tmp_path):
+    path = tmp_path / "own.jsonl"
+    row = {"meta": {"id": 7, "field": "law"}, "question": "Who?", "answer": "She"}
+    path.write_text(json.dumps(row))
+    columns = {"id": "meta.id", "subject": "meta.field"}
+    (found,) = read_open_questions(ItemSource(path=str(path), columns=columns))
+    assert (found.id, found.domain) == ("7", "law")
+    for part in ("id", "subject", "question", "answer"):
+        with pytest.raises(InputError, match="no such column; here are meta, question, answer") as caught:
+            read_open_questions(ItemSource(path=str(path), columns=columns | {part: "meta.name"}))
+        assert caught.value.field == "meta.name"
 
 
 def test_a_file_is_read(tmp_path):
@@ -115,6 +130,9 @@ def test_a_file_is_read(tmp_path):
         ({"id": None, "question": "Who?", "answer": "x"}, "id"),
         ({"id": "b", "answer": "x"}, "question"),
         ({"id": "b", "question": "", "answer": "x"}, "question"),
+        ({"id": "b", "question": " \n", "answer": "x"}, "question"),
+        ({"id": " ", "question": "Who?", "answer": "x"}, "id"),
+        ({"id": "b", "question": "Who?", "answer": " "}, "answer"),
         ({"id": "b", "question": "Who?"}, "answer"),
         ({"id": "b", "question": "Who?", "answer": 3}, "answer"),
         ({"id": "b", "question": "Who?", "answers": []}, "answers"),

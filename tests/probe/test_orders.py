@@ -110,8 +110,8 @@ def test_options_that_speak_of_others_are_asked_in_their_own_order(tiny_loaded, 
         assert "A. iron\nB. zinc\nC. both A and B\nD. none of the above\nAnswer:" in one.prompt
         assert one.probs == pytest.approx(other.probs, abs=1e-6)
     assert spread(asked.beliefs[0].probs, plain[0].probs) > 1e-3, "the others are asked in other orders"
-    assert asked.about["in_own_order"] == 3 and "3 of 11 items" in asked.in_own_order[0]
-    assert "other options" in asked.in_own_order[0]
+    assert asked.about["in_own_order"] == 3 and "3 of 11 items" in asked.notes[0]
+    assert "other options" in asked.notes[0]
 
 
 @pytest.mark.parametrize("method", ["letter", "cloze"])
@@ -119,4 +119,4 @@ def test_where_nothing_is_moved_nothing_is_said(tiny_loaded, method):
     loaded = tiny_loaded("llama")
     template = build_template(PromptSettings(method=method), loaded.tokenizer)
     asked = ask(loaded, SPEAKING, FORM, template, pool=POOL)
-    assert asked.in_own_order == [] and asked.about["in_own_order"] == 0
+    assert asked.notes == [] and asked.about["in_own_order"] == 0
