@@ -318,8 +318,16 @@ def keeps_logits(model: Any) -> bool:
 
 
 def scaled_by_length(model: Any) -> bool:
-    """Whether rotary positions depend on how long the longest row of a batch is."""
-    kinds = [getattr(module, "rope_type", None) for module in model.modules()]
+    """Whether rotary positions depend on how long the longest row of a batch is.
+
+    Modules say how they are computed; where none does (code of the model's own), the
+    configuration says what was asked for, of each kind of layer or of all.
+    """
+    kinds = [module.rope_type for module in model.modules() if hasattr(module, "rope_type")]
+    if not kinds:
+        asked = getattr(model.config.get_text_config(), "rope_parameters", None) or {}
+        layers = [one for one in (asked, *asked.values()) if isinstance(one, dict)]
+        kinds = [one.get("rope_type", one.get("type")) for one in layers]
     named = [name for kind in kinds for name in (kind.values() if isinstance(kind, dict) else [kind])]
     return any(name in ("dynamic", "longrope") for name in named)
 
