@@ -137,8 +137,10 @@ def load_checked(settings: ModelSettings, device: str, tokenizer: Any = None) ->
     model = _load_weights(settings, folder).to(device).eval()
     if tokenizer is None:
         tokenizer = load_tokenizer(settings)
-    if not _shared_out():
-        file = folder / (settings.gguf_file or "")
+    file = folder / (settings.gguf_file or "")
+    if _shared_out():
+        _tell_untried(file)
+    else:
         require_token_rows(tokenizer, require_answers(model, file), file)
     return model, tokenizer
 
@@ -274,6 +276,16 @@ def _tell_of_code(folder: Path, trusted: bool) -> None:
     if brings_code(folder):
         run = "IS RUN, as trust_remote_code says" if trusted else "is not run"
         log.warning("%s: Python code that the model brings %s", folder, run)
+
+
+@cache
+def _tell_untried(file: Path) -> None:
+    """Say once what is not looked at where processes hold parts of a model."""
+    log.warning(
+        "%s: processes hold parts of it, so it is not tried out whether its weights and answers are finite "
+        "numbers, whether it is causal, and whether its tokenizer fits (harmonia doctor does)",
+        file,
+    )
 
 
 def _is_no_report(record: logging.LogRecord) -> bool:
