@@ -100,12 +100,14 @@ def load_tokenizer(settings: ModelSettings) -> Any:
         return AutoTokenizer.from_pretrained(str(folder), **_how(settings))
 
 
-def load_model(settings: ModelSettings, noted: str | None = None) -> LoadedModel:
+def load_model(settings: ModelSettings, noted: str | None = None, *, tokenizer: Any = None) -> LoadedModel:
     """Load weights and tokenizer, on the device and in the dtype asked for.
 
     Args:
         settings: Which model.
         noted: Its `fingerprint`, where one was taken: what is loaded must be that.
+        tokenizer: Its tokenizer, where it is loaded already (out of a GGUF file that takes
+            seconds); since `noted` was taken, if it was.
 
     Raises:
         InputError: It is not a whole causal language model with a tokenizer that fits it,
@@ -113,7 +115,7 @@ def load_model(settings: ModelSettings, noted: str | None = None) -> LoadedModel
         MissingExtraError: The folder is an adapter and PEFT is not installed.
     """
     device = pick_device(settings.device)
-    model, tokenizer = load_checked(settings, device)
+    model, tokenizer = load_checked(settings, device, tokenizer)
     require_unchanged(settings, noted)
     if device == "cpu":
         keep_freed_memory()
