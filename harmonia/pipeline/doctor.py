@@ -61,10 +61,10 @@ def _model(settings: ModelSettings, chat: str) -> list[Finding]:
         return [Finding(what="tokenizer", found="cannot be read", good=False, remedy=str(error))]
     findings = [Finding(what="tokenizer", found=f"{type(tokenizer).__name__}, {len(tokenizer)} tokens")]
     findings += [_letters(tokenizer, chat, form) for form in ("icl1", "chat0")]
-    return [*findings, *_weights(settings)]
+    return [*findings, *_weights(settings, tokenizer)]
 
 
-def _weights(settings: ModelSettings) -> list[Finding]:
+def _weights(settings: ModelSettings, tokenizer: Any) -> list[Finding]:
     """Whether the model can be loaded as a run would, and what it will be slower for."""
     from psutil import virtual_memory
 
@@ -74,7 +74,7 @@ def _weights(settings: ModelSettings) -> list[Finding]:
     if 2 * size > virtual_memory().available:
         return [Finding(what="weights", found=f"{size / 2**30:.1f} GB, too large here to be tried out")]
     try:
-        loaded = load_model(settings)
+        loaded = load_model(settings, tokenizer=tokenizer)
     except InputError as error:
         return [Finding(what="weights", found="cannot be used", good=False, remedy=str(error))]
     inner = without_adapter(loaded.model)

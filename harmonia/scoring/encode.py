@@ -12,7 +12,7 @@ none. Options in words are then read from the last token that all of them share.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -142,7 +142,7 @@ class Encoder:
         """
         texts = [prompt.context, *(prompt.context + text for text in prompt.continuations)]
         head, *rows = self.encode(texts)
-        shared = _common(head, *rows)
+        shared = common_length([head, *rows])
         # A text that the tokenizer swallowed whole would leave nothing to read.
         shared = min(shared, *(len(row) - 1 for row in rows))
         if shared < 1:
@@ -231,9 +231,10 @@ class Encoder:
         return rows
 
 
-def _common(first: tuple[int, ...], *others: tuple[int, ...]) -> int:
-    """Length of the longest beginning that all have in common."""
-    for place, tokens in enumerate(zip(first, *others, strict=False)):
-        if len(set(tokens)) > 1:
+def common_length(rows: Collection[tuple[int, ...]]) -> int:
+    """Length of the longest beginning that all rows, of which there is one at least, have in common."""
+    first, last = min(rows), max(rows)  # in order, what the outermost share is shared by all between
+    for place, (one, other) in enumerate(zip(first, last, strict=False)):
+        if one != other:
             return place
-    return min(len(first), *(len(row) for row in others))
+    return len(first)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -190,15 +191,21 @@ def _resolved(settings: ModelSettings) -> Path:
             seen=settings.path,
             remedy="Give a model folder or a hub id.",
         )
+    return _fetched(settings.path, settings.revision, settings.gguf_file)
+
+
+@cache
+def _fetched(name: str, revision: str | None, gguf_file: str | None) -> Path:
+    """The folder of a hub id; asked for once, so that a process reads one commit of a branch."""
     from huggingface_hub import snapshot_download
 
-    wanted = [settings.gguf_file] if settings.gguf_file else None
+    wanted = [gguf_file] if gguf_file else None
     with refused(
         "neither a model folder nor a model that the hub can give now",
-        file=settings.path,
+        file=name,
         remedy="Give the path of a folder with config.json, weights and tokenizer.",
     ):
-        return Path(snapshot_download(settings.path, revision=settings.revision, allow_patterns=wanted))
+        return Path(snapshot_download(name, revision=revision, allow_patterns=wanted))
 
 
 def _deciding(folder: Path, settings: ModelSettings) -> list[Path]:

@@ -19,7 +19,7 @@ from pydantic import Field
 from harmonia.hashing import addressed_random
 from harmonia.parsing import Settings
 from harmonia.scoring.border import out_of_memory
-from harmonia.scoring.encode import Encoder
+from harmonia.scoring.encode import Encoder, common_length
 from harmonia.scoring.models import LoadedModel, scaled_by_length
 from harmonia.scoring.reader import SharedBeginning
 from harmonia.scoring.sampling import next_tokens
@@ -117,7 +117,9 @@ def generate(
     # Positions that depend on the length read so far must be read as they are alone.
     alone = scaled_by_length(loaded.model)
     spread = 0 if alone else _SPREAD
-    beginning = 0 if alone else _common([one.ids for one in waiting])
+    # Each row keeps at least one token more, behind which it goes on.
+    read = [one.ids for one in waiting]
+    beginning = 0 if alone or not read else min(common_length(read), min(map(len, read)) - 1)
     shared = SharedBeginning(loaded, waiting[0].ids[:beginning] if waiting else ())
     size = batch_tokens or _BATCH_TOKENS.get(loaded.device.split(":")[0], _BATCH_TOKENS["cpu"])
     while waiting:
@@ -232,15 +234,6 @@ def _asked(
         for number, (ids, name) in enumerate(zip(encoder.encode(prompts), names, strict=True))
         for sample in range(settings.samples)
     ]
-
-
-def _common(rows: Sequence[tuple[int, ...]]) -> int:
-    """Tokens that all rows begin with; each row keeps at least one more."""
-    if not rows:
-        return 0
-    first, last = min(rows), max(rows)  # of sorted rows the outermost differ first
-    shortest = min(map(len, rows)) - 1
-    return next((k for k in range(shortest) if first[k] != last[k]), shortest)
 
 
 def _batch(waiting: Sequence[_Asked], positions: int, spread: int) -> list[_Asked]:

@@ -31,6 +31,12 @@ def cut_lines(text: str) -> list[str]:
     return _CUT.split(text)
 
 
+def gains_by_line(tokenizer: Any) -> bool:
+    """Whether encoding texts whole costs anything: to look up whole words costs next to nothing."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    return backend is None or type(backend.model).__name__ != "WordLevel"
+
+
 def encodes_lines(tokenizer: Any) -> bool:
     """Whether the tokens of any text are those of its parts, one after the other.
 

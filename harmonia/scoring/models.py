@@ -100,12 +100,14 @@ def load_tokenizer(settings: ModelSettings) -> Any:
         return AutoTokenizer.from_pretrained(str(folder), **_how(settings))
 
 
-def load_model(settings: ModelSettings, noted: str | None = None) -> LoadedModel:
+def load_model(settings: ModelSettings, noted: str | None = None, *, tokenizer: Any = None) -> LoadedModel:
     """Load weights and tokenizer, on the device and in the dtype asked for.
 
     Args:
         settings: Which model.
         noted: Its `fingerprint`, where one was taken: what is loaded must be that.
+        tokenizer: Its tokenizer, where it is loaded already (out of a GGUF file that takes
+            seconds); since `noted` was taken, if it was.
 
     Raises:
         InputError: It is not a whole causal language model with a tokenizer that fits it,
@@ -113,7 +115,7 @@ def load_model(settings: ModelSettings, noted: str | None = None) -> LoadedModel
         MissingExtraError: The folder is an adapter and PEFT is not installed.
     """
     device = pick_device(settings.device)
-    model, tokenizer = load_checked(settings, device)
+    model, tokenizer = load_checked(settings, device, tokenizer)
     require_unchanged(settings, noted)
     if device == "cpu":
         keep_freed_memory()
@@ -137,8 +139,10 @@ def load_checked(settings: ModelSettings, device: str, tokenizer: Any = None) ->
     model = _load_weights(settings, folder).to(device).eval()
     if tokenizer is None:
         tokenizer = load_tokenizer(settings)
-    if not _shared_out():
-        file = folder / (settings.gguf_file or "")
+    file = folder / (settings.gguf_file or "")
+    if _shared_out():
+        _tell_untried(file)
+    else:
         require_token_rows(tokenizer, require_answers(model, file), file)
     return model, tokenizer
 
@@ -276,6 +280,16 @@ def _tell_of_code(folder: Path, trusted: bool) -> None:
         log.warning("%s: Python code that the model brings %s", folder, run)
 
 
+@cache
+def _tell_untried(file: Path) -> None:
+    """Say once what is not looked at where processes hold parts of a model."""
+    log.warning(
+        "%s: processes hold parts of it, so it is not tried out whether its weights and answers are finite "
+        "numbers, whether it is causal, and whether its tokenizer fits (harmonia doctor does)",
+        file,
+    )
+
+
 def _is_no_report(record: logging.LogRecord) -> bool:
     return "LOAD REPORT" not in record.getMessage()
 
@@ -318,8 +332,16 @@ def keeps_logits(model: Any) -> bool:
 
 
 def scaled_by_length(model: Any) -> bool:
-    """Whether rotary positions depend on how long the longest row of a batch is."""
-    kinds = [getattr(module, "rope_type", None) for module in model.modules()]
+    """Whether rotary positions depend on how long the longest row of a batch is.
+
+    Modules say how they are computed; where none does (code of the model's own), the
+    configuration says what was asked for, of each kind of layer or of all.
+    """
+    kinds = [module.rope_type for module in model.modules() if hasattr(module, "rope_type")]
+    if not kinds:
+        asked = getattr(model.config.get_text_config(), "rope_parameters", None) or {}
+        layers = [one for one in (asked, *asked.values()) if isinstance(one, dict)]
+        kinds = [one.get("rope_type", one.get("type")) for one in layers]
     named = [name for kind in kinds for name in (kind.values() if isinstance(kind, dict) else [kind])]
     return any(name in ("dynamic", "longrope") for name in named)
 

@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 from harmonia.scoring.attention import UnsupportedError
 from harmonia.scoring.cache import cache_refusal
 from harmonia.scoring.encode import Request
+from harmonia.scoring.lines import encodes_lines, gains_by_line
 from harmonia.scoring.models import LoadedModel, keeps_logits, scaled_by_length, without_adapter
 from harmonia.scoring.packed import compute_prefix, read_blocks
 from harmonia.scoring.plain import read_rows, rows_of
@@ -30,7 +31,11 @@ def slower_asking(loaded: LoadedModel) -> tuple[str, ...]:
     """What a model is asked without, and why, a sentence each; none if with everything."""
     why = refusal(loaded)
     packs = (f"asked row by row, without shared prompts: {why}",) if why else ()
-    return packs + _slower_logits(loaded)
+    encoding = (
+        "texts are encoded whole, lines that come again, too: its tokenizer's steps are not known here",
+    )
+    by_line = encodes_lines(loaded.tokenizer) or not gains_by_line(loaded.tokenizer)
+    return packs + _slower_logits(loaded) + (() if by_line else encoding)
 
 
 def slower_writing(loaded: LoadedModel) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from harmonia.scoring.encode import Request
+from harmonia.scoring.encode import Request, common_length
 
 # What a separate prefix must save, in tokens, to be worth passes of its own.
 _WORTH = 256
@@ -77,7 +77,7 @@ def group_requests(requests: Sequence[Request]) -> list[Group]:
         start, stop, prefix = todo.pop()
         first, last = requests[order[start]].context, requests[order[stop - 1]].context
         # In sorted order, what the first and the last share is shared by all between.
-        shared = _common(first, last)
+        shared = common_length((first, last))
         usable = min(shared, len(first) - 1)
         if (stop - start) * (usable - len(prefix)) - usable >= _WORTH:
             prefix = first[:usable]
@@ -112,12 +112,14 @@ def blocks_of(requests: Sequence[Request], members: Sequence[int], skip: int, le
     path: list[int] = []  # tokens, in the block, of the row written last
     row: tuple[int, ...] = ()
     for index in members:
-        alike = 2 * _common(row, requests[index].context[skip:]) >= len(requests[index].context) - skip
+        alike = (
+            2 * common_length((row, requests[index].context[skip:])) >= len(requests[index].context) - skip
+        )
         if len(block.ids) >= (4 * least if alike else least):
             yield _closed(block, path)
             block, path, row = Block(), [], ()
         for ids, reads in _rows(index, requests[index], skip):
-            shared = _common(row, ids)
+            shared = common_length((row, ids))
             for place in path[shared:]:
                 block.ends[place] = len(block.ids)
             path = path[:shared] + list(range(len(block.ids), len(block.ids) + len(ids) - shared))
@@ -186,12 +188,3 @@ def _parts(contexts: Sequence[tuple[int, ...]], depth: int, start: int) -> list[
     for _, run in groupby(contexts, key=lambda context: context[depth : depth + 1]):
         parts.append((start, start := start + len(list(run))))
     return parts
-
-
-def _common(one: Sequence[int], other: Sequence[int]) -> int:
-    """Length of the longest beginning of both."""
-    length = min(len(one), len(other))
-    for place in range(length):
-        if one[place] != other[place]:
-            return place
-    return length

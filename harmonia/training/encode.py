@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from harmonia.data import read_conversations
 from harmonia.errors import InputError
@@ -20,15 +20,13 @@ from harmonia.files import require_file
 from harmonia.hashing import addressed_order, file_sha256, sha256_json
 from harmonia.prompts import Spelled, Template
 from harmonia.scoring import Encoder
+from harmonia.training.settings import Learn
 from harmonia.types import Conversation
 
 IGNORED = -100
 """Label of a token that is not learned (PyTorch's cross-entropy default)."""
 _SETS = 4
 _SOME = 20
-
-Learn = Literal["all", "last"]
-"""Which of the assistant's turns are learned; one that is marked as not learned never is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +66,7 @@ class EncodedSet:
         rows: Its rows, in the file's order.
         shortened: Rows that lost something to learn at the longest length.
         spelled: Rows whose texts spell control tokens.
+        some: Some of its rows, spread over the file, each beside its tokens.
         notes: What was left aside of its file, in words.
     """
 

@@ -83,15 +83,29 @@ class Exported:
 
 
 def exported(template: Template, encoder: Encoder, rows: Sequence[tuple[Conversation, Encoded]]) -> Exported:
-    """The form of a template that gives most rows as they were trained on, the plainest first.
+    """The form of a template that gives most rows as they were trained on; of equal ones the plainest.
 
     Args:
         template: What the rows were written with.
         encoder: What they were encoded with.
         rows: Rows to try it on, each beside its tokens.
     """
-    tried = [_tried(jinja, template, encoder, rows) for jinja in _forms(template, encoder)]
+    prompts = encoder.encode([template.opening(row.messages[:-1])[0] for row, _ in rows])
+    tried = []
+    for jinja in _forms(template, encoder):
+        tried.append(_tried(jinja, encoder, rows, prompts))
+        if not list(tried[-1].notes()):
+            break
     return max(tried, key=lambda one: (one.same_tokens, one.same_prompt, one.same_mask))
+
+
+def reply_frame(template: Template) -> tuple[str, str, str]:
+    """What a template writes around a reply: before it, white space that joins the two, and its end mark."""
+    asked = [Message(role="user", content="x")]
+    whole = template.chat.conversation([*asked, Message(role="assistant", content=_REPLY)])
+    start, stop = whole.turns[-1]
+    joint, end = whole.text[start:stop].split(_REPLY)
+    return whole.text[len(template.chat.prompt(asked)) : start], joint, end
 
 
 def _forms(template: Template, encoder: Encoder) -> Iterator[str]:
@@ -108,11 +122,7 @@ def _forms(template: Template, encoder: Encoder) -> Iterator[str]:
 
 def _around(template: Template) -> str:
     """A template that marks the assistant's turns of another that does not."""
-    asked = [Message(role="user", content="x")]
-    whole = template.chat.conversation([*asked, Message(role="assistant", content=_REPLY)])
-    start, stop = whole.turns[-1]
-    joint, end = whole.text[start:stop].split(_REPLY)
-    before = whole.text[len(template.chat.prompt(asked)) : start]
+    before, joint, end = reply_frame(template)
     values = {"OPEN": TURN[0], "CLOSE": TURN[1], "END": end, "JOINT": joint, "BEFORE": before}
     written = {name: json.dumps(value) for name, value in values.items()}
     # Jinja itself drops one line end at a template's end.
@@ -121,12 +131,15 @@ def _around(template: Template) -> str:
 
 
 def _tried(
-    jinja: str, template: Template, encoder: Encoder, pairs: Sequence[tuple[Conversation, Encoded]]
+    jinja: str,
+    encoder: Encoder,
+    rows: Sequence[tuple[Conversation, Encoded]],
+    prompts: Sequence[tuple[int, ...]],
 ) -> Exported:
     """Render rows as another tool would, and count those that come out as they were trained on."""
-    tokens = prompts = masks = 0
+    same_tokens = same_prompt = same_mask = 0
     marks = bool(_MARKED.search(jinja))
-    for row, one in pairs:
+    for (row, one), prompt in zip(rows, prompts, strict=True):
         turns = [{"role": turn.role, "content": turn.content} for turn in row.messages]
         try:
             whole = encoder.tokenizer.apply_chat_template(
@@ -138,9 +151,14 @@ def _tried(
         except Exception:  # a form that cannot be rendered gives nothing: the counts say so
             continue
         count = len(one.input_ids)
-        opening, _ = template.opening(row.messages[:-1])
-        tokens += tuple(whole["input_ids"][:count]) == one.input_ids
-        prompts += tuple(asked) == encoder.encode([opening])[0]
+        same_tokens += tuple(whole["input_ids"][:count]) == one.input_ids
+        same_prompt += tuple(asked) == prompt
         learned = [int(label != IGNORED) for label in one.labels]
-        masks += marks and list(whole["assistant_masks"][:count]) == learned
-    return Exported(jinja=jinja, tried=len(pairs), same_tokens=tokens, same_prompt=prompts, same_mask=masks)
+        same_mask += marks and list(whole["assistant_masks"][:count]) == learned
+    return Exported(
+        jinja=jinja,
+        tried=len(rows),
+        same_tokens=same_tokens,
+        same_prompt=same_prompt,
+        same_mask=same_mask,
+    )

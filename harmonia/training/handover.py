@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from harmonia.scoring.folder import ModelSettings, require_unchanged, require_whole
+from harmonia.scoring.folder import ModelSettings, require_unchanged
 from harmonia.scoring.models import LoadedModel, load_checked
 from harmonia.training.recompute import stop_recomputing
 from harmonia.training.settings import TrainingSettings
@@ -44,7 +44,6 @@ def starting_model(
     Raises:
         InputError: The model cannot be loaded, or is not the one noted.
     """
-    require_whole(model)
     if resident is not None and resident.settings != model:
         raise ValueError(f"the resident model is {resident.settings}, not {model}")
     if resident and settings.lora and not settings.liger:

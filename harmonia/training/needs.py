@@ -5,20 +5,20 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 from harmonia.errors import InputError, MissingExtraError
-from harmonia.scoring.folder import ModelSettings
+from harmonia.scoring.folder import ModelSettings, require_whole
 from harmonia.scoring.models import empty_model, pick_device
 from harmonia.training.settings import TrainingSettings
-
-__all__ = ["require_trainable"]
 
 
 def require_trainable(model: ModelSettings, settings: TrainingSettings) -> None:
     """Require that a model can be trained with these settings on this machine.
 
     Raises:
-        InputError: There is no such device, or the model cannot have the attention.
+        InputError: There is no such model or device, the model is an adapter already, or it
+            cannot have the attention.
         MissingExtraError: A library that the settings ask for is not installed.
     """
+    require_whole(model)
     pick_device(model.device)
     for name in settings.report_to:
         _require_library(name, field="report_to", remedy=f"pip install {name}")

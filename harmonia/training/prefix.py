@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from harmonia.scoring.cache import behind, cache_refusal
+from harmonia.scoring.encode import common_length
 from harmonia.training.encode import Encoded
 
 _TRIAL = 64
@@ -21,9 +22,7 @@ _ROUNDING = 0.01
 
 def common_prefix(rows: Sequence[Encoded]) -> int:
     """Tokens that all rows begin with, short of the last one before a learned token."""
-    first, last = (pick(row.input_ids for row in rows) for pick in (min, max))
-    same = next((k for k, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
-    return min(same, *(row.before - 1 for row in rows))
+    return min(common_length([row.input_ids for row in rows]), *(row.before - 1 for row in rows))
 
 
 def share_refusal(model: Any) -> str | None:

@@ -8,6 +8,8 @@ from pydantic import Field
 
 from harmonia.parsing import Settings
 
+Learn = Literal["all", "last"]
+"""Which of the assistant's turns are learned; one that is marked as not learned never is."""
 _EXECUTION: dict[str, Any] = {"execution": True}
 
 
@@ -57,7 +59,7 @@ class TrainingSettings(Settings):
     """
 
     lora: LoraSettings | None = None
-    learn: Literal["all", "last"] = "all"
+    learn: Learn = "all"
     epochs: int = Field(default=3, ge=1)
     learning_rate: float = Field(default=2e-5, gt=0)
     schedule: Literal["cosine", "linear", "constant_with_warmup"] = "cosine"

@@ -298,6 +298,8 @@ def _steps_logged(trainer: Any) -> list[dict[str, Any]]:
 def _notes(job: TrainingJob, trainer: Any, changed: float | None) -> Iterator[str]:
     """What only the end of a run tells."""
     yield from trainer.slower
+    if changed is None and trainer.accelerator.is_main_process:
+        yield "whether the weights changed is not known: processes hold parts of them"
     if changed is not None and changed < LITTLE:
         dtype = job.model.dtype if job.settings.lora is None else "float32"
         yield f"{changed:.2g} of the trained weights changed, in {dtype}: learning_rate may be too low"

@@ -13,7 +13,7 @@ from harmonia.errors import InputError
 from harmonia.prompts import Template
 from harmonia.scoring import Encoder
 from harmonia.training.encode import Encoded, EncodedSet, EncodedSets, show_mask
-from harmonia.training.exported import Exported, exported
+from harmonia.training.exported import Exported, exported, reply_frame
 from harmonia.training.schedule import FEW, optimizer_steps, say_steps
 from harmonia.training.settings import TrainingSettings
 
@@ -72,7 +72,7 @@ def taught(
     if steps >= FEW:
         log.info(say_steps(steps, settings))
     saved = exported(template, encoder, encoded.some)
-    notes = (*_notes(encoded, settings, steps, longest), *saved.notes())
+    notes = (*_notes(template, encoded, settings, steps, longest), *saved.notes())
     for note in notes:
         log.warning(note)
     return Taught(
@@ -80,8 +80,13 @@ def taught(
     )
 
 
-def _notes(encoded: EncodedSet, settings: TrainingSettings, steps: int, longest: int) -> Iterator[str]:
+def _notes(
+    template: Template, encoded: EncodedSet, settings: TrainingSettings, steps: int, longest: int
+) -> Iterator[str]:
     yield from encoded.notes
+    _, _, end = reply_frame(template)
+    if not end:
+        yield f"the chat template '{template.chat.name}' ends no reply with a mark: no stop is taught"
     count = len(encoded.rows)
     if silent := sum(not row.weight for row in encoded.rows):
         yield f"{silent} of {count} rows teach nothing: weight 0, or no turn that is learned"

@@ -8,6 +8,8 @@ from dataclasses import replace
 import pytest
 import torch
 from models import TINY
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
 from transformers import (
     LlamaConfig,
     LlamaForCausalLM,
@@ -15,6 +17,7 @@ from transformers import (
     MambaForCausalLM,
     OpenAIGPTConfig,
     OpenAIGPTLMHeadModel,
+    PreTrainedTokenizerFast,
 )
 
 from harmonia.scoring.cache import behind, cache_argument, cache_of, cache_refusal
@@ -90,7 +93,7 @@ class AllLogits(LlamaForCausalLM):
 
 
 def test_what_a_model_is_asked_and_writes_without_is_said(tiny_loaded):
-    whole = tiny_loaded("llama")
+    whole = tiny_loaded("qwen2")
     assert slower_asking(whole) == slower_writing(whole) == ()
     lacking = replace(whole, model=llama(AllLogits))
     (logits,) = slower_asking(lacking)
@@ -98,3 +101,8 @@ def test_what_a_model_is_asked_and_writes_without_is_said(tiny_loaded):
     cache, again = slower_writing(lacking)
     assert cache.startswith("all of a text is read again for each token that is written: its code takes no")
     assert again == logits
+    # A tokenizer like SentencePiece's takes a text whole; one of whole words has nothing to gain.
+    (encoding,) = slower_asking(tiny_loaded("llama"))
+    assert encoding.startswith("texts are encoded whole") and slower_writing(tiny_loaded("llama")) == ()
+    words = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(WordLevel({"a": 0}, unk_token="a")))
+    assert slower_asking(replace(whole, tokenizer=words)) == ()

@@ -211,6 +211,7 @@ def test_a_model_that_takes_no_packs_is_asked_plainly_and_says_so(tiny, tiny_loa
     assert asked.plain == len(ITEMS) and asked.slower == (
         "asked row by row, without shared prompts: its attention cannot be set",
         "logits are computed at every position: its code takes no logits_to_keep",
+        "texts are encoded whole, lines that come again, too: its tokenizer's steps are not known here",
     )
 
 

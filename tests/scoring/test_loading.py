@@ -9,7 +9,7 @@ import torch
 from models import make_tiny, real_model
 
 from harmonia.errors import InputError
-from harmonia.scoring import ModelSettings, fingerprint, load_model, load_tokenizer
+from harmonia.scoring import ModelSettings, fingerprint, load_model, load_tokenizer, models
 from harmonia.scoring.models import context_length, pick_device
 
 
@@ -73,6 +73,34 @@ def test_a_config_without_a_context_length_is_named(tiny, tmp_path):
     with pytest.raises(InputError, match="does not say how long its context is") as caught:
         context_length(config, tmp_path)
     assert caught.value.field == "max_position_embeddings"
+
+
+def test_what_is_not_tried_out_in_parts_is_told_once(tiny, monkeypatch, caplog):
+    monkeypatch.setattr(models, "_shared_out", lambda: True)
+    for _ in range(2):
+        load_model(tiny("llama"))
+    (told,) = (record.getMessage() for record in caplog.records if record.levelname == "WARNING")
+    assert told.startswith(f"{tiny('llama').path}: processes hold parts of it, so it is not tried out")
+
+
+def test_the_hub_is_asked_once_for_one_revision(tiny, monkeypatch):
+    asked = []
+
+    def download(name, *, revision, allow_patterns):
+        asked.append((name, revision))
+        if revision == "gone":
+            raise ConnectionError("no answer")
+        return tiny("llama").path
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    settings = ModelSettings(path="somebody/llama", revision="main", device="cpu")
+    load_model(settings, fingerprint(settings))
+    load_tokenizer(settings.model_copy(update={"revision": "v2"}))
+    assert asked == [("somebody/llama", "main"), ("somebody/llama", "v2")]
+    for _ in range(2):  # what failed is tried again
+        with pytest.raises(InputError, match="the hub can give now"):
+            load_tokenizer(settings.model_copy(update={"revision": "gone"}))
+    assert len(asked) == 4
 
 
 @pytest.mark.models

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 from dataclasses import replace
@@ -24,7 +25,7 @@ from harmonia.scoring import (
     loglikelihoods,
     packed,
 )
-from harmonia.scoring.models import load_checked
+from harmonia.scoring.models import load_checked, scaled_by_length
 from harmonia.scoring.support import refusal
 
 WINDOW = 16  # of the tiny models that have one
@@ -237,6 +238,16 @@ def test_positions_that_follow_the_longest_row_are_asked_plainly(tmp_path, rope)
     path.write_text(json.dumps(config))
     loaded = load_model(settings)
     assert refusal(loaded) == "its positions are scaled by the length of the text"
+    # Where no module says so, as in code of a model's own, the configuration does.
+    nameless = copy.deepcopy(loaded.model)
+    for module in nameless.modules():
+        vars(module).pop("rope_type", None)
+    assert scaled_by_length(nameless)
+    nameless.config.rope_parameters = {"full_attention": {"rope_type": rope}, "sliding_attention": {}}
+    assert scaled_by_length(nameless)
+    for plain in ({"rope_type": "default", "rope_theta": 1e4}, None):
+        nameless.config.rope_parameters = plain
+        assert not scaled_by_length(nameless)
     # Rows longer than 20 tokens do not change those that are shorter. (Under `dynamic`
     # transformers itself lets a long row change the rows that come after it.)
     requests = asked(7) if rope == "longrope" else []

@@ -13,9 +13,10 @@ from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTraine
 
 from harmonia.prompts import Form, PromptSettings, build_template
 from harmonia.scoring import Encoder
-from harmonia.training import encode_rows
+from harmonia.training import EncodedSets, TrainingSettings, encode_rows
 from harmonia.training.encode import IGNORED
 from harmonia.training.exported import exported
+from harmonia.training.taught import taught as lesson_of
 from harmonia.types import Conversation, Item, Message
 
 CHAT = Form(chat=True, shots=0)
@@ -160,6 +161,20 @@ def test_what_cannot_be_the_same_is_said():
     assert "the saved chat template gives other tokens than were trained on in 1 of 4 rows tried" in list(
         found.notes()
     )
+
+
+@pytest.mark.parametrize(
+    ("jinja", "told"), [(INSTRUCT, False), (INSTRUCT.replace("{{ eos_token }}", "\n"), True)]
+)
+def test_a_template_that_ends_no_reply_is_told(write_rows, jinja, told):
+    tokenizer = wrapped("byte")
+    tokenizer.chat_template = jinja
+    template = build_template(PromptSettings(chat="model"), tokenizer)
+    found = lesson_of(
+        write_rows(["Snow?", "white"]), template, TrainingSettings(), seed=0, longest=64, sets=EncodedSets()
+    )
+    said = "the chat template 'model' ends no reply with a mark: no stop is taught"
+    assert (said in found.notes) == told
 
 
 # TRL's own defaults set an argument that transformers calls by another name now.
