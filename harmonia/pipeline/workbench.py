@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from harmonia.data import GENERAL, Conversations, ItemSource, ReadResult, read_conversations, read_items
 from harmonia.errors import InputError
@@ -12,6 +12,7 @@ from harmonia.evaluation import Suite
 from harmonia.hashing import file_sha256, sha256_json
 from harmonia.pipeline.experiment import Experiment
 from harmonia.pipeline.manifest import Manifest
+from harmonia.pipeline.watcher import Watcher
 from harmonia.probe import FittedPrompts
 from harmonia.prompts import Template, build_template
 from harmonia.scoring import LoadedModel, ModelSettings, fingerprint, load_model, load_tokenizer
@@ -22,19 +23,6 @@ from harmonia.training.memory import device_bytes
 
 SMALL = 0.05
 """Share of a device's memory up to which a base model stays loaded while another is trained."""
-
-
-class Watcher(Protocol):
-    """Told what happens; the command line draws bars, tests listen."""
-
-    def begin(self, key: str) -> None:
-        """A stage begins."""
-
-    def progress(self, done: int, total: int) -> None:
-        """The stage has done so much of its work."""
-
-    def end(self, key: str, outcome: str) -> None:
-        """A stage ended: `done`, `skipped` (done before) or `not computed: why`."""
 
 
 class Workbench:

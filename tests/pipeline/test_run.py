@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ears import Ears
 
 from harmonia.errors import HarmoniaError, InputError
 from harmonia.pipeline.experiment import Experiment
@@ -48,25 +49,6 @@ HEAD = [
     "machine",
     "data",
 ]
-
-
-class Ears:
-    """A watcher that remembers."""
-
-    def __init__(self) -> None:
-        self.ended: dict[str, str] = {}
-
-    def begin(self, key: str) -> None:
-        pass
-
-    def progress(self, done: int, total: int) -> None:
-        pass
-
-    def end(self, key: str, outcome: str) -> None:
-        self.ended[key] = outcome
-
-    def done(self) -> set[str]:
-        return {key for key, outcome in self.ended.items() if outcome == "done"}
 
 
 def _run(settings: dict[str, Any], *changes: str) -> tuple[Path, Ears]:
@@ -173,9 +155,7 @@ def test_domain_without_groups_is_told_and_the_rest_goes_on(settings: dict[str, 
 def test_addresses_know_what_decides_a_result(settings: dict[str, Any]) -> None:
     def addresses(*changes: str) -> dict[str, str]:
         copy = apply_overrides(json.loads(json.dumps(settings)), changes)
-        from harmonia.pipeline.run import Silent
-
-        return {s.key: s.address for s in build_stages(Workbench(Experiment.model_validate(copy), Silent()))}
+        return {s.key: s.address for s in build_stages(Workbench(Experiment.model_validate(copy), Ears()))}
 
     before = addresses()
     for neutral in (
