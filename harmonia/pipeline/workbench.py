@@ -38,6 +38,7 @@ class Workbench:
         self.run = experiment.run_directory
         self.watcher = watcher
         self._items: dict[str, ReadResult] = {}
+        self._instructions: Conversations | None = None
         self._hashes: dict[Path, str] = {}
         self._fingerprints: dict[ModelSettings, str] = {}
         self._tokenizer: Any = None
@@ -59,10 +60,13 @@ class Workbench:
         return self._fitted[suite.items.model_dump_json(), shots, form]
 
     def instructions(self) -> Conversations:
-        """The general instructions; none if the settings name no file."""
+        """The general instructions, read once; none if the settings name no file."""
         if self.experiment.general is None:
             return Conversations(rows=(), bad=(), notes=())
-        return read_conversations(self.experiment.root / self.experiment.general, what=GENERAL)
+        if self._instructions is None:
+            path = self.experiment.root / self.experiment.general
+            self._instructions = read_conversations(path, what=GENERAL)
+        return self._instructions
 
     def input_hash(self, path: str) -> str:
         """Hash of a data file or folder; of its name alone where it lies on the hub."""
