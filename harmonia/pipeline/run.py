@@ -19,12 +19,12 @@ from harmonia.outputs import remove_own
 from harmonia.pipeline.check import check
 from harmonia.pipeline.experiment import Experiment
 from harmonia.pipeline.machine import git_commit, machine, peak_memory_mb, versions
-from harmonia.pipeline.manifest import SETTINGS, Manifest, claim_run, require_run_place
+from harmonia.pipeline.manifest import PARTIAL, SETTINGS, Manifest, claim_run, require_run_place
 from harmonia.pipeline.settings_file import dump_experiment
 from harmonia.pipeline.stage import Stage
 from harmonia.pipeline.stages import build_stages
 from harmonia.pipeline.watcher import Watcher
-from harmonia.pipeline.work import PARTIAL, data_found
+from harmonia.pipeline.work import data_found
 from harmonia.pipeline.workbench import Workbench
 from harmonia.prompts import parse_form
 from harmonia.scoring import Encoder, encode_prompt
