@@ -69,7 +69,8 @@ class TableFile:
         if ending == ".jsonl":
             write_json_lines(path, table)
         elif ending == ".csv":
-            write_csv(path, [{name: _cell(value) for name, value in row.items()} for row in table], columns)
+            cells = ({name: _cell(value) for name, value in row.items()} for row in table)
+            write_csv(path, cells, columns)
         else:
             self._write_parquet(path, table, columns, about or {})
 

@@ -108,7 +108,7 @@ def test_a_csv_that_is_wrong_is_refused_by_row(text: str, message: str, tmp_path
 def test_a_carriage_return_in_a_text_ends_no_row(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     rows = [{"id": "a", "text": "x\r=1+1", "n": -1}, {"id": "b", "text": "y\r\nz", "n": 2}]
-    write_csv(path, rows)
+    write_csv(path, rows, ["id", "text", "n"])
     with path.open(newline="") as handle:
         found = list(csv.DictReader(handle))
     assert [(row["id"], row["text"], int(row["n"])) for row in found] == [tuple(row.values()) for row in rows]
@@ -133,7 +133,7 @@ PLAIN = ["a=1", "-5", "+1.5e-3", "-.5", "5", "'quoted'", "'", "", " =1", "A. -x"
 
 def test_a_spreadsheet_runs_no_text(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
-    write_csv(path, [{"text": text, "number": -0.5} for text in FORMULAS + PLAIN])
+    write_csv(path, [{"text": text, "number": -0.5} for text in FORMULAS + PLAIN], ["text", "number"])
     with path.open(newline="") as handle:
         rows = list(csv.DictReader(handle))
     cells = [row["text"] for row in rows]
