@@ -56,16 +56,12 @@ class NeededTexts:
 def needed_texts(experiment: Experiment) -> NeededTexts:
     """What the experiment's settings call for."""
     groups = experiment.groups
-    policies = groups.policies.names
-    aligned = (
-        "self_aligning" in groups.names
-        or any(groups.ratios)
-        or any(name == "self_align" or name.startswith("mixed_") for name in policies)
-    )
+    kinds = {name.kind for name in groups.groups}
+    aligned = kinds & {"self_aligning", "self_align"} or any(name.ratio for name in groups.groups)
     return NeededTexts(
-        own=groups.explanations == "own" and aligned,
+        own=groups.explanations == "own" and bool(aligned),
         gold=groups.explanations != "none" and experiment.writing.explanations.gold != "data",
-        contexts="contextualised" in groups.names or "contextualise" in policies,
+        contexts=bool(kinds & {"contextualised", "contextualise"}),
     )
 
 

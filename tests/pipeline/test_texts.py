@@ -50,3 +50,25 @@ def test_a_model_that_writes_all_kinds_of_text_is_loaded_once(
     kinds = [list(read_written(bench.run / kind / "person.jsonl")) for kind in ("explanations", "contexts")]
     assert len(kinds[0]) > len(kinds[1]) > 0
     assert not list((bench.run / ".partial").glob("*"))
+
+
+@pytest.mark.parametrize(
+    ("groups", "own", "contexts"),
+    [
+        ("names: [harmonious, incompatible]", False, False),
+        ("names: [self_aligning]", True, False),
+        ("names: [harmonious], ratios: [0.5]", True, False),
+        ("names: [harmonious], ratios: [0]", False, False),
+        ("names: [harmonious], policies: {names: [self_align]}", True, False),
+        ("names: [harmonious], policies: {names: [all, mixed_0.5]}", True, False),
+        ("names: [harmonious], policies: {names: [mixed_0]}", False, False),
+        ("names: [contextualised]", False, True),
+        ("names: [harmonious], policies: {names: [contextualise]}", False, True),
+    ],
+)
+def test_which_texts_the_groups_need(
+    groups: str, own: bool, contexts: bool, settings: dict[str, Any]
+) -> None:
+    changed = apply_overrides(settings, [f"groups={{{groups}, explanations: own}}"])
+    needed = texts.needed_texts(Experiment.model_validate(changed))
+    assert (needed.own, needed.gold, needed.contexts) == (own, False, contexts)
