@@ -255,6 +255,18 @@ def test_a_file_builds_on_another(settings: dict[str, Any], tmp_path: Path) -> N
     assert (found.name, found.training.epochs, found.training.batch_size) == ("one", 7, 16)
     assert found.training.learning_rate == settings["training"]["learning_rate"]
     assert found.domains == Experiment.model_validate(settings).domains
+    # What is wrong is told where it is said: in an override, in either file, or, of both, in the upper.
+    for overrides, upper, lower, where in (
+        (["training.batch_size=0"], 7, 1, (None, None)),
+        (["training={batch_size: 0}"], 7, 1, (None, None)),
+        (["name=x"], 0, 1, (str(above), 3)),
+        ([], 7, 0, (str(below), 2)),
+    ):
+        above.write_text(f"extends: study/all.yaml\nname: one\ntraining: {{epochs: {upper}}}\n")
+        below.write_text(f"name: all\ntraining: {{batch_size: {lower}, epochs: 0}}\nmodel: {{path: m}}\n")
+        with pytest.raises(InputError, match=r"'training\.\w+'.*saw 0") as caught:
+            load_experiment(above, [*overrides, "domains={}"])
+        assert (caught.value.file, caught.value.row) == where
     below.write_text("extends: ../one.yaml\n")
     with pytest.raises(InputError, match="in a circle"):
         load_experiment(above)
