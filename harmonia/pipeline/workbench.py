@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
 
 from harmonia.data import GENERAL, Conversations, ItemSource, ReadResult, read_conversations, read_items
 from harmonia.errors import InputError
@@ -41,7 +40,7 @@ class Workbench:
         self._instructions: Conversations | None = None
         self._hashes: dict[Path, str] = {}
         self._fingerprints: dict[ModelSettings, str] = {}
-        self._tokenizer: Any = None
+        self._template: Template | None = None
         self._base: LoadedModel | None = None
         self._tuned: tuple[str, LoadedModel] | None = None
         self.training_sets = EncodedSets()
@@ -87,15 +86,12 @@ class Workbench:
             self._fingerprints[which] = fingerprint(which)
         return self._fingerprints[which]
 
-    def tokenizer(self) -> Any:
-        """The base model's tokenizer."""
-        if self._tokenizer is None:
-            self._tokenizer = load_tokenizer(self.experiment.model)
-        return self._tokenizer
-
     def template(self) -> Template:
-        """The template of every prompt and training row."""
-        return build_template(self.experiment.prompt, self.tokenizer())
+        """The template of every prompt and training row, bound to the base model's tokenizer."""
+        if self._template is None:
+            tokenizer = load_tokenizer(self.experiment.model)
+            self._template = build_template(self.experiment.prompt, tokenizer)
+        return self._template
 
     def base(self) -> LoadedModel:
         """The base model, ready to be asked."""
