@@ -33,6 +33,9 @@ __all__ = [
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """Errors of a disk, or of one's share of it, that is full."""
 
+# A cell may be as long as a text is. The limit is one for all readers of the process: it is set here alone.
+csv.field_size_limit(2**31 - 1)
+
 _FORMULA = re.compile("'*[=+\\-@\t\r\n＝＋－＠]")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 

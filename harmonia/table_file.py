@@ -17,7 +17,6 @@ from harmonia.parsing import parquet_columns, parquet_rows, parse_json, read_jso
 __all__ = ["TableFile"]
 
 _ENDINGS = (".parquet", ".jsonl", ".csv")
-_LONGEST_CELL = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +123,6 @@ class TableFile:
         write_parquet(path, pa.Table.from_pylist(rows, schema=schema).replace_schema_metadata(note))
 
     def _csv_rows(self, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-        csv.field_size_limit(_LONGEST_CELL)
         remedy = "Write the table again."
         with path.open(encoding="utf-8-sig", newline="") as handle:
             rows = csv.DictReader(handle, strict=True)
