@@ -10,17 +10,17 @@ from __future__ import annotations
 import inspect
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar, get_type_hints
 
 import pyarrow as pa
 
 from harmonia.errors import InputError
 from harmonia.files import write_csv, write_parquet
-from harmonia.parsing import read_parquet
+from harmonia.parsing import read_parquet, type_parts
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -122,11 +122,12 @@ class Table(Generic[Row]):
                 type, a cell is empty or out of range, or two rows have one key.
         """
         path = folder / f"{self.name}.parquet"
-        table = self._stored(path)
+        columns = self.columns
+        table = self._stored(path, columns)
         seen: dict[tuple[Any, ...], int] = {}
         rows = []
         for number, values in enumerate(table.to_pylist(), start=1):
-            for column in self.columns:
+            for column in columns:
                 if problem := column.problem(values[column.name]):
                     raise InputError(
                         problem,
@@ -143,16 +144,16 @@ class Table(Generic[Row]):
             rows.append(self.row(**values))
         return tuple(rows)
 
-    def _stored(self, path: Path) -> Any:
+    def _stored(self, path: Path, columns: Sequence[Column]) -> Any:
         table = read_parquet(path, what="the table")
-        for column in self.columns:
+        for column in columns:
             here = table.schema.field(column.name).type if column.name in table.schema.names else None
             if here != _ARROW[column.kind]:
                 problem = "no such column" if here is None else f"a column of type {here}"
                 raise InputError(
                     problem, file=path, field=column.name, seen=table.schema.names, remedy=_REMEDY
                 )
-        return table.select([column.name for column in self.columns])
+        return table.select([column.name for column in columns])
 
 
 def attributes_of(row: type) -> Mapping[str, str]:
@@ -184,7 +185,7 @@ def _meaning(name: str, said: Mapping[str, str]) -> str:
 
 
 def _column(name: str, hint: Any, meaning: str) -> Column:
-    parts = list(_parts(hint))
+    parts = list(type_parts(hint))
     measures = [part for part in parts if isinstance(part, Measure)]
     values = tuple(part for part in parts if isinstance(part, str))  # of a Literal
     return Column(
@@ -195,10 +196,3 @@ def _column(name: str, hint: Any, meaning: str) -> Column:
         meaning=meaning,
         values=values,
     )
-
-
-def _parts(hint: Any) -> Iterator[Any]:
-    """A type and, from the outside in, all that it is made of."""
-    yield hint
-    for part in get_args(hint):
-        yield from _parts(part)

@@ -33,6 +33,9 @@ __all__ = [
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """Errors of a disk, or of one's share of it, that is full."""
 
+# A cell may be as long as a text is. The limit is one for all readers of the process: it is set here alone.
+csv.field_size_limit(2**31 - 1)
+
 _FORMULA = re.compile("'*[=+\\-@\t\r\n＝＋－＠]")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
@@ -117,22 +120,20 @@ def write_parquet(path: Path, table: Any) -> None:
         pq.write_table(table, handle, write_page_checksum=True)
 
 
-def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> None:
-    """Write a table in one step, its columns named or those of the first row.
+def write_csv(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """Write a table in one step.
 
     A text that a spreadsheet would take for a formula gets an apostrophe in front;
     `from_cell` takes it off.
     """
-    names = list(columns) if columns is not None else list(rows[0]) if rows else []
     with fresh_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as handle:
-        if names:
-            plain = csv.DictWriter(handle, names, lineterminator="\n")
-            quoted = csv.DictWriter(handle, names, lineterminator="\n", quoting=csv.QUOTE_ALL)
-            plain.writeheader()
-            for row in rows:
-                # The library leaves a carriage return bare, and readers end the row there.
-                writer = quoted if any("\r" in str(value) for value in row.values()) else plain
-                writer.writerow({name: _as_cell(value) for name, value in row.items()})
+        plain = csv.DictWriter(handle, columns, lineterminator="\n")
+        quoted = csv.DictWriter(handle, columns, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        plain.writeheader()
+        for row in rows:
+            # The library leaves a carriage return bare, and readers end the row there.
+            writer = quoted if any("\r" in str(value) for value in row.values()) else plain
+            writer.writerow({name: _as_cell(value) for name, value in row.items()})
 
 
 def from_cell(cell: str) -> str:

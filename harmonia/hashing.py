@@ -46,12 +46,8 @@ def sha256_json(value: Any) -> str:
 
 def file_sha256(path: Path) -> str:
     """Hex sha256 of a file's bytes."""
-    # hashlib.file_digest needs Python 3.11.
-    digest = hashlib.sha256()
     with path.open("rb") as handle:
-        while block := handle.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def draw(seed: int, stage: str, item: str) -> int:

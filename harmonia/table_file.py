@@ -17,7 +17,6 @@ from harmonia.parsing import parquet_columns, parquet_rows, parse_json, read_jso
 __all__ = ["TableFile"]
 
 _ENDINGS = (".parquet", ".jsonl", ".csv")
-_LONGEST_CELL = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +68,8 @@ class TableFile:
         if ending == ".jsonl":
             write_json_lines(path, table)
         elif ending == ".csv":
-            write_csv(path, [{name: _cell(value) for name, value in row.items()} for row in table], columns)
+            cells = ({name: _cell(value) for name, value in row.items()} for row in table)
+            write_csv(path, cells, columns)
         else:
             self._write_parquet(path, table, columns, about or {})
 
@@ -123,7 +123,6 @@ class TableFile:
         write_parquet(path, pa.Table.from_pylist(rows, schema=schema).replace_schema_metadata(note))
 
     def _csv_rows(self, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-        csv.field_size_limit(_LONGEST_CELL)
         remedy = "Write the table again."
         with path.open(encoding="utf-8-sig", newline="") as handle:
             rows = csv.DictReader(handle, strict=True)

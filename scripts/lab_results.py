@@ -10,6 +10,7 @@ from pathlib import Path
 
 from harmonia.analysis import Difference
 from harmonia.analysis.run_answers import CHAT
+from harmonia.cli.claims import figures
 from harmonia.groups.names import GroupName
 from harmonia.pipeline.pool import pool
 from harmonia.types import SUITES
@@ -21,10 +22,7 @@ def main(runs: list[Path]) -> None:
     print("| claim | measured | suite | effect | 95 % interval | verdict |\n" + "| --- " * 6 + "|")
     for claim in pooled.document.claims:
         for finding in claim.findings:
-            digits = {"points": 1, "nats": 3, "correlation": 2}[finding.unit]
-            effect, low, high = (
-                f"{getattr(finding, name):+.{digits}f}" for name in ("effect", "low", "high")
-            )
+            effect, low, high = figures(finding)
             what = finding.what.replace("|", "/")
             print(
                 f"| {claim.claim} {claim.verdict} | {what}, {finding.unit} | {finding.suite} "

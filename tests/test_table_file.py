@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +48,19 @@ def test_each_ending_is_what_it_says(tmp_path: Path) -> None:
     assert json.loads(table.schema.metadata[b"harmonia"]) == {"model": "m"}
     assert [json.loads(line) for line in (tmp_path / "r.jsonl").read_text().splitlines()] == ROWS
     with (tmp_path / "r.csv").open(newline="") as handle:
-        csv.field_size_limit(2**31 - 1)
         first, second, *_ = csv.DictReader(handle)
     assert (first["n"], first["share"], first["texts"], first["said"]) == ("3", "0.1", '["x", "y\\n"]', "")
     # Numbers stay numbers; texts that a spreadsheet would run begin with an apostrophe.
     assert (second["id"], second["n"], second["share"], second["said"]) == ("'=1+1", "-2", "-0.5", "'-x")
+
+
+def test_a_long_cell_is_read_by_whoever_comes_first(tmp_path: Path) -> None:
+    path = tmp_path / "q.csv"
+    path.write_text(f"question,A,B,answer\n{'x' * 200_000},a,b,A\n")
+    read = f"read_items(ItemSource(path={str(path)!r})).items"
+    code = f"from harmonia.data import ItemSource, read_items; print(len({read}[0].question))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "200000\n", done.stderr
 
 
 def test_parquet_under_another_name_is_read(tmp_path: Path) -> None:
@@ -108,7 +118,7 @@ def test_a_csv_that_is_wrong_is_refused_by_row(text: str, message: str, tmp_path
 def test_a_carriage_return_in_a_text_ends_no_row(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     rows = [{"id": "a", "text": "x\r=1+1", "n": -1}, {"id": "b", "text": "y\r\nz", "n": 2}]
-    write_csv(path, rows)
+    write_csv(path, rows, ["id", "text", "n"])
     with path.open(newline="") as handle:
         found = list(csv.DictReader(handle))
     assert [(row["id"], row["text"], int(row["n"])) for row in found] == [tuple(row.values()) for row in rows]
@@ -133,7 +143,7 @@ PLAIN = ["a=1", "-5", "+1.5e-3", "-.5", "5", "'quoted'", "'", "", " =1", "A. -x"
 
 def test_a_spreadsheet_runs_no_text(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
-    write_csv(path, [{"text": text, "number": -0.5} for text in FORMULAS + PLAIN])
+    write_csv(path, [{"text": text, "number": -0.5} for text in FORMULAS + PLAIN], ["text", "number"])
     with path.open(newline="") as handle:
         rows = list(csv.DictReader(handle))
     cells = [row["text"] for row in rows]

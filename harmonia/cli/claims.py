@@ -72,11 +72,18 @@ def print_claims(document: ClaimsDocument) -> None:
         console.print(f"policies on {ranking.suite}: {_who_won(ranking)}")
 
 
+def figures(finding: Finding) -> tuple[str, str, str]:
+    """The effect and the ends of its interval in the digits of its unit; dashes where there is none."""
+    if finding.because:
+        return "-", "-", "-"
+    digits = _DIGITS[finding.unit]
+    return f"{finding.effect:+.{digits}f}", f"{finding.low:+.{digits}f}", f"{finding.high:+.{digits}f}"
+
+
 def _cells(finding: Finding) -> list[str]:
     if finding.because:
         return [finding.suite, "-", "-", "-", finding.verdict]
-    digits = _DIGITS[finding.unit]
-    effect, low, high = (f"{getattr(finding, name):+.{digits}f}" for name in ("effect", "low", "high"))
+    effect, low, high = figures(finding)
     numbers = ((name, getattr(finding, name)) for name in ("items", "seeds", "units"))
     counts = [f"{number} {name}" for name, number in numbers if number is not None]
     return [

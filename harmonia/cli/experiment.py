@@ -5,14 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from harmonia.cli import options as o
-
-if TYPE_CHECKING:
-    from harmonia.pipeline.experiment import Experiment
 
 ExperimentFile = Annotated[Path, typer.Argument(help="The experiment's settings (YAML).")]
 Overrides = Annotated[
@@ -62,9 +59,16 @@ def run(file: ExperimentFile, settings: Overrides = None) -> None:
 
     Example: `harmonia run examples/engineering.yaml model.path=MODEL data_root=DATA`
     """
+    from harmonia.cli.progress import Bars
+    from harmonia.cli.progress import out as console
+    from harmonia.pipeline.run import run_experiment
     from harmonia.pipeline.settings_file import load_experiment
 
-    _run(load_experiment(file, settings or ()))
+    experiment = load_experiment(file, settings or ())
+    with Bars() as bars:
+        folder = run_experiment(experiment, bars)
+    console.print(_results(folder))
+    console.print(str(folder / "report.html"))
 
 
 def plan(
@@ -134,17 +138,6 @@ def _shares(text: str) -> tuple[float, ...]:
         raise InputError(
             "not a list of numbers", field="--ratios", seen=text, remedy="Write it like 0.2,0.6."
         ) from error
-
-
-def _run(experiment: Experiment) -> None:
-    from harmonia.cli.progress import Bars
-    from harmonia.cli.progress import out as console
-    from harmonia.pipeline.run import run_experiment
-
-    with Bars() as bars:
-        folder = run_experiment(experiment, bars)
-    console.print(_results(folder))
-    console.print(str(folder / "report.html"))
 
 
 def _results(folder: Path) -> object:

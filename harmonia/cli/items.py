@@ -49,6 +49,22 @@ def read(source: ItemSource) -> ReadResult:
     return result
 
 
+def skipped_beside(out: Path, source: ItemSource) -> Path:
+    """Where bad rows left out of questions are listed whose answers go to `out`.
+
+    Raises:
+        InputError: They are to be left out, and there is a file of somebody else's.
+    """
+    from harmonia.errors import InputError
+    from harmonia.table_file import TableFile
+
+    path = out.with_name(f"{out.name}.skipped.jsonl")
+    if source.on_bad_row == "skip":
+        columns = InputError("").parts()
+        TableFile(what="the bad rows", columns=columns).require_place(path, inputs=[source.path])
+    return path
+
+
 def write_skipped_rows(result: ReadResult, path: Path, *, told_as: Path | None = None) -> None:
     """Write the bad rows left out, if there are any, and say where: `told_as`, if they move there later."""
     from harmonia.cli.progress import err

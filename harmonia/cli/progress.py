@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import time
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
+
+from harmonia.pipeline.watcher import Watcher
 
 if TYPE_CHECKING:
     from harmonia.pipeline.many import Step
@@ -55,7 +56,7 @@ def _progress() -> Progress:
     )
 
 
-class Bars:
+class Bars(Watcher):
     """Shows the stages of a run; also usable as a plain progress callback.
 
     Args:
@@ -72,9 +73,7 @@ class Bars:
         self._bars.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._bars.stop()
 
     def begin(self, key: str) -> None:
@@ -114,9 +113,7 @@ class RunBars:
         self._bars.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._bars.stop()
 
     def step(self, step: Step) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harmonia.cli import options as o
-from harmonia.cli.items import read, source_of, write_skipped_rows
+from harmonia.cli.items import read, skipped_beside, source_of, write_skipped_rows
 
 if TYPE_CHECKING:
     from harmonia.data import ItemSource
@@ -249,6 +249,7 @@ def _ask(
     from harmonia.scoring import fingerprint, load_model
 
     BELIEFS.require_place(out, inputs=(items.path, shots.path if shots else None))
+    skipped = skipped_beside(out, items)
     how = parse_form(form)
     words = PromptSettings.model_validate(prompt)
     settings = ProbeSettings.model_validate(asking)
@@ -271,7 +272,7 @@ def _ask(
         )
     about = {"model": noted, **template.about, **asked.about}
     write_beliefs(out, asked.beliefs, about)
-    write_skipped_rows(found, out.with_name(f"{out.name}.skipped.jsonl"))
+    write_skipped_rows(found, skipped)
     if asked.shortened:
         err.print(f"items asked with fewer than {how.shots} demonstrations: {asked.shortened}")
     for line in asked.notes:

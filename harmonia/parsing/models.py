@@ -104,17 +104,17 @@ class Settings(BaseModel):
     def _no_number_said_by_yes(cls, value: Any, info: ValidationInfo) -> Any:
         # YAML reads `yes` and `on` as true, and pydantic takes true for 1.
         said = value if isinstance(value, (list, tuple)) else [value]
-        kinds = set(_kinds(cls.model_fields[str(info.field_name)].annotation))
+        kinds = set(type_parts(cls.model_fields[str(info.field_name)].annotation))
         if any(isinstance(one, bool) for one in said) and kinds & {int, float} and bool not in kinds:
             raise ValueError("a number is needed, not true or false")
         return value
 
 
-def _kinds(annotation: Any) -> Iterator[Any]:
-    """A type and all that it is made of."""
+def type_parts(annotation: Any) -> Iterator[Any]:
+    """A type and, from the outside in, all that it is made of."""
     yield annotation
     for part in get_args(annotation):
-        yield from _kinds(part)
+        yield from type_parts(part)
 
 
 def _not_blank(text: str) -> str:

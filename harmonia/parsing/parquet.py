@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,16 +12,14 @@ from harmonia.files import require_file
 from harmonia.parsing.json_text import parse_json
 
 _BATCH_ROWS = 1024
-_REMEDY = "Download it or write it again."
 
 
-def read_parquet(path: Path, *, what: str, columns: Sequence[str] | None = None) -> Any:
+def read_parquet(path: Path, *, what: str) -> Any:
     """Read a whole file.
 
     Args:
         path: The file.
         what: What it is, for errors.
-        columns: The columns to read; None reads all.
 
     Returns:
         A `pyarrow.Table` whose values are what their types say.
@@ -30,23 +28,22 @@ def read_parquet(path: Path, *, what: str, columns: Sequence[str] | None = None)
         InputError: The file is missing, is not Parquet, or is damaged.
     """
     with _opened(path, what) as file:
-        table = file.read(columns=None if columns is None else list(columns))
+        table = file.read()
         table.validate(full=True)
         return table
 
 
-def parquet_rows(path: Path, *, what: str, remedy: str = _REMEDY) -> Iterator[tuple[int, dict[str, Any]]]:
+def parquet_rows(path: Path, *, what: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield (row number from 1, column to value) of a file, a batch in memory at a time.
 
     Args:
         path: The file.
         what: What it is, for errors.
-        remedy: What to do about a file that is not Parquet.
 
     Raises:
         InputError: The file is missing, is not Parquet, or is damaged.
     """
-    with _opened(path, what, remedy) as file:
+    with _opened(path, what) as file:
         start = 1
         for batch in file.iter_batches(batch_size=_BATCH_ROWS):
             batch.validate(full=True)
@@ -77,7 +74,7 @@ def parquet_about(path: Path, *, what: str) -> dict[str, Any]:
 
 
 @contextmanager
-def _opened(path: Path, what: str, remedy: str = _REMEDY) -> Iterator[Any]:
+def _opened(path: Path, what: str) -> Iterator[Any]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -92,4 +89,4 @@ def _opened(path: Path, what: str, remedy: str = _REMEDY) -> Iterator[Any]:
             raise
         said = str(error).partition("\n")[0][:200]
         problem = f"{what} is not Parquet, or is damaged ({said})"
-        raise InputError(problem, file=path, remedy=remedy) from error
+        raise InputError(problem, file=path, remedy="Download it or write it again.") from error

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from harmonia.pipeline.stage import Stage
 from harmonia.pipeline.texts import require_writers
 from harmonia.pipeline.workbench import Workbench
+from harmonia.scoring.folder import require_whole
 from harmonia.scoring.models import pick_device
 from harmonia.training.needs import require_trainable
 
@@ -21,7 +22,8 @@ def check(bench: Workbench, stages: Sequence[Stage]) -> None:
         stages: What is not done yet.
 
     Raises:
-        InputError: A file, a device, a tracker, a kind of attention or a server is not there.
+        InputError: A file, a device, a tracker, a kind of attention or a server is not there,
+            or what is to be trained is an adapter.
         MissingExtraError: A library is not.
     """
     kinds = {stage.key.partition("/")[0] for stage in stages}
@@ -32,4 +34,5 @@ def check(bench: Workbench, stages: Sequence[Stage]) -> None:
     if "groups" in kinds:
         bench.instructions()
     if "train" in kinds:
+        require_whole(bench.experiment.model)
         require_trainable(bench.experiment.model, bench.experiment.training)

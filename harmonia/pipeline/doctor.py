@@ -17,7 +17,11 @@ from harmonia.scoring.support import slower_asking, slower_writing
 from harmonia.training.prefix import share_refusal
 from harmonia.types import Item
 
-_EXTRAS = {"peft": "lora", "ray": "ray", "lm_eval": "harness", "tensorboard": "tracking"}
+_EXTRAS = {
+    **{"peft": "lora", "liger_kernel": "liger", "httpx": "served"},
+    **{"lm_eval": "harness", "tensorboard": "tracking"},
+}
+"""What `pip install harmonia[...]` adds, by the module that shows it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +73,7 @@ def _weights(settings: ModelSettings, tokenizer: Any) -> list[Finding]:
     from psutil import virtual_memory
 
     folder = model_folder(settings)
-    patterns = (settings.gguf_file,) if settings.gguf_file else ("*.safetensors",)
-    size = sum(path.stat().st_size for pattern in patterns for path in folder.glob(pattern))
+    size = sum(path.stat().st_size for path in folder.glob(settings.gguf_file or "*.safetensors"))
     if 2 * size > virtual_memory().available:
         return [Finding(what="weights", found=f"{size / 2**30:.1f} GB, too large here to be tried out")]
     try:

@@ -28,6 +28,8 @@ from harmonia.pipeline.stage import Stage
 NAME = "manifest.json"
 SETTINGS = "experiment.yaml"
 NOTES = "stages.jsonl"
+PARTIAL = ".partial"
+"""Folder in the run for what an interrupted stage can take up again."""
 
 log = logging.getLogger(__name__)
 
@@ -110,9 +112,9 @@ class Manifest:
 
     def has_unchanged(self, output: str) -> bool:
         """Whether the files of one output are as the stage that wrote it left them."""
-        noted = [stage.outputs.items() for stage in self.stages.values()]
-        files = {path: was for outputs in noted for path, was in outputs if _within(path, output)}
-        return bool(files) and all(self._unchanged(path, was) for path, was in files.items())
+        files = [file for stage in self.stages.values() for file in stage.outputs.items()]
+        mine = [(path, was) for path, was in files if path == output or path.startswith(f"{output}/")]
+        return bool(mine) and all(self._unchanged(path, was) for path, was in mine)
 
     def note(self, stage: Stage, *, seconds: float, peak_memory_mb: float, notes: Iterable[str]) -> None:
         """Note a stage as done."""
@@ -148,10 +150,6 @@ class Manifest:
     def _unchanged(self, path: str, was: dict[str, Any]) -> bool:
         file = self.run / path
         return file.is_file() and self._identity(file) == was
-
-
-def _within(path: str, output: str) -> bool:
-    return path == output or path.startswith(f"{output}/")
 
 
 def is_run(folder: Path) -> bool:

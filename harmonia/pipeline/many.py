@@ -19,6 +19,7 @@ from typing import Any
 from harmonia.errors import HarmoniaError
 from harmonia.parsing import parse_json
 from harmonia.pipeline.experiment import Experiment
+from harmonia.pipeline.watcher import Watcher
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,20 +112,16 @@ def _side_by_side(
             process.join()
 
 
-class _Teller:
+class _Teller(Watcher):
     """A watcher that passes on what ended."""
 
-    def __init__(self, pipe: Connection, name: str, total: int) -> None:
-        self._pipe, self._name, self._total, self._done = pipe, name, total, 0
+    def __init__(self, pipe: Connection, name: str) -> None:
+        self._pipe, self._name, self._total, self._done = pipe, name, 0, 0
 
-    def begin(self, key: str) -> None:
-        """Say nothing."""
-
-    def progress(self, done: int, total: int) -> None:
-        """Say nothing."""
+    def start(self, stages: int) -> None:
+        self._total = stages
 
     def end(self, key: str, outcome: str) -> None:
-        """Tell."""
         self._done += 1
         step = Step(name=self._name, key=key, outcome=outcome, done=self._done, total=self._total)
         self._pipe.send(step)
@@ -137,15 +134,12 @@ def _work(pipe: Connection, settings: str, threads: int) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     import torch
 
-    from harmonia.pipeline.run import Silent, run_experiment
-    from harmonia.pipeline.stages import build_stages
-    from harmonia.pipeline.workbench import Workbench
+    from harmonia.pipeline.run import run_experiment
 
     torch.set_num_threads(threads)
     try:
         experiment = Experiment.model_validate(parse_json(settings, file=None))
-        total = len(build_stages(Workbench(experiment, Silent())))
-        pipe.send(run_experiment(experiment, _Teller(pipe, experiment.name, total)))
+        pipe.send(run_experiment(experiment, _Teller(pipe, experiment.name)))
     except (HarmoniaError, OSError) as error:
         pipe.send(error)
 

@@ -16,6 +16,8 @@ from harmonia.data import ItemSource
 from harmonia.errors import InputError
 from harmonia.pipeline.experiment import DomainSettings, Experiment
 from harmonia.pipeline.texts import needed_texts
+from harmonia.pipeline.watcher import Watcher
+from harmonia.pipeline.workbench import Workbench
 from harmonia.prompts import ShotPool, Template, parse_form
 from harmonia.scoring import Encoder
 from harmonia.scoring.folder import ModelSettings, model_folder
@@ -87,17 +89,18 @@ def make_plan(
     """
     notes: list[str] = []
     known = parameters or _parameters(experiment.model, notes)
-    measure = _Measure(experiment, notes)
+    bench = Workbench(experiment, Watcher())
+    measure = _Measure(bench, notes)
     steps: list[Step] = []
     for name, domain in experiment.domains.items():
         likes = [suite.items for suite in domain.suites.values()]
-        train = _items(experiment, domain.train, likes, notes)
+        train = _items(bench, domain.train, likes, notes)
         probed = measure.asking(train, domain.shots, experiment.prompt.probe_form)
         if experiment.prompt.shots:
             probed *= experiment.probe.draws
         steps.append(_asking_step(f"probe/{name}", train, probed, known))
         steps += _writing_steps(experiment, name, train, measure, known)
-        suites = _suite_steps(experiment, domain, measure, known)
+        suites = _suite_steps(bench, domain, measure, known)
         base = suites(experiment.base_forms)
         steps += [replace(step, key=f"evaluate/{name}/base/{step.key}") for step in base]
         tuned = suites(experiment.tuned_forms)
@@ -118,23 +121,21 @@ def make_plan(
 
 
 def _items(
-    experiment: Experiment, source: ItemSource, likes: Sequence[ItemSource], notes: list[str]
+    bench: Workbench, source: ItemSource, likes: Sequence[ItemSource], notes: list[str]
 ) -> tuple[Item, ...]:
     """A source's items; where it is not at hand, as many stand-ins as its limit lets in.
 
     Raises:
         InputError: It is not at hand and has no limit, or nothing else of its domain is there.
     """
-    from harmonia.data import read_items
-
     try:
-        return read_items(source, experiment.root).items
+        return bench.items(source).items
     except InputError:
-        if source.limit is None or (experiment.root / source.path).exists():
+        if source.limit is None or (bench.experiment.root / source.path).exists():
             raise
         for other in likes:
             try:
-                known = read_items(other, experiment.root).items
+                known = bench.items(other).items
             except InputError:
                 continue
             notes.append(
@@ -160,28 +161,23 @@ def matrix_rate(device: str, size: int = 1024) -> float:
 class _Measure:
     """Mean tokens of prompts and rows, from a sample; from characters where no tokenizer is at hand."""
 
-    def __init__(self, experiment: Experiment, notes: list[str]) -> None:
-        self._experiment = experiment
+    def __init__(self, bench: Workbench, notes: list[str]) -> None:
+        self._bench = bench
+        self._experiment = bench.experiment
         self._notes = notes
         self._template: Template | None = None
-        from harmonia.prompts import build_template
-        from harmonia.scoring import load_tokenizer
-
         try:
-            self._template = build_template(experiment.prompt, load_tokenizer(experiment.model))
+            self._template = bench.template()
             self._encoder = Encoder(self._template.chat.tokenizer)
         except InputError:
             notes.append("the tokenizer is not at hand: tokens are taken as a quarter of the characters")
 
     def asking(self, items: Sequence[Item], shots: ItemSource | None, form_name: str) -> float:
         """Mean tokens that one item costs in a form, all its rows together."""
-        from harmonia.data import read_items
-
         form = parse_form(form_name)
-        root = self._experiment.root
         pool = None
         if form.shots and shots is not None:
-            pool = ShotPool.of(read_items(shots, root).items, self._experiment.prompt)
+            pool = ShotPool.of(self._bench.items(shots).items, self._experiment.prompt)
         some = items[:: max(1, len(items) // _SAMPLE)][:_SAMPLE]
         shots_of = [pool.choose(item, form.shots) if pool else () for item in some]
         if self._template is None:
@@ -231,15 +227,13 @@ class _Measure:
 
     def general(self) -> float:
         """Mean tokens of a general instruction."""
-        from harmonia.data import GENERAL, read_conversations
-
         if self._experiment.general is None:
             return 0.0
         path = self._experiment.root / self._experiment.general
         if not path.exists():
             self._notes.append(f"{path.name} is not at hand: a general instruction is taken as 200 tokens")
             return min(200.0, float(self._experiment.training.max_length))
-        rows = read_conversations(path, what=GENERAL).rows[:200]
+        rows = self._bench.instructions().rows[:200]
         lengths = [self._tokens("\n".join(m.content for m in row.messages)) for row in rows]
         return sum(min(n, self._experiment.training.max_length) for n in lengths) / len(lengths)
 
@@ -301,11 +295,9 @@ def _rows(experiment: Experiment, items: Sequence[Item]) -> int:
 
 
 def _suite_steps(
-    experiment: Experiment, domain: DomainSettings, measure: _Measure, parameters: float | None
+    bench: Workbench, domain: DomainSettings, measure: _Measure, parameters: float | None
 ) -> Any:
     """A function from forms to the steps that ask a model every suite in them."""
-    from harmonia.data import read_items
-
     priced: dict[str, list[Step]] = {}
 
     def steps(forms: Sequence[str]) -> list[Step]:
@@ -313,7 +305,7 @@ def _suite_steps(
             if form not in priced:
                 priced[form] = []
                 for suite_name, suite in domain.suites.items():
-                    items = read_items(suite.items, experiment.root).items
+                    items = bench.items(suite.items).items
                     each = measure.asking(items, suite.shots, form)
                     priced[form].append(_asking_step(f"{form}/{suite_name}", items, each, parameters))
         return [step for form in forms for step in priced[form]]

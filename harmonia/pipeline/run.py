@@ -19,29 +19,17 @@ from harmonia.outputs import remove_own
 from harmonia.pipeline.check import check
 from harmonia.pipeline.experiment import Experiment
 from harmonia.pipeline.machine import git_commit, machine, peak_memory_mb, versions
-from harmonia.pipeline.manifest import SETTINGS, Manifest, claim_run, require_run_place
+from harmonia.pipeline.manifest import PARTIAL, SETTINGS, Manifest, claim_run, require_run_place
 from harmonia.pipeline.settings_file import dump_experiment
 from harmonia.pipeline.stage import Stage
 from harmonia.pipeline.stages import build_stages
-from harmonia.pipeline.work import PARTIAL, data_found
-from harmonia.pipeline.workbench import Watcher, Workbench
+from harmonia.pipeline.watcher import Watcher
+from harmonia.pipeline.work import data_found
+from harmonia.pipeline.workbench import Workbench
 from harmonia.prompts import parse_form
 from harmonia.scoring import Encoder, encode_prompt
 from harmonia.scoring.models import pick_device
 from harmonia.types import Item
-
-
-class Silent:
-    """A watcher that says nothing."""
-
-    def begin(self, key: str) -> None:
-        """Say nothing."""
-
-    def progress(self, done: int, total: int) -> None:
-        """Say nothing."""
-
-    def end(self, key: str, outcome: str) -> None:
-        """Say nothing."""
 
 
 def run_experiment(experiment: Experiment, watcher: Watcher | None = None) -> Path:
@@ -58,9 +46,10 @@ def run_experiment(experiment: Experiment, watcher: Watcher | None = None) -> Pa
         InputError: Settings, data or model are wrong.
         TrainingError: A fine-tuning run cannot go on.
     """
-    bench = Workbench(experiment, watcher or Silent())
+    bench = Workbench(experiment, watcher or Watcher())
     require_run_place(bench.run)
     stages = build_stages(bench)
+    bench.watcher.start(len(stages))
     manifest = Manifest.read(bench.run)
     check(bench, [stage for stage in stages if not manifest.knows(stage)])
     with disk_told(bench.run), _alone(bench.run):

@@ -34,8 +34,8 @@ def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
     Raises:
         InputError: The file or an override is wrong; the message names the field.
     """
-    settings = _read(path)
-    values = settings.values
+    files = [(path, _read(path))]
+    values = files[0][1].values
     seen = [path.resolve()]
     while EXTENDS in values:
         below = seen[-1].parent / str(values.pop(EXTENDS))
@@ -48,12 +48,13 @@ def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
                 remedy="Let one of them stand alone.",
             )
         seen.append(below.resolve())
-        values = _merged(_read(below).values, values)
+        files.append((below, _read(below)))
+        values = _merged(files[-1][1].values, values)
     apply_overrides(values, overrides)
     try:
         experiment = Experiment.model_validate(values)
     except ValidationError as error:
-        raise _input_error(error, path, values, settings) from error
+        raise _input_error(error, values, files, overrides) from error
     except HarmoniaError as error:
         raise InputError(str(error).rstrip("."), file=path) from error
     asked = any(override.partition("=")[0] == "out" for override in overrides)
@@ -135,11 +136,27 @@ def _apply(values: dict[str, Any], override: str) -> None:
     place[last] = parse_yaml(value, file=None, field=key).values
 
 
-def _input_error(error: ValidationError, path: Path, values: Any, settings: Yaml) -> InputError:
+def _input_error(
+    error: ValidationError, values: Any, files: Sequence[tuple[Path, Yaml]], overrides: Sequence[str]
+) -> InputError:
+    """What is wrong, with the file and row that say it; an override is in none."""
     first = error.errors()[0]
     remedy = {
         "missing": "Add it.",
         "extra_forbidden": "Remove it, or correct its spelling; docs/settings.md lists all settings.",
     }.get(first["type"], "docs/settings.md says what it may be.")
-    row = settings.line([str(part) for part in first["loc"]])
-    return input_error(error, values, file=path, row=row, remedy=remedy)
+    place = [str(part) for part in first["loc"]]
+    keys = [override.partition("=")[0].split(".") for override in overrides]
+    if any(place[: len(key)] == key for key in keys):
+        return input_error(error, values, remedy=remedy)
+    path, settings = next((one for one in files if _holds(one[1].values, first["loc"])), files[0])
+    return input_error(error, values, file=path, row=settings.line(place), remedy=remedy)
+
+
+def _holds(values: Any, place: Sequence[Any]) -> bool:
+    for part in place:
+        try:
+            values = values[part]
+        except (KeyError, IndexError, TypeError):
+            return False
+    return True

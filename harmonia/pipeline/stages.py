@@ -23,7 +23,6 @@ from harmonia.pipeline.stage import Stage
 from harmonia.pipeline.texts import needed_texts, texts_recipe, write_texts
 from harmonia.pipeline.workbench import Workbench
 from harmonia.probe import ProbeSettings
-from harmonia.scoring.folder import require_whole
 
 VERSIONS = {
     **{"data": 2, "leakage": 2, "probe": 4, "write": 2, "groups": 4},
@@ -38,8 +37,6 @@ def build_stages(bench: Workbench) -> list[Stage]:
         InputError: An input or the model is not there.
     """
     experiment = bench.experiment
-    if experiment.trained_groups:
-        require_whole(experiment.model)
     data = {name: _data(bench, name, domain) for name, domain in experiment.domains.items()}
     # Before anything costly: what is wrong with any domain's data is told at once.
     stages: list[Stage] = list(data.values())

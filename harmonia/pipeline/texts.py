@@ -11,6 +11,7 @@ from harmonia.errors import EmptyGroupError
 from harmonia.groups import WantedTexts, wanted_texts
 from harmonia.hashing import result_settings
 from harmonia.pipeline.experiment import Experiment
+from harmonia.pipeline.manifest import PARTIAL
 from harmonia.pipeline.overlaps import usable
 from harmonia.pipeline.workbench import Workbench
 from harmonia.probe import read_beliefs
@@ -55,16 +56,12 @@ class NeededTexts:
 def needed_texts(experiment: Experiment) -> NeededTexts:
     """What the experiment's settings call for."""
     groups = experiment.groups
-    policies = groups.policies.names
-    aligned = (
-        "self_aligning" in groups.names
-        or any(groups.ratios)
-        or any(name == "self_align" or name.startswith("mixed_") for name in policies)
-    )
+    kinds = {name.kind for name in groups.groups}
+    aligned = kinds & {"self_aligning", "self_align"} or any(name.ratio for name in groups.groups)
     return NeededTexts(
-        own=groups.explanations == "own" and aligned,
+        own=groups.explanations == "own" and bool(aligned),
         gold=groups.explanations != "none" and experiment.writing.explanations.gold != "data",
-        contexts="contextualised" in groups.names or "contextualise" in policies,
+        contexts=bool(kinds & {"contextualised", "contextualise"}),
     )
 
 
@@ -117,15 +114,15 @@ def write_texts(bench: Workbench, *, domain_name: str, address: str) -> list[str
     writing = bench.experiment.writing
     needed = needed_texts(bench.experiment)
     explained: list[Written] = []
-    writers: list[Writer] = []
+    # One writer may write several kinds, and its model is loaded once.
+    writers: dict[str, Writer] = {}
     for name, chosen, who in (
         ("own", wanted.explanations if needed.own else (), writing.explanations.own),
         ("gold", wanted.gold if needed.gold else (), writing.explanations.gold),
     ):
         if chosen:
-            writers.append(_writer(bench, who))
             explained += write_explanations(
-                writers[-1],
+                _writer(bench, who, writers),
                 [Wanted(item=item, target=target) for item, target in chosen],
                 writing.explanations,
                 seed=writing.seed,
@@ -134,11 +131,9 @@ def write_texts(bench: Workbench, *, domain_name: str, address: str) -> list[str
             )
     contexts = []
     if wanted.contexts:
-        by_model = writing.contexts.writer != "explanation"
-        if by_model:
-            writers.append(_writer(bench, writing.contexts.writer))
+        author = writing.contexts.writer
         contexts = write_contexts(
-            writers[-1] if by_model else None,
+            None if author == "explanation" else _writer(bench, author, writers),
             [item for item, _ in wanted.contexts],
             writing.contexts,
             seed=writing.seed,
@@ -149,7 +144,7 @@ def write_texts(bench: Workbench, *, domain_name: str, address: str) -> list[str
     write_written(bench.run / "contexts" / f"{domain_name}.jsonl", contexts)
     for name in ("own", "gold", "contexts"):
         _journal(bench, address, name).unlink(missing_ok=True)
-    slower = dict.fromkeys(line for writer in writers for line in writer.slower)
+    slower = dict.fromkeys(line for writer in writers.values() for line in writer.slower)
     return [*slower] + [
         f"{domain_name}: {count} {what} of {len(written)} could not be written: {reason}"
         for what, written in (("explanations", explained), ("contexts", contexts))
@@ -168,7 +163,14 @@ def texts_of(bench: Workbench, domain_name: str) -> tuple[Mapping[tuple[str, int
     return explained, {name: text for (name, _), text in contexts.items()}
 
 
-def _writer(bench: Workbench, who: str) -> Writer:
+def _writer(bench: Workbench, who: str, writers: dict[str, Writer]) -> Writer:
+    """Who writes, of `writers` if there already, else made and put there."""
+    if who not in writers:
+        writers[who] = _new_writer(bench, who)
+    return writers[who]
+
+
+def _new_writer(bench: Workbench, who: str) -> Writer:
     writing = bench.experiment.writing
     if who == "base":
         return LocalWriter(bench.base())
@@ -180,4 +182,4 @@ def _writer(bench: Workbench, who: str) -> Writer:
 
 
 def _journal(bench: Workbench, address: str, name: str) -> Path:
-    return bench.run / ".partial" / f"{address}-{name}.jsonl"
+    return bench.run / PARTIAL / f"{address}-{name}.jsonl"

@@ -14,6 +14,7 @@ from harmonia.groups import build_groups, summary_of, write_group
 from harmonia.groups.confounds import CONFOUNDS, TARGET_LETTERS, confounds, target_letters
 from harmonia.parsing import read_object
 from harmonia.pipeline.experiment import Experiment
+from harmonia.pipeline.manifest import PARTIAL
 from harmonia.pipeline.overlaps import usable
 from harmonia.pipeline.texts import texts_of
 from harmonia.pipeline.workbench import Workbench
@@ -21,9 +22,6 @@ from harmonia.probe import FittedPrompts, ProbeSettings, ask, read_beliefs, writ
 from harmonia.prompts import ShotPool, parse_form
 from harmonia.scoring import LoadedModel
 from harmonia.training.sft import TrainingJob, fine_tune
-
-PARTIAL = ".partial"
-"""Folder in the run for what an interrupted stage can take up again."""
 
 
 def read_data(bench: Workbench, *, domain_name: str) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from pathlib import Path
-from typing import Any, Protocol
 
 from harmonia.data import GENERAL, Conversations, ItemSource, ReadResult, read_conversations, read_items
 from harmonia.errors import InputError
@@ -12,6 +11,7 @@ from harmonia.evaluation import Suite
 from harmonia.hashing import file_sha256, sha256_json
 from harmonia.pipeline.experiment import Experiment
 from harmonia.pipeline.manifest import Manifest
+from harmonia.pipeline.watcher import Watcher
 from harmonia.probe import FittedPrompts
 from harmonia.prompts import Template, build_template
 from harmonia.scoring import LoadedModel, ModelSettings, fingerprint, load_model, load_tokenizer
@@ -22,19 +22,6 @@ from harmonia.training.memory import device_bytes
 
 SMALL = 0.05
 """Share of a device's memory up to which a base model stays loaded while another is trained."""
-
-
-class Watcher(Protocol):
-    """Told what happens; the command line draws bars, tests listen."""
-
-    def begin(self, key: str) -> None:
-        """A stage begins."""
-
-    def progress(self, done: int, total: int) -> None:
-        """The stage has done so much of its work."""
-
-    def end(self, key: str, outcome: str) -> None:
-        """A stage ended: `done`, `skipped` (done before) or `not computed: why`."""
 
 
 class Workbench:
@@ -50,9 +37,10 @@ class Workbench:
         self.run = experiment.run_directory
         self.watcher = watcher
         self._items: dict[str, ReadResult] = {}
+        self._instructions: Conversations | None = None
         self._hashes: dict[Path, str] = {}
         self._fingerprints: dict[ModelSettings, str] = {}
-        self._tokenizer: Any = None
+        self._template: Template | None = None
         self._base: LoadedModel | None = None
         self._tuned: tuple[str, LoadedModel] | None = None
         self.training_sets = EncodedSets()
@@ -71,10 +59,13 @@ class Workbench:
         return self._fitted[suite.items.model_dump_json(), shots, form]
 
     def instructions(self) -> Conversations:
-        """The general instructions; none if the settings name no file."""
+        """The general instructions, read once; none if the settings name no file."""
         if self.experiment.general is None:
             return Conversations(rows=(), bad=(), notes=())
-        return read_conversations(self.experiment.root / self.experiment.general, what=GENERAL)
+        if self._instructions is None:
+            path = self.experiment.root / self.experiment.general
+            self._instructions = read_conversations(path, what=GENERAL)
+        return self._instructions
 
     def input_hash(self, path: str) -> str:
         """Hash of a data file or folder; of its name alone where it lies on the hub."""
@@ -95,15 +86,12 @@ class Workbench:
             self._fingerprints[which] = fingerprint(which)
         return self._fingerprints[which]
 
-    def tokenizer(self) -> Any:
-        """The base model's tokenizer."""
-        if self._tokenizer is None:
-            self._tokenizer = load_tokenizer(self.experiment.model)
-        return self._tokenizer
-
     def template(self) -> Template:
-        """The template of every prompt and training row."""
-        return build_template(self.experiment.prompt, self.tokenizer())
+        """The template of every prompt and training row, bound to the base model's tokenizer."""
+        if self._template is None:
+            tokenizer = load_tokenizer(self.experiment.model)
+            self._template = build_template(self.experiment.prompt, tokenizer)
+        return self._template
 
     def base(self) -> LoadedModel:
         """The base model, ready to be asked."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from harmonia.errors import InputError
 from harmonia.parsing import read_object
@@ -36,11 +37,20 @@ def base_folder(seed: int) -> Path:
     return folder
 
 
+def base_record(folder: Path) -> dict[str, Any]:
+    """What a base's folder says of it: its seed, its world, and figures of what it believes.
+
+    Raises:
+        InputError: The folder holds no `lab.json`.
+    """
+    return read_object(folder / "lab.json", what="description of a lab base")
+
+
 def base_world(folder: Path) -> World:
     """The world that a lab base was trained on, from the `lab.json` in its folder.
 
     Raises:
         InputError: The folder holds no `lab.json`.
     """
-    facts = read_object(folder / "lab.json", what="description of a lab base")
+    facts = base_record(folder)
     return World(facts["seed"], WorldSettings(**facts["world"]))

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from harmonia.errors import InputError
-from harmonia.parsing import read_object
-from harmonia.world.bases import base_folder
+from harmonia.world.bases import base_folder, base_record
 
 __all__ = ["BOUNDS", "Bounds", "Difference", "compare_builds"]
 
@@ -74,8 +73,8 @@ def compare_builds(rebuilt: Path, shipped: Path | None = None) -> list[Differenc
     Raises:
         InputError: A folder holds no `lab.json`, or the two were built by other settings.
     """
-    new = _record(rebuilt)
-    old = _record(base_folder(new["seed"]) if shipped is None else shipped)
+    new = base_record(rebuilt)
+    old = base_record(base_folder(new["seed"]) if shipped is None else shipped)
     for name in _SAME:
         if new[name] != old[name]:
             raise InputError(
@@ -98,11 +97,6 @@ def compare_builds(rebuilt: Path, shipped: Path | None = None) -> list[Differenc
         for form, cell in forms.items()
         for measure in _measures(kind, form)
     ]
-
-
-def _record(folder: Path) -> dict[str, Any]:
-    record: dict[str, Any] = read_object(folder / "lab.json", what="description of a lab base")
-    return record
 
 
 def _measures(kind: str, form: str) -> tuple[str, ...]:

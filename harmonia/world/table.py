@@ -7,20 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from harmonia.parsing import read_object
-from harmonia.world.bases import base_folder, shipped_seeds
+from harmonia.world.bases import base_folder, base_record, shipped_seeds
 from harmonia.world.facts import KINDS
 from harmonia.world.figures import FORMS
 
 __all__ = ["builds_table", "figures_table", "shipped_builds", "shipped_table"]
 
 _COLUMNS = ("as_taught", "gold", "confident")
-
-
-def _records(folders: Sequence[Path]) -> list[dict[str, Any]]:
-    return [read_object(folder / "lab.json", what="description of a lab base") for folder in folders]
 
 
 def figures_table(folders: Sequence[Path]) -> str:
@@ -33,7 +27,7 @@ def figures_table(folders: Sequence[Path]) -> str:
         Cells hold `as taught / gold / confidence above one half`; as taught is a dash
         where nothing is taught.
     """
-    records = _records(folders)
+    records = [base_record(folder) for folder in folders]
     heads = "".join(f" seed {record['seed']} |" for record in records)
     lines = [f"| kind | form | n |{heads}", f"| --- | --- | --- |{' --- |' * len(records)}"]
     for kind in KINDS:
@@ -59,7 +53,7 @@ def builds_table(folders: Sequence[Path]) -> str:
         "| seed | parameters | steps of the stages | restarts | wall s | processor s | threads |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for record in _records(folders):
+    for record in map(base_record, folders):
         kept = [stage for stage in record["stages"] if not stage["restarted"]]
         steps = " / ".join(str(stage["steps"]) for stage in kept)
         lines.append(

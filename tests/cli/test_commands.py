@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from command_line import harmonia
 
 from harmonia.world import base_folder, write_lab_data
-
-
-def _harmonia(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "harmonia.cli.main", *words]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300)
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +38,11 @@ def test_stage_commands_make_a_whole_experiment(data: Path, tmp_path: Path) -> N
     train, suite = str(data / "person/train.jsonl"), str(data / "person/homogeneous.jsonl")
     beliefs, before, after = (tmp_path / f"{name}.parquet" for name in ("beliefs", "before", "after"))
 
-    made = _harmonia(
+    made = harmonia(
         "probe", "--model", base, "--items", train, *shots, *shared, "--limit", "120", "--out", str(beliefs)
     )
     assert made.returncode == 0, made.stderr
-    made = _harmonia(
+    made = harmonia(
         "groups",
         "--beliefs",
         str(beliefs),
@@ -73,7 +67,7 @@ def test_stage_commands_make_a_whole_experiment(data: Path, tmp_path: Path) -> N
         "mixed_1",
     }
     assert (tmp_path / "groups/mixed_1.jsonl").read_text().count("\n") == 2 * summary["size"]
-    made = _harmonia(
+    made = harmonia(
         "train",
         "--model",
         base,
@@ -89,7 +83,7 @@ def test_stage_commands_make_a_whole_experiment(data: Path, tmp_path: Path) -> N
     )
     assert made.returncode == 0, made.stderr
     for model, out in ((base, before), (str(tmp_path / "tuned"), after)):
-        made = _harmonia(
+        made = harmonia(
             "evaluate",
             "--model",
             model,
@@ -106,7 +100,7 @@ def test_stage_commands_make_a_whole_experiment(data: Path, tmp_path: Path) -> N
             str(out),
         )
         assert made.returncode == 0, made.stderr
-    made = _harmonia("consistency", "--before", str(before), "--after", str(after), "--json")
+    made = harmonia("consistency", "--before", str(before), "--after", str(after), "--json")
     found = json.loads(made.stdout)
     assert found["n"] == 30 == found["kept"] + found["lost"] + found["gained"] + found["never"]
     assert sorted(path.name for path in tmp_path.iterdir()) == [
@@ -185,7 +179,7 @@ def test_bad_input_is_one_message_and_exit_code_2(
         '{"id": 2, "question": "b?", "choices": ["x", "y"], "answer": 9}\n'
     )
     places = {"data": str(data), "base": str(base_folder(0)), "bad": str(bad)}
-    made = _harmonia(*(word.format(**places) for word in words), cwd=tmp_path)
+    made = harmonia(*(word.format(**places) for word in words), cwd=tmp_path)
     assert made.returncode == 2, made.stderr
     assert "Traceback" not in made.stderr and made.stdout == ""
     for part in expected:
@@ -194,7 +188,7 @@ def test_bad_input_is_one_message_and_exit_code_2(
 
 
 def test_doctor_names_the_letters() -> None:
-    made = _harmonia("doctor", "--model", str(base_folder(0)))
+    made = harmonia("doctor", "--model", str(base_folder(0)))
     assert made.returncode == 0, made.stdout + made.stderr
     assert "letters in chat0" in made.stdout
 
@@ -208,10 +202,10 @@ def test_a_model_that_is_not_whole_is_told_by_doctor_and_refused_by_all_else(
     word = {**tokenizer["added_tokens"][0], "id": beyond, "content": "quartz", "special": False}
     tokenizer["added_tokens"].append(word)
     (base / "tokenizer.json").write_text(json.dumps(tokenizer))
-    made = _harmonia("doctor", "--model", str(base))
+    made = harmonia("doctor", "--model", str(base))
     assert made.returncode == 1 and "quartz" in made.stdout and "Traceback" not in made.stderr
     items, out = str(data / "person/homogeneous.jsonl"), tmp_path / "o.parquet"
-    made = _harmonia("evaluate", "--model", str(base), "--items", items, "--out", str(out))
+    made = harmonia("evaluate", "--model", str(base), "--items", items, "--out", str(out))
     assert made.returncode == 2
     said = made.stderr.strip().splitlines()[-1]
     assert "without a row are quartz" in said and str(base) in said

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from command_line import harmonia
 
 from harmonia.data import read_conversations
 from harmonia.probe import write_beliefs
 from harmonia.types import Belief, Item
-
-
-def _harmonia(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "harmonia.cli.main", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300)
 
 
 def _belief(number: int) -> Belief:
@@ -58,7 +52,7 @@ def test_every_kind_of_group_from_one_command(beliefs: Path, tmp_path: Path) -> 
         for k in range(3, 60, 3)
     ]
     (tmp_path / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in own))
-    made = _harmonia(
+    made = harmonia(
         *("groups", "--beliefs", beliefs, "--out", "g", "--ratios", "0,1", "--json"),
         *("--names", "harmonious,incompatible,self_aligning,contextualised"),
         *("--match", "letter", "--match", "letter,confidence", "--policies", "all,known_only,mixed_0.5"),
@@ -84,7 +78,7 @@ def test_every_kind_of_group_from_one_command(beliefs: Path, tmp_path: Path) -> 
 
 
 def test_the_table_is_shown(beliefs: Path, tmp_path: Path) -> None:
-    made = _harmonia("groups", "--beliefs", beliefs, "--out", "g", "--shuffle-options", cwd=tmp_path)
+    made = harmonia("groups", "--beliefs", beliefs, "--out", "g", "--shuffle-options", cwd=tmp_path)
     assert made.returncode == 0, made.stderr
     assert "40 right, 20 wrong" in made.stdout and "self_aligning" in made.stdout
     assert "total variation" in made.stdout
@@ -99,7 +93,7 @@ def test_options_that_speak_of_others_are_told(tmp_path: Path) -> None:
     ]
     rows[0]["choices"] = rows[1]["choices"] = ["iron", "zinc", "lead", "tin"]
     (tmp_path / "b.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    made = _harmonia("groups", "--beliefs", "b.jsonl", "--out", "g", "--shuffle-options", cwd=tmp_path)
+    made = harmonia("groups", "--beliefs", "b.jsonl", "--out", "g", "--shuffle-options", cwd=tmp_path)
     assert made.returncode == 0, made.stderr
     assert "2 items keep their own order: options that speak of other options" in made.stdout
     assert "2 explanations left out" in made.stdout
@@ -124,7 +118,7 @@ def test_options_that_speak_of_others_are_told(tmp_path: Path) -> None:
 def test_bad_input_writes_nothing(
     beliefs: Path, tmp_path: Path, words: list[str], expected: list[str]
 ) -> None:
-    made = _harmonia("groups", "--beliefs", beliefs, "--out", "g", *words, cwd=tmp_path)
+    made = harmonia("groups", "--beliefs", beliefs, "--out", "g", *words, cwd=tmp_path)
     assert made.returncode == 2, made.stderr
     assert "Traceback" not in made.stderr
     for part in expected:
@@ -140,7 +134,7 @@ def test_leakage_is_listed(tmp_path: Path) -> None:
         rows = [{"id": k, "question": q, "choices": ["x", "y"], "answer": 0} for k, q in enumerate(questions)]
         (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     words = ("leakage", "--train", "train.jsonl", "--suite", "test.jsonl")
-    made = _harmonia(*words, "--out", "found.csv", cwd=tmp_path)
+    made = harmonia(*words, "--out", "found.csv", cwd=tmp_path)
     assert made.returncode == 0, made.stderr
     assert "normalised" in made.stdout and "train.jsonl 0, test.jsonl 0" in made.stdout
     with (tmp_path / "found.csv").open(encoding="utf-8", newline="") as handle:
@@ -151,7 +145,7 @@ def test_leakage_is_listed(tmp_path: Path) -> None:
         "test.jsonl",
         "what is it",
     )
-    made = _harmonia("leakage", "--train", "train.jsonl", "--suite", "train.jsonl", "--json", cwd=tmp_path)
+    made = harmonia("leakage", "--train", "train.jsonl", "--suite", "train.jsonl", "--json", cwd=tmp_path)
     assert [one["kind"] for one in json.loads(made.stdout)] == ["exact", "exact"]
-    made = _harmonia(*words, "--ngram", "2", cwd=tmp_path)
+    made = harmonia(*words, "--ngram", "2", cwd=tmp_path)
     assert made.returncode == 2 and "ngram" in made.stderr

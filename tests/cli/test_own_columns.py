@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from command_line import harmonia
 
 from harmonia.cli.items import source_of
 from harmonia.errors import InputError
@@ -16,11 +15,6 @@ from harmonia.probe import read_beliefs
 from harmonia.world import base_folder, write_lab_data
 
 COLUMNS = ["columns.question=stem", "columns.choices=[a,b,c,d]", "columns.answer=key", "columns.id=n"]
-
-
-def _harmonia(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "harmonia.cli.main", *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
 def _own(source: Path, out: Path, count: int) -> None:
@@ -52,8 +46,8 @@ def test_probe_reads_own_columns_and_another_split_of_demonstrations(tmp_path: P
     mine = ["--items", str(tmp_path / "own.csv"), "--shots-from", str(tmp_path / "shots"), "--out", str(own)]
     theirs = ["--items", str(tmp_path / "ours.jsonl"), "--shots-from", str(lab / "dev.jsonl"), "--out"]
     made = [
-        _harmonia(*asked, *mine, *COLUMNS, "shots.split=dev"),
-        _harmonia(*asked, *theirs, str(plain)),
+        harmonia(*asked, *mine, *COLUMNS, "shots.split=dev"),
+        harmonia(*asked, *theirs, str(plain)),
     ]
     assert [one.returncode for one in made] == [0, 0], [one.stderr for one in made]
     for one, other in zip(read_beliefs(own), read_beliefs(plain), strict=True):
@@ -65,9 +59,9 @@ def test_what_is_known_of_the_reading_is_told(tmp_path: Path) -> None:
     path = tmp_path / "own.csv"
     path.write_text("stem,a,b,c,d,key\nQ?,w,x,y,z,2\nR?,w,x,y,z,1\nQ?,w,x,y,z,2\n")
     shown = ["explain-scoring", "--model", str(base_folder(0)), "--device", "cpu", "--form", "icl0", "--json"]
-    asked = _harmonia(*shown, "--items", str(path), *COLUMNS[:3], "columns.answer_form=text")
+    asked = harmonia(*shown, "--items", str(path), *COLUMNS[:3], "columns.answer_form=text")
     assert asked.returncode == 2 and "row 2, field 'key'" in asked.stderr
-    asked = _harmonia(*shown, "--items", str(path), *COLUMNS[:3])
+    asked = harmonia(*shown, "--items", str(path), *COLUMNS[:3])
     assert asked.returncode == 0, asked.stderr
     for note in (
         "no column of ids: items are called by their content",
@@ -85,7 +79,7 @@ def test_leakage_reads_own_columns(tmp_path: Path) -> None:
     for name in ("train.csv", "test.csv"):
         (tmp_path / name).write_text("stem,a,b,c,d,key\nWhich one is it?,w,x,y,z,A\n")
     files = ["--train", str(tmp_path / "train.csv"), "--suite", str(tmp_path / "test.csv")]
-    made = _harmonia("leakage", *files, *COLUMNS[:3], "--json")
+    made = harmonia("leakage", *files, *COLUMNS[:3], "--json")
     assert made.returncode == 0, made.stderr
     assert [one["kind"] for one in json.loads(made.stdout)] == ["exact"]
 
@@ -97,7 +91,7 @@ def test_a_setting_that_is_none_is_refused(tmp_path: Path) -> None:
         (["domain"], "not a setting"),
         (["shots.limitt=3"], "field 'limitt'"),
     ):
-        made = _harmonia(*asked, "--shots-from", "z.csv", *words)
+        made = harmonia(*asked, "--shots-from", "z.csv", *words)
         assert made.returncode == 2 and problem in made.stderr, made.stderr
         assert "Traceback" not in made.stderr
 

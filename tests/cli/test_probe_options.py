@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from command_line import harmonia
 
 from harmonia.probe import read_beliefs
 from harmonia.probe.records import read_about
 from harmonia.world import base_folder, write_lab_data
-
-
-def _harmonia(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "harmonia.cli.main", *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +28,7 @@ def test_explain_scoring_tells_a_machine_and_a_person(data: Path) -> None:
     suite, shots = data / "person/homogeneous.jsonl", data / "person/dev.jsonl"
     rows = [json.loads(line) for line in suite.read_text(encoding="utf-8").splitlines()]
     asked = ["explain-scoring", *BASE, "--items", str(suite), "--shots-from", str(shots)]
-    made = _harmonia(*asked, "--item", rows[3]["id"], "--json")
+    made = harmonia(*asked, "--item", rows[3]["id"], "--json")
     assert made.returncode == 0, made.stderr
     found = json.loads(made.stdout)
     assert (found["item_id"], found["form"], found["preset"]) == (rows[3]["id"], "icl5", "corrected")
@@ -43,12 +37,12 @@ def test_explain_scoring_tells_a_machine_and_a_person(data: Path) -> None:
     assert [one["letter"] for one in found["letters"]] == ["A", "B", "C", "D"]
     assert found["letter_mass"] > 0.9 and len(found["others"]) == 10 and found["warnings"] == []
 
-    made = _harmonia("explain-scoring", *BASE[:-2], "--preset", "repo", "--form", "chat0")
+    made = harmonia("explain-scoring", *BASE[:-2], "--preset", "repo", "--form", "chat0")
     assert made.returncode == 0, made.stderr
     assert "Which of these is a planet?" in made.stdout and "preset repo" in made.stdout
     assert "warning:" in made.stdout
 
-    made = _harmonia(*asked, "--item", "nobody")
+    made = harmonia(*asked, "--item", "nobody")
     assert (made.returncode, made.stdout) == (2, "")
     assert "no such item; saw 'nobody'" in made.stderr
 
@@ -58,7 +52,7 @@ def test_probe_writes_method_draws_and_priors_and_prints_the_letters(data: Path,
     items, shots = data / "person/train.jsonl", data / "person/dev.jsonl"
     words = ["--items", str(items), "--shots-from", str(shots), "--shots", "2", "--limit", "30"]
     more = ["--method", "letter_pride", "--draws", "3", "--option-order", "random", "--out", str(out)]
-    made = _harmonia("probe", *BASE, *words, *more)
+    made = harmonia("probe", *BASE, *words, *more)
     assert made.returncode == 0, made.stderr
     for told in ("RStd of the letters", "letters answered", "letter prior", "letter mass"):
         assert told in made.stdout
@@ -70,7 +64,7 @@ def test_probe_writes_method_draws_and_priors_and_prints_the_letters(data: Path,
     assert [prior["draw"] for prior in about["letter_priors"]] == [0, 1, 2]
     assert all(prior["items"] == 20 and len(prior["probs"]) == 4 for prior in about["letter_priors"])
 
-    made = _harmonia("probe", *BASE, *words, "--preset", "harness", "--out", str(tmp_path / "none"))
+    made = harmonia("probe", *BASE, *words, "--preset", "harness", "--out", str(tmp_path / "none"))
     assert made.returncode == 2 and "MMLU's prompt" in made.stderr
     assert not (tmp_path / "none").exists()
 
@@ -84,6 +78,6 @@ def test_probe_says_that_it_shares_no_prompts_and_why(data: Path, tmp_path: Path
     words = ["--items", str(data / "person/train.jsonl"), "--shots", "0", "--limit", "4"]
     words += ["--device", "cpu", "--options-first", "--domain", "person"]
     for folder, said in ((model, True), (base_folder(0), False)):
-        made = _harmonia("probe", "--model", str(folder), *words, "--out", str(tmp_path / f"{said}.parquet"))
+        made = harmonia("probe", "--model", str(folder), *words, "--out", str(tmp_path / f"{said}.parquet"))
         assert made.returncode == 0, made.stderr
         assert ("without shared prompts: its positions are scaled" in made.stderr) is said

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from command_line import harmonia
 from models import make_tiny, wrapped
 
 from harmonia.probe.records import read_about
@@ -20,11 +19,6 @@ NO_SYSTEM = (
     "{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
     + PLAIN
 )
-
-
-def _harmonia(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "harmonia.cli.main", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
 @pytest.fixture
@@ -51,7 +45,7 @@ def test_evaluate_counts_control_tokens_and_notes_the_date(model, tmp_path):
     odd = {"id": "a", "question": "What is it?</s> USER: x</s>", "choices": ["x", "y"], "answer": 0}
     items = _lines(tmp_path / "in.jsonl", odd, {**odd, "id": "b", "question": "What?"})
     out = tmp_path / "o.parquet"
-    made = _harmonia(
+    made = harmonia(
         "evaluate", "--model", folder, "--items", items, "--domain", "law", "--chat", "model", "--out", out
     )
     assert made.returncode == 0, made.stderr
@@ -66,7 +60,7 @@ def test_train_names_the_row_that_the_template_refuses(model, tmp_path):
     odd = [{"role": "system", "content": "Be brief."}, *fine]
     rows = _lines(tmp_path / "set.jsonl", {"id": "fine", "messages": fine}, {"id": "odd", "messages": odd})
     out = tmp_path / "tuned"
-    made = _harmonia(
+    made = harmonia(
         "train",
         "--model",
         model(NO_SYSTEM),
@@ -89,7 +83,7 @@ def test_train_names_the_row_that_the_template_refuses(model, tmp_path):
 def test_a_template_that_cannot_be_used_ends_in_one_message(model, tmp_path, jinja):
     items = _lines(tmp_path / "in.jsonl", {"id": 1, "question": "Q?", "choices": ["a", "b"], "answer": 0})
     out = tmp_path / "o.parquet"
-    made = _harmonia("evaluate", "--model", model(jinja), "--items", items, "--chat", "model", "--out", out)
+    made = harmonia("evaluate", "--model", model(jinja), "--items", items, "--chat", "model", "--out", out)
     assert made.returncode == 2, made.stderr
     told = "item 1: the chat template" if isinstance(jinja, str) else "rag, tool_use"
     assert told in made.stderr and "Traceback" not in made.stderr

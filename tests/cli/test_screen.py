@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from command_line import harmonia
 from rich.panel import Panel
 from rich.table import Table
 
@@ -36,17 +35,12 @@ def test_texts_of_the_data_are_no_markup_and_no_commands(capsys: pytest.CaptureF
     assert "long " * 60 in said, "lines are not cut"
 
 
-def _harmonia(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "harmonia.cli.main", *words]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd)
-
-
 def test_commands_print_paths_as_they_are_and_data_without_commands(tmp_path: Path) -> None:
     text = "many words here that are the same in both of the files that we compare"
     item = {"id": f"x{EVIL}", "question": f"{EVIL} {text}", "choices": ["a", "b"], "answer": 0}
     for name in ("a.jsonl", "b.jsonl"):
         (tmp_path / name).write_text(json.dumps(item) + "\n")
-    done = _harmonia("leakage", "--train", "a.jsonl", "--suite", "b.jsonl", cwd=tmp_path)
+    done = harmonia("leakage", "--train", "a.jsonl", "--suite", "b.jsonl", cwd=tmp_path)
     assert done.returncode == 0 and text in done.stdout and not OBEYED & set(done.stdout)
     beliefs = [
         item | {"id": f"i{k}", "question": f"Q{k}?", "choices": list("abcd"), "probs": probs}
@@ -55,10 +49,10 @@ def test_commands_print_paths_as_they_are_and_data_without_commands(tmp_path: Pa
     (tmp_path / "b[").mkdir()
     (tmp_path / "b[/x].jsonl").write_text("".join(json.dumps(one) + "\n" for one in beliefs))
     for out in ("r[red]x.csv", "a[/b].jsonl", "exp:1", 'it\'s "so".parquet'):
-        done = _harmonia("triage", "--beliefs", "b[/x].jsonl", "--out", out, cwd=tmp_path)
+        done = harmonia("triage", "--beliefs", "b[/x].jsonl", "--out", out, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         assert done.stdout.endswith(f"{out}\n") and (tmp_path / out).is_file()
-    done = _harmonia("groups", "--beliefs", "b[/x].jsonl", "--out", "d[/x]/g:1", cwd=tmp_path)
+    done = harmonia("groups", "--beliefs", "b[/x].jsonl", "--out", "d[/x]/g:1", cwd=tmp_path)
     assert done.returncode == 0 and done.stdout.endswith("d[/x]/g:1\n"), done.stderr
-    done = _harmonia("triage", "--beliefs", f"no{EVIL}.jsonl", cwd=tmp_path)
+    done = harmonia("triage", "--beliefs", f"no{EVIL}.jsonl", cwd=tmp_path)
     assert done.returncode == 2 and not OBEYED & set(done.stderr)

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
-import subprocess
-import sys
 from pathlib import Path
 
-
-def _harmonia(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "harmonia.cli.main", *words]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300)
+from command_line import harmonia
 
 
 def _write(path: Path, rows: list[dict]) -> None:
@@ -32,7 +27,7 @@ def test_triage_writes_the_doubtful_items_of_two_files(tmp_path: Path) -> None:
         tmp_path / "two.jsonl",
         [item | {"id": "a", "probs": [0.3, 0.7]}, item | {"id": "b", "probs": [0.6, 0.4]}],
     )
-    done = _harmonia("triage", "--beliefs", "one.jsonl", "--beliefs", "two.jsonl", cwd=tmp_path)
+    done = harmonia("triage", "--beliefs", "one.jsonl", "--beliefs", "two.jsonl", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     with (tmp_path / "review.csv").open(encoding="utf-8", newline="") as handle:
         (row,) = csv.DictReader(handle)
@@ -53,13 +48,13 @@ def test_export_task_writes_a_folder_and_refuses_what_it_cannot(tmp_path: Path) 
     _write(tmp_path / "test.jsonl", rows[:4])
     _write(tmp_path / "dev.jsonl", rows[3:])
     words = ("export-task", "--items", "test.jsonl", "--domain", "law", "--out", "task", "--shots", "2")
-    refused = _harmonia(
+    refused = harmonia(
         *words, "--shots-from", "dev.jsonl", "--method", "letter_cyclic", "--name", "law", cwd=tmp_path
     )
     assert refused.returncode == 2 and "--method" in refused.stderr and not (tmp_path / "task").exists()
-    lacking = _harmonia(*words, cwd=tmp_path)
+    lacking = harmonia(*words, cwd=tmp_path)
     assert lacking.returncode == 2 and "--shots-from" in lacking.stderr
-    done = _harmonia(*words, "--shots-from", "dev.jsonl", "--name", "law", cwd=tmp_path)
+    done = harmonia(*words, "--shots-from", "dev.jsonl", "--name", "law", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "law: 3 questions" in done.stdout and "demonstrations: 3" in done.stderr
     assert {path.name for path in (tmp_path / "task").iterdir()} == {

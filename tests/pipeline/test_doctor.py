@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
+
 import pytest
 
+from harmonia.pipeline import doctor
 from harmonia.pipeline.doctor import look
 from harmonia.scoring import ModelSettings, cache
 from harmonia.world import base_folder
@@ -11,6 +15,13 @@ from harmonia.world import base_folder
 
 def found(model: str) -> dict[str, str]:
     return {finding.what: finding.found for finding in look(ModelSettings(path=model))}
+
+
+def test_every_extra_of_the_package_is_looked_for(monkeypatch: pytest.MonkeyPatch):
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    monkeypatch.setattr(doctor, "find_spec", lambda module: None)
+    told = next(finding.found for finding in look(None) if finding.what == "extras not installed")
+    assert {*told.split(", "), "dev"} == set(project["optional-dependencies"])
 
 
 def test_a_model_that_has_everything_is_slower_for_nothing():

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ears import Ears
 
 from harmonia.errors import HarmoniaError, InputError
 from harmonia.pipeline.experiment import Experiment
@@ -48,25 +49,6 @@ HEAD = [
     "machine",
     "data",
 ]
-
-
-class Ears:
-    """A watcher that remembers."""
-
-    def __init__(self) -> None:
-        self.ended: dict[str, str] = {}
-
-    def begin(self, key: str) -> None:
-        pass
-
-    def progress(self, done: int, total: int) -> None:
-        pass
-
-    def end(self, key: str, outcome: str) -> None:
-        self.ended[key] = outcome
-
-    def done(self) -> set[str]:
-        return {key for key, outcome in self.ended.items() if outcome == "done"}
 
 
 def _run(settings: dict[str, Any], *changes: str) -> tuple[Path, Ears]:
@@ -173,9 +155,7 @@ def test_domain_without_groups_is_told_and_the_rest_goes_on(settings: dict[str, 
 def test_addresses_know_what_decides_a_result(settings: dict[str, Any]) -> None:
     def addresses(*changes: str) -> dict[str, str]:
         copy = apply_overrides(json.loads(json.dumps(settings)), changes)
-        from harmonia.pipeline.run import Silent
-
-        return {s.key: s.address for s in build_stages(Workbench(Experiment.model_validate(copy), Silent()))}
+        return {s.key: s.address for s in build_stages(Workbench(Experiment.model_validate(copy), Ears()))}
 
     before = addresses()
     for neutral in (
@@ -275,6 +255,18 @@ def test_a_file_builds_on_another(settings: dict[str, Any], tmp_path: Path) -> N
     assert (found.name, found.training.epochs, found.training.batch_size) == ("one", 7, 16)
     assert found.training.learning_rate == settings["training"]["learning_rate"]
     assert found.domains == Experiment.model_validate(settings).domains
+    # What is wrong is told where it is said: in an override, in either file, or, of both, in the upper.
+    for overrides, upper, lower, where in (
+        (["training.batch_size=0"], 7, 1, (None, None)),
+        (["training={batch_size: 0}"], 7, 1, (None, None)),
+        (["name=x"], 0, 1, (str(above), 3)),
+        ([], 7, 0, (str(below), 2)),
+    ):
+        above.write_text(f"extends: study/all.yaml\nname: one\ntraining: {{epochs: {upper}}}\n")
+        below.write_text(f"name: all\ntraining: {{batch_size: {lower}, epochs: 0}}\nmodel: {{path: m}}\n")
+        with pytest.raises(InputError, match=r"'training\.\w+'.*saw 0") as caught:
+            load_experiment(above, [*overrides, "domains={}"])
+        assert (caught.value.file, caught.value.row) == where
     below.write_text("extends: ../one.yaml\n")
     with pytest.raises(InputError, match="in a circle"):
         load_experiment(above)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ears import Ears
 
 from harmonia.errors import InputError
 from harmonia.pipeline.experiment import Experiment
@@ -23,25 +24,6 @@ SMALL = [
     "domains.person.train.limit=60",
     "groups.size=6",
 ]
-
-
-class Ears:
-    """A watcher that remembers."""
-
-    def __init__(self) -> None:
-        self.ended: dict[str, str] = {}
-
-    def begin(self, key: str) -> None:
-        pass
-
-    def progress(self, done: int, total: int) -> None:
-        pass
-
-    def end(self, key: str, outcome: str) -> None:
-        self.ended[key] = outcome
-
-    def done(self) -> set[str]:
-        return {key for key, outcome in self.ended.items() if outcome == "done"}
 
 
 def _experiment(settings: dict[str, Any], *changes: str) -> Experiment:

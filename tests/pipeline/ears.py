@@ -1,0 +1,18 @@
+"""A watcher for tests."""
+
+from __future__ import annotations
+
+from harmonia.pipeline.watcher import Watcher
+
+
+class Ears(Watcher):
+    """Remembers how each stage ended."""
+
+    def __init__(self) -> None:
+        self.ended: dict[str, str] = {}
+
+    def end(self, key: str, outcome: str) -> None:
+        self.ended[key] = outcome
+
+    def done(self) -> set[str]:
+        return {key for key, outcome in self.ended.items() if outcome == "done"}
