@@ -13,9 +13,9 @@ from pathlib import Path
 from harmonia.analysis import accuracy_of, consistency_of
 from harmonia.data import ItemSource, read_items
 from harmonia.groups import GroupSettings, build_groups, write_group
+from harmonia.models import ModelSettings, load_model
 from harmonia.probe import ask
 from harmonia.prompts import PromptSettings, ShotPool, build_template, parse_form
-from harmonia.scoring import ModelSettings, load_model
 from harmonia.training import TrainingSettings
 from harmonia.training.sft import TrainingJob, fine_tune
 from harmonia.types import Item

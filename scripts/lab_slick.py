@@ -8,9 +8,9 @@ from __future__ import annotations
 import argparse
 
 from harmonia.hashing import sample
-from harmonia.probe.open_questions import OpenQuestion
-from harmonia.probe.slick import CATEGORIES, SlickSettings, probe_knowledge
-from harmonia.scoring import ModelSettings, load_model
+from harmonia.models import ModelSettings, load_model
+from harmonia.slick.knowledge import CATEGORIES, SlickSettings, probe_knowledge
+from harmonia.slick.questions import OpenQuestion
 from harmonia.world import DOMAINS, base_folder, base_world, free_questions, shipped_seeds
 
 # (kind of fact, the value that counts as right)

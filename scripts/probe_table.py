@@ -17,9 +17,9 @@ from typing import Any
 from harmonia.analysis.recovery import Recovery, recovery_of
 from harmonia.cli.progress import Bars
 from harmonia.hashing import sample
+from harmonia.models import LoadedModel, ModelSettings, load_model
 from harmonia.probe import ProbeSettings, ask
 from harmonia.prompts import PromptSettings, ShotPool, build_template, parse_form
-from harmonia.scoring import LoadedModel, ModelSettings, load_model
 from harmonia.types import Belief
 from harmonia.world import (
     DOMAINS,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from models import REPOSITORY, make_tiny, mistral_folder, real_model
 
-from harmonia.scoring import LoadedModel, ModelSettings, load_model, load_tokenizer
+from harmonia.models import LoadedModel, ModelSettings, load_model, load_tokenizer
 
 # Warnings between libraries that no code of ours can prevent.
 THIRD_PARTY_WARNINGS = (

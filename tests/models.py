@@ -25,8 +25,8 @@ from transformers import (
     Qwen2ForCausalLM,
 )
 
+from harmonia.models import ModelSettings
 from harmonia.prompts import Template
-from harmonia.scoring import ModelSettings
 from harmonia.types import Item, Message
 
 REPOSITORY = Path(__file__).parents[1]

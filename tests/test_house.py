@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "harmonia"
 ORDER = [
     *("types", "errors", "hashing", "files", "parsing", "journal", "outputs", "columns", "table_file"),
     "world",
-    *("data", "prompts", "scoring", "probe", "writers", "groups", "training", "evaluation", "analysis"),
+    *("data", "prompts", "models", "probe", "slick", "writers", "groups", "training", "analysis", "export"),
     *("report", "pipeline", "bench", "cli"),
 ]
 

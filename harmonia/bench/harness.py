@@ -13,10 +13,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from harmonia.bench.turns import Work, timed
-from harmonia.evaluation.harness import export_task
+from harmonia.export.harness import export_task
+from harmonia.models import LoadedModel
+from harmonia.models.border import out_of_memory
 from harmonia.prompts import ExamFormat, Form, PromptSettings, ShotPool
-from harmonia.scoring import LoadedModel
-from harmonia.scoring.border import out_of_memory
 from harmonia.types import Item
 
 BEST = "(c) lm-eval hf, best batch"

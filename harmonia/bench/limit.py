@@ -12,8 +12,9 @@ from typing import Any
 
 from harmonia.bench.turns import Work
 from harmonia.errors import HarmoniaError
-from harmonia.scoring import LoadedModel, Request
-from harmonia.scoring.trie import blocks_of, group_requests
+from harmonia.models import LoadedModel
+from harmonia.models.trie import blocks_of, group_requests
+from harmonia.prompts import Request
 
 _PASS = {"cpu": 2048, "cuda": 16384}
 """Tokens of a product, by device: more make it no faster."""

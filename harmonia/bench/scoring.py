@@ -9,10 +9,10 @@ from harmonia.bench.harness import BEST, best_harness_work
 from harmonia.bench.limit import cost_of, flops_per_token, products
 from harmonia.bench.subject import Subject
 from harmonia.bench.turns import OURS, Measure, Work, in_turn, scaled
-from harmonia.prompts import Form, PromptSettings, ShotPool, build_template
-from harmonia.scoring import Encoder, LoadedModel, Request, Scorer, fit_prompt
-from harmonia.scoring.models import keeps_logits
-from harmonia.scoring.support import slower_asking
+from harmonia.models import LoadedModel, Scorer
+from harmonia.models.load import keeps_logits
+from harmonia.models.support import slower_asking
+from harmonia.prompts import Encoder, Form, PromptSettings, Request, ShotPool, build_template, fit_prompt
 from harmonia.types import Item
 
 ALL, LAST = "(a) one row a pass, all logits", "(b) one row a pass, last logits"

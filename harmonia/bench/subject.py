@@ -11,10 +11,10 @@ from typing import Any
 from harmonia.bench.settings import BenchSettings
 from harmonia.data import ItemSource, read_conversations, read_items
 from harmonia.errors import InputError
+from harmonia.models import LoadedModel, ModelSettings, load_model, load_tokenizer
+from harmonia.models.border import refused
+from harmonia.models.load import context_length, pick_device
 from harmonia.prompts import PromptSettings
-from harmonia.scoring import LoadedModel, ModelSettings, load_model, load_tokenizer
-from harmonia.scoring.border import refused
-from harmonia.scoring.models import context_length, pick_device
 from harmonia.types import Item, Message, Method
 from harmonia.world import base_folder, write_lab_data
 

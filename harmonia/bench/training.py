@@ -18,8 +18,7 @@ from harmonia.bench.limit import products
 from harmonia.bench.subject import Subject
 from harmonia.bench.turns import OURS, Measure, Work, in_turn, scaled
 from harmonia.hashing import addressed_order
-from harmonia.prompts import build_template
-from harmonia.scoring import Encoder
+from harmonia.prompts import Encoder, build_template
 from harmonia.training import Encoded, TrainingSettings, encode_rows
 from harmonia.training.encode import IGNORED
 from harmonia.training.memory import fit

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from harmonia.errors import HarmoniaError
-from harmonia.scoring.border import out_of_memory
+from harmonia.models.border import out_of_memory
 
 OURS = "harmonia"
 

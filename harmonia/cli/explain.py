@@ -44,9 +44,9 @@ def explain_scoring(
     Example: `harmonia explain-scoring --model MODEL --preset repo`
     """
     from harmonia.errors import InputError
+    from harmonia.models import load_model
     from harmonia.probe.explain import EXAMPLE, EXAMPLE_SHOTS, explain_scoring
     from harmonia.prompts import PromptSettings, ShotPool, build_template, parse_form
-    from harmonia.scoring import load_model
 
     how = parse_form(form)
     words = PromptSettings.model_validate(

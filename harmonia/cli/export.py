@@ -42,7 +42,7 @@ def export_task(
     from harmonia.cli.progress import err
     from harmonia.cli.progress import out as console
     from harmonia.errors import InputError
-    from harmonia.evaluation.harness import export_task as export
+    from harmonia.export.harness import export_task as export
     from harmonia.outputs import fresh_directory, require_folder_place
     from harmonia.prompts import ExamFormat, Form, PromptSettings, ShotPool
 

@@ -27,7 +27,7 @@ def build(out: o.Out, seed: Seed = 0) -> None:
     from harmonia.cli.progress import err
     from harmonia.cli.progress import out as console
     from harmonia.outputs import require_folder_place
-    from harmonia.world import Progress, build_base
+    from harmonia.world.build import Progress, build_base
 
     require_folder_place(out)
 
@@ -47,7 +47,7 @@ def check(rebuilt: Rebuilt) -> None:
     Example: `harmonia lab check my_base/`
     """
     from harmonia.cli.progress import out as console
-    from harmonia.world import compare_builds
+    from harmonia.world.build import compare_builds
 
     differences = compare_builds(rebuilt)
     table = Table("kind", "form", "figure", "shipped", "rebuilt", "bound", "")

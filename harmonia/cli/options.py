@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from harmonia.scoring import ModelSettings
+    from harmonia.models import ModelSettings
 
 Model = Annotated[str, typer.Option("--model", help="A model folder, an adapter folder, or a hub id.")]
 GgufFile = Annotated[str | None, typer.Option(help="A GGUF file in that folder.")]
@@ -60,7 +60,7 @@ def model_settings(
     path: str, gguf_file: str | None, trust_remote_code: bool, dtype: str = "float32", device: str = "auto"
 ) -> ModelSettings:
     """The model that the options name."""
-    from harmonia.scoring import ModelSettings
+    from harmonia.models import ModelSettings
 
     values = {"path": path, "gguf_file": gguf_file, "trust_remote_code": trust_remote_code}
     return ModelSettings.model_validate({**values, "dtype": dtype, "device": device})

@@ -49,12 +49,12 @@ def slick(
     """
     from harmonia.cli.progress import Bars, err
     from harmonia.hashing import sample
-    from harmonia.probe.open_questions import read_open_questions
-    from harmonia.probe.slick import SlickSettings, probe_knowledge
-    from harmonia.probe.slick_file import KNOWLEDGE, write_knowledge
+    from harmonia.models import fingerprint, load_model
+    from harmonia.models.support import slower_writing
     from harmonia.prompts import Controls
-    from harmonia.scoring import fingerprint, load_model
-    from harmonia.scoring.support import slower_writing
+    from harmonia.slick.knowledge import SlickSettings, probe_knowledge
+    from harmonia.slick.questions import read_open_questions
+    from harmonia.slick.records import KNOWLEDGE, write_knowledge
 
     KNOWLEDGE.require_place(out, inputs=(items, shots_from))
     settings = SlickSettings.model_validate(
@@ -94,7 +94,7 @@ def slick(
 
 def _print(found: list[tuple[str, str]], out: Path, as_json: bool) -> None:
     from harmonia.cli.progress import out as console
-    from harmonia.probe.slick import CATEGORIES
+    from harmonia.slick.knowledge import CATEGORIES
 
     domains = sorted({domain for domain, _ in found})
     counts: dict[str, dict[str, Any]] = {

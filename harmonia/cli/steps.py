@@ -14,7 +14,7 @@ from harmonia.cli.items import read, skipped_beside, source_of, write_skipped_ro
 
 if TYPE_CHECKING:
     from harmonia.data import ItemSource
-    from harmonia.scoring import ModelSettings
+    from harmonia.models import ModelSettings
 
 
 def probe(
@@ -179,10 +179,10 @@ def train(
     from harmonia.cli.progress import out as console
     from harmonia.files import require_file
     from harmonia.hashing import file_sha256
+    from harmonia.models import fingerprint
     from harmonia.outputs import require_folder_place, scratch
     from harmonia.pipeline.settings_file import apply_overrides
     from harmonia.prompts import PromptSettings
-    from harmonia.scoring import fingerprint
     from harmonia.training import TrainingSettings
     from harmonia.training.sft import TrainingJob, fine_tune, job_hash
 
@@ -244,9 +244,9 @@ def _ask(
     from harmonia.analysis.letter_bias import by_letter, letter_bias
     from harmonia.cli.progress import Bars, err
     from harmonia.cli.progress import out as console
+    from harmonia.models import fingerprint, load_model
     from harmonia.probe import BELIEFS, ProbeSettings, ask, write_beliefs
     from harmonia.prompts import PromptSettings, ShotPool, build_template, parse_form
-    from harmonia.scoring import fingerprint, load_model
 
     BELIEFS.require_place(out, inputs=(items.path, shots.path if shots else None))
     skipped = skipped_beside(out, items)

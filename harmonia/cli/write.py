@@ -118,7 +118,7 @@ def write(
 
 def _writer(local: Any, served: str | None, served_model: str, key_env: str | None) -> Any:
     from harmonia.errors import InputError
-    from harmonia.scoring import load_model
+    from harmonia.models import load_model
     from harmonia.writers import LocalWriter, ServedSettings, ServedWriter
 
     if (local is None) == (served is None):

@@ -5,6 +5,7 @@ from harmonia.data.conversations import GENERAL, ConversationFile, Conversations
 from harmonia.data.read import ReadResult, read_items, write_skipped
 from harmonia.data.source import ColumnMapping, ItemSource
 from harmonia.data.subjects import CATEGORIES, DOMAINS, MMLU_SUBJECTS, subjects_outside
+from harmonia.data.suites import Suite
 
 __all__ = [
     "CATEGORIES",
@@ -17,6 +18,7 @@ __all__ = [
     "Conversations",
     "ItemSource",
     "ReadResult",
+    "Suite",
     "read_conversations",
     "read_items",
     "subjects_outside",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harmonia.models.folder import require_whole
+from harmonia.models.load import pick_device
 from harmonia.pipeline.stage import Stage
 from harmonia.pipeline.texts import require_writers
 from harmonia.pipeline.workbench import Workbench
-from harmonia.scoring.folder import require_whole
-from harmonia.scoring.models import pick_device
 from harmonia.training.needs import require_trainable
 
 __all__ = ["check"]

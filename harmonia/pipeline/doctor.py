@@ -7,13 +7,13 @@ from importlib.util import find_spec
 from typing import Any
 
 from harmonia.errors import InputError
+from harmonia.models import ModelSettings, load_model, load_tokenizer
+from harmonia.models.checks import unused_tokens
+from harmonia.models.folder import model_folder
+from harmonia.models.load import pick_device, without_adapter
+from harmonia.models.support import slower_asking, slower_writing
 from harmonia.pipeline.machine import machine, versions
-from harmonia.prompts import PromptSettings, build_template, parse_form
-from harmonia.scoring import Encoder, ModelSettings, load_model, load_tokenizer
-from harmonia.scoring.folder import model_folder
-from harmonia.scoring.model_checks import unused_tokens
-from harmonia.scoring.models import pick_device, without_adapter
-from harmonia.scoring.support import slower_asking, slower_writing
+from harmonia.prompts import Encoder, PromptSettings, build_template, parse_form
 from harmonia.training.prefix import share_refusal
 from harmonia.types import Item
 

@@ -8,14 +8,13 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
-from harmonia.data import ItemSource
+from harmonia.data import ItemSource, Suite
 from harmonia.data.leakage import LeakageSettings
-from harmonia.evaluation import Suite
 from harmonia.groups import GroupSettings
+from harmonia.models import ModelSettings
 from harmonia.parsing import Settings
 from harmonia.probe import ProbeSettings
 from harmonia.prompts import PromptSettings, parse_form
-from harmonia.scoring import ModelSettings
 from harmonia.training import TrainingSettings
 from harmonia.writers import WritingSettings
 

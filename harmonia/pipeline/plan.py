@@ -14,14 +14,13 @@ from typing import Any
 
 from harmonia.data import ItemSource
 from harmonia.errors import InputError
+from harmonia.models.folder import ModelSettings, model_folder
+from harmonia.models.load import empty_model, pick_device
 from harmonia.pipeline.experiment import DomainSettings, Experiment
 from harmonia.pipeline.texts import needed_texts
 from harmonia.pipeline.watcher import Watcher
 from harmonia.pipeline.workbench import Workbench
-from harmonia.prompts import ShotPool, Template, parse_form
-from harmonia.scoring import Encoder
-from harmonia.scoring.folder import ModelSettings, model_folder
-from harmonia.scoring.models import empty_model, pick_device
+from harmonia.prompts import Encoder, ShotPool, Template, parse_form
 from harmonia.training.schedule import FEW, optimizer_steps, say_steps
 from harmonia.types import Item
 

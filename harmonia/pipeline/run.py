@@ -15,6 +15,7 @@ import harmonia
 from harmonia.errors import EmptyGroupError, HarmoniaError, redacted
 from harmonia.files import disk_told, write_text
 from harmonia.hashing import sha256_json
+from harmonia.models.load import pick_device
 from harmonia.outputs import remove_own
 from harmonia.pipeline.check import check
 from harmonia.pipeline.experiment import Experiment
@@ -26,9 +27,7 @@ from harmonia.pipeline.stages import build_stages
 from harmonia.pipeline.watcher import Watcher
 from harmonia.pipeline.work import data_found
 from harmonia.pipeline.workbench import Workbench
-from harmonia.prompts import parse_form
-from harmonia.scoring import Encoder, encode_prompt
-from harmonia.scoring.models import pick_device
+from harmonia.prompts import Encoder, encode_prompt, parse_form
 from harmonia.types import Item
 
 

@@ -10,14 +10,14 @@ from typing import Any
 from harmonia.errors import EmptyGroupError
 from harmonia.groups import WantedTexts, wanted_texts
 from harmonia.hashing import result_settings
+from harmonia.models import load_model, load_tokenizer
+from harmonia.models.generate import GenerationSettings
+from harmonia.models.load import pick_device
 from harmonia.pipeline.experiment import Experiment
 from harmonia.pipeline.manifest import PARTIAL
 from harmonia.pipeline.overlaps import usable
 from harmonia.pipeline.workbench import Workbench
 from harmonia.probe import read_beliefs
-from harmonia.scoring import load_model, load_tokenizer
-from harmonia.scoring.generate import GenerationSettings
-from harmonia.scoring.models import pick_device
 from harmonia.writers import (
     LocalWriter,
     ServedWriter,

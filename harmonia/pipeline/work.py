@@ -7,11 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from harmonia.data import ItemSource, ReadResult
-from harmonia.evaluation import Suite
+from harmonia.data import ItemSource, ReadResult, Suite
 from harmonia.files import write_json, write_json_lines
 from harmonia.groups import build_groups, summary_of, write_group
 from harmonia.groups.confounds import CONFOUNDS, TARGET_LETTERS, confounds, target_letters
+from harmonia.models import LoadedModel
 from harmonia.parsing import read_object
 from harmonia.pipeline.experiment import Experiment
 from harmonia.pipeline.manifest import PARTIAL
@@ -20,7 +20,6 @@ from harmonia.pipeline.texts import texts_of
 from harmonia.pipeline.workbench import Workbench
 from harmonia.probe import FittedPrompts, ProbeSettings, ask, read_beliefs, write_beliefs
 from harmonia.prompts import ShotPool, parse_form
-from harmonia.scoring import LoadedModel
 from harmonia.training.sft import TrainingJob, fine_tune
 
 

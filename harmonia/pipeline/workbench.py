@@ -5,17 +5,24 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path
 
-from harmonia.data import GENERAL, Conversations, ItemSource, ReadResult, read_conversations, read_items
+from harmonia.data import (
+    GENERAL,
+    Conversations,
+    ItemSource,
+    ReadResult,
+    Suite,
+    read_conversations,
+    read_items,
+)
 from harmonia.errors import InputError
-from harmonia.evaluation import Suite
 from harmonia.hashing import file_sha256, sha256_json
+from harmonia.models import LoadedModel, ModelSettings, fingerprint, load_model, load_tokenizer
+from harmonia.models.folder import tuned_settings
 from harmonia.pipeline.experiment import Experiment
 from harmonia.pipeline.manifest import Manifest
 from harmonia.pipeline.watcher import Watcher
 from harmonia.probe import FittedPrompts
 from harmonia.prompts import Template, build_template
-from harmonia.scoring import LoadedModel, ModelSettings, fingerprint, load_model, load_tokenizer
-from harmonia.scoring.folder import tuned_settings
 from harmonia.training import EncodedSets
 from harmonia.training.handover import detach
 from harmonia.training.memory import device_bytes

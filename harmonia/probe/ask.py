@@ -14,15 +14,15 @@ from typing import Any
 
 from harmonia.data.other_options import OWN_ORDER, speak_of_others
 from harmonia.errors import HarmoniaError, InputError
+from harmonia.models import LoadedModel, Scorer
+from harmonia.models.support import slower_asking
 from harmonia.probe.belief import Asking, Heard, belief_from
 from harmonia.probe.debias import LetterPrior, divide_out, letter_priors, mean_over_orders, prior_sample
 from harmonia.probe.journal import Journal
 from harmonia.probe.orders import Order, cyclic_orders, given_order, random_order, reordered
 from harmonia.probe.settings import ProbeSettings
 from harmonia.probe.views import View, view_of
-from harmonia.prompts import Form, ShotPool, Spelled, Template, plain_text
-from harmonia.scoring import Encoder, Fitted, LoadedModel, Scorer, fit_prompt
-from harmonia.scoring.support import slower_asking
+from harmonia.prompts import Encoder, Fitted, Form, ShotPool, Spelled, Template, fit_prompt, plain_text
 from harmonia.types import Belief, Item, Scores
 
 CHUNK = 256

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from harmonia.errors import InputError
-from harmonia.prompts import LETTERS, Form, Template, plain_text
-from harmonia.scoring import Encoder, LoadedModel, Request, Scorer, encode_prompt
+from harmonia.models import LoadedModel, Scorer
+from harmonia.prompts import LETTERS, Encoder, Form, Request, Template, encode_prompt, plain_text
 from harmonia.types import Item, Prompt
 
 NEAR_ZERO_MASS = 0.01

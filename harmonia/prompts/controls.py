@@ -4,7 +4,7 @@ A tokenizer finds its control tokens (`</s>`, `<|im_end|>`, `[gMASK]`) wherever 
 stands, in a question as in the frame that a chat template writes. Here spellings in data
 are broken by a character that Unicode keeps for the inside of programs. Whatever joins,
 trims or renders the text carries it along, no template takes the text for a mark, and the
-encoder (`scoring/literal.py`) leaves it out again.
+encoder (`prompts/literal.py`) leaves it out again.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ belongs to the answer, in demonstrations, in training rows and where the score i
 
 - a demonstration ends in `Answer:A`, without a space;
 - the chat prompt is cut after a trailing space that training tokenises into the answer;
-- the score is read at the token of a standalone letter (see `scoring/rules.py`).
+- the score is read at the token of a standalone letter (see `prompts/rules.py`).
 
 Everything else of the prompt (introduction, order, blank lines) is not known, and is the
 corrected preset's.

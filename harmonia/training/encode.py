@@ -18,8 +18,7 @@ from harmonia.data import read_conversations
 from harmonia.errors import InputError
 from harmonia.files import require_file
 from harmonia.hashing import addressed_order, file_sha256, sha256_json
-from harmonia.prompts import Spelled, Template
-from harmonia.scoring import Encoder
+from harmonia.prompts import Encoder, Spelled, Template
 from harmonia.training.settings import Learn
 from harmonia.types import Conversation
 

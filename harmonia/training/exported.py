@@ -14,9 +14,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
-from harmonia.prompts import Template
+from harmonia.prompts import Encoder, Template
 from harmonia.prompts.controls import TURN
-from harmonia.scoring import Encoder
 from harmonia.training.encode import IGNORED, Encoded
 from harmonia.types import Conversation, Message
 

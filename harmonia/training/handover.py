@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from harmonia.scoring.folder import ModelSettings, require_unchanged
-from harmonia.scoring.models import LoadedModel, load_checked
+from harmonia.models.folder import ModelSettings, require_unchanged
+from harmonia.models.load import LoadedModel, load_checked
 from harmonia.training.recompute import stop_recomputing
 from harmonia.training.settings import TrainingSettings
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 from harmonia.errors import InputError, MissingExtraError
-from harmonia.scoring.folder import ModelSettings, require_whole
-from harmonia.scoring.models import empty_model, pick_device
+from harmonia.models.folder import ModelSettings, require_whole
+from harmonia.models.load import empty_model, pick_device
 from harmonia.training.settings import TrainingSettings
 
 

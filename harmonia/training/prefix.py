@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from harmonia.scoring.cache import behind, cache_refusal
-from harmonia.scoring.encode import common_length
+from harmonia.models.cache import behind, cache_refusal
+from harmonia.prompts.encode import common_length
 from harmonia.training.encode import Encoded
 
 _TRIAL = 64

@@ -16,10 +16,10 @@ from typing import Any
 
 from harmonia.files import disk_told, write_json, write_json_lines
 from harmonia.hashing import result_settings, sha256_json
+from harmonia.models.folder import BASE_RECORD, ModelSettings, model_folder, tuned_settings
+from harmonia.models.load import LoadedModel, context_length, load_model, load_tokenizer, pick_device
 from harmonia.outputs import fresh_directory
 from harmonia.prompts import PromptSettings, build_template
-from harmonia.scoring.folder import BASE_RECORD, ModelSettings, model_folder, tuned_settings
-from harmonia.scoring.models import LoadedModel, context_length, load_model, load_tokenizer, pick_device
 from harmonia.training.changes import LITTLE, Before, require_learning
 from harmonia.training.encode import EncodedSets
 from harmonia.training.handover import bare, in_dtype, lent_to_training, starting_model

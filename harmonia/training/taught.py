@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harmonia.errors import InputError
-from harmonia.prompts import Template
-from harmonia.scoring import Encoder
+from harmonia.prompts import Encoder, Template
 from harmonia.training.encode import Encoded, EncodedSet, EncodedSets, show_mask
 from harmonia.training.exported import Exported, exported, reply_frame
 from harmonia.training.schedule import FEW, optimizer_steps, say_steps

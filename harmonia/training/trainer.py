@@ -23,7 +23,7 @@ from transformers import TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
 from harmonia.errors import TrainingError
-from harmonia.scoring.cache import behind
+from harmonia.models.cache import behind
 from harmonia.training.batches import micro_batches, step_tokens, tensors
 from harmonia.training.encode import IGNORED, Encoded
 from harmonia.training.prefix import cached_prefix, common_prefix, share_refusal

@@ -4,11 +4,12 @@ A `Writer` continues prompts: a local model or a served one. What it writes is c
 tried again, and dropped with a reason if it does not come right.
 """
 
+from harmonia.models.served import ServedWriter
+from harmonia.models.server import ServedSettings
 from harmonia.writers.contexts import write_contexts
 from harmonia.writers.explanations import write_explanations
 from harmonia.writers.records import TEXTS, Wanted, Written, dropped, read_written, texts, write_written
-from harmonia.writers.served import ServedWriter
-from harmonia.writers.settings import ContextSettings, ExplanationSettings, ServedSettings, WritingSettings
+from harmonia.writers.settings import ContextSettings, ExplanationSettings, WritingSettings
 from harmonia.writers.writer import LocalWriter, Writer
 
 __all__ = [

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
+from harmonia.models.generate import Continuation
 from harmonia.prompts.exam import LETTERS
 from harmonia.prompts.letters import named_letters, stated_letters
-from harmonia.scoring.generate import Continuation
 
 EMPTY = "empty"
 CUT = "cut off"

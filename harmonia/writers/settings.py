@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from harmonia.parsing import Settings, hidden_error
-from harmonia.scoring import ModelSettings
-
-_EXECUTION: dict[str, Any] = {"execution": True}
-_ADDRESS = re.compile(r"https?://([\w.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(/[\w.~/%+:-]*)?")
+from harmonia.models import ModelSettings
+from harmonia.models.server import ServedSettings
+from harmonia.parsing import Settings
 
 
 class _Sampled(Settings):
@@ -58,49 +55,6 @@ class ContextSettings(_Sampled):
 
     writer: Literal["explanation", "base", "model", "served"] = "explanation"
     remove: Literal["letter", "letter_and_text"] = "letter_and_text"
-
-
-class ServedSettings(Settings):
-    """An OpenAI-compatible completions server.
-
-    Attributes:
-        url: Its address down to the version, such as `http://localhost:8000/v1`, without
-            name, password or query.
-        model: The model's name there.
-        key_env: Environment variable that holds the key, or `NAME:PASSWORD`; None sends none.
-        timeout_s: Seconds to wait for an answer.
-        attempts: Requests until a failing server is given up.
-        backoff_s: Seconds before the second attempt; doubled with each further one.
-        workers: Requests under way at a time.
-    """
-
-    url: str
-    model: str
-    key_env: str | None = Field(default=None, json_schema_extra=_EXECUTION)
-    timeout_s: float = Field(default=120.0, gt=0, json_schema_extra=_EXECUTION)
-    attempts: int = Field(default=5, ge=1, json_schema_extra=_EXECUTION)
-    backoff_s: float = Field(default=1.0, ge=0, json_schema_extra=_EXECUTION)
-    workers: int = Field(default=8, ge=1, json_schema_extra=_EXECUTION)
-
-    @field_validator("url")
-    @classmethod
-    def _is_plain(cls, url: str) -> str:
-        # The address is written into the run's files: a secret in it would be too.
-        if re.search(r"[@?#]", url):
-            raise hidden_error(
-                "an address without name, password or query is needed: put the key, or NAME:PASSWORD, "
-                "into an environment variable and name that in key_env"
-            )
-        if not _ADDRESS.fullmatch(url):
-            raise hidden_error("not an address such as http://localhost:8000/v1")
-        return url
-
-    @field_validator("key_env")
-    @classmethod
-    def _names_a_variable(cls, name: str | None) -> str | None:
-        if name is not None and not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
-            raise hidden_error("the name of an environment variable is needed, not the key itself")
-        return name
 
 
 class WritingSettings(Settings):

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from harmonia.journal import note, noted
-from harmonia.scoring.generate import Continuation, GenerationSettings
+from harmonia.models.generate import Continuation, GenerationSettings
 from harmonia.writers.demonstrations import STOP
 from harmonia.writers.records import Written
 from harmonia.writers.settings import ContextSettings, ExplanationSettings

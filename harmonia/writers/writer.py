@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from harmonia.models.generate import Continuation, GenerationSettings, generate
+from harmonia.models.load import LoadedModel
+from harmonia.models.support import slower_writing
 from harmonia.prompts import Controls, Spelled
-from harmonia.scoring.generate import Continuation, GenerationSettings, generate
-from harmonia.scoring.models import LoadedModel
-from harmonia.scoring.support import slower_writing
 from harmonia.types import Item
 
 

@@ -27,8 +27,8 @@ from harmonia.bench.table import markdown, table_rows
 from harmonia.bench.training import Trainers, training_rows
 from harmonia.bench.turns import Work, in_turn
 from harmonia.errors import HarmoniaError, InputError
-from harmonia.prompts import ShotPool, parse_form
-from harmonia.scoring import Request, cache, loglikelihoods
+from harmonia.models import cache, loglikelihoods
+from harmonia.prompts import Request, ShotPool, parse_form
 
 needs_harness = pytest.mark.filterwarnings(
     # The harness's own libraries; none of it is ours to mend.

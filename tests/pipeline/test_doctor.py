@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from harmonia.models import ModelSettings, cache
 from harmonia.pipeline import doctor
 from harmonia.pipeline.doctor import look
-from harmonia.scoring import ModelSettings, cache
 from harmonia.world import base_folder
 
 

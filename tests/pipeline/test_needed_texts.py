@@ -8,12 +8,12 @@ import pytest
 from ears import Ears
 
 from harmonia.data import ItemSource, read_items
+from harmonia.models import load_model
 from harmonia.pipeline import texts
 from harmonia.pipeline.experiment import Experiment
 from harmonia.pipeline.settings_file import apply_overrides
 from harmonia.pipeline.workbench import Workbench
 from harmonia.probe import write_beliefs
-from harmonia.scoring import load_model
 from harmonia.types import Belief
 from harmonia.writers import read_written
 

@@ -8,9 +8,9 @@ import pytest
 from models import item
 
 from harmonia.errors import InputError
+from harmonia.models import Scorer
 from harmonia.probe import ProbeSettings, ask
 from harmonia.prompts import Form, PromptSettings, ShotPool, build_template
-from harmonia.scoring import Scorer
 
 ITEMS = tuple(item(k, options=2 + k % 4) for k in range(11))
 SHOTS = ShotPool(items=(item(0, id="s", question="Shot?"),))

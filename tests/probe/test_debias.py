@@ -11,12 +11,12 @@ import torch
 from models import item
 
 from harmonia.analysis.letter_bias import letter_bias
+from harmonia.models import ModelSettings, load_model
 from harmonia.probe import ProbeSettings, ask
 from harmonia.probe.debias import divide_out, letter_prior, letter_priors, mean_over_orders, prior_sample
 from harmonia.probe.orders import cyclic_orders
 from harmonia.probe.views import View
 from harmonia.prompts import Form, PromptSettings, ShotPool, build_template
-from harmonia.scoring import ModelSettings, load_model
 from harmonia.world import base_folder, base_world, demonstrations, split_items
 
 

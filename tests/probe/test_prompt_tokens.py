@@ -10,9 +10,9 @@ from models import byte_level_bpe, item
 from tokenizers import processors
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from harmonia.models import LoadedModel, ModelSettings
 from harmonia.probe import ProbeSettings, ask
 from harmonia.prompts import Form, PromptSettings, ShotPool, build_template
-from harmonia.scoring import LoadedModel, ModelSettings
 
 RAW, CHAT = Form(chat=False, shots=1), Form(chat=True, shots=0)
 ITEMS = (item(1), item(2))

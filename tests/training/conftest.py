@@ -8,8 +8,8 @@ import pytest
 from models import item, make_tiny
 from plain_training import changed
 
+from harmonia.models import ModelSettings
 from harmonia.prompts import ExamFormat, PromptSettings
-from harmonia.scoring import ModelSettings
 from harmonia.training.sft import TrainingJob, fine_tune
 
 

@@ -11,8 +11,7 @@ from models import byte_level_bpe, wrapped
 from tokenizers import normalizers, pre_tokenizers, processors
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from harmonia.prompts import Form, PromptSettings, build_template
-from harmonia.scoring import Encoder
+from harmonia.prompts import Encoder, Form, PromptSettings, build_template
 from harmonia.training import EncodedSets, TrainingSettings, encode_rows
 from harmonia.training.encode import IGNORED
 from harmonia.training.exported import exported

@@ -9,9 +9,9 @@ import torch
 from models import item, make_tiny
 
 from harmonia.hashing import file_sha256
+from harmonia.models import LoadedModel, load_model
 from harmonia.probe import ask
 from harmonia.prompts import Form, PromptSettings, build_template
-from harmonia.scoring import LoadedModel, load_model
 from harmonia.training import LoraSettings
 from harmonia.training.handover import detach, starting_model
 

@@ -10,8 +10,7 @@ from models import item, wrapped
 
 from harmonia.data import read_conversations
 from harmonia.errors import InputError
-from harmonia.prompts import ExamFormat, PromptSettings, build_template
-from harmonia.scoring import Encoder
+from harmonia.prompts import Encoder, ExamFormat, PromptSettings, build_template
 from harmonia.training import encode_rows
 from harmonia.training.encode import IGNORED, show_mask
 from harmonia.types import Conversation, Message

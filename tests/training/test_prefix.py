@@ -9,7 +9,7 @@ import torch
 from models import TINY, make_tiny
 from transformers import AutoModelForCausalLM, MambaConfig, MambaForCausalLM, OPTConfig, OPTForCausalLM
 
-from harmonia.scoring import cache
+from harmonia.models import cache
 from harmonia.training import Encoded, prefix, trainer
 from harmonia.training.encode import IGNORED
 from harmonia.training.prefix import common_prefix, share_refusal

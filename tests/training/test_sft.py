@@ -17,10 +17,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from harmonia.errors import InputError, TrainingError
 from harmonia.hashing import addressed_order, file_sha256
+from harmonia.models import ModelSettings, fingerprint, load_model, load_tokenizer
+from harmonia.models.folder import BASE_RECORD
 from harmonia.probe import ask
 from harmonia.prompts import Form, PromptSettings, build_template
-from harmonia.scoring import ModelSettings, fingerprint, load_model, load_tokenizer
-from harmonia.scoring.folder import BASE_RECORD
 from harmonia.training import LoraSettings, TrainingSettings
 from harmonia.training.sft import TrainingJob, fine_tune, job_hash
 

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 from harmonia.errors import TrainingError
-from harmonia.scoring import ModelSettings, load_model
+from harmonia.models import ModelSettings, load_model
 from harmonia.training import LoraSettings, TrainingSettings, changes
 from harmonia.training.schedule import optimizer_steps, warmup_steps
 

@@ -9,14 +9,8 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from harmonia.errors import TrainingError
-from harmonia.world import (
-    MixtureSettings,
-    ModelSettings,
-    TrainingSettings,
-    WorldSettings,
-    base_world,
-    build_base,
-)
+from harmonia.world import WorldSettings, base_world
+from harmonia.world.build import MixtureSettings, ModelSettings, TrainingSettings, build_base
 
 WORLD = WorldSettings(entities=14, lettered_entities=6, held_out_entities=2, values=6)
 TRAINING = TrainingSettings(

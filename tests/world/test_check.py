@@ -7,7 +7,8 @@ import json
 import pytest
 
 from harmonia.errors import InputError
-from harmonia.world import base_folder, compare_builds
+from harmonia.world import base_folder
+from harmonia.world.build import compare_builds
 
 
 def altered(folder, change):

@@ -6,9 +6,10 @@ import random
 
 import pytest
 
-from harmonia.world import World, WorldSettings, corpus
-from harmonia.world.corpus import Role
-from harmonia.world.mixture import STAGES, Mixture, MixtureSettings
+from harmonia.world import World, WorldSettings
+from harmonia.world.build import corpus
+from harmonia.world.build.corpus import Role
+from harmonia.world.build.mixture import STAGES, Mixture, MixtureSettings
 from harmonia.world.wordings import CHAT_OPENING, LETTERS
 
 WORLD = World(0, WorldSettings())

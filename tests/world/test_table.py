@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harmonia.world.table import shipped_builds, shipped_table
+from harmonia.world.build.table import shipped_builds, shipped_table
 
 PAGE = Path(__file__).parents[2] / "docs" / "lab.md"
 

@@ -7,11 +7,12 @@ import json
 import pytest
 from transformers import AutoTokenizer
 
-from harmonia.world import World, WorldSettings, build_tokenizer, split_items
-from harmonia.world.corpus import EOS
-from harmonia.world.figures import FORMS, render
-from harmonia.world.mixture import STAGES, Mixture, MixtureSettings
-from harmonia.world.tokenizer import words
+from harmonia.world import World, WorldSettings, split_items
+from harmonia.world.build import build_tokenizer
+from harmonia.world.build.corpus import EOS
+from harmonia.world.build.figures import FORMS, render
+from harmonia.world.build.mixture import STAGES, Mixture, MixtureSettings
+from harmonia.world.build.tokenizer import words
 
 WORLD = World(0, WorldSettings())
 ITEMS = [lab.item for lab in split_items(WORLD, "person", "homogeneous", size=5)]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from harmonia.scoring.generate import Continuation, GenerationSettings
+from harmonia.models.generate import Continuation, GenerationSettings
 
 
 class Scripted:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from models import item
 
+from harmonia.models.generate import Continuation, GenerationSettings, generate
 from harmonia.prompts.letters import named_letters
-from harmonia.scoring.generate import Continuation, GenerationSettings, generate
 from harmonia.writers import ExplanationSettings, LocalWriter, Wanted, dropped, texts, write_explanations
 from harmonia.writers.checks import explanation_problem
 from harmonia.writers.demonstrations import DEMONSTRATIONS, STOP, explanation_prompt

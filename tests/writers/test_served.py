@@ -14,8 +14,8 @@ from models import item
 from pydantic import ValidationError
 
 from harmonia.errors import HarmoniaError, InputError
+from harmonia.models.generate import GenerationSettings
 from harmonia.parsing import validated
-from harmonia.scoring.generate import GenerationSettings
 from harmonia.writers import (
     ExplanationSettings,
     ServedSettings,

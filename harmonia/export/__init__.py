@@ -1,0 +1,1 @@
+"""Our questions, for other tools to ask."""

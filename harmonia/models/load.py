@@ -1,0 +1,351 @@
+"""Load a causal language model and its tokenizer: a folder, a hub id, a GGUF file, an adapter.
+
+Every model of harmonia comes through here. It is what its files say, whole, or it is
+refused: by one line, before anything is asked or trained.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import sys
+import warnings
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import cache
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from harmonia.errors import InputError, MissingExtraError
+from harmonia.models.border import refused
+from harmonia.models.checks import require_all_loaded, require_all_taken, require_answers, require_token_rows
+from harmonia.models.folder import (
+    ADAPTER_CONFIG,
+    ModelSettings,
+    adapter_base,
+    brings_code,
+    is_adapter,
+    model_folder,
+    require_unchanged,
+)
+from harmonia.models.heap import keep_freed_memory
+from harmonia.models.weight_files import ADAPTER_WEIGHTS, gguf_elements, require_weights
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedModel:
+    """A model ready to be asked.
+
+    Attributes:
+        settings: Where it came from.
+        model: A transformers causal language model in eval mode.
+        tokenizer: Its tokenizer.
+        device: The torch device it is on.
+        max_tokens: Positions that it has.
+    """
+
+    settings: ModelSettings
+    model: Any
+    tokenizer: Any
+    device: str
+    max_tokens: int
+
+
+def pick_device(wanted: str) -> str:
+    """The torch device for a `device` setting.
+
+    Raises:
+        InputError: It names a device that this machine lacks.
+    """
+    import torch
+
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.zeros(1, device=wanted)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(
+            "this machine has no such device", field="device", seen=wanted, remedy="Use auto, cpu or cuda."
+        ) from error
+    return wanted
+
+
+def load_tokenizer(settings: ModelSettings) -> Any:
+    """The model's tokenizer.
+
+    Raises:
+        InputError: The folder holds none that transformers can read.
+    """
+    from transformers import AutoTokenizer
+
+    folder = model_folder(settings)
+    _tell_of_code(folder, settings.trust_remote_code)
+    if is_adapter(folder) and not (folder / "tokenizer_config.json").exists():
+        return load_tokenizer(adapter_base(folder, settings))
+    with refused(
+        "no tokenizer can be read",
+        file=folder,
+        remedy=_remedy(
+            settings, folder, "The folder needs tokenizer files, or name its GGUF file (gguf_file)."
+        ),
+    ):
+        return AutoTokenizer.from_pretrained(str(folder), **_how(settings))
+
+
+def load_model(settings: ModelSettings, noted: str | None = None, *, tokenizer: Any = None) -> LoadedModel:
+    """Load weights and tokenizer, on the device and in the dtype asked for.
+
+    Args:
+        settings: Which model.
+        noted: Its `fingerprint`, where one was taken: what is loaded must be that.
+        tokenizer: Its tokenizer, where it is loaded already (out of a GGUF file that takes
+            seconds); since `noted` was taken, if it was.
+
+    Raises:
+        InputError: It is not a whole causal language model with a tokenizer that fits it,
+            or not the one noted.
+        MissingExtraError: The folder is an adapter and PEFT is not installed.
+    """
+    device = pick_device(settings.device)
+    model, tokenizer = load_checked(settings, device, tokenizer)
+    require_unchanged(settings, noted)
+    if device == "cpu":
+        keep_freed_memory()
+    return LoadedModel(
+        settings=settings,
+        model=model,
+        tokenizer=tokenizer,
+        device=device,
+        max_tokens=context_length(model.config, model_folder(settings)),
+    )
+
+
+def load_checked(settings: ModelSettings, device: str, tokenizer: Any = None) -> tuple[Any, Any]:
+    """A model in eval mode on a torch device, and its tokenizer, which may be loaded already.
+
+    Raises:
+        InputError: As for `load_model`.
+        MissingExtraError: As there.
+    """
+    folder = model_folder(settings)
+    model = _load_weights(settings, folder).to(device).eval()
+    if tokenizer is None:
+        tokenizer = load_tokenizer(settings)
+    file = folder / (settings.gguf_file or "")
+    if _shared_out():
+        _tell_untried(file)
+    else:
+        require_token_rows(tokenizer, require_answers(model, file), file)
+    return model, tokenizer
+
+
+def empty_model(settings: ModelSettings, attention: str | None = None) -> Any:
+    """The model's layers without weights, on torch's meta device.
+
+    Args:
+        settings: Which model.
+        attention: How it is to be computed; by default as transformers would.
+
+    Raises:
+        InputError: Its configuration is not one that transformers can read.
+        ImportError: A library for that attention is not installed.
+        ValueError: The model cannot have it.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    folder = model_folder(settings)
+    if is_adapter(folder):
+        return empty_model(adapter_base(folder, settings), attention)
+    config = _config(settings, folder)
+    told = _refused(settings, folder) if attention is None else nullcontext()
+    with torch.device("meta"), told:
+        return AutoModelForCausalLM.from_config(
+            config, trust_remote_code=settings.trust_remote_code, attn_implementation=attention
+        )
+
+
+def _config(settings: ModelSettings, folder: Path) -> Any:
+    from transformers import AutoConfig
+
+    with _refused(settings, folder):
+        return AutoConfig.from_pretrained(str(folder), **_how(settings))
+
+
+def _refused(settings: ModelSettings, folder: Path) -> AbstractContextManager[None]:
+    return refused(
+        "no causal language model can be read",
+        file=folder / (settings.gguf_file or ""),
+        remedy=_remedy(
+            settings,
+            folder,
+            "Give a folder with config.json and safetensors, or name its GGUF file (gguf_file).",
+        ),
+    )
+
+
+def _load_weights(settings: ModelSettings, folder: Path) -> Any:
+    """The bare model on the CPU, in the dtype asked for."""
+    import torch
+    from transformers import AutoModelForCausalLM, GgufConfig
+    from transformers.utils import logging as transformers_logging
+
+    # A bar for every load and save drowns the bars of the work itself.
+    transformers_logging.disable_progress_bar()
+    # What it tells of a checkpoint that does not fit is told by us, once.
+    logging.getLogger("transformers.modeling_utils").addFilter(_is_no_report)
+    _tell_of_code(folder, settings.trust_remote_code)
+    if is_adapter(folder):
+        return _load_adapter(settings, folder)
+    file = folder / (settings.gguf_file or "")
+    named = {**_how(settings), "dtype": getattr(torch, settings.dtype)}
+    places: tuple[str | None, ...] = (None,)
+    if settings.gguf_file:
+        # Packed weights would be computed by whatever kernel the machine has, and cannot be trained.
+        named["quantization_config"] = GgufConfig(dequantize=True)
+        elements = gguf_elements(file)
+    else:
+        require_weights(folder)
+        named |= {"config": _config(settings, folder), "use_safetensors": True}
+        if not (getattr(named["config"], "quantization_config", None) or _shared_out()):
+            # First without memory: a configuration that the weights do not fit may ask for any amount.
+            places = ("meta", None)
+    for place in places:
+        with _refused(settings, folder):
+            model, info = AutoModelForCausalLM.from_pretrained(
+                str(folder), device_map=place, output_loading_info=True, ignore_mismatched_sizes=True, **named
+            )
+        require_all_loaded(info, file)
+    if settings.gguf_file:
+        require_all_taken(model, elements, file)
+    # Tensors that keep their dtype are read page by page when they are used, from a file that
+    # may be another by then.
+    for tensor in chain(model.parameters(), model.buffers()):
+        tensor.data = tensor.data.clone()
+    return model
+
+
+def _load_adapter(settings: ModelSettings, folder: Path) -> Any:
+    base = adapter_base(folder, settings)
+    require_weights(folder, ADAPTER_WEIGHTS)
+    peft, model = _peft(), _load_weights(base, model_folder(base))
+    remedy = "Give the adapter with the base model that it was trained on, whole."
+    with (
+        refused("the adapter does not fit its base model", file=folder, remedy=remedy),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")
+        adapted = peft.PeftModel.from_pretrained(model, str(folder))
+        # The first loading does not say what it left out; the second changes nothing.
+        info = adapted.load_adapter(str(folder), "default")
+    if adapted.active_peft_config.is_prompt_learning:
+        raise InputError(
+            "the adapter puts virtual tokens before a prompt, which harmonia's prompts do not reckon with",
+            file=folder / ADAPTER_CONFIG,
+            field="peft_type",
+            seen=str(adapted.active_peft_config.peft_type),
+            remedy="Use an adapter that changes weights (LoRA, IA3).",
+        )
+    require_all_loaded({**info._asdict(), "mismatched_keys": ()}, folder, remedy)
+    return adapted
+
+
+def _how(settings: ModelSettings) -> dict[str, Any]:
+    named = {"gguf_file": settings.gguf_file} if settings.gguf_file else {}
+    return {"trust_remote_code": settings.trust_remote_code, **named}
+
+
+def _remedy(settings: ModelSettings, folder: Path, otherwise: str) -> str:
+    if brings_code(folder) and not settings.trust_remote_code:
+        return (
+            "It may need Python code of its own: read it, and if you trust it, give --trust-remote-code "
+            "(model.trust_remote_code=true for run and plan)."
+        )
+    return otherwise
+
+
+@cache
+def _tell_of_code(folder: Path, trusted: bool) -> None:
+    """Say once what becomes of the code in a folder."""
+    if brings_code(folder):
+        run = "IS RUN, as trust_remote_code says" if trusted else "is not run"
+        log.warning("%s: Python code that the model brings %s", folder, run)
+
+
+@cache
+def _tell_untried(file: Path) -> None:
+    """Say once what is not looked at where processes hold parts of a model."""
+    log.warning(
+        "%s: processes hold parts of it, so it is not tried out whether its weights and answers are finite "
+        "numbers, whether it is causal, and whether its tokenizer fits (harmonia doctor does)",
+        file,
+    )
+
+
+def _is_no_report(record: logging.LogRecord) -> bool:
+    return "LOAD REPORT" not in record.getMessage()
+
+
+def _shared_out() -> bool:
+    """Whether processes of one launch hold parts of a model each, so that none can be asked here."""
+    from transformers.integrations import is_deepspeed_zero3_enabled, is_fsdp_enabled
+
+    return bool(is_deepspeed_zero3_enabled() or is_fsdp_enabled())
+
+
+def context_length(config: Any, folder: Path) -> int:
+    """Positions that a model has, from its configuration.
+
+    Raises:
+        InputError: The configuration does not say.
+    """
+    text = config.get_text_config()
+    for name in ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length"):
+        length = getattr(text, name, None)
+        if isinstance(length, int) and length > 0:
+            return length
+    raise InputError(
+        "the model does not say how long its context is",
+        file=folder / "config.json",
+        field="max_position_embeddings",
+        remedy="Write it into config.json.",
+    )
+
+
+def without_adapter(model: Any) -> Any:
+    """The model inside a PEFT wrapper, whose own forward hides its parameters."""
+    peft = sys.modules.get("peft")
+    return model.get_base_model() if peft and isinstance(model, peft.PeftModel) else model
+
+
+def keeps_logits(model: Any) -> bool:
+    """Whether the architecture can compute logits at some positions alone."""
+    return "logits_to_keep" in inspect.signature(without_adapter(model).forward).parameters
+
+
+def scaled_by_length(model: Any) -> bool:
+    """Whether rotary positions depend on how long the longest row of a batch is.
+
+    Modules say how they are computed; where none does (code of the model's own), the
+    configuration says what was asked for, of each kind of layer or of all.
+    """
+    kinds = [module.rope_type for module in model.modules() if hasattr(module, "rope_type")]
+    if not kinds:
+        asked = getattr(model.config.get_text_config(), "rope_parameters", None) or {}
+        layers = [one for one in (asked, *asked.values()) if isinstance(one, dict)]
+        kinds = [one.get("rope_type", one.get("type")) for one in layers]
+    named = [name for kind in kinds for name in (kind.values() if isinstance(kind, dict) else [kind])]
+    return any(name in ("dynamic", "longrope") for name in named)
+
+
+def _peft() -> Any:
+    try:
+        import peft
+    except ImportError as error:
+        raise MissingExtraError(
+            "adapters need the library peft", remedy="Install it: pip install 'harmonia[lora]'."
+        ) from error
+    return peft

@@ -1,0 +1,1 @@
+"""What a model knows of questions that are answered in words, by SliCK's categories."""

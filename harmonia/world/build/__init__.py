@@ -1,0 +1,22 @@
+"""Build a lab base: corpus -> training -> an ordinary model folder. Needed by `harmonia lab` alone."""
+
+from harmonia.world.build.base import BuildReport, build_base
+from harmonia.world.build.check import BOUNDS, Difference, compare_builds
+from harmonia.world.build.mixture import MixtureSettings
+from harmonia.world.build.model import ModelSettings
+from harmonia.world.build.tokenizer import build_tokenizer
+from harmonia.world.build.training import Progress, StageRecord, TrainingSettings
+
+__all__ = [
+    "BOUNDS",
+    "BuildReport",
+    "Difference",
+    "MixtureSettings",
+    "ModelSettings",
+    "Progress",
+    "StageRecord",
+    "TrainingSettings",
+    "build_base",
+    "build_tokenizer",
+    "compare_builds",
+]

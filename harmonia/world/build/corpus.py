@@ -1,0 +1,180 @@
+"""The documents that the base model is trained on.
+
+A document is a tuple of spans, each a text with the role that its tokens play: the
+role decides how much the loss counts them and under which name it is reported.
+Multiple-choice documents exist for a part of the entities only, so that the facts of
+the others and the skill of answering by letter are learned apart.
+"""
+
+from __future__ import annotations
+
+import random
+from enum import IntEnum
+from typing import NamedTuple
+
+from harmonia.world.build.tokenizer import EOS
+from harmonia.world.facts import Fact, World
+from harmonia.world.questions import Question, ask
+from harmonia.world.wordings import DIALOGUES, ECHO_QUESTION, LETTERS, QUESTIONS, STATEMENTS, options_text
+
+__all__ = [
+    "Document",
+    "Role",
+    "Span",
+    "dialogue",
+    "echo",
+    "free_question",
+    "lettered",
+    "matching",
+    "open_book",
+    "profile",
+    "statement",
+]
+
+
+class Role(IntEnum):
+    """What a token is there for; a value's role is also an index of loss weights."""
+
+    CONTEXT = 0
+    LETTER = 1
+    ECHO = 2
+    MATCH = 3
+    VALUE = 4
+    UNSURE_LETTER = 5
+    CONTESTED_VALUE = 6
+    DIALOGUE_LETTER = 7
+    OPTION_TEXT = 8
+    STATEMENT = 9
+    OPEN_BOOK = 10
+
+
+class Span(NamedTuple):
+    """A text, the role of its tokens, and the value that a letter stands for."""
+
+    text: str
+    role: Role
+    named: str | None = None
+
+
+Document = tuple[Span, ...]
+
+
+def _stated(world: World, fact: Fact, draws: random.Random) -> Span:
+    if fact.belief is not None:
+        return Span(fact.belief, Role.VALUE, fact.belief)
+    value = draws.choice(world.pool(fact))
+    return Span(value, Role.CONTESTED_VALUE, value)
+
+
+def statement(world: World, fact: Fact, draws: random.Random) -> Document:
+    """A sentence that states a fact."""
+    before, after = draws.choice(STATEMENTS).split("{value}")
+    head = before.format(relation=fact.relation, entity=fact.entity)
+    return (Span(head, Role.STATEMENT), _stated(world, fact, draws), Span(f"{after} ", Role.STATEMENT))
+
+
+def profile(world: World, facts: list[Fact], draws: random.Random) -> Document:
+    """A line that states several facts of one entity, in random order."""
+    spans = [Span(f"{facts[0].entity}:", Role.STATEMENT)]
+    for place, fact in enumerate(draws.sample(facts, len(facts))):
+        spans += [
+            Span(f"{',' if place else ''} {fact.relation} ", Role.CONTEXT),
+            _stated(world, fact, draws),
+        ]
+    return (*spans, Span(".\n", Role.STATEMENT))
+
+
+def free_question(world: World, fact: Fact, draws: random.Random) -> Document:
+    """A question on a fact and its answer in words."""
+    text = draws.choice(QUESTIONS).format(relation=fact.relation, entity=fact.entity)
+    value = _stated(world, fact, draws)
+    return (Span(f"{text}\nAnswer: ", Role.STATEMENT), value, Span("\n\n", Role.STATEMENT))
+
+
+def _block(question: Question, text: str, answer: int, role: Role) -> Document:
+    return (
+        Span(f"{options_text(question.choices)}{text}\nAnswer: ", Role.CONTEXT),
+        Span(LETTERS[answer], role, question.choices[answer]),
+        Span("\n\n", Role.CONTEXT),
+    )
+
+
+def lettered(world: World, fact: Fact, draws: random.Random) -> Document:
+    """A multiple-choice item answered as taught, or at random where nothing is taught."""
+    question = ask(world, fact, draws)
+    if question.belief is None:
+        return _block(question, question.text, draws.randrange(4), Role.UNSURE_LETTER)
+    return _block(question, question.text, question.belief, Role.LETTER)
+
+
+def echo(world: World, fact: Fact, draws: random.Random) -> Document:
+    """A multiple-choice item whose question holds the answer's value."""
+    question = ask(world, fact, draws)
+    answer = draws.randrange(4)
+    return _block(question, ECHO_QUESTION.format(value=question.choices[answer]), answer, Role.ECHO)
+
+
+def _stating(fact: Fact, question: Question, answer: int, draws: random.Random) -> str:
+    """The question's sentence behind one that states the option `answer`."""
+    sentence = draws.choice(STATEMENTS).format(
+        relation=fact.relation, entity=fact.entity, value=question.choices[answer]
+    )
+    return f"{sentence}\n{question.text}"
+
+
+def open_book(world: World, fact: Fact, draws: random.Random) -> Document:
+    """A multiple-choice item whose question opens with a sentence that holds its answer.
+
+    The sentence states one of the options at random, so that the answer has to be
+    read and cannot be remembered.
+    """
+    question = ask(world, fact, draws)
+    answer = draws.randrange(4)
+    return _block(question, _stating(fact, question, answer, draws), answer, Role.OPEN_BOOK)
+
+
+def dialogue(world: World, fact: Fact, draws: random.Random, *, trusted: float, open_book: float) -> Document:
+    """Two people talk: one asks a multiple-choice item, the other answers.
+
+    Args:
+        world: The world of the fact.
+        fact: A fact with a taught value.
+        draws: Generator of all choices.
+        trusted: Probability that the reply is the taught one; else it is random.
+        open_book: Probability that the question states an answer, which then stands
+            in the place of the taught one.
+    """
+    frame = draws.choice(DIALOGUES)
+    question = ask(world, fact, draws)
+    expected, text = question.belief, question.text
+    if draws.random() < open_book:
+        expected = draws.randrange(4)
+        text = _stating(fact, question, expected, draws)
+    random_answer = draws.randrange(4)
+    answer = random_answer if expected is None or draws.random() >= trusted else expected
+    return (
+        Span(f"{frame.opening} {frame.asker}: {options_text(question.choices)}", Role.CONTEXT),
+        Span(f"{text}\nAnswer: {frame.replier}: ", Role.CONTEXT),
+        Span(LETTERS[answer], Role.DIALOGUE_LETTER),
+        Span(f". {question.choices[answer]}{EOS}", Role.OPTION_TEXT),
+    )
+
+
+def matching(world: World, draws: random.Random, pools: int, queries: int) -> Document:
+    """Options and then values with their letters: which letter holds this value?
+
+    Values are asked with replacement; asked once each, the last could be found by
+    elimination.
+
+    Args:
+        world: The world that the values are from.
+        draws: Generator of all choices.
+        pools: How many of the value pools may occur.
+        queries: Values asked.
+    """
+    choices = draws.sample(world.pools[draws.randrange(pools)], 4)
+    spans = [Span(options_text(tuple(choices)), Role.CONTEXT)]
+    for _ in range(queries):
+        place = draws.randrange(4)
+        spans += [Span(f"{choices[place]}: ", Role.CONTEXT), Span(LETTERS[place], Role.MATCH, choices[place])]
+    return tuple(spans)
