@@ -1,5 +1,7 @@
 """Journals of finished work: lines of JSON that are only added to, each with its own checksum.
 
+`Chunks` does long work a chunk at a time and takes up what a journal holds of it.
+
 What an interruption or a power cut leaves of a line, and what was damaged later, is known
 by the checksum: that work is done again, and no other.
 """
@@ -9,18 +11,74 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
 
 from harmonia.errors import InputError
 from harmonia.files import disk_told, write_text
 from harmonia.hashing import sha256_json
 from harmonia.parsing import parse_json
 
-__all__ = ["note", "noted", "write_notes"]
+Thing = TypeVar("Thing")
+Result = TypeVar("Result")
+Progress = Callable[[int, int], None]
+"""Called with (things done, things in all)."""
 
 log = logging.getLogger(__name__)
+
+
+class Chunks:
+    """Work done a chunk at a time, each noted when it is finished.
+
+    Args:
+        journal: The notes; what they hold is not done again. None notes nothing.
+    """
+
+    def __init__(self, journal: Path | None) -> None:
+        self._journal = journal
+        self._done = {_place(entry): entry["found"] for entry in noted(journal) if "found" in entry}
+
+    def results(
+        self,
+        work: Callable[[int, Sequence[Thing]], list[Result]],
+        things: Sequence[Thing],
+        size: int,
+        kind: type[Result],
+        *,
+        progress: Progress | None = None,
+        **part: int,
+    ) -> list[Result]:
+        """One result a thing, in order.
+
+        Args:
+            work: Given the place of a chunk's first thing, and the chunk.
+            things: All of them.
+            size: Things of a chunk. Fixed by the caller, so that batches fall alike in a run and in its
+                resume.
+            kind: Type of a result, by which JSON becomes one again.
+            progress: Told how far it is.
+            part: Which of several passes over the things this is.
+        """
+        stored = TypeAdapter(list[kind])  # type: ignore[valid-type]
+        found: list[Result] = []
+        for start in range(0, len(things), size):
+            place = {**part, "start": start}
+            if (done := self._done.get(_place(place))) is not None:
+                found += stored.validate_python(done)
+            else:
+                new = work(start, things[start : start + size])
+                note(self._journal, {**place, "found": stored.dump_python(new, mode="json")})
+                found += new
+            if progress:
+                progress(len(found), len(things))
+        return found
+
+
+def _place(entry: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    return tuple(sorted((name, value) for name, value in entry.items() if name != "found"))
 
 
 def note(journal: Path | None, entry: Mapping[str, Any]) -> None:

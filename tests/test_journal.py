@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from harmonia.journal import note, noted, write_notes
+from harmonia.journal import Chunks, note, noted, write_notes
 
 ENTRIES = [{"start": 0, "text": "ü\u2028"}, {"start": 1, "probs": [0.1, 1e-17]}, {"start": 2}]
 
@@ -63,3 +64,30 @@ def test_any_changed_character_is_noticed(journal: Path) -> None:
         assert ENTRIES[0] in noted(journal)
         # White space between values says nothing.
         assert ENTRIES[1] not in noted(journal) or chr(whole[place]) in " \t"
+
+
+@pytest.mark.parametrize("finished", range(4))
+def test_finished_chunks_are_taken_up_whatever_else_stands_there(tmp_path: Path, finished: int) -> None:
+    journal = tmp_path / "chunks.jsonl"
+    note(journal, {"start": 0, "tallies": [1, 1]})  # of a version that noted otherwise
+
+    def squares(left: int, passes: int, told: list[tuple[int, int]]) -> list[list[tuple[int, str]]]:
+        def work(start: int, chunk: Sequence[int]) -> list[tuple[int, str]]:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise KeyboardInterrupt
+            assert list(chunk) == list(range(start, min(start + 2, 5)))
+            return [(one * one, "ü") for one in chunk]
+
+        chunks, kind = Chunks(journal), tuple[int, str]
+        tell = lambda *at: told.append(at)  # noqa: E731
+        return [chunks.results(work, range(5), 2, kind, progress=tell, of=k) for k in range(passes)]
+
+    with pytest.raises(KeyboardInterrupt):
+        squares(finished, 2, [])
+    told: list[tuple[int, int]] = []
+    with pytest.raises(KeyboardInterrupt):
+        squares(5 - finished, 2, [])  # one chunk short
+    assert squares(1, 2, told) == [[(k * k, "ü") for k in range(5)]] * 2
+    assert told == [(2, 5), (4, 5), (5, 5)] * 2

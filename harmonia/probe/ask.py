@@ -14,11 +14,11 @@ from typing import Any
 
 from harmonia.data.other_options import OWN_ORDER, speak_of_others
 from harmonia.errors import HarmoniaError, InputError
+from harmonia.journal import Chunks, Progress
 from harmonia.models import LoadedModel, Scorer
 from harmonia.models.support import slower_asking
 from harmonia.probe.belief import Asking, Heard, belief_from
 from harmonia.probe.debias import LetterPrior, divide_out, letter_priors, mean_over_orders, prior_sample
-from harmonia.probe.journal import Journal
 from harmonia.probe.orders import Order, cyclic_orders, given_order, random_order, reordered
 from harmonia.probe.settings import ProbeSettings
 from harmonia.probe.views import View, view_of
@@ -26,10 +26,7 @@ from harmonia.prompts import Encoder, Fitted, Form, ShotPool, Spelled, Template,
 from harmonia.types import Belief, Item, Scores
 
 CHUNK = 256
-"""Items scored together. Fixed, so that batches fall alike in a run and in its resume."""
-
-Progress = Callable[[int, int], None]
-"""Called with (items done, items in all); an item counts once per draw."""
+"""Items scored together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +116,7 @@ def ask(
         fitted: Keeps the prompts for other models asked the same; None keeps none.
         journal: Where finished chunks are noted, to be taken up after an interruption;
             the caller removes it when the result is safe.
-        progress: Told how far it is.
+        progress: Told how far it is; an item counts once per draw.
 
     Raises:
         InputError: No demonstrations where some are needed, an item too long for the
@@ -135,20 +132,19 @@ def ask(
     orders = [_orders(item, template, settings, sample) for item in items]
     draws = settings.draws if form.shots else 1  # without demonstrations all draws are one
     asker = _Asker(loaded, form, template, settings, pool, fitted)
-    noted = Journal(journal)
+    chunks = Chunks(journal)
     heard: list[list[Heard]] = [[] for _ in items]
     priors: list[LetterPrior] = []
     for draw in range(draws):
-        views: list[tuple[View, ...]] = []
-        for start in range(0, len(items), CHUNK):
-            chunk = slice(start, start + CHUNK)
-            found = noted.read(draw, start)
-            if found is None:
-                found = asker.views(items[chunk], orders[chunk], draw)
-                noted.note(draw, start, found)
-            views += found
+
+        def views_of(start: int, chunk: Sequence[Item], draw: int = draw) -> list[tuple[View, ...]]:
+            return asker.views(chunk, orders[start : start + len(chunk)], draw)
+
+        def tell(done: int, _: int, before: int = draw * len(items)) -> None:
             if progress:
-                progress(draw * len(items) + len(views), draws * len(items))
+                progress(before + done, draws * len(items))
+
+        views = chunks.results(views_of, items, CHUNK, tuple[View, ...], progress=tell, draw=draw)
         measured = letter_priors(items, views, sample, draw)
         priors += measured.values()
         for item, seen, place in zip(items, views, heard, strict=True):

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -25,7 +25,7 @@ from pydantic import Field, field_validator
 
 from harmonia.errors import InputError
 from harmonia.hashing import addressed_random
-from harmonia.journal import note, noted
+from harmonia.journal import Chunks, Progress
 from harmonia.models.generate import Continuation, GenerationSettings, generate
 from harmonia.models.load import LoadedModel
 from harmonia.parsing import Settings
@@ -36,10 +36,7 @@ Category = Literal["HighlyKnown", "MaybeKnown", "WeaklyKnown", "Unknown"]
 CATEGORIES: tuple[Category, ...] = ("HighlyKnown", "MaybeKnown", "WeaklyKnown", "Unknown")
 
 CHUNK = 256
-"""Questions asked together. Fixed, so that batches fall alike in a run and in its resume."""
-
-Progress = Callable[[int, int], None]
-"""Called with (questions done, questions in all)."""
+"""Questions asked together."""
 
 _STAGE = "slick"
 
@@ -134,20 +131,11 @@ def probe_knowledge(
     Raises:
         InputError: Too few demonstrations, or a prompt too long for the model.
     """
-    done = {entry["start"]: entry["tallies"] for entry in noted(journal)}
     prompts = _Prompts(pool, settings, Controls(loaded.tokenizer).guard)
-    found: list[Knowledge] = []
-    for start in range(0, len(questions), CHUNK):
-        chunk = questions[start : start + CHUNK]
-        if start in done:
-            tallies = [_Tally(**values) for values in done[start]]
-        else:
-            tallies = _ask(loaded, chunk, prompts, settings)
-            note(journal, {"start": start, "tallies": [asdict(tally) for tally in tallies]})
-        found += [_knowledge(one, tally, settings) for one, tally in zip(chunk, tallies, strict=True)]
-        if progress:
-            progress(len(found), len(questions))
-    return tuple(found)
+    tallies = Chunks(journal).results(
+        lambda _, chunk: _ask(loaded, chunk, prompts, settings), questions, CHUNK, _Tally, progress=progress
+    )
+    return tuple(_knowledge(one, tally, settings) for one, tally in zip(questions, tallies, strict=True))
 
 
 def category_of(*, greedy_right: int, prompts: int, sampled_right: int) -> Category:

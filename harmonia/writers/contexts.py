@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from harmonia.journal import Progress
 from harmonia.prompts.exam import letters
 from harmonia.prompts.letters import letter_mentions
 from harmonia.types import Item
@@ -20,7 +21,7 @@ from harmonia.writers.checks import context_problem, passage_problem
 from harmonia.writers.demonstrations import passage_prompt
 from harmonia.writers.records import Written
 from harmonia.writers.settings import ContextSettings
-from harmonia.writers.tries import Progress, Task, write_checked
+from harmonia.writers.tries import Task, write_checked
 from harmonia.writers.writer import Writer
 
 BLANK = "_____"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-from harmonia.journal import note, noted
+from harmonia.journal import Chunks, Progress
 from harmonia.models.generate import Continuation, GenerationSettings
 from harmonia.writers.demonstrations import STOP
 from harmonia.writers.records import Written
@@ -14,10 +14,7 @@ from harmonia.writers.settings import ContextSettings, ExplanationSettings
 from harmonia.writers.writer import Writer
 
 CHUNK = 64
-"""Texts written together. Fixed, so that batches fall alike in a run and in its resume."""
-
-Progress = Callable[[int, int], None]
-"""Called with (texts done, texts in all)."""
+"""Texts written together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,18 +49,13 @@ def write_checked(
             is safe.
         progress: Told how far it is.
     """
-    done = {entry["start"]: entry["written"] for entry in noted(journal)}
-    found: list[Written] = []
-    for start in range(0, len(tasks), CHUNK):
-        if start in done:
-            found += [Written(**values) for values in done[start]]
-        else:
-            written = _write(writer, tasks[start : start + CHUNK], settings, seed, stage)
-            note(journal, {"start": start, "written": [asdict(one) for one in written]})
-            found += written
-        if progress:
-            progress(len(found), len(tasks))
-    return found
+    return Chunks(journal).results(
+        lambda _, chunk: _write(writer, chunk, settings, seed, stage),
+        tasks,
+        CHUNK,
+        Written,
+        progress=progress,
+    )
 
 
 def _write(
