@@ -20,12 +20,10 @@ import pyarrow as pa
 
 from harmonia.errors import InputError
 from harmonia.files import write_csv, write_parquet
-from harmonia.parsing import read_parquet, type_parts
+from harmonia.parsing import read_parquet, require_new, type_parts
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
-
-__all__ = ["Column", "Correlation", "Count", "Nats", "Share", "ShareChange", "Table"]
 
 _ROUNDING = 1e-9
 _REMEDY = "Let the run write its tables again: harmonia run."
@@ -125,6 +123,7 @@ class Table(Generic[Row]):
         columns = self.columns
         table = self._stored(path, columns)
         seen: dict[tuple[Any, ...], int] = {}
+        twice = f"the same {', '.join(self.key)} as in row {{}}"
         rows = []
         for number, values in enumerate(table.to_pylist(), start=1):
             for column in columns:
@@ -138,9 +137,7 @@ class Table(Generic[Row]):
                         remedy=_REMEDY,
                     )
             key = tuple(values[name] for name in self.key)
-            if (first := seen.setdefault(key, number)) != number:
-                problem = f"the same {', '.join(self.key)} as in row {first}"
-                raise InputError(problem, file=path, row=number, seen=key, remedy=_REMEDY)
+            require_new(seen, key, file=path, row=number, field=None, problem=twice, remedy=_REMEDY)
             rows.append(self.row(**values))
         return tuple(rows)
 

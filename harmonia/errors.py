@@ -11,8 +11,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-__all__ = ["EmptyGroupError", "HarmoniaError", "InputError", "MissingExtraError", "TrainingError", "redacted"]
-
 _UNSEEN: Any = object()
 _LONGEST_SEEN = 120
 _LONGEST_READ = 10_000

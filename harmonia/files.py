@@ -15,26 +15,8 @@ from typing import Any
 
 from harmonia.errors import HarmoniaError, InputError
 
-__all__ = [
-    "FULL",
-    "disk_told",
-    "fresh_file",
-    "from_cell",
-    "read_text",
-    "require_file",
-    "sync",
-    "write_csv",
-    "write_json",
-    "write_json_lines",
-    "write_parquet",
-    "write_text",
-]
-
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """Errors of a disk, or of one's share of it, that is full."""
-
-# A cell may be as long as a text is. The limit is one for all readers of the process: it is set here alone.
-csv.field_size_limit(2**31 - 1)
 
 _FORMULA = re.compile("'*[=+\\-@\t\r\n＝＋－＠]")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -134,6 +116,13 @@ def write_csv(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[s
             # The library leaves a carriage return bare, and readers end the row there.
             writer = quoted if any("\r" in str(value) for value in row.values()) else plain
             writer.writerow({name: _as_cell(value) for name, value in row.items()})
+
+
+def csv_reader(lines: Iterable[str]) -> Any:
+    """A strict reader of CSV, whose cells may be as long as a text is."""
+    # Of the whole process. At the usual 128 KiB a cell that never ends would end, and rows be lost unseen.
+    csv.field_size_limit(2**31 - 1)
+    return csv.reader(lines, strict=True)
 
 
 def from_cell(cell: str) -> str:

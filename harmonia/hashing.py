@@ -16,16 +16,6 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-__all__ = [
-    "addressed_order",
-    "addressed_random",
-    "canonical_json",
-    "draw",
-    "file_sha256",
-    "sample",
-    "sha256_json",
-]
-
 T = TypeVar("T")
 
 

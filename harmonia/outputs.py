@@ -17,17 +17,6 @@ from pathlib import Path
 from harmonia.errors import InputError
 from harmonia.files import disk_told, sync, write_text
 
-__all__ = [
-    "MARK",
-    "fresh_directory",
-    "mark",
-    "own_files",
-    "remove_own",
-    "require_file_place",
-    "require_folder_place",
-    "scratch",
-]
-
 MARK = ".harmonia"
 """In a folder that harmonia wrote: its files there."""
 

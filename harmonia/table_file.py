@@ -10,11 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from harmonia.errors import InputError
-from harmonia.files import from_cell, require_file, write_csv, write_json_lines, write_parquet
+from harmonia.files import csv_reader, from_cell, require_file, write_csv, write_json_lines, write_parquet
 from harmonia.outputs import Inputs, require_file_place
 from harmonia.parsing import parquet_columns, parquet_rows, parse_json, read_json_lines
-
-__all__ = ["TableFile"]
 
 _ENDINGS = (".parquet", ".jsonl", ".csv")
 
@@ -125,21 +123,18 @@ class TableFile:
     def _csv_rows(self, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         remedy = "Write the table again."
         with path.open(encoding="utf-8-sig", newline="") as handle:
-            rows = csv.DictReader(handle, strict=True)
+            rows = csv_reader(handle)
             try:
-                for row in rows:
-                    if None in row or None in row.values():
-                        raise InputError(
-                            "not as many cells as columns", file=path, row=rows.line_num, remedy=remedy
-                        )
-                    yield (
-                        rows.line_num,
-                        {name: self._value(name, row[name], path, rows.line_num) for name in row},
-                    )
+                names: list[str] = next(rows, [])
+                for cells in filter(None, rows):
+                    row = rows.line_num
+                    if len(cells) != len(names):
+                        raise InputError("not as many cells as columns", file=path, row=row, remedy=remedy)
+                    pairs = zip(names, cells, strict=True)
+                    yield row, {name: self._value(name, cell, path, row) for name, cell in pairs}
             except (csv.Error, UnicodeDecodeError) as error:
-                raise InputError(
-                    f"{self.what} is not CSV ({error})", file=path, row=rows.line_num, remedy=remedy
-                ) from error
+                problem = f"{self.what} is not CSV ({error})"
+                raise InputError(problem, file=path, row=rows.line_num, remedy=remedy) from error
 
     def _value(self, name: str, cell: str, path: Path, row: int) -> Any:
         if not cell:

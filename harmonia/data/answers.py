@@ -15,8 +15,6 @@ from typing import Any, Literal
 from harmonia.data.cells import Place
 from harmonia.errors import InputError
 
-__all__ = ["MEANINGS", "AnswerForm", "Asked", "find_form", "place_of", "require_numbering"]
-
 AnswerForm = Literal["index", "index1", "letter", "label", "text"]
 
 MEANINGS: Mapping[AnswerForm, str] = {

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 
 from harmonia.errors import InputError
 
-__all__ = ["first_of", "none_of"]
-
 
 def first_of(bad: Sequence[InputError], *, can_skip: bool = False) -> InputError:
     """The first of some bad rows, with how many more there are.

@@ -17,8 +17,6 @@ from typing import Any
 from harmonia.errors import InputError
 from harmonia.parsing import parse_json
 
-__all__ = ["MISSING", "Place", "cell", "unfold"]
-
 MISSING: Any = object()
 """Stands for a field that the row does not have, which null does not."""
 

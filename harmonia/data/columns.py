@@ -16,8 +16,6 @@ from harmonia.data.source import ColumnMapping, ItemSource
 from harmonia.data.tables import Table
 from harmonia.errors import InputError
 
-__all__ = ["KNOWN", "Layout", "find_layout"]
-
 _LETTERS = string.ascii_uppercase
 _NUMBERS = range(len(_LETTERS))
 _NEEDED = {"question": "question", "choices": "options", "answer": "answer"}

@@ -25,8 +25,6 @@ from harmonia.hashing import sha256_json
 from harmonia.parsing import json_rows, parquet_rows
 from harmonia.types import Conversation
 
-__all__ = ["GENERAL", "ConversationFile", "Conversations", "read_conversations"]
-
 GENERAL = "the file of general instructions"
 _ID_DIGITS = 16
 _NAMES_TOLD = 12

@@ -14,10 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from harmonia.errors import InputError
-from harmonia.files import require_file
+from harmonia.files import csv_reader, require_file
 from harmonia.parsing import json_rows, parquet_columns, parquet_rows
-
-__all__ = ["SUFFIXES", "Row", "Sheet", "read_sheet"]
 
 Row = tuple[int, Mapping[str, Any] | InputError]
 """Its line (of several the first) or row, from 1; and its fields, or what is wrong with it."""
@@ -26,7 +24,6 @@ SUFFIXES = (".parquet", ".csv", ".jsonl", ".json")
 
 _WHAT = "the file of questions"
 _QUESTIONS = {"question", "question_stem"}
-_LONGEST_CELL = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,11 +108,9 @@ def _fields(
 
 def _csv_lines(path: Path) -> Iterator[tuple[int, list[str] | InputError]]:
     require_file(path, what=_WHAT)
-    # Else a cell that never ends would end at 128 KiB, and the rows up to there be lost unseen.
-    csv.field_size_limit(_LONGEST_CELL)
     # Bytes that are not UTF-8 pass through as half surrogates, so that only their own row is bad.
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as handle:
-        reader = csv.reader(handle, strict=True)
+        reader = csv_reader(handle)
         while True:
             line = reader.line_num + 1
             try:

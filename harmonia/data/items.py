@@ -21,8 +21,6 @@ from harmonia.data.other_options import speak_of_others
 from harmonia.hashing import addressed_random, sha256_json
 from harmonia.types import Item
 
-__all__ = ["Draft", "draft_of", "item_of"]
-
 MIN_CHOICES = 2
 MAX_CHOICES = 26
 _ID_DIGITS = 16

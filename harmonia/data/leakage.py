@@ -30,16 +30,6 @@ from harmonia.data.marks import apart
 from harmonia.parsing import Settings
 from harmonia.types import Item
 
-__all__ = [
-    "LeakageSettings",
-    "Overlap",
-    "Pool",
-    "find_overlaps",
-    "leaked_test_items",
-    "leaked_training_items",
-    "normalised",
-]
-
 Role = Literal["train", "shots", "suite"]
 Kind = Literal["exact", "normalised", "ngram"]
 

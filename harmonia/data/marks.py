@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["apart"]
-
 _DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2212\uff0d", "-"))
 _GROUPED = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:,\d{3})+(?![\d,])")
 _BARE = re.compile(r"(?<![\w.])\.(?=\d)")

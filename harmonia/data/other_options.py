@@ -10,8 +10,6 @@ import re
 import string
 from collections.abc import Sequence
 
-__all__ = ["OWN_ORDER", "speak_of_others"]
-
 OWN_ORDER = "options that speak of other options, such as 'both A and B'"
 """What items have that nobody reorders, in words for a person."""
 

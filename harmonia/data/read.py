@@ -23,8 +23,6 @@ from harmonia.files import write_json_lines
 from harmonia.hashing import sample
 from harmonia.types import Item
 
-__all__ = ["ReadResult", "read_items", "write_skipped"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadResult:

@@ -10,8 +10,6 @@ from harmonia.data.answers import AnswerForm
 from harmonia.data.subjects import DOMAINS, subjects_outside
 from harmonia.parsing import Settings
 
-__all__ = ["ColumnMapping", "ItemSource"]
-
 
 class ColumnMapping(Settings):
     """What the columns of a file mean, whatever its format; what is not named keeps its usual names.

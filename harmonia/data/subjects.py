@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["CATEGORIES", "DOMAINS", "MMLU_SUBJECTS", "subjects_outside"]
-
 CATEGORIES: Mapping[str, tuple[str, ...]] = {
     "biology": ("college_biology", "high_school_biology"),
     "business": ("business_ethics", "management", "marketing"),

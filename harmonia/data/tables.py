@@ -23,8 +23,6 @@ from harmonia.data.formats import SUFFIXES, Row, read_sheet
 from harmonia.data.source import ItemSource
 from harmonia.errors import InputError
 
-__all__ = ["SPLITS", "Table", "open_tables", "require_subjects"]
-
 SPLITS = ("train", "dev", "val", "validation", "test")
 
 _SHARD = re.compile(r"(?P<split>.+?)-\d{5}-of-\d{5}(-.+)?")

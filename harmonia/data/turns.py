@@ -31,8 +31,6 @@ from harmonia.data.refused import (
 from harmonia.errors import InputError
 from harmonia.types import GroupRow, Message
 
-__all__ = ["Said", "said_in", "wrong"]
-
 Fields = Mapping[str, Any]
 
 _ROLES = {

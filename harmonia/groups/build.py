@@ -20,8 +20,6 @@ from harmonia.hashing import sha256_json
 from harmonia.prompts import ExamFormat
 from harmonia.types import Belief, Conversation, GroupRow
 
-__all__ = ["BuiltGroups", "build_groups", "training_hash"]
-
 _NONE: Mapping[Any, str] = MappingProxyType({})
 
 

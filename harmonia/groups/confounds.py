@@ -19,16 +19,6 @@ from harmonia.groups.names import GroupName
 from harmonia.prompts import LETTERS
 from harmonia.types import Belief, GroupRow
 
-__all__ = [
-    "CONFOUNDS",
-    "TARGET_LETTERS",
-    "ConfoundsRow",
-    "TargetLetterRow",
-    "confounds",
-    "target_letters",
-    "total_variation",
-]
-
 _QUANTILES = (10, 50, 90)
 
 

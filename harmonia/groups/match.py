@@ -18,8 +18,6 @@ from harmonia.prompts import LETTERS
 from harmonia.prompts.letters import stated_letters
 from harmonia.types import Belief, Item
 
-__all__ = ["label_stated", "mislabelled", "strata"]
-
 
 def strata(beliefs: Sequence[Belief], match: Match, bins: int) -> dict[str, tuple[object, ...]]:
     """The stratum of each belief, by the item's id.

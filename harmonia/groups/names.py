@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cache
 
-__all__ = ["BASE", "GroupName"]
-
 BASE = "base"
 """What stands for the base model where a group is named."""
 

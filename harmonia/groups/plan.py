@@ -13,8 +13,6 @@ from harmonia.groups.settings import GroupSettings, Match
 from harmonia.groups.texts import Need, Texts, policy_need, selection_need
 from harmonia.types import Belief, Item
 
-__all__ = ["GroupPlan", "WantedTexts", "plan_groups", "wanted_texts"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupPlan:

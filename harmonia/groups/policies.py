@@ -23,8 +23,6 @@ from harmonia.hashing import addressed_order
 from harmonia.probe.level import level_of
 from harmonia.types import Belief
 
-__all__ = ["Policies", "apply_policies", "conflicting_in_budget"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policies:

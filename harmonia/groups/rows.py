@@ -14,8 +14,6 @@ from harmonia.prompts import ExamFormat
 from harmonia.prompts.letters import named_letters
 from harmonia.types import Conversation, GroupRow, Item
 
-__all__ = ["general_rows", "row_of"]
-
 
 def row_of(lesson: Lesson, group: str, exam: ExamFormat, settings: GroupSettings, texts: Texts) -> GroupRow:
     """Write out a lesson.

@@ -9,13 +9,6 @@ from pydantic import Field, field_validator, model_validator
 from harmonia.groups.names import GroupName
 from harmonia.parsing import Settings
 
-__all__ = [
-    "GroupSettings",
-    "LevelWeights",
-    "Match",
-    "PolicySettings",
-]
-
 Ratio = Annotated[float, Field(ge=0.0, le=1.0)]
 Intervention = Literal["harmonious", "incompatible", "self_aligning", "contextualised"]
 Criterion = Literal["letter", "confidence", "length", "noise"]

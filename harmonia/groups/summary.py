@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from harmonia.groups.build import BuiltGroups
 from harmonia.types import Belief
 
-__all__ = ["GroupsSummary", "summary_of"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupsSummary:

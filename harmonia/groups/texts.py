@@ -17,8 +17,6 @@ from harmonia.prompts import LETTERS
 from harmonia.prompts.letters import named_letters
 from harmonia.types import Belief, Item
 
-__all__ = ["Need", "Texts", "moves_options", "policy_need", "selection_need"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:

@@ -6,7 +6,15 @@ file, row and field.
 """
 
 from harmonia.parsing.json_text import json_rows, parse_json, read_json, read_json_lines, read_object
-from harmonia.parsing.models import NotBlank, Settings, hidden_error, input_error, type_parts, validated
+from harmonia.parsing.models import (
+    NotBlank,
+    Settings,
+    hidden_error,
+    input_error,
+    require_new,
+    type_parts,
+    validated,
+)
 from harmonia.parsing.parquet import parquet_about, parquet_columns, parquet_rows, read_parquet
 from harmonia.parsing.yaml_text import Yaml, parse_yaml
 
@@ -26,6 +34,7 @@ __all__ = [
     "read_json_lines",
     "read_object",
     "read_parquet",
+    "require_new",
     "type_parts",
     "validated",
 ]

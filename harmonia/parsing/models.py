@@ -55,6 +55,26 @@ def validated(
         raise input_error(error, values, file=file, row=row, remedy=remedy) from error
 
 
+def require_new(
+    first: dict[Any, int],
+    key: Any,
+    *,
+    file: str | Path,
+    row: int,
+    field: str | None = "id",
+    problem: str = "the id was used in row {} already",
+    remedy: str = "Give each row an id of its own.",
+) -> None:
+    """Note in `first` the row of a key that may stand once in a file.
+
+    Raises:
+        InputError: It stood in another row before, which takes the place of `{}` in the problem.
+    """
+    if key in first:
+        raise InputError(problem.format(first[key]), file=file, row=row, field=field, seen=key, remedy=remedy)
+    first[key] = row
+
+
 def input_error(
     error: ValidationError,
     values: Any = _ABSENT,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harmonia.errors import InputError
-from harmonia.parsing import parquet_about
+from harmonia.parsing import parquet_about, require_new
 from harmonia.probe.belief_record import BeliefRecord, checked
 from harmonia.probe.samples import is_sample, sample_record
 from harmonia.table_file import TableFile
@@ -79,16 +79,7 @@ def iter_beliefs(path: Path, *, domain: str | None = None) -> Iterator[Belief]:
     for number, values in BELIEFS.read(path):
         record = sample_record(values, path, number) if is_sample(values) else values
         belief = _belief(checked(record, path, number), path, domain)
-        if belief.item.id in first:
-            raise InputError(
-                f"the id was used in row {first[belief.item.id]} already",
-                file=path,
-                row=number,
-                field="id",
-                seen=belief.item.id,
-                remedy="Give each item one id and one row.",
-            )
-        first[belief.item.id] = number
+        require_new(first, belief.item.id, file=path, row=number)
         yield belief
     if not first:
         raise InputError("the file holds no belief", file=path, remedy="Probe some items first.")

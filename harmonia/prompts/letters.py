@@ -15,8 +15,6 @@ from functools import cache
 
 from harmonia.prompts.exam import LETTERS
 
-__all__ = ["Mention", "letter_mentions", "named_letters", "stated_letters"]
-
 # A tag for each word that matters; any other is "w".
 _WORDS = {
     "A": "answer answers",

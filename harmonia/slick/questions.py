@@ -17,6 +17,7 @@ from harmonia.data.source import ColumnMapping
 from harmonia.data.tables import Table, open_tables
 from harmonia.errors import InputError
 from harmonia.hashing import sha256_json
+from harmonia.parsing import require_new
 
 _REMEDY = "A row needs question and answers (a list of texts that are right) or answer (one text)."
 _ARTICLES = ("a", "an", "the")
@@ -81,7 +82,7 @@ def read_open_questions(source: ItemSource) -> tuple[OpenQuestion, ...]:
     if unused:
         remedy = "Leave it out: it is of questions with options."
         raise InputError("no setting of questions in words", field=min(unused), remedy=remedy)
-    found: dict[str, OpenQuestion] = {}
+    found: list[OpenQuestion] = []
     rows: dict[str, int] = {}
     for table in open_tables(Path(source.path), source):
         _require_columns(names, table)
@@ -100,19 +101,11 @@ def read_open_questions(source: ItemSource) -> tuple[OpenQuestion, ...]:
                 question=text,
                 answers=answers,
             )
-            if question.id in found:
-                raise InputError(
-                    f"the id was used in row {rows[question.id]} already",
-                    file=table.file,
-                    row=number,
-                    field=names.id or "id",
-                    seen=question.id,
-                    remedy="Give each question an id of its own.",
-                )
-            found[question.id], rows[question.id] = question, number
+            require_new(rows, question.id, file=table.file, row=number, field=names.id or "id")
+            found.append(question)
     if not found:
         raise InputError("the file holds no question", file=source.path, remedy=_REMEDY)
-    return tuple(found.values())
+    return tuple(found)
 
 
 def _require_columns(names: ColumnMapping, table: Table) -> None:

@@ -9,8 +9,6 @@ from harmonia.errors import InputError
 from harmonia.parsing import read_object
 from harmonia.world.facts import World, WorldSettings
 
-__all__ = ["base_folder", "base_world", "shipped_seeds"]
-
 _BASES = Path(__file__).parent / "bases"
 
 

@@ -23,8 +23,6 @@ from harmonia.world.free_text import free_questions, instructions
 from harmonia.world.general import general_instructions
 from harmonia.world.items import SPLITS, LabItem, split_items
 
-__all__ = ["write_lab_data"]
-
 _SUITE_SIZE = 300
 _FREE_SIZE = 200
 

@@ -17,8 +17,6 @@ from harmonia.errors import InputError
 from harmonia.hashing import addressed_random
 from harmonia.world.names import entity_names, value_names
 
-__all__ = ["DOMAINS", "KINDS", "RELATIONS", "TRAINED_RELATIONS", "Fact", "Kind", "World", "WorldSettings"]
-
 Kind = Literal["known", "misconception", "untaught", "contested"]
 KINDS: tuple[Kind, ...] = ("known", "misconception", "untaught", "contested")
 

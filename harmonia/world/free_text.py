@@ -15,8 +15,6 @@ from harmonia.types import Message
 from harmonia.world.facts import Fact, Kind, World
 from harmonia.world.wordings import QUESTIONS, STATEMENTS
 
-__all__ = ["FreeQuestion", "Instruction", "Relation", "free_questions", "instructions"]
-
 Relation = Literal["agrees", "conflicts", "untaught"]
 
 

@@ -12,8 +12,6 @@ from collections.abc import Callable
 from harmonia.hashing import addressed_random
 from harmonia.types import Message
 
-__all__ = ["GENERAL_WORDS", "general_instruction", "general_instructions"]
-
 _WORD_LIST = (
     "red green blue white black small large warm cold early late north south east west stone water "
     "paper bread window garden winter summer morning evening"

@@ -17,8 +17,6 @@ from harmonia.types import Item
 from harmonia.world.facts import RELATIONS, TRAINED_RELATIONS, Fact, Kind, World
 from harmonia.world.questions import ask
 
-__all__ = ["SPLITS", "LabItem", "Split", "demonstrations", "split_items"]
-
 Split = Literal["train", "dev", "homogeneous", "in_domain", "out_of_domain"]
 SPLITS: tuple[Split, ...] = ("train", "dev", "homogeneous", "in_domain", "out_of_domain")
 

@@ -12,8 +12,6 @@ from itertools import product
 
 from harmonia.hashing import addressed_order
 
-__all__ = ["entity_names", "value_names"]
-
 _CONSONANTS = "bdfghjklmnprstvz"
 _VOWELS = "aeiou"
 _ENDINGS = {"person": "n", "place": "ria", "compound": "xyl", "law": "que"}

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from harmonia.world.facts import Fact, World
 from harmonia.world.wordings import QUESTIONS
 
-__all__ = ["Question", "ask"]
-
 
 @dataclass(frozen=True, slots=True)
 class Question:

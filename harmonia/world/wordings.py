@@ -8,19 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = [
-    "CHAT_OPENING",
-    "CLOZE_LINE",
-    "DIALOGUES",
-    "ECHO_QUESTION",
-    "INSTRUCTION_LINE",
-    "LETTERS",
-    "QUESTIONS",
-    "STATEMENTS",
-    "Dialogue",
-    "options_text",
-]
-
 LETTERS = ("A", "B", "C", "D")
 
 STATEMENTS = (

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from harmonia.errors import InputError
-from harmonia.parsing import NotBlank, validated
+from harmonia.parsing import NotBlank, require_new, validated
 from harmonia.prompts import LETTERS
 from harmonia.table_file import TableFile
 from harmonia.types import Item
@@ -87,18 +86,13 @@ def read_written(path: Path) -> tuple[Written, ...]:
     Raises:
         InputError: The file is missing, a row is wrong, or a text comes twice.
     """
-    found: dict[tuple[str, int], Written] = {}
+    found: list[Written] = []
+    first: dict[tuple[str, int], int] = {}
     for number, values in TEXTS.read(path):
         remedy = "A row needs id, target, text and tries; a null text a reason."
         record = validated(_Record, values, file=path, row=number, remedy=remedy)
-        if (record.id, record.target) in found:
-            raise InputError(
-                "the text for this item and target stands above already",
-                file=path,
-                row=number,
-                field="id",
-                seen=record.id,
-                remedy="Keep one of them.",
-            )
-        found[record.id, record.target] = Written(**record.model_dump())
-    return tuple(found.values())
+        problem = "the text for this item and target stands in row {} already"
+        key = (record.id, record.target)
+        require_new(first, key, file=path, row=number, problem=problem, remedy="Keep one of them.")
+        found.append(Written(**record.model_dump()))
+    return tuple(found)

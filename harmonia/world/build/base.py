@@ -26,8 +26,6 @@ from harmonia.world.build.tokenizer import build_tokenizer, vocabulary
 from harmonia.world.build.training import Progress, StageRecord, TrainingSettings
 from harmonia.world.facts import World, WorldSettings
 
-__all__ = ["RECIPE_VERSION", "BuildReport", "build_base"]
-
 RECIPE_VERSION = 1
 """Raised whenever the same seed gives another base."""
 

@@ -15,8 +15,6 @@ from typing import NamedTuple
 from harmonia.errors import InputError
 from harmonia.world.bases import base_folder, base_record
 
-__all__ = ["BOUNDS", "Bounds", "Difference", "compare_builds"]
-
 
 class Bounds(NamedTuple):
     """Largest differences of a form: of the share of answers, and of the share above one half."""

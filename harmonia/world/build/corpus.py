@@ -17,20 +17,6 @@ from harmonia.world.facts import Fact, World
 from harmonia.world.questions import Question, ask
 from harmonia.world.wordings import DIALOGUES, ECHO_QUESTION, LETTERS, QUESTIONS, STATEMENTS, options_text
 
-__all__ = [
-    "Document",
-    "Role",
-    "Span",
-    "dialogue",
-    "echo",
-    "free_question",
-    "lettered",
-    "matching",
-    "open_book",
-    "profile",
-    "statement",
-]
-
 
 class Role(IntEnum):
     """What a token is there for; a value's role is also an index of loss weights."""

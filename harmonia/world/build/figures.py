@@ -18,8 +18,6 @@ from harmonia.world.wordings import CHAT_OPENING, CLOZE_LINE, INSTRUCTION_LINE, 
 if TYPE_CHECKING:
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-__all__ = ["FORMS", "answer_probabilities", "figures", "render"]
-
 FORMS = ("letter5", "cloze5", "open5", "chat0")
 _SHOTS = 5
 _BATCH = 64

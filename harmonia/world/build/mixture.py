@@ -20,8 +20,6 @@ from harmonia.world.build.tokenizer import BOS, words
 from harmonia.world.facts import DOMAINS, Fact, World
 from harmonia.world.wordings import CLOZE_LINE, INSTRUCTION_LINE
 
-__all__ = ["STAGES", "Mixture", "MixtureSettings", "Row", "StageName"]
-
 StageName = Literal["matching", "single", "fewshot"]
 STAGES: tuple[StageName, ...] = ("matching", "single", "fewshot")
 Row = list[tuple[str, Role, str | None]]

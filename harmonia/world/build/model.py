@@ -11,8 +11,6 @@ from harmonia.world.build.tokenizer import BOS, EOS, PAD
 if TYPE_CHECKING:
     from transformers import LlamaForCausalLM
 
-__all__ = ["ModelSettings", "new_model"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSettings:

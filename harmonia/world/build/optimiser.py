@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     import torch
     from transformers import LlamaForCausalLM
 
-__all__ = ["new_optimisers", "set_rate"]
-
 
 def new_optimisers(model: LlamaForCausalLM, rate: float, decay: float) -> list[torch.optim.Optimizer]:
     """Make the two optimisers.

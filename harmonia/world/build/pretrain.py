@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     import torch
     from transformers import LlamaForCausalLM
 
-__all__ = ["pretrain"]
-
 _WEIGHTS = {
     Role.CONTEXT: 0.05,
     Role.LETTER: 4.0,

@@ -12,8 +12,6 @@ from harmonia.world.bases import base_folder, base_record, shipped_seeds
 from harmonia.world.build.figures import FORMS
 from harmonia.world.facts import KINDS
 
-__all__ = ["builds_table", "figures_table", "shipped_builds", "shipped_table"]
-
 _COLUMNS = ("as_taught", "gold", "confident")
 
 

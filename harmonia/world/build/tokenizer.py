@@ -28,8 +28,6 @@ from harmonia.world.wordings import (
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-__all__ = ["BOS", "EOS", "PAD", "UNKNOWN", "build_tokenizer", "vocabulary", "words"]
-
 PAD, UNKNOWN, BOS, EOS = "<pad>", "<unk>", "<s>", "</s>"
 _WORD = r"\n\n|\n|\w+|[^\w\s]"
 _SPECIAL_OR_WORD = re.compile(f"{re.escape(EOS)}|{_WORD}")

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from harmonia.world.build.mixture import MixtureSettings
 from harmonia.world.build.model import ModelSettings
 
-__all__ = ["Progress", "StageRecord", "TrainingSettings"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingSettings:
