@@ -5,12 +5,12 @@ domain. The estimand is the mean over the units at hand, which stay fixed, of th
 difference over new seeds and new items of the unit. Within a unit an item is drawn for all
 seeds together, and items that several units ask are drawn for all of them together.
 
-Resampling items and seeds both counts the noise that belongs to one item under one seed
-up to three times (Owen 2007, *The pigeonhole bootstrap*), and a few seeds vary less among
-themselves than seeds do. So the percentiles of the resampled differences are stretched
-about the estimate to the unbiased variance of a crossed design, items + seeds - interaction
-(Cornfield and Tukey 1956), and to Student's t with Satterthwaite's degrees of freedom. With
-one seed, or many, next to nothing is stretched.
+The percentiles alone would be wrong, for two reasons. Resampling items and seeds both counts
+the noise of one item under one seed up to three times (Owen 2007, *The pigeonhole bootstrap*).
+And a few seeds vary less among themselves than seeds do. So the percentiles are stretched about
+the estimate to the unbiased variance of a crossed design: items + seeds - interaction
+(Cornfield and Tukey 1956). They are stretched again to Student's t with Satterthwaite's degrees
+of freedom. With one seed, or many, next to nothing is stretched.
 
 Axes: `B` resamples, `I` items, `S` seeds, `M` measures, `R` runs (a seed of a unit), `P`
 profiles (items with the same values in all runs).

@@ -75,7 +75,7 @@ def reliability(confidence_I: Floats, right_I: Flags, *, bins: int = BINS) -> tu
     """Sort items into bins of equal mass by their confidence.
 
     An item of average rank r among n (ties share theirs) falls into bin
-    floor(bins * (r - 1/2) / n): without ties the bins' sizes differ by one at most, equal
+    floor(bins * (r - 1/2) / n). Without ties the bins' sizes differ by one at most. Equal
     confidences are never parted, and the order of the items is of no account. A bin that
     ties leave empty is left out.
 

@@ -76,8 +76,8 @@ def difference_between(runs: Sequence[RunAnswers], left: str, right: str, suite:
 def correlation(runs: Sequence[RunAnswers], suite: str) -> Finding:
     """C4: partial Spearman of rank agreement with tuned accuracy, given the base accuracy.
 
-    A point is one ratio of the sweep in one domain of one base model, means over seeds:
-    base model in the probe's form, tuned model in chat form, as in the paper.
+    A point is one ratio of the sweep in one domain of one base model, means over seeds. As in
+    the paper the base model is asked in the probe's form, the tuned one in chat form.
     """
     about: dict[str, Any] = {
         "what": "partial Spearman of rank agreement and tuned accuracy, given base accuracy",

@@ -19,8 +19,8 @@ from harmonia.types import Belief
 class LetterBias:
     """A model's letters over some items. Tuples run over the letters from A, as many as any item has.
 
-    Places are those of the item's own order, also where an item was asked in another: asking
-    in random orders hides a taste for a letter from `rstd` and `answered`, not from `prior`.
+    Places are those of the item's own order, also where an item was asked in another. So random
+    orders hide a taste for a letter from `rstd` and `answered`, not from `prior`.
 
     Attributes:
         n: Items.
@@ -30,9 +30,9 @@ class LetterBias:
             for a letter that is never right.
         right: Share of the items whose right answer is the letter.
         answered: Share of the items that are answered with it.
-        prior: Mean probability of the letter as it was asked, before any correction and
-            whatever stood at it, over the items that have it; None where letters were
-            not scored (`cloze`).
+        prior: Mean probability of the letter as it was asked, over the items that have it,
+            whatever stood at it. Before any correction; None where letters were not
+            scored (`cloze`).
         letter_mass: Mean share of the vocabulary's probability on the letters; None where
             it is not known.
     """

@@ -1,9 +1,9 @@
 """Partial Spearman correlation, as the paper computes it and as textbooks do.
 
-Both rank x, y and the controls (ties share mean ranks) and take the residuals of the ranks
-of x and y after a least-squares fit with intercept on those of the controls. `paper` is the
-Spearman correlation of these residuals with its p (Ren et al. 2024), `standard` their
-Pearson correlation with n - 2 - k degrees of freedom for k controls.
+Both rank x, y and the controls; ties share mean ranks. The ranks of x and y are each fitted
+by least squares, with intercept, on those of the controls, and the residuals are kept.
+`paper` is the Spearman correlation of these residuals with its p (Ren et al. 2024).
+`standard` is their Pearson correlation with n - 2 - k degrees of freedom for k controls.
 """
 
 from __future__ import annotations

@@ -48,9 +48,9 @@ class Sweep:
     def best(self, ratios: Sequence[float]) -> Floats:
         """For each seed and item the most accurate of some ratios on other seeds and items.
 
-        The items fall into two halves. What is best for one half under one seed is seen on
-        the other half under the other seeds (with one seed, under that one), so that a
-        ratio that was merely lucky is not tested where it was lucky. Ties go to the lowest.
+        A ratio that was merely lucky must not be tested where it was lucky. So the items fall
+        into two halves, and the best for one half under one seed is seen on the other half
+        under the other seeds. With one seed it is seen under that one. Ties go to the lowest.
 
         Returns:
             The ratios, shape (S, I).

@@ -16,8 +16,8 @@ def mcnemar(left_I: NDArray[np.bool_], right_I: NDArray[np.bool_]) -> tuple[int,
 
     Items that both get right or both get wrong say nothing; of the others, as many should
     fall to either side. The test holds for the two models at hand, not for the kinds of
-    training that made them: with several seeds it is made seed by seed and never on
-    counts added over seeds, which are not independent.
+    training that made them. So with several seeds it is made seed by seed: counts added
+    over seeds are not independent.
 
     Returns:
         Items that only the left model got right, items that only the right one did, and

@@ -112,11 +112,10 @@ def triage(asked: Mapping[str, Sequence[Belief]], settings: TriageSettings) -> t
 def named_option(item: Item) -> int | None:
     """Index of the option that an item's explanation states as the answer.
 
-    It is the first letter stated ("the correct answer is actually B", "option B is
-    correct", "the answer should be (B)", ...; all patterns are in `prompts/letters.py`;
-    "the answer is not B", "option B is wrong" and "A." at the head of a list state none).
-    Where the letter is at once followed by the text of another option ("C. " and the text
-    of B), the letter is a slip and the text counts.
+    It is the first letter stated, as in "the correct answer is actually B" or "option B is
+    correct"; `prompts/letters.py` has all patterns. "The answer is not B", "option B is
+    wrong" and "A." at the head of a list state none. Where the letter is at once followed by
+    the text of another option ("C. " and the text of B), it is a slip and the text counts.
     """
     stated = stated_letters(item.explanation, len(item.choices))
     if not stated:

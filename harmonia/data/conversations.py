@@ -4,8 +4,8 @@ A file is a JSON array, JSON Lines, or Parquet; `turns.py` says which forms a ro
 Text is kept as in the file. A row counts by its `weight` and is shown from its `from_epoch`
 on, where it has them.
 
-A conversation is called by the row's own `id`, else by the first 16 digits of the sha256
-of what it teaches, so that the order of the file does not matter. A row that repeats an
+A conversation is called by the row's own `id`. Without one it is called by the first 16
+digits of the sha256 of what it teaches: the order of the file must not matter. A row that repeats an
 earlier one is kept once; one id with something else to teach is a bad row.
 """
 

@@ -71,8 +71,8 @@ def read_items(source: ItemSource, root: Path | None = None) -> ReadResult:
         The items, with what was left out and what is repeated.
 
     Raises:
-        InputError: Nothing can be read, a file has no good row, the form of the answers
-            cannot be told, or a row is bad and the declaration does not say to skip it.
+        InputError: Nothing can be read, a file has no good row, or the form of the answers
+            cannot be told. Or a row is bad and the declaration does not skip bad rows.
     """
     path = Path(source.path).expanduser() if root is None else root / Path(source.path).expanduser()
     readings = _readings(open_tables(path, source), source)

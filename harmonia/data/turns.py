@@ -72,9 +72,9 @@ def said_in(fields: Fields) -> Said:
     """Find the turns of a row.
 
     Raises:
-        InputError: The row has none of the forms, or more than one; a field is missing, of another
-            type, or refused; or its turns are not, after at most one of the system, user
-            and assistant alternating, the assistant last.
+        InputError: The row has none of the forms, or more than one. A field is missing, of
+            another type, or refused. Or its turns do not alternate: at most one of the system,
+            then user and assistant, the assistant last.
     """
     _refuse(fields, OF_ROW)
     forms = [name for name in _FORMS if fields.get(name) is not None]

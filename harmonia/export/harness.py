@@ -3,9 +3,9 @@
     FOLDER/NAME.yaml  FOLDER/NAME.test.jsonl  FOLDER/NAME.dev.jsonl  FOLDER/harmonia_data.py
 
 `lm_eval --include_path FOLDER --tasks NAME` then scores the texts that `harmonia probe`
-scores. The data holds each question as it is asked, rendered here, so that the task has
-no second template that could drift; the demonstrations are a few-shot split of which the
-first ones are shown, as the harness's own MMLU does it. Items of several domains become
+scores. The data holds each question as it is asked: a second template in the task could
+drift. The demonstrations are a few-shot split of which the first ones are shown, as the
+harness's own MMLU does it. Items of several domains become
 one task each, and a group NAME over them. The folder may be moved.
 """
 

@@ -70,8 +70,8 @@ class GroupSettings(Settings):
         ratios: Shares of self-aligned rows for which to build a `mixed` group.
         match: Lists of what right and wrong beliefs are to have in common; for each list
             all groups of `names` are built once more from matched beliefs. `letter` is
-            that of the right option, `confidence` and `length` (of the question, in
-            characters) are matched within quantile bins, `noise` leaves out items whose
+            that of the right option. `confidence` and `length` (of the question, in
+            characters) are matched within quantile bins. `noise` leaves out items whose
             explanation states another letter than the right one.
         match_bins: Quantile bins of confidence and of length.
         policies: More training sets, compared at the same number of rows.
@@ -80,8 +80,8 @@ class GroupSettings(Settings):
             many as the smaller kind of belief allows.
         seed: Seed of every choice made here.
         explanations: `gold` adds the item's own explanation where the target is the
-            right option; `own` adds one written by the model, too, where the target is
-            what it believes; `none` leaves all explanations out.
+            right option. `own` adds one written by the model, too, where the target is
+            what it believes. `none` leaves all explanations out.
         shuffle_options: Put the options of each row in an order of its own, the same in
             every group, so that letters carry nothing.
         general_ratio: General instructions for each row of a group.

@@ -62,8 +62,8 @@ def model_folder(settings: ModelSettings) -> Path:
     """The local folder of a model; a hub id is fetched, or found in the hub's cache.
 
     Raises:
-        InputError: There is no such folder and the hub has no such model or cannot be
-            reached; or a file in it is seen at once not to be what its name says.
+        InputError: There is no such folder, and the hub has no such model or cannot be
+            reached. Or a file in it is plainly not what its name says.
     """
     folder = _resolved(settings)
     if settings.gguf_file and not (folder / settings.gguf_file).is_file():

@@ -1,8 +1,8 @@
 """The plain path: rows of whole sequences, padded, through the model as it comes.
 
 For architectures that cannot be run on packs, and to check those that can. Rows are
-padded on the right: in a causal model nothing reads a later position, so the padding
-needs no mask and every row has the positions it would have alone.
+padded on the right. In a causal model nothing reads a later position, so the padding
+needs no mask, and every row has the positions it would have alone.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Reads token rows step by step: a beginning shared by all rows once, then on from a cache.
 
-Rows in a reader are always equally long, so there is no padding and no mask, and the
-cache of any architecture (sliding windows, local and global layers) holds exactly what
-it would hold for each row alone.
+Rows in a reader are always equally long, so there is no padding and no mask. So the cache
+holds what it would hold for each row alone, in any architecture (sliding windows, local and
+global layers).
 """
 
 from __future__ import annotations

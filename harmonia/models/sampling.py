@@ -1,8 +1,8 @@
 """Logits -> the next token: the likeliest, or one drawn by a number given.
 
-The number comes from the sequence's own generator (seed, stage, item, sample), and
-tokens are laid out by id, not by rank: what a sequence draws depends on its own logits
-and address alone, whoever else is in the batch.
+What a sequence draws depends on its own logits and address alone, whoever else is in the
+batch. For that the number comes from its own generator (seed, stage, item, sample), and
+tokens are laid out by id, not by rank.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What makes a model slower to ask or to write with, and why: tried out once per model, never assumed.
 
-A model whose layers carry state from token to token, whose positions do not follow
-`position_ids`, or whose mask is its own affair, gives other values on a pack than
-plainly, or none at all. It then takes the plain path.
+Some models give other values on a pack than plainly, or none at all. Their layers carry
+state from token to token, their positions do not follow `position_ids`, or they make their
+own mask. These take the plain path.
 """
 
 from __future__ import annotations

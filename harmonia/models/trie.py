@@ -99,8 +99,8 @@ def group_requests(requests: Sequence[Request]) -> list[Group]:
 def blocks_of(requests: Sequence[Request], members: Sequence[int], skip: int, least: int) -> Iterator[Block]:
     """Lay out requests as blocks of at least `least` tokens each, but for the last.
 
-    Rows that share tokens share them within a block; a request is never cut, and those
-    that share half of their tokens are kept together while the block is of moderate size.
+    Rows that share tokens share them within a block. A request is never cut. Those that
+    share half of their tokens are kept together while the block is of moderate size.
 
     Args:
         requests: All requests.

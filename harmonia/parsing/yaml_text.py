@@ -63,8 +63,8 @@ def parse_yaml(text: str, *, file: str | Path | None, field: str | None = None) 
         field: The setting that it is the value of, where it is not a file.
 
     Raises:
-        InputError: It is not YAML, has a key twice, a tag or a value that is not plain, a
-            number that is not finite or has more than 64 bits, or is too large.
+        InputError: It is not YAML, is too large, has a key twice, or a tag or a value that
+            is not plain. Or a number is not finite or has more than 64 bits.
     """
 
     def wrong(problem: str, node: yaml.Node | None = None, mark: Any = None, remedy: str = "") -> InputError:

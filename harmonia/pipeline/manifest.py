@@ -1,9 +1,9 @@
 """`manifest.json`: how a run was made, and which of its stages are done.
 
 A stage counts as done when its address is noted and every file it wrote is still as it was.
-The note is made last, so that nothing half-written looks finished: as a line of
-`stages.jsonl`, which is only added to, and in the manifest, which is written anew from all
-notes. A damaged manifest therefore costs no work.
+The note is made last, so that nothing half-written looks finished. It is a line of
+`stages.jsonl`, which is only added to; the manifest is written anew from all notes.
+A damaged manifest therefore costs no work.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What an experiment would run, and roughly what that costs. Runs nothing.
 
-Time is arithmetic: 2 FLOPs a parameter and token for scoring, 6 for training (8 with
-gradient checkpointing, which computes the forward pass twice), over a share of this
-machine's measured matrix-product rate. It is an order of magnitude, not a promise.
+Time is arithmetic: FLOPs over a share of this machine's measured matrix-product rate. A
+parameter and token takes 2 FLOPs for scoring and 6 for training, 8 with gradient
+checkpointing, which computes the forward pass twice. It is an order of magnitude, not a promise.
 """
 
 from __future__ import annotations

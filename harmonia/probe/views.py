@@ -40,8 +40,8 @@ def view_of(
     """Turn log-likelihoods into a distribution.
 
     For letters the probabilities are the softmax over the letters' log-likelihoods,
-    which is their share of the letters' mass; for `cloze` the softmax over the options'
-    log-likelihoods, each divided by its length in the unit chosen.
+    which is their share of the letters' mass. For `cloze` they are the softmax over the
+    options' log-likelihoods, each divided by its length in the unit chosen.
 
     Args:
         scores: The prompt's scores.

@@ -2,7 +2,7 @@
 
 A template must write the same text whenever it is rendered, here and from a saved model.
 So one that asks for today's date is told a fixed one, by a macro of that name put in front
-of it, and one that draws at random is refused.
+of it. One that draws at random is refused.
 """
 
 from __future__ import annotations

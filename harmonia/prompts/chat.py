@@ -45,8 +45,8 @@ class Rendered:
     Attributes:
         text: The text, as the template writes it.
         turns: Where each of the assistant's turns stands in it, as (first character, past
-            the last): its text with the white space that parts it from its prompt, and its
-            end-of-turn mark.
+            the last). A turn is its text with the white space that parts it from its
+            prompt, and its end-of-turn mark.
     """
 
     text: str
@@ -77,7 +77,7 @@ class ChatFormat:
         Where a turn stands is found by rendering placeholders in its stead. White space
         around the assistant's text is left out, since some templates trim it and others
         keep it. White space that the template sets between its prompt and the text belongs
-        to the turn, since tokenizers put it into the text's first token; anything else
+        to the turn, since tokenizers put it into the text's first token. Anything else
         that it writes there (an empty thinking block) belongs to the prompt. White space
         after the end-of-turn mark is nobody's: no reply ever has to produce it.
 

@@ -6,7 +6,7 @@ answer, and is left out.
 
 A continuation's tokens are those that follow the context's own tokens when both are
 encoded together. If the tokenizer joins the two across the seam, a letter cannot be
-scored there and the item is refused: a token id that only looks right is worse than
+scored there and the item is refused. A token id that only looks right is worse than
 none. Options in words are then read from the last token that all of them share.
 """
 
@@ -132,10 +132,10 @@ class Encoder:
     def text_request(self, prompt: Prompt) -> Request:
         """Encode a prompt whose continuations are texts of any length.
 
-        Where the tokenizer joins the context's end with the beginning of a text (a
-        Chinese colon with an opening quotation mark, say), all the prompt's texts are
-        read from the last token that they and the context have in common: what is
-        scored is then the same end of the context and the text, for every option.
+        A tokenizer may join the context's end with the beginning of a text (a Chinese
+        colon with an opening quotation mark, say). Then all the prompt's texts are read
+        from the last token that they and the context have in common. So the same end of
+        the context is scored with every option.
 
         Raises:
             InputError: The texts have no token of the context in common.

@@ -1,8 +1,8 @@
 """Lines that a tokenizer encodes each by itself: a prompt's are then encoded once, not once per use.
 
 Byte-level BPE encodes the pieces of a regular expression one by one. In the expressions
-known here no piece holds a letter, digit or Chinese character followed by a line feed, and
-whether a piece ends before such a line feed is decided by the text up to it. So the
+known here no piece holds a letter, digit or Chinese character followed by a line feed.
+Whether a piece ends before such a line feed is decided by the text up to it. So the
 tokens of a text are those of its parts, cut before these line feeds, one after the other.
 Tokenizers that treat a text as a whole (SentencePiece) are left alone.
 """

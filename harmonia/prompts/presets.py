@@ -1,7 +1,7 @@
 """The text of a question under each preset.
 
-`corrected` is ours: the context ends in the answer cue and the white space after it
-belongs to the answer, in demonstrations, in training rows and where the score is read.
+`corrected` is ours: the context ends in the answer cue, and the white space after it belongs
+to the answer. That holds in demonstrations, in training rows and where the score is read.
 
 `repo` renders as the released scripts of Ren et al. (ACL 2024) do. What is known of them:
 

@@ -3,16 +3,16 @@
 `corrected`: one BOS where the tokenizer wants it; letters are the single tokens that a
 solved example holds, or the item is refused.
 
-`repo`: the letters are the tokens of a standalone letter, which is what PAPER says of the
-released scripts; in a SentencePiece vocabulary that is the letter with a space in front,
-though the demonstrations hold it without. PAPER also says that one evaluation adds BOS
-and the other does not, but not which: that the raw prompt has it, as the tokenizer adds
-it, and the chat prompt has not, is our reading.
+`repo`: the letters are the tokens of a standalone letter, as PAPER says of the released
+scripts. In a SentencePiece vocabulary that is the letter with a space in front, though the
+demonstrations hold it without. PAPER also says that one evaluation adds BOS and the other
+does not, but not which. Our reading: the raw prompt has it, as the tokenizer adds it, and
+the chat prompt has not.
 
 `harness`: as lm-evaluation-harness 0.4 encodes for its `hf` models (`api/model.py`,
-`_encode_pair`; `models/huggingface.py`, `tok_encode`): context and whole text are each
+`_encode_pair`; `models/huggingface.py`, `tok_encode`). Context and whole text are each
 encoded with the tokenizer's own special tokens, or without where the text begins with the
-BOS (EOS, if there is no BOS); what the whole has beyond the context's length is scored.
+BOS (EOS, if there is no BOS). What the whole has beyond the context's length is scored.
 A prompt too long for the model loses demonstrations, as under every preset, where the
 harness would cut tokens from its left.
 """

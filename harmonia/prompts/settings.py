@@ -16,9 +16,9 @@ class PromptSettings(Settings):
     """How questions are put to a model.
 
     Attributes:
-        method: `letter` lists the options and asks for a letter; `cloze` shows the
-            question alone and asks for the option's text; `letter_cyclic` asks for the
-            letter with the options in each cyclic order and takes the mean;
+        method: `letter` lists the options and asks for a letter. `cloze` shows the
+            question alone and asks for the option's text. `letter_cyclic` asks for the
+            letter with the options in each cyclic order and takes the mean.
             `letter_pride` divides out a taste for letters measured so on some items.
         preset: Rules of prompt and token ids: ours, the released scripts' with their
             faults (`repo`), or lm-evaluation-harness's for MMLU (`harness`).
@@ -28,7 +28,7 @@ class PromptSettings(Settings):
         chat_date: Day that a template of the model's is told where it asks for today's:
             what a model is asked must not change overnight.
         control_tokens: What becomes of control tokens that a question or a row only
-            spells (`</s>`): they are read as `text`, or as the tokenizer reads them
+            spells (`</s>`). They are read as `text`, or as the tokenizer reads them
             (`control`: for rows that write such tokens on purpose). Counted either way.
         options_first: Put the options above the question.
         shots: Demonstrations of the probe.

@@ -1,7 +1,7 @@
 """SliCK: how well a model knows the answer to a question in words (Gekhman et al. 2024).
 
 Each question is put behind several random few-shot prompts; each gives one greedy answer
-and several sampled ones, and an answer is right if it equals an accepted one after
+and several sampled ones. An answer is right if it equals an accepted one after
 normalisation. The category follows:
 
     HighlyKnown   every greedy answer is right

@@ -2,8 +2,8 @@
 
 Any tool that renders it must get the tokens that were trained on, and TRL's
 `assistant_only_loss` the labels. Tools encode what a template writes as it stands, so the
-tokenizer's frame is written into it; the assistant's turns are marked with
-`{% generation %}`, and what stands before a reply stands behind the prompt, too. Which
+tokenizer's frame is written into it. The assistant's turns are marked with
+`{% generation %}`. What stands before a reply stands behind the prompt, too. Which
 form gives the very tokens depends on the tokenizer: each is tried on rows of the set.
 """
 

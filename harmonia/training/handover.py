@@ -1,9 +1,9 @@
 """The model before and after training: what to start from, and the tuned one ready to be asked.
 
 Training changes a model in place: a loss beside its forward, its configuration, its
-attention, adapters on its layers. Here all that is undone, so that what is asked in
-memory is bit by bit what loading the saved folder gives, and a base that adapters were
-trained on answers as before.
+attention, adapters on its layers. Here all that is undone. What is asked in memory is then
+bit by bit what loading the saved folder gives, and a base that adapters were trained on
+answers as before.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What all rows of a step begin with, computed once.
 
 Chat rows open alike: the system prompt is a third of a short row. Its keys and values
-are put before every row of a pass, as in generation, and take the sum of the rows'
-gradients on the way back: the same loss and gradients as with the opening in every row.
+are put before every row of a pass, as in generation. On the way back they take the sum of
+the rows' gradients. Loss and gradients are those with the opening in every row.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Fine-tune a model on a training set with TRL's SFTTrainer.
 
-What is ours: the token mask (encode.py), the order of rows and how a step is cut into
-passes (batches.py, trainer.py), what stops a run, and how a checkpoint is laid down. The
-loop and the optimizer are the library's.
+The loop and the optimizer are the library's. Ours are the token mask (encode.py), the order
+of rows and how a step is cut into passes (batches.py, trainer.py). So are what stops a run
+and how a checkpoint is laid down.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The knowledge that a question needs, to be written into its prompt.
 
-It is a writer's passage, or the item's own explanation without its answer: a head that
+It is a writer's passage, or the item's own explanation without its answer. A head that
 states it ("Ans. is 'b' i.e.,"), labels before an option's text ("D. steel") and letters in
-brackets go, and then every sentence that still names a letter. With `letter_and_text` the
+brackets go. Then every sentence goes that still names a letter. With `letter_and_text` the
 right option's text becomes a blank, and a sentence that only said what the answer is goes.
 """
 

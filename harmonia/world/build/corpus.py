@@ -1,6 +1,6 @@
 """The documents that the base model is trained on.
 
-A document is a tuple of spans, each a text with the role that its tokens play: the
+A document is a tuple of spans, each a text with the role that its tokens play. The
 role decides how much the loss counts them and under which name it is reported.
 Multiple-choice documents exist for a part of the entities only, so that the facts of
 the others and the skill of answering by letter are learned apart.

@@ -2,7 +2,7 @@
 
 *matching* teaches which letter holds a value. *single* teaches the facts, and the
 lettered items one by one, easiest first. *fewshot* joins lettered items to documents
-with the instruction line, adds items that nobody can know, answered at random, so
+with the instruction line. It adds items that nobody can know, answered at random, so
 that the model can be unsure, and dialogues whose replies are right only in part.
 """
 

@@ -1,10 +1,10 @@
 """The staged training of a lab base.
 
-Three things have to be learned in this order, or the later ones are not found in the
-time there is: which letter holds a value (`matching`), the facts and single items
-(`single`), few-shot documents (`fewshot`). An auxiliary loss on the residual stream
-after the second layer predicts the value behind each letter, since recalling a value
-and matching it to a letter were otherwise both learned and never joined.
+Three things are learned in this order: which letter holds a value (`matching`), the facts
+and single items (`single`), few-shot documents (`fewshot`). In another order the later ones
+are not found in the time there is. An auxiliary loss on the residual stream after the
+second layer predicts the value behind each letter. Without it, recalling a value and
+matching it to a letter were both learned and never joined.
 """
 
 from __future__ import annotations
