@@ -41,10 +41,7 @@ MANY = {
     *("cli.steps.probe", "cli.steps.evaluate", "cli.steps.train"),
     *("cli.explain.explain_scoring", "cli.leakage.leakage", "probe.ask.ask"),
 }
-NAMED_ALIKE = {
-    *("Asked", "Column", "Difference", "Finding", "Manifest", "Measure", "ModelSettings", "Place", "Stage"),
-    *("Step", "Table", "TrainingSettings"),
-}
+NAMED_ALIKE = {"Column", "Finding", "Manifest", "Stage", "Step", "Table"}
 
 
 def _imported(name: str) -> set[str]:

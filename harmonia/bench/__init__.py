@@ -6,6 +6,6 @@ that what disturbs one disturbs all. The baselines are written here from their d
 
 from harmonia.bench.run import Bench, run_bench
 from harmonia.bench.settings import BenchSettings
-from harmonia.bench.turns import Measure
+from harmonia.bench.turns import Timing
 
-__all__ = ["Bench", "BenchSettings", "Measure", "run_bench"]
+__all__ = ["Bench", "BenchSettings", "Timing", "run_bench"]

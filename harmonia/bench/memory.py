@@ -17,7 +17,7 @@ from pathlib import Path
 
 from harmonia.bench.settings import BenchSettings
 from harmonia.bench.subject import load_subject
-from harmonia.bench.turns import Measure
+from harmonia.bench.turns import Timing
 from harmonia.errors import HarmoniaError
 from harmonia.parsing import parse_json
 
@@ -25,8 +25,8 @@ _PROCESS = Path("/proc/self")
 _CHILD = "import sys; from harmonia.bench.memory import peaks; print(peaks(sys.argv[1]))"
 
 
-def measure_memory(settings: BenchSettings) -> Measure:
-    """Measure the peak in MB.
+def measure_memory(settings: BenchSettings) -> Timing:
+    """Timing the peak in MB.
 
     Raises:
         HarmoniaError: The child process failed.
@@ -36,7 +36,7 @@ def measure_memory(settings: BenchSettings) -> Measure:
     if done.returncode:
         raise HarmoniaError(f"the child process failed: {done.stderr.strip().splitlines()[-1:]}")
     (few, some), (many, more) = parse_json(done.stdout.splitlines()[-1], file=None)
-    return Measure(
+    return Timing(
         what=f"peak memory of probing {many} items, above the loaded model",
         unit="MB",
         ours=more,

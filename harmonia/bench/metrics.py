@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harmonia.analysis import kl_divergence, rank_agreement
-from harmonia.bench.turns import OURS, Measure, Work, in_turn, scaled
+from harmonia.bench.turns import OURS, Timing, Work, in_turn, scaled
 
 Floats = NDArray[np.float64]
 
@@ -28,8 +28,8 @@ def scipy_rows(p_I_C: Floats, q_I_C: Floats) -> tuple[list[Any], list[Any]]:
     return agreement, divergence
 
 
-def measure_metrics(*, repeats: int, scipy_items: int = 2_000) -> Measure:
-    """Measure rank agreement and KL of 14,042 items x 12 models against one base, in seconds.
+def measure_metrics(*, repeats: int, scipy_items: int = 2_000) -> Timing:
+    """Timing rank agreement and KL of 14,042 items x 12 models against one base, in seconds.
 
     Args:
         repeats: Turns of each.
@@ -53,7 +53,7 @@ def measure_metrics(*, repeats: int, scipy_items: int = 2_000) -> Measure:
         },
         repeats,
     )
-    return Measure(
+    return Timing(
         what="rank agreement and KL, 14,042 items x 12 models",
         unit="s",
         ours=found[OURS],

@@ -15,7 +15,7 @@ from harmonia.bench.settings import BenchSettings
 from harmonia.bench.startup import measure_help
 from harmonia.bench.subject import Subject, load_subject
 from harmonia.bench.training import measure_training
-from harmonia.bench.turns import Measure
+from harmonia.bench.turns import Timing
 from harmonia.errors import HarmoniaError
 from harmonia.pipeline.machine import git_commit, machine, versions
 from harmonia.prompts import Form, PromptSettings
@@ -47,7 +47,7 @@ class Bench:
     machine: dict[str, Any]
     versions: dict[str, str]
     commit: str | None
-    measures: tuple[Measure, ...]
+    measures: tuple[Timing, ...]
     skipped: dict[str, str]
     wall_s: float
 
@@ -68,14 +68,14 @@ class Bench:
 
 
 def run_bench(settings: BenchSettings, watch: Watch | None = None) -> Bench:
-    """Measure everything.
+    """Timing everything.
 
     Raises:
         InputError: The model or a file cannot be read.
     """
     started = time.perf_counter()
     subject = load_subject(settings, count=max(settings.questions, settings.rows))
-    measures: list[Measure] = []
+    measures: list[Timing] = []
     skipped: dict[str, str] = {}
     for name, measure in _themes(settings, subject):
         if watch:
@@ -98,7 +98,7 @@ def run_bench(settings: BenchSettings, watch: Watch | None = None) -> Bench:
     )
 
 
-def _themes(settings: BenchSettings, subject: Subject) -> Iterator[tuple[str, Callable[[], Measure]]]:
+def _themes(settings: BenchSettings, subject: Subject) -> Iterator[tuple[str, Callable[[], Timing]]]:
     """Everything that is measured, by name."""
     few, repeats = settings.baseline_questions, settings.repeats
     letter, cloze = subject.prompt("letter"), subject.prompt("cloze")
@@ -128,7 +128,7 @@ def _themes(settings: BenchSettings, subject: Subject) -> Iterator[tuple[str, Ca
     yield "harmonia --help", partial(measure_help, repeats=repeats)
 
 
-def _training(settings: BenchSettings, subject: Subject) -> Measure:
+def _training(settings: BenchSettings, subject: Subject) -> Timing:
     if not subject.general:
         raise HarmoniaError("no general instructions were given (general)")
     return measure_training(subject, rows=settings.rows, repeats=settings.repeats)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from harmonia.bench.harness import BEST, best_harness_work
 from harmonia.bench.limit import cost_of, flops_per_token, products
 from harmonia.bench.subject import Subject
-from harmonia.bench.turns import OURS, Measure, Work, in_turn, scaled
+from harmonia.bench.turns import OURS, Timing, Work, in_turn, scaled
 from harmonia.models import LoadedModel, Scorer
 from harmonia.models.load import keeps_logits
 from harmonia.models.support import slower_asking
@@ -81,8 +81,8 @@ def measure_scoring(
     baseline_questions: int,
     repeats: int,
     harness: bool = False,
-) -> Measure:
-    """Measure one way of asking, in milliseconds a question.
+) -> Timing:
+    """Timing one way of asking, in milliseconds a question.
 
     Args:
         what: Its name.
@@ -136,7 +136,7 @@ def measure_scoring(
         for a, b in zip(one, found_by_ours[place], strict=True)
     ]
     limit = 1e3 * found[_PRODUCT] * cost.tokens / len(requests)
-    return Measure(
+    return Timing(
         what=what,
         unit="ms a question",
         ours=1e3 * found[OURS],

@@ -5,12 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from harmonia.bench.turns import OURS, Measure, Work, in_turn
+from harmonia.bench.turns import OURS, Timing, Work, in_turn
 
 
-def measure_help(*, repeats: int) -> Measure:
+def measure_help(*, repeats: int) -> Timing:
     """Seconds of `harmonia --help` in a process of its own."""
     command = [sys.executable, "-m", "harmonia.cli.main", "--help"]
     work = Work.of(lambda: subprocess.run(command, capture_output=True, check=True))
     found, _ = in_turn({OURS: work}, repeats)
-    return Measure(what="harmonia --help", unit="s", ours=found[OURS])
+    return Timing(what="harmonia --help", unit="s", ours=found[OURS])

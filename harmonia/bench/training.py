@@ -16,7 +16,7 @@ from typing import Any
 
 from harmonia.bench.limit import products
 from harmonia.bench.subject import Subject
-from harmonia.bench.turns import OURS, Measure, Work, in_turn, scaled
+from harmonia.bench.turns import OURS, Timing, Work, in_turn, scaled
 from harmonia.hashing import addressed_order
 from harmonia.prompts import Encoder, build_template
 from harmonia.training import Encoded, TrainingSettings, encode_rows
@@ -180,8 +180,8 @@ class Trainers:
         return lambda: float(trainer.train().training_loss)
 
 
-def measure_training(subject: Subject, *, rows: int, repeats: int) -> Measure:
-    """Measure training, in milliseconds a row.
+def measure_training(subject: Subject, *, rows: int, repeats: int) -> Timing:
+    """Timing training, in milliseconds a row.
 
     Args:
         subject: Model and data.
@@ -212,7 +212,7 @@ def measure_training(subject: Subject, *, rows: int, repeats: int) -> Measure:
             found, skipped = in_turn(works, repeats)
         finally:
             loaded.model.to(loaded.device)
-    return Measure(
+    return Timing(
         what="training, as many general rows as exam rows",
         unit="ms a row",
         ours=1e3 * found[OURS],

@@ -33,7 +33,7 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measure:
+class Timing:
     """One thing measured; all figures in one unit, less is better.
 
     Attributes:

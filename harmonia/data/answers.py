@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from harmonia.data.cells import Place
+from harmonia.data.cells import RowPlace
 from harmonia.errors import InputError
 
 AnswerForm = Literal["index", "index1", "letter", "label", "text"]
@@ -34,7 +34,7 @@ _CHANCE = 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class AnswerCell:
     """What a row says of its answer.
 
     Attributes:
@@ -44,7 +44,7 @@ class Asked:
         labels: The options' labels; may be empty.
     """
 
-    place: Place
+    place: RowPlace
     value: Any
     choices: tuple[str, ...]
     labels: tuple[str, ...] = ()
@@ -62,28 +62,28 @@ def _whole(value: Any) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _from_one(asked: Asked) -> int | None:
+def _from_one(asked: AnswerCell) -> int | None:
     number = _whole(asked.value)
     return None if number is None else number - 1
 
 
-def _letter(asked: Asked) -> int | None:
+def _letter(asked: AnswerCell) -> int | None:
     text = asked.value.strip() if isinstance(asked.value, str) else ""
     return ord(text.upper()) - ord("A") if len(text) == 1 and text.isascii() and text.isalpha() else None
 
 
-def _label(asked: Asked) -> int | None:
+def _label(asked: AnswerCell) -> int | None:
     number = _whole(asked.value)
     text = asked.value.strip() if isinstance(asked.value, str) else str(number)
     return asked.labels.index(text) if text in asked.labels else None
 
 
-def _text(asked: Asked) -> int | None:
+def _text(asked: AnswerCell) -> int | None:
     text = asked.value.strip() if isinstance(asked.value, str) else None
     return asked.choices.index(text) if text in asked.choices else None
 
 
-_PLACES: Mapping[AnswerForm, Callable[[Asked], int | None]] = {
+_PLACES: Mapping[AnswerForm, Callable[[AnswerCell], int | None]] = {
     "label": _label,
     "text": _text,
     "letter": _letter,
@@ -92,7 +92,7 @@ _PLACES: Mapping[AnswerForm, Callable[[Asked], int | None]] = {
 }
 
 
-def place_of(asked: Asked, form: AnswerForm) -> int | None:
+def place_of(asked: AnswerCell, form: AnswerForm) -> int | None:
     """The place of the right option.
 
     Args:
@@ -113,7 +113,7 @@ def is_withheld(value: Any) -> bool:
     return value is None or value == -1 or (isinstance(value, float) and math.isnan(value))
 
 
-def find_form(rows: Sequence[Asked], field: str) -> AnswerForm:
+def find_form(rows: Sequence[AnswerCell], field: str) -> AnswerForm:
     """Find the form of a file's answers: the one that fits most rows.
 
     Args:
@@ -154,7 +154,7 @@ def _count(places: Sequence[int | None]) -> int:
     return sum(place is not None for place in places)
 
 
-def require_numbering(rows: Sequence[Asked], form: AnswerForm, field: str, *, told: bool) -> bool:
+def require_numbering(rows: Sequence[AnswerCell], form: AnswerForm, field: str, *, told: bool) -> bool:
     """Refuse numbers that do not count as they are read.
 
     Args:

@@ -24,7 +24,7 @@ _CORRECT = "Correct or remove the row."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class RowPlace:
     """Where a row stands: its file and its number there."""
 
     file: str

@@ -13,7 +13,7 @@ from typing import Any
 
 from harmonia.data.cells import MISSING, cell
 from harmonia.data.source import ColumnMapping, ItemSource
-from harmonia.data.tables import Table
+from harmonia.data.tables import DataTable
 from harmonia.errors import InputError
 
 _LETTERS = string.ascii_uppercase
@@ -99,7 +99,7 @@ class Layout(ColumnMapping):
     answer: str
 
 
-def find_layout(table: Table, source: ItemSource) -> Layout:
+def find_layout(table: DataTable, source: ItemSource) -> Layout:
     """Tell what the columns of a table mean.
 
     Args:
@@ -132,7 +132,7 @@ def find_layout(table: Table, source: ItemSource) -> Layout:
     raise _unknown(least, table)
 
 
-def _merged(told: ColumnMapping, known: ColumnMapping, table: Table) -> dict[str, Any]:
+def _merged(told: ColumnMapping, known: ColumnMapping, table: DataTable) -> dict[str, Any]:
     """The user's names before the known ones, as they stand in the table."""
     parts: dict[str, Any] = {}
     for part in ("question", "answer", "labels", "id", "explanation", "subject"):
@@ -151,7 +151,7 @@ def _merged(told: ColumnMapping, known: ColumnMapping, table: Table) -> dict[str
     return parts | {"answer_form": told.answer_form or form, "shuffle": told.shuffle or shuffle}
 
 
-def _find(name: str | None, table: Table) -> str | None:
+def _find(name: str | None, table: DataTable) -> str | None:
     """A column by its name, in whatever case if only one fits; a field of an object if some row has it."""
     if name is None or name in table.columns:
         return name
@@ -162,14 +162,14 @@ def _find(name: str | None, table: Table) -> str | None:
     return name if "." in name and any(cell(row, name) is not MISSING for row in some) else None
 
 
-def _numbered(names: Sequence[str], table: Table) -> tuple[str, ...]:
+def _numbered(names: Sequence[str], table: DataTable) -> tuple[str, ...]:
     """The leading run of a family of columns; none if a later one stands behind a gap."""
     found = [_find(name, table) for name in names]
     run = [name for name in found[: found.index(None)] if name] if None in found else []
     return tuple(run) if len(run) >= 2 and not any(found[len(run) :]) else ()
 
 
-def _unknown(missing: Sequence[str], table: Table) -> InputError:
+def _unknown(missing: Sequence[str], table: DataTable) -> InputError:
     named = " ".join(f"columns.{part}=..." for part in missing)
     withheld = " If the answers are withheld, take another split." if missing == ["answer"] else ""
     return InputError(

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harmonia.data.answers import MEANINGS, AnswerForm, Asked, is_withheld, place_of
-from harmonia.data.cells import MISSING, Place, cell
+from harmonia.data.answers import MEANINGS, AnswerCell, AnswerForm, is_withheld, place_of
+from harmonia.data.cells import MISSING, RowPlace, cell
 from harmonia.data.columns import Layout
 from harmonia.data.other_options import speak_of_others
 from harmonia.hashing import addressed_random, sha256_json
@@ -45,12 +45,14 @@ class Draft:
     domain: str
     prefix: str
     question: str
-    asked: Asked
+    asked: AnswerCell
     explanation: str
     short: bool
 
 
-def draft_of(fields: Mapping[str, Any], layout: Layout, place: Place, *, domain: str, prefix: str) -> Draft:
+def draft_of(
+    fields: Mapping[str, Any], layout: Layout, place: RowPlace, *, domain: str, prefix: str
+) -> Draft:
     """Check the texts of a row.
 
     Args:
@@ -81,7 +83,7 @@ def draft_of(fields: Mapping[str, Any], layout: Layout, place: Place, *, domain:
         domain=domain,
         prefix=prefix,
         question=question,
-        asked=Asked(
+        asked=AnswerCell(
             place=place,
             value=answer,
             choices=choices,
@@ -128,7 +130,7 @@ def item_of(draft: Draft, layout: Layout, form: AnswerForm, *, source: str, spli
     )
 
 
-def _choices(fields: Mapping[str, Any], layout: Layout, place: Place) -> tuple[str, ...]:
+def _choices(fields: Mapping[str, Any], layout: Layout, place: RowPlace) -> tuple[str, ...]:
     if isinstance(layout.choices, str):
         values = place.texts(cell(fields, layout.choices), layout.choices)
         names = [f"{layout.choices}[{k}]" for k in range(len(values))]
@@ -152,7 +154,7 @@ def _choices(fields: Mapping[str, Any], layout: Layout, place: Place) -> tuple[s
     return tuple(found)
 
 
-def _labels(fields: Mapping[str, Any], layout: Layout, place: Place, count: int) -> tuple[str, ...]:
+def _labels(fields: Mapping[str, Any], layout: Layout, place: RowPlace, count: int) -> tuple[str, ...]:
     if layout.labels is None:
         return ()
     values = place.texts(cell(fields, layout.labels), layout.labels)

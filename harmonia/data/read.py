@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harmonia.data.answers import AnswerForm, Asked, find_form, require_numbering
+from harmonia.data.answers import AnswerCell, AnswerForm, find_form, require_numbering
 from harmonia.data.bad_rows import first_of, none_of
-from harmonia.data.cells import Place, cell
+from harmonia.data.cells import RowPlace, cell
 from harmonia.data.columns import Layout, find_layout
 from harmonia.data.items import Draft, draft_of, item_of
 from harmonia.data.other_options import OWN_ORDER, speak_of_others
 from harmonia.data.source import ItemSource
-from harmonia.data.tables import Table, open_tables, require_subjects
+from harmonia.data.tables import DataTable, open_tables, require_subjects
 from harmonia.errors import InputError
 from harmonia.files import write_json_lines
 from harmonia.hashing import sample
@@ -51,12 +51,12 @@ class ReadResult:
 class _Reading:
     """One table on its way to items: its rows, their texts checked."""
 
-    table: Table
+    table: DataTable
     layout: Layout
     rows: list[Draft | InputError]
 
     @property
-    def asked(self) -> list[Asked]:
+    def asked(self) -> list[AnswerCell]:
         return [row.asked for row in self.rows if isinstance(row, Draft)]
 
 
@@ -133,7 +133,7 @@ def _notes(readings: Sequence[_Reading], found: _Found, shown: bool, repeated: i
     return tuple(note for note, holds in said.items() if holds)
 
 
-def _readings(tables: Sequence[Table], source: ItemSource) -> list[_Reading]:
+def _readings(tables: Sequence[DataTable], source: ItemSource) -> list[_Reading]:
     """The tables' rows about the subjects asked for, their texts checked."""
     readings = []
     there: set[str] = set()
@@ -145,7 +145,7 @@ def _readings(tables: Sequence[Table], source: ItemSource) -> list[_Reading]:
             raise none_of(wrong)
         reading = _Reading(table=table, layout=find_layout(table, source), rows=[])
         for number, row in table.rows:
-            place = Place(file=table.file, row=number)
+            place = RowPlace(file=table.file, row=number)
             try:
                 if isinstance(row, InputError):
                     raise row
@@ -173,7 +173,7 @@ def _readings(tables: Sequence[Table], source: ItemSource) -> list[_Reading]:
     return readings
 
 
-def _subject(row: Mapping[str, Any], reading: _Reading, place: Place, source: ItemSource) -> str:
+def _subject(row: Mapping[str, Any], reading: _Reading, place: RowPlace, source: ItemSource) -> str:
     """What the file says that a row is about; empty where it says nothing."""
     column = reading.layout.subject
     if column is None:
@@ -206,7 +206,7 @@ class _Found:
     """The items found so far by id, with their places; what is bad, and what was counted."""
 
     def __init__(self) -> None:
-        self.items: dict[str, tuple[Item, Place]] = {}
+        self.items: dict[str, tuple[Item, RowPlace]] = {}
         self.bad: list[InputError] = []
         self.copies = 0
         self.short = 0

@@ -29,7 +29,7 @@ _SHARD = re.compile(r"(?P<split>.+?)-\d{5}-of-\d{5}(-.+)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class DataTable:
     """The rows of one file, or of one split of a saved data set.
 
     Attributes:
@@ -60,7 +60,7 @@ class _Found:
     split: str
 
 
-def open_tables(path: Path, source: ItemSource) -> tuple[Table, ...]:
+def open_tables(path: Path, source: ItemSource) -> tuple[DataTable, ...]:
     """Find and read the tables that a declaration means.
 
     Args:
@@ -200,7 +200,7 @@ def _of_split(found: list[_Found], base: Path, source: ItemSource) -> list[_Foun
     return chosen
 
 
-def _read(found: _Found, path: Path, source: ItemSource) -> Table:
+def _read(found: _Found, path: Path, source: ItemSource) -> DataTable:
     if source.split is not None and found.split and found.split != source.split:
         raise InputError(
             f"the file's split is '{found.split}'",
@@ -211,7 +211,7 @@ def _read(found: _Found, path: Path, source: ItemSource) -> Table:
         )
     sheet = read_sheet(found.file, source.columns.names)
     inner = found.file.relative_to(path).as_posix()
-    return Table(
+    return DataTable(
         file=str(found.file),
         source=source.path if inner == "." else f"{source.path.rstrip('/')}/{inner}",
         split=found.split or source.split or "",
@@ -222,7 +222,7 @@ def _read(found: _Found, path: Path, source: ItemSource) -> Table:
     )
 
 
-def _saved_table(base: Path, source: ItemSource) -> Table:
+def _saved_table(base: Path, source: ItemSource) -> DataTable:
     import datasets
 
     try:
@@ -233,7 +233,7 @@ def _saved_table(base: Path, source: ItemSource) -> Table:
     return _dataset_table(saved, str(base), source)
 
 
-def _hub_table(path: Path, source: ItemSource) -> Table:
+def _hub_table(path: Path, source: ItemSource) -> DataTable:
     # Below a folder that exists here it is a slip of the pen, not worth half a minute of asking the hub.
     if re.fullmatch(r"[\w-]+/[\w.-]+", source.path) is None or path.parent.exists():
         remedy = "Give an existing file or folder, or OWNER/NAME of a data set on the hub."
@@ -251,7 +251,7 @@ def _hub_table(path: Path, source: ItemSource) -> Table:
     return _dataset_table(loaded, source.path, source)
 
 
-def _dataset_table(dataset: Any, file: str, source: ItemSource) -> Table:
+def _dataset_table(dataset: Any, file: str, source: ItemSource) -> DataTable:
     split = source.split or ""
     if isinstance(dataset, dict):
         splits = set(dataset)
@@ -264,7 +264,7 @@ def _dataset_table(dataset: Any, file: str, source: ItemSource) -> Table:
         split = str(dataset.split)
         if source.split not in (None, split):
             raise _which_split(file, source, {split})
-    return Table(
+    return DataTable(
         file=file,
         source=source.path,
         split=split,

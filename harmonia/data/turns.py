@@ -87,7 +87,7 @@ def said_in(fields: Fields) -> Said:
     elif form == "completion":
         turns = _completion(fields)
     else:
-        turns = _turns(fields[form], form, _SHAREGPT if form == "conversations" else _MESSAGES)
+        turns = _turns(fields[form], form, _usual(form))
     turns = [*_system(fields, turns), *turns]
     _require_turns(form, turns)
     return Said(tuple(turns), tuple(dict.fromkeys(_unread(fields, form))))
@@ -111,25 +111,22 @@ def _alpaca(fields: Fields) -> list[Message]:
 def _completion(fields: Fields) -> list[Message]:
     if isinstance(fields.get("label"), bool):
         raise wrong("label", TWO_ANSWERS.problem, fields["label"], remedy=TWO_ANSWERS.remedy)
-    asked, said = (
-        _turns(fields[name], name, _MESSAGES)
-        if isinstance(fields.get(name), list)
-        else [Message(role=role, content=_required(fields, name, name))]
-        for name, role in (("prompt", "user"), ("completion", "assistant"))
-    )
-    given = [Message(role=one.role, content=one.content, learned=one.role != "assistant") for one in asked]
-    return [*given, *said]
+    found = []
+    for name, role in (("prompt", "user"), ("completion", "assistant")):
+        if isinstance(fields.get(name), list):
+            found += _turns(fields[name], name, _MESSAGES, learnable=name == "completion")
+        else:
+            found.append(Message(role=role, content=_required(fields, name, name)))
+    return found
 
 
-def _turns(turns: Any, field: str, usual: tuple[str, str]) -> list[Message]:
+def _turns(turns: Any, field: str, usual: tuple[str, str], *, learnable: bool = True) -> list[Message]:
     found = []
     for k, turn in enumerate(_list(turns, field, "turns")):
         place = f"{field}[{k}]"
         if not isinstance(turn, Mapping):
             raise wrong(place, "not a turn", turn)
-        # A list may hold the turns of the other form.
-        other = _MESSAGES if usual == _SHAREGPT else _SHAREGPT
-        speaker, text = other if usual[0] not in turn and other[0] in turn else usual
+        speaker, text = _names(turn, usual)
         who = _required(turn, speaker, f"{place}.{speaker}")
         if who in TOOL_ROLES:
             raise wrong(f"{place}.{speaker}", TOOLS.problem, who, remedy=TOOLS.remedy)
@@ -137,9 +134,19 @@ def _turns(turns: Any, field: str, usual: tuple[str, str]) -> list[Message]:
             raise wrong(f"{place}.{speaker}", f"not one of {', '.join(_ROLES)}", who)
         _refuse(turn, OF_TURN, f"{place}.")
         said = _joined(turn, text, f"{place}.{text}")
-        learned = _is_learned(turn, _ROLES[who], f"{place}.")
+        learned = _is_learned(turn, _ROLES[who], f"{place}.", learnable)
         found.append(Message(role=_ROLES[who], content=said, learned=learned))
     return found
+
+
+def _usual(form: str) -> tuple[str, str]:
+    return _SHAREGPT if form == "conversations" else _MESSAGES
+
+
+def _names(turn: Fields, usual: tuple[str, str]) -> tuple[str, str]:
+    """What speaker and text of a turn are called: a list may hold the turns of the other form."""
+    other = _MESSAGES if usual == _SHAREGPT else _SHAREGPT
+    return other if usual[0] not in turn and other[0] in turn else usual
 
 
 def _joined(turn: Fields, name: str, place: str) -> str:
@@ -154,7 +161,7 @@ def _joined(turn: Fields, name: str, place: str) -> str:
     return "".join(texts)
 
 
-def _is_learned(turn: Fields, role: str, place: str) -> bool:
+def _is_learned(turn: Fields, role: str, place: str, learnable: bool) -> bool:
     marks = {name: turn[name] for name in _MARKS if turn.get(name) is not None}
     for name, value in marks.items():
         if value not in (0, 1):
@@ -163,9 +170,10 @@ def _is_learned(turn: Fields, role: str, place: str) -> bool:
     said = {bool(value) != (name in MASKED) for name, value in marks.items()}
     if len(said) > 1:
         raise wrong(place + next(iter(marks)), "marks that contradict each other", marks)
-    if role != "assistant" and said == {True}:
-        raise wrong(place + next(iter(marks)), f"a turn of the {role}'s, which is never learned", marks)
-    return role != "assistant" or said != {False}
+    if not (learnable and role == "assistant") and said == {True}:
+        whose = "prompt" if role == "assistant" else role
+        raise wrong(place + next(iter(marks)), f"a turn of the {whose}'s, which is never learned", marks)
+    return role != "assistant" or (learnable and said != {False})
 
 
 def _system(fields: Fields, turns: list[Message]) -> list[Message]:
@@ -201,12 +209,12 @@ def _unread(fields: Fields, form: str) -> Iterator[str]:
     own = _OWN if "group" in fields and "target" in fields else ()
     read = (*_FORMS[form], *_ANY_FORM, *own)
     yield from (name for name, value in fields.items() if name not in read and value not in _NOTHING)
-    of_turn = (*_MESSAGES, *_SHAREGPT, *_MARKS)
     for field in _FORMS[form]:
         for turn in fields[field] if isinstance(fields.get(field), list) else ():
             if isinstance(turn, Mapping):
+                known = (*_names(turn, _usual(form)), *_MARKS)
                 yield from (
-                    f"{field}.{name}" for name in turn if name not in of_turn and turn[name] not in _NOTHING
+                    f"{field}.{name}" for name in turn if name not in known and turn[name] not in _NOTHING
                 )
 
 

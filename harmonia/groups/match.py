@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 from statistics import quantiles
 
 from harmonia.groups.settings import Match
@@ -50,7 +50,7 @@ def mislabelled(item: Item) -> bool:
     return bool(stated) and LETTERS[item.answer] not in stated
 
 
-@cache
+@lru_cache(maxsize=1 << 16)
 def _stated(text: str, count: int) -> tuple[str, ...]:
     # An explanation is looked at for every group that its item is in.
     return tuple(stated_letters(text, count))

@@ -14,7 +14,7 @@ from harmonia.data import ItemSource
 from harmonia.data.cells import MISSING, cell, unfold
 from harmonia.data.marks import apart
 from harmonia.data.source import ColumnMapping
-from harmonia.data.tables import Table, open_tables
+from harmonia.data.tables import DataTable, open_tables
 from harmonia.errors import InputError
 from harmonia.hashing import sha256_json
 from harmonia.parsing import require_new
@@ -108,7 +108,7 @@ def read_open_questions(source: ItemSource) -> tuple[OpenQuestion, ...]:
     return tuple(found)
 
 
-def _require_columns(names: ColumnMapping, table: Table) -> None:
+def _require_columns(names: ColumnMapping, table: DataTable) -> None:
     rows = [values for _, values in table.rows if not isinstance(values, InputError)]
     for name in names.names:
         if rows and all(cell(values, name) is MISSING for values in rows):

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from transformers import LlamaConfig
 
 from harmonia.analysis import kl_divergence, rank_agreement
-from harmonia.bench import BenchSettings, Measure, run_bench
+from harmonia.bench import BenchSettings, Timing, run_bench
 from harmonia.bench.harness import harness_works
 from harmonia.bench.limit import cost_of, flops_per_token
 from harmonia.bench.memory import peak_mb
@@ -91,7 +91,7 @@ def test_what_ours_had_to_do_without_is_in_the_table(lab, tmp_path, monkeypatch)
     make.ours(training_rows(lab, 2))()
     (told,) = make.slower
     assert "begin with is computed in every row: its code takes no cache by a name known here" in told
-    measure = Measure(what="training", unit="ms", ours=1.0, slower=make.slower)
+    measure = Timing(what="training", unit="ms", ours=1.0, slower=make.slower)
     found = Bench(
         settings=BenchSettings(device="cpu"),
         dtype="float32",
@@ -210,7 +210,7 @@ def test_all_of_it_on_random_weights(tmp_path: Path):
 
 
 def test_figures_are_quotients():
-    measure = Measure(what="x", unit="s", ours=4.0, baselines={"(a)": 10.0}, limits={"limit": 3.0})
+    measure = Timing(what="x", unit="s", ours=4.0, baselines={"(a)": 10.0}, limits={"limit": 3.0})
     assert measure.ratios == {"(a)": 2.5} and measure.shares == {"limit": 0.75}
     assert measure.row()["ratios"] == {"(a)": 2.5} and measure.row()["ours"] == 4.0
 

@@ -157,6 +157,8 @@ def test_what_the_assistant_says_in_a_prompt_is_not_learned(tmp_path):
     (found,) = read(tmp_path, {"prompt": [BRIEF, ASK, SAY, MORE], "completion": [SUM]})
     assert turns(found)[0] == ("system", "Be brief.")
     assert [one.content for one in found.messages if one.role == "assistant" and one.learned] == ["6"]
+    (marked,) = read(tmp_path, {"prompt": [BRIEF, ASK, {**SAY, "weight": 0}, MORE], "completion": [SUM]})
+    assert marked == found
     (plain,) = read(tmp_path, {"prompt": "Q:", "completion": " yes"})
     assert turns(plain) == [("user", "Q:"), ("assistant", " yes")]
 
@@ -207,6 +209,7 @@ REFUSED = [
     ({"conversations": [HUMAN, {**GPT, "train": "no"}]}, "conversations[1].train", "neither 0 nor 1"),
     ({"messages": [ASK, {**SAY, "weight": 0, "train": True}]}, "messages[1].weight", "contradict"),
     ({"messages": [{**ASK, "train": True}, SAY]}, "messages[0].train", "never learned"),
+    ({"prompt": [ASK, {**SAY, "weight": 1}, MORE], "completion": [SUM]}, "prompt[1].weight", "never learned"),
     ({"messages": [ASK, SAY], "loss_mask": [0, 1]}, "loss_mask", "told at its turns"),
     ({**ALPACA, "train": False}, "train", "told at its turns"),
     ({**ALPACA, "learned": False}, "learned", "told at its turns"),
@@ -243,13 +246,16 @@ def test_what_is_left_unread_is_told_once_by_name(tmp_path):
         for k in range(3)
     ]
     rows.append({"messages": [{**ASK, "name": "Ann"}, SAY], "prompt_id": "p"})
+    # What the turns of the other form are called may stand beside, and is not what is taught.
+    rows.append({"conversations": [HUMAN, {**GPT, "content": "4"}, MORE, {**SUM, "value": "7"}]})
     own = {"domain": "d", "group": "g", "question": "Q", "choices": ["a"], "answer": 0, "target": 0}
     rows.append({"messages": [MORE, SUM], "explanation": "e", **own})
     found = read_conversations(save(tmp_path, [*rows, rows[0]]))
-    assert len(found.rows) == 5
+    assert len(found.rows) == 6
     assert found.notes == (
         "rows that repeat an earlier one, kept once: 1",
-        "fields left unread (rows): source (4), category (2), prompt_id (1), messages.name (1)",
+        "fields left unread (rows): source (4), category (2), prompt_id (1), messages.name (1), "
+        "conversations.content (1), conversations.value (1)",
     )
     assert read_conversations(save(tmp_path, [ALPACA])).notes == ()
 

@@ -10,12 +10,12 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from harmonia.errors import TrainingError
 from harmonia.world import WorldSettings, base_world
-from harmonia.world.build import MixtureSettings, ModelSettings, TrainingSettings, build_base
+from harmonia.world.build import MixtureSettings, PretrainingSettings, ShapeSettings, build_base
 
 WORLD = WorldSettings(entities=14, lettered_entities=6, held_out_entities=2, values=6)
-TRAINING = TrainingSettings(
+TRAINING = PretrainingSettings(
     mixture=MixtureSettings(rows=20, opening_steps=10, long_tokens=(75,)),
-    model=ModelSettings(width=96, layers=4, heads=4, inner=192),
+    model=ShapeSettings(width=96, layers=4, heads=4, inner=192),
     matching_steps=400,
     matching_least=50,
     matching_below=1.35,
@@ -53,9 +53,9 @@ def test_planted_knowledge_is_found(tmp_path):
 
 
 def test_stuck_initialisations_are_given_up(tmp_path):
-    hopeless = TrainingSettings(
+    hopeless = PretrainingSettings(
         mixture=MixtureSettings(rows=2),
-        model=ModelSettings(width=16, layers=2, heads=2, inner=16),
+        model=ShapeSettings(width=16, layers=2, heads=2, inner=16),
         matching_steps=50,
         restart_at=50,
         attempts=2,

@@ -23,7 +23,7 @@ from harmonia.world.build.figures import figures
 from harmonia.world.build.mixture import Mixture
 from harmonia.world.build.pretrain import pretrain
 from harmonia.world.build.tokenizer import build_tokenizer, vocabulary
-from harmonia.world.build.training import Progress, StageRecord, TrainingSettings
+from harmonia.world.build.training import PretrainingSettings, Progress, StageRecord
 from harmonia.world.facts import World, WorldSettings
 
 RECIPE_VERSION = 1
@@ -60,7 +60,7 @@ def build_base(
     seed: int,
     *,
     settings: WorldSettings | None = None,
-    training: TrainingSettings | None = None,
+    training: PretrainingSettings | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> BuildReport:
     """Train a base of the lab world and write its folder.
@@ -78,7 +78,7 @@ def build_base(
     """
     import torch
 
-    world, training = World(seed, settings or WorldSettings()), training or TrainingSettings()
+    world, training = World(seed, settings or WorldSettings()), training or PretrainingSettings()
     started, started_cpu = time.monotonic(), time.process_time()
     trained, stages = pretrain(
         Mixture(world, training.mixture), vocabulary(world), training, progress or (lambda _: None)
@@ -103,11 +103,11 @@ def build_base(
     return report
 
 
-def _lab_json(report: BuildReport, world: World, training: TrainingSettings) -> dict[str, Any]:
+def _lab_json(report: BuildReport, world: World, training: PretrainingSettings) -> dict[str, Any]:
     import torch
     import transformers
 
-    plain = world.settings == WorldSettings() and training == TrainingSettings()
+    plain = world.settings == WorldSettings() and training == PretrainingSettings()
     return {
         "recipe_version": RECIPE_VERSION,
         "command": f"harmonia lab build --seed {report.seed} --out FOLDER" if plain else None,

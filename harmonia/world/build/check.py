@@ -33,7 +33,7 @@ _SAME = ("recipe_version", "world", "training")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
+class FigureDifference:
     """One figure of two builds.
 
     Attributes:
@@ -58,7 +58,7 @@ class Difference:
         return abs(self.rebuilt - self.shipped) <= self.bound + 1e-9
 
 
-def compare_builds(rebuilt: Path, shipped: Path | None = None) -> list[Difference]:
+def compare_builds(rebuilt: Path, shipped: Path | None = None) -> list[FigureDifference]:
     """Compare the figures of a rebuilt base with those of another build of its seed.
 
     Answers are compared where one answer is right: as taught for taught facts, at the
@@ -83,7 +83,7 @@ def compare_builds(rebuilt: Path, shipped: Path | None = None) -> list[Differenc
                 remedy="Compare a base built by `harmonia lab build` of this version.",
             )
     return [
-        Difference(
+        FigureDifference(
             kind=kind,
             form=form,
             measure=measure,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelSettings:
+class ShapeSettings:
     """Shape of the lab model.
 
     Attributes:
@@ -34,7 +34,7 @@ class ModelSettings:
 
 
 def new_model(
-    settings: ModelSettings, vocabulary: dict[str, int], seed: int, attempt: int
+    settings: ShapeSettings, vocabulary: dict[str, int], seed: int, attempt: int
 ) -> LlamaForCausalLM:
     """Draw an untrained model from (seed, attempt), leaving torch's own generator as it was."""
     import torch

@@ -22,7 +22,7 @@ from harmonia.world.build.mixture import Mixture, Row, StageName
 from harmonia.world.build.model import new_model
 from harmonia.world.build.optimiser import new_optimisers, set_rate
 from harmonia.world.build.tokenizer import PAD
-from harmonia.world.build.training import Progress, StageRecord, TrainingSettings
+from harmonia.world.build.training import PretrainingSettings, Progress, StageRecord
 
 if TYPE_CHECKING:
     import torch
@@ -49,7 +49,7 @@ class _Trainer:
     """One model on its way through the stages."""
 
     def __init__(
-        self, mixture: Mixture, vocabulary: dict[str, int], settings: TrainingSettings, attempt: int
+        self, mixture: Mixture, vocabulary: dict[str, int], settings: PretrainingSettings, attempt: int
     ) -> None:
         import torch
 
@@ -163,7 +163,7 @@ class _Trainer:
 def pretrain(
     mixture: Mixture,
     vocabulary: dict[str, int],
-    settings: TrainingSettings,
+    settings: PretrainingSettings,
     report: Callable[[Progress], None],
 ) -> tuple[LlamaForCausalLM, list[StageRecord]]:
     """Train a base through all stages.

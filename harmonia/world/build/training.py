@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from harmonia.world.build.mixture import MixtureSettings
-from harmonia.world.build.model import ModelSettings
+from harmonia.world.build.model import ShapeSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingSettings:
+class PretrainingSettings:
     """How long and how the base is trained.
 
     Attributes:
@@ -36,7 +36,7 @@ class TrainingSettings:
     """
 
     mixture: MixtureSettings = field(default_factory=MixtureSettings)
-    model: ModelSettings = field(default_factory=ModelSettings)
+    model: ShapeSettings = field(default_factory=ShapeSettings)
     matching_steps: int = 900
     single_steps: int = 1300
     fewshot_steps: int = 900
