@@ -43,7 +43,7 @@ def paragraphs(text: str, docstring: bool) -> Iterator[tuple[int, str]]:
             fence or fenced or line.startswith(("|", "<")) or (not docstring and line.startswith("    "))
         )
         starts = ITEM.match(line) or (docstring and (ENTRY.match(line) or re.search(r"\S {3,}\S", line)))
-        if (left_out or not line.strip() or starts) and words:
+        if (left_out or not line.strip() or starts or words.startswith("#")) and words:
             yield first, words
             words = ""
         if not left_out and line.strip():
