@@ -1,7 +1,7 @@
 # Every target sets up what it needs, on a fresh machine too, and says what it does.
 #   make demo    the whole experiment on the embedded lab model; ends with the report's path
 #   make test    all tests
-#   make check   format, lint, types, generated docs
+#   make check   format, lint, types, docs
 #   make bench   speed against named baselines
 #   make models  the small real models that some tests and examples use, into .models/
 #   make setup   a virtual environment in .venv, from the locked versions in requirements/
@@ -71,7 +71,7 @@ endif
 	@$(MAKE) test VENV=$(NEWEST)
 
 check: setup
-	@echo "== checking format, lint, types and generated docs"
+	@echo "== checking format, lint, types and docs"
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy

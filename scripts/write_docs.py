@@ -1,5 +1,7 @@
 """Write docs/commands.md, settings.md and tables.md from the code; with --check, fail if they are stale.
 
+--check also looks at sentences and at the files that pages name (check_docs.py).
+
 python scripts/write_docs.py [--check]
 """
 
@@ -13,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import check_docs
 import typer.main
 from pydantic import BaseModel
 
@@ -183,6 +186,8 @@ def main() -> None:
             page.write_text(text, encoding="utf-8")
     if check and stale:
         sys.exit(f"stale: {', '.join('docs/' + name for name in stale)}. Run: make docs")
+    if check and check_docs.main():
+        sys.exit(1)
     print("docs are in step" if check or not stale else f"wrote {', '.join(stale)}")
 
 

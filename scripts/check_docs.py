@@ -1,9 +1,10 @@
-"""Sentences of more than 30 words in the pages and in the package's docstrings; exits 1 if there is one.
+"""Sentences of more than 30 words in pages and docstrings, and files that pages name in vain.
 
-python scripts/sentences.py
+python scripts/check_docs.py
 
 A word is what stands between blanks; what stands in back quotes is one. A sentence ends at a full
 stop, a question mark or an exclamation mark. Tables, code and generated pages are not read.
+Exits 1 if anything is found; `scripts/write_docs.py --check` runs it too.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ def long_sentences(text: str, *, docstring: bool = False) -> Iterator[tuple[int,
     for line, paragraph in paragraphs(text, docstring):
         plain = re.sub(r"`[^`]*`", "`code`", re.sub(r"\]\([^)]*\)", "]", paragraph))
         for sentence in END.split(plain):
-            if len(re.findall(r"\S*\w\S*", sentence)) > MOST:
-                yield line, sentence
+            if (count := len(re.findall(r"\S*\w\S*", sentence))) > MOST:
+                yield line, f"{count} words, {MOST} at most: {sentence}"
 
 
 def paragraphs(text: str, docstring: bool) -> Iterator[tuple[int, str]]:
@@ -60,22 +61,32 @@ def docstrings(path: Path) -> Iterator[tuple[int, str]]:
             yield said.lineno, said.value
 
 
-def main() -> int:
-    """Print where each long sentence stands."""
-    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-    texts = [
-        (page, 1, page.read_text(encoding="utf-8"), False)
-        for page in pages
-        if page.name not in {*GENERATED, LOG}
-    ]
+def missing_files(page: str) -> Iterator[tuple[int, str]]:
+    """(line, path) of each file of ours that a page names and that is not there."""
+    for number, line in enumerate(page.splitlines(), start=1):
+        for name in re.findall(r"`((?:\w+/)+\w+\.(?:py|md|yaml|ipynb))`", line):
+            if not any((folder / name).exists() for folder in (ROOT, ROOT / "harmonia")):
+                yield number, f"no file {name}"
+
+
+def problems() -> Iterator[str]:
+    """What is wrong, each with its file and line."""
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]:
+        if page.name in {*GENERATED, LOG}:
+            continue
+        text = page.read_text(encoding="utf-8")
+        for line, problem in sorted([*long_sentences(text), *missing_files(text)]):
+            yield f"{page.relative_to(ROOT)}:{line}: {problem}"
     for module in sorted((ROOT / "harmonia").rglob("*.py")):
-        texts += [(module, line, inspect.cleandoc(text), True) for line, text in docstrings(module)]
-    found = [
-        f"{path.relative_to(ROOT)}:{first + line - 1}: {sentence}"
-        for path, first, text, docstring in texts
-        for line, sentence in long_sentences(text, docstring=docstring)
-    ]
-    print("\n".join([*found, f"{len(found)} sentences of more than {MOST} words"]))
+        for first, text in docstrings(module):
+            for line, problem in long_sentences(inspect.cleandoc(text), docstring=True):
+                yield f"{module.relative_to(ROOT)}:{first + line - 1}: {problem}"
+
+
+def main() -> int:
+    """Print what is wrong."""
+    found = list(problems())
+    print("\n".join([*found, f"{len(found)} problems in pages and docstrings"]))
     return int(bool(found))
 
 
