@@ -29,6 +29,8 @@ def long_sentences(text: str, *, docstring: bool = False) -> Iterator[tuple[int,
     """(line, sentence) of each that is too long."""
     for line, paragraph in paragraphs(text, docstring):
         plain = re.sub(r"`[^`]*`", "`code`", re.sub(r"\]\([^)]*\)", "]", paragraph))
+        if docstring:
+            plain = re.sub(r"^\*{0,2}\w+: ", "", plain)
         for sentence in END.split(plain):
             if (count := len(re.findall(r"\S*\w\S*", sentence))) > MOST:
                 yield line, f"{count} words, {MOST} at most: {sentence}"
