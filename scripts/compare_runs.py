@@ -15,7 +15,6 @@ import json
 import math
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -150,12 +149,16 @@ def compare_files(before: Path, after: Path, tops: tuple[Path, Path]) -> Differe
     return found
 
 
-def files_of(top: Path) -> Iterator[str]:
-    """The files of a run that are compared, by their path in it."""
+def files_of(top: Path) -> dict[str, Path]:
+    """The files of a run that are compared, by their path in it; older tables lay beside the manifest."""
+    found = {}
     for path in sorted(top.rglob("*")):
         relative = path.relative_to(top)
         if path.is_file() and not NOT_COMPARED & {*relative.parts}:
-            yield relative.as_posix()
+            beside = path.suffix == ".csv" and (path.parent / "manifest.json").exists()
+            name = relative.parent / "tables" / relative.name if beside else relative
+            found[name.as_posix()] = path
+    return found
 
 
 def _merge(into: Differences, found: Differences) -> None:
@@ -180,12 +183,12 @@ def main(before: Path, after: Path) -> int:
     if missing := [str(top) for top in (before, after) if not top.is_dir()]:
         print(f"no folder: {', '.join(missing)}")
         return 2
-    sides = [dict.fromkeys(files_of(top)) for top in (before, after)]
+    sides = [files_of(top) for top in (before, after)]
     equal: Counter[str] = Counter()
     unequal: dict[tuple[Any, ...], Differences] = defaultdict(Differences)
     files: Counter[tuple[Any, ...]] = Counter()
     for name in (name for name in sides[0] if name in sides[1]):
-        kind, found = _kind(name, before), compare_files(before / name, after / name, (before, after))
+        kind, found = _kind(name, before), compare_files(*(side[name] for side in sides), (before, after))
         if found is None:
             equal[kind] += 1
         else:
@@ -197,7 +200,10 @@ def main(before: Path, after: Path) -> int:
         print(f"{kind}: {count} equal in bytes")
     for alike, found in unequal.items():
         print(f"{alike[0]}: {files[alike]} not equal in bytes: {found.said()}")
-    for side, names in (("before", sides[0].keys() - sides[1]), ("after", sides[1].keys() - sides[0])):
+    for side, names in (
+        ("before", sides[0].keys() - sides[1].keys()),
+        ("after", sides[1].keys() - sides[0].keys()),
+    ):
         top = before if side == "before" else after
         for kind, count in sorted(Counter(_kind(name, top) for name in names).items()):
             print(f"{kind}: {count} only {side}")

@@ -92,3 +92,12 @@ def test_files_that_one_run_alone_has_are_counted(before, tmp_path, capsys):
 def test_a_folder_that_is_not_there_is_said(before, tmp_path, capsys):
     assert main(before, tmp_path / "nowhere") == 2
     assert "nowhere" in capsys.readouterr().out
+
+
+def test_tables_that_lay_beside_the_manifest_are_the_same_tables(before, tmp_path, capsys):
+    after = run(tmp_path / "after", WIDE)
+    (after / "tables").mkdir()
+    for path in (before / "results.csv", after / "tables" / "results.csv"):
+        path.write_text("domain,accuracy\nsums,0.5\n")
+    assert main(before, after) == 0
+    assert "tables/*.csv: 1 equal in bytes" in capsys.readouterr().out

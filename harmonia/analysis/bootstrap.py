@@ -120,11 +120,14 @@ def paired_bootstrap(
     # What the interaction explains is counted once; no part can be below 0.
     item_part, seed_part = max(items - mixed, 0.0), max(seeds - mixed, 0.0)
     variance = item_part + seed_part + mixed
+    # Satterthwaite: the squared variance over the sum of each mean square's own, by its degrees of
+    # freedom. The interaction is in both mean squares.
     freedom = variance**2 / (item_freedom + seed_freedom) if variance else np.inf
     value = float(np.mean([unit.change_S_I.mean() for unit in units]))
     rng = np.random.default_rng(draw(seed, "analysis/bootstrap", address))
     off_B = _resampled(units, strata, rng, resamples) - value
     reach = np.sqrt(variance) * t.ppf(_TAILS[1], freedom) / norm.ppf(_TAILS[1])
+    # Only the width is set: how far the percentiles lean to one side stays as resampled.
     spread = off_B.std()
     low, high = value + np.quantile(off_B, _TAILS) * (reach / spread if spread else 0.0)
     crossed = min(len(unit.change_S_I) for unit in units) > 1
@@ -186,6 +189,7 @@ def _strata(units: Sequence[Unit]) -> Iterator[_Stratum]:
     for number, unit in enumerate(units):
         for row, name in enumerate(unit.items_I):
             asked[name].append((number, row))
+    # Items of the same units are exchangeable; one that two units ask moves both at once.
     together: dict[tuple[int, ...], list[list[int]]] = defaultdict(list)
     for places in asked.values():
         together[tuple(number for number, _ in places)].append([row for _, row in places])
@@ -247,6 +251,7 @@ def _item_variance(strata: Sequence[_Stratum]) -> tuple[float, float]:
         added_I = (stratum.weighted_I_R / stratum.seeds_R).sum(axis=1) / stratum.units
         n = len(added_I)
         if n > 1:
+            # Each item adds to a sum, so that the variances of n independent ones add up.
             here = n * float(added_I.var(ddof=1))
             variance, freedom = variance + here, freedom + here**2 / (n - 1)
     return variance, freedom
@@ -262,6 +267,7 @@ def _seed_variances(units: Sequence[Unit]) -> tuple[float, float, float]:
             continue
         mean_S = change_S_I.mean(axis=1)
         here = float(mean_S.var(ddof=1)) / seeds / len(units) ** 2
+        # What neither the seed nor the item explains.
         rest_S_I = change_S_I - mean_S[:, None] - change_S_I.mean(axis=0) + mean_S.mean()
         both = float((rest_S_I**2).sum()) / ((seeds - 1) * (items - 1))
         variance, freedom = variance + here, freedom + here**2 / (seeds - 1)

@@ -76,6 +76,7 @@ class Pack:
             yield start, stop
 
 
+# The model's code calls the functions below with arguments of its own; the pack has no other way in.
 _CURRENT: ContextVar[Pack] = ContextVar("pack")
 
 
@@ -115,9 +116,11 @@ class _Masks:
         none = torch.zeros((), dtype=torch.long)
         for block in pack.blocks:
             at, ends = torch.arange(len(block.ids)), torch.tensor(block.ends)
+            # True positions, not places in the row: a window reaches as far as in each request alone.
             queries = torch.tensor(block.depths) + len(prefix)
             keys = torch.cat([prefix, queries])
             seen = allowed(none, none, queries[:, None], keys[None, :])
+            # Blocks are laid out depth first: a key's subtree is the row from it to its end.
             above = (at[None, :] <= at[:, None]) & (at[:, None] < ends[None, :])
             seen = seen.expand(len(queries), len(keys)).clone()
             seen[:, len(prefix) :] &= above
@@ -175,5 +178,6 @@ def _attend(
         )
         out[0, start:stop] = mixed.view(heads, stop - start, -1).transpose(0, 1)
     if pack.grown is not None:
+        # Such a pack has one block, which still stands behind the prefix here.
         pack.grown.layers[module] = (keys[:, :, :end].clone(), values[:, :, :end].clone())
     return out, None
