@@ -1,20 +1,21 @@
 """Tables declared once: the fields of a row's dataclass are the columns.
 
-The declaration writes a table (Parquet, with a CSV twin for people), reads and checks it, and
-docs/tables.md is made from it. What a column means stands in the dataclass's docstring, its
-unit and range in its type.
+The declaration writes a table (Parquet, result tables with a CSV twin for people), reads and
+checks it, and docs/tables.md is made from it. What a column means stands in the dataclass's
+docstring, its unit and range in its type.
 """
 
 from __future__ import annotations
 
 import inspect
+import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar, get_origin, get_type_hints
 
 import pyarrow as pa
 
@@ -55,6 +56,7 @@ class Column:
     Attributes:
         name: Its name.
         kind: Python type of its values.
+        many: Whether a cell is a list of them.
         measure: Their unit and range.
         optional: Whether a cell may be empty.
         meaning: What it says, in words.
@@ -63,10 +65,16 @@ class Column:
 
     name: str
     kind: type
+    many: bool
     measure: Measure
     optional: bool
     meaning: str
     values: tuple[str, ...] = ()
+
+    @property
+    def arrow(self) -> pa.DataType:
+        """Its type in Parquet."""
+        return pa.list_(_ARROW[self.kind]) if self.many else _ARROW[self.kind]
 
     def problem(self, value: Any) -> str | None:
         """What is wrong with a value; None if nothing."""
@@ -90,16 +98,18 @@ class Table(Generic[Row]):
         name: Name of its files.
         row: Dataclass of its rows; its fields are the columns.
         key: Columns that together name a row.
+        sparse: Whether columns that may be empty, and are, are left out of its files.
     """
 
     name: str
     row: type[Row]
     key: tuple[str, ...]
+    sparse: bool = False
 
     @property
     def columns(self) -> tuple[Column, ...]:
         """The columns, in order."""
-        return _columns_of(self.row)
+        return columns_of(self.row)
 
     def files(self, folder: str) -> tuple[str, str]:
         """The Parquet file and its CSV twin in a folder, as paths in a run directory."""
@@ -108,9 +118,24 @@ class Table(Generic[Row]):
     def write(self, folder: Path, rows: Iterable[Row]) -> None:
         """Write the table and its twin into a folder, each in one step."""
         records = [asdict(row) for row in rows]
-        schema = pa.schema([(column.name, _ARROW[column.kind]) for column in self.columns])
+        schema = pa.schema([(column.name, column.arrow) for column in self.columns])
         write_parquet(folder / f"{self.name}.parquet", pa.Table.from_pylist(records, schema=schema))
         write_csv(folder / f"{self.name}.csv", records, schema.names)
+
+    def write_file(self, path: Path, values: Mapping[str, Sequence[Any]], about: Mapping[str, Any]) -> None:
+        """Write the table as a Parquet file of its own, in one step.
+
+        Args:
+            path: The file.
+            values: Of each column its values.
+            about: How they were made, kept as JSON in the file's metadata under `harmonia`.
+        """
+        empty = {name for name, cells in values.items() if all(cell is None for cell in cells)}
+        kept = [one for one in self.columns if not (self.sparse and one.optional and one.name in empty)]
+        note = {"harmonia": json.dumps(dict(about), sort_keys=True)}
+        schema = pa.schema([(column.name, column.arrow) for column in kept], metadata=note)
+        arrays = [pa.array(values[column.name], column.arrow) for column in kept]
+        write_parquet(path, pa.Table.from_arrays(arrays, schema=schema))
 
     def read(self, folder: Path) -> tuple[Row, ...]:
         """Read the table of a folder and check every cell.
@@ -121,7 +146,7 @@ class Table(Generic[Row]):
         """
         path = folder / f"{self.name}.parquet"
         columns = self.columns
-        table = self._stored(path, columns)
+        table = self.typed(read_parquet(path, what="the table"), path)
         seen: dict[tuple[Any, ...], int] = {}
         twice = f"the same {', '.join(self.key)} as in row {{}}"
         rows = []
@@ -141,16 +166,22 @@ class Table(Generic[Row]):
             rows.append(self.row(**values))
         return tuple(rows)
 
-    def _stored(self, path: Path, columns: Sequence[Column]) -> Any:
-        table = read_parquet(path, what="the table")
-        for column in columns:
+    def typed(self, table: pa.Table, path: Path, remedy: str = _REMEDY) -> pa.Table:
+        """The table's columns of what a file holds; their types are right, their cells unread.
+
+        Raises:
+            InputError: A column is not there or of another type.
+        """
+        for column in self.columns:
             here = table.schema.field(column.name).type if column.name in table.schema.names else None
-            if here != _ARROW[column.kind]:
+            if here is None and self.sparse and column.optional:
+                table = table.append_column(column.name, pa.nulls(len(table), column.arrow))
+            elif here != column.arrow:
                 problem = "no such column" if here is None else f"a column of type {here}"
                 raise InputError(
-                    problem, file=path, field=column.name, seen=table.schema.names, remedy=_REMEDY
+                    problem, file=path, field=column.name, seen=table.schema.names, remedy=remedy
                 )
-        return table.select([column.name for column in columns])
+        return table.select([column.name for column in self.columns])
 
 
 def attributes_of(row: type) -> Mapping[str, str]:
@@ -168,7 +199,8 @@ def attributes_of(row: type) -> Mapping[str, str]:
 
 
 @cache
-def _columns_of(row: type[DataclassInstance]) -> tuple[Column, ...]:
+def columns_of(row: type[DataclassInstance]) -> tuple[Column, ...]:
+    """The columns of a row's dataclass, in order."""
     said, hints = attributes_of(row), get_type_hints(row, include_extras=True)
     return tuple(_column(one.name, hints[one.name], _meaning(one.name, said)) for one in fields(row))
 
@@ -188,6 +220,7 @@ def _column(name: str, hint: Any, meaning: str) -> Column:
     return Column(
         name=name,
         kind=next((part for part in parts if part in _ARROW), str),
+        many=any(get_origin(part) is tuple for part in parts),
         measure=measures[0] if measures else Measure(""),
         optional=type(None) in parts,
         meaning=meaning,

@@ -79,12 +79,20 @@ class TableFile:
         Raises:
             InputError: The file is missing, or is not what its ending says.
         """
-        ending = path.suffix.lower()
+        if self.is_parquet(path):
+            return parquet_rows(path, what=self.what)
+        return (
+            self._csv_rows(path) if path.suffix.lower() == ".csv" else read_json_lines(path, what=self.what)
+        )
+
+    def is_parquet(self, path: Path) -> bool:
+        """Whether a file is to be read as Parquet: those of 0.1 are, under any name.
+
+        Raises:
+            InputError: The file is missing.
+        """
         with require_file(path, what=self.what).open("rb") as handle:
-            # Files of 0.1 are Parquet under any name.
-            if ending == ".parquet" or handle.read(4) == b"PAR1":
-                return parquet_rows(path, what=self.what)
-        return self._csv_rows(path) if ending == ".csv" else read_json_lines(path, what=self.what)
+            return path.suffix.lower() == ".parquet" or handle.read(4) == b"PAR1"
 
     def _ending(self, path: Path) -> str:
         ending = path.suffix.lower() or self.ending

@@ -107,8 +107,6 @@ class Belief:
         preset: Which rules made prompt and token ids.
         normalisation: What a cloze log-likelihood was divided by; None for `letter`.
         shots: Demonstrations in the prompt; None where a file does not say.
-        prompt: The exact text whose next token was scored (the first, where several
-            were); None unless kept.
         asked_probs: Mean probability of each letter as it was asked, over all prompts,
             in the letters' order and before any correction; None for `cloze`.
         draws: Draws of demonstrations that `probs` is the mean of; None where a file
@@ -119,6 +117,8 @@ class Belief:
         right_rate: Share of the draws that answer right; None for one draw.
         category: `known` (right and steady), `conflicting` (wrong, steady and
             confident) or `uncertain`; None for one draw.
+        prompt: The exact text whose next token was scored (the first, where several
+            were); None unless kept.
     """
 
     item: Item
@@ -132,7 +132,6 @@ class Belief:
     preset: str
     normalisation: str | None = None
     shots: int | None = None
-    prompt: str | None = None
     asked_probs: tuple[float, ...] | None = None
     draws: int | None = None
     agreement: float | None = None
@@ -140,6 +139,7 @@ class Belief:
     agreement_high: float | None = None
     right_rate: float | None = None
     category: Category | None = None
+    prompt: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,9 +5,7 @@ Arrays end in their axes: `I` items, `C` options of the item that has most.
 
 from __future__ import annotations
 
-import sys
-from array import array
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harmonia.errors import InputError
-from harmonia.hashing import canonical_json, draw
-from harmonia.probe import iter_beliefs
-from harmonia.types import Belief, Category, Item
+from harmonia.probe import BELIEFS, read_beliefs
+from harmonia.probe.belief_columns import BeliefColumns, ItemColumns, belief_columns
+from harmonia.types import Belief
 
 __all__ = ["Answers", "per_item", "read_answers", "require_same_items"]
 
@@ -65,42 +63,39 @@ class Answers:
         return len(self.ids_I)
 
     @classmethod
-    def of(cls, beliefs: Iterable[Belief]) -> Answers:
+    def of(cls, beliefs: Sequence[Belief]) -> Answers:
         """Lay beliefs out as arrays.
 
         Raises:
             InputError: There are none.
         """
-        items: list[tuple[str, int, str, int, Category | None]] = []
-        options, probs, asked, masses = array("q"), array("d"), array("d"), array("d")
-        for one in beliefs:
-            # The few domains that there are are held once.
-            domain = sys.intern(one.item.domain)
-            items.append((one.item.id, _digest(one.item), domain, one.item.answer, one.category))
-            options.append(len(one.probs))
-            probs.extend(one.probs)
-            asked.extend([np.nan] * len(one.probs) if one.method == "cloze" else one.asked_probs or one.probs)
-            masses.append(np.nan if one.letter_mass is None else one.letter_mass)
-        if not items:
+        if not beliefs:
             raise InputError("there are no answers to analyse", remedy="Ask at least one item.")
-        order_I = np.array(sorted(range(len(items)), key=lambda row: items[row][0]))
-        ids, digests, domains, golds, categories = zip(*items, strict=True)
-        options_I, probs_I_C = np.array(options), _padded(np.array(probs), np.array(options))
+        return cls.of_columns(BeliefColumns.of(beliefs))
+
+    @classmethod
+    def of_columns(cls, found: BeliefColumns) -> Answers:
+        """Lay the beliefs of a file, one or more, out as arrays."""
+        items, row_I = found.items, found.row_I
+        gold_I, probs_I_C = items.gold_I[row_I], found.padded("probs")
+        asked_I_C = found.padded("asked_probs", probs_I_C)
+        asked_I_C[found.texts_I("method") == "cloze"] = np.nan
         pred_I = probs_I_C.argmax(axis=1)
         columns = {
-            "ids_I": _texts(ids),
-            "items_I": np.array(digests, dtype=np.uint64),
-            "domains_I": _texts(domains),
-            "options_I": options_I,
-            "gold_I": np.array(golds),
+            "ids_I": items.texts_I("id")[row_I],
+            "items_I": items.numbers_I[row_I],
+            "domains_I": items.texts_I("domain")[row_I],
+            "options_I": items.options_I[row_I],
+            "gold_I": gold_I,
             "probs_I_C": probs_I_C,
             "pred_I": pred_I,
-            "correct_I": pred_I == np.array(golds),
+            "correct_I": pred_I == gold_I,
             "confidence_I": probs_I_C.max(axis=1),
-            "asked_I_C": _padded(np.array(asked), options_I),
-            "letter_mass_I": np.array(masses),
-            "category_I": _texts(categories),
+            "asked_I_C": asked_I_C,
+            "letter_mass_I": found.numbers("letter_mass"),
+            "category_I": found.texts_I("category"),
         }
+        order_I = np.argsort(columns["ids_I"], kind="stable")
         return cls(**{name: column[order_I] for name, column in columns.items()})
 
     @property
@@ -121,13 +116,18 @@ class Answers:
         return Answers(**{name: getattr(self, name)[keep_I] for name in self.__slots__})
 
 
-def read_answers(path: Path) -> Answers:
+def read_answers(path: Path, known: dict[Path, ItemColumns] | None = None) -> Answers:
     """Read a prediction file as arrays.
+
+    Args:
+        path: The file.
+        known: Files of items that were read already; what is read is put there.
 
     Raises:
         InputError: The file is missing, holds nothing, or a record is wrong.
     """
-    return Answers.of(iter_beliefs(path))
+    found = BELIEFS.is_parquet(path) and belief_columns(path, known)
+    return Answers.of_columns(found) if found else Answers.of(read_beliefs(path))
 
 
 def require_same_items(before: Answers, after: Answers) -> None:
@@ -177,20 +177,3 @@ def _by_width(options_I: NDArray[np.int64]) -> Iterator[tuple[int, Any]]:
         yield int(widths[0]), slice(None)
         return
     yield from ((int(width), np.flatnonzero(options_I == width)) for width in widths)
-
-
-def _padded(flat: Floats, options_I: NDArray[np.int64]) -> Floats:
-    probs_I_C = np.zeros((len(options_I), options_I.max()))
-    probs_I_C[np.arange(probs_I_C.shape[1]) < options_I[:, None]] = flat
-    return probs_I_C
-
-
-def _digest(item: Item) -> int:
-    """A number for an item's id, domain, question, answer and options."""
-    return draw(0, "item", canonical_json([item.id, item.domain, item.question, item.answer, item.choices]))
-
-
-def _texts(values: Sequence[str | None]) -> Texts:
-    found = np.empty(len(values), dtype=object)
-    found[:] = values
-    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from harmonia.analysis.answers import Answers, read_answers, require_same_items
 from harmonia.analysis.bootstrap import Unit
 from harmonia.groups.names import BASE, GroupName
+from harmonia.probe.belief_columns import ItemColumns
 
 __all__ = ["BASE", "CHAT", "Excluded", "Place", "RunAnswers", "read_run", "units_of"]
 
@@ -127,18 +128,14 @@ def read_run(
         InputError: A file is wrong, or all of its items are excluded.
     """
     answers: dict[Place, Answers] = {}
-    first: dict[tuple[str, str], Answers] = {}
+    items: dict[Path, ItemColumns] = {}
     for path in paths:
         if not (run / path).is_file():
             continue
         place = Place.of(path)
-        found = read_answers(run / path)
+        found = read_answers(run / path, items)
         if ids := (excluded or {}).get((place.domain, place.suite)):
             found = found.without(ids)
-        # Models asked the same suite hold one copy of its ids and subjects.
-        like = first.setdefault((place.domain, place.suite), found)
-        if np.array_equal(like.items_I, found.items_I):
-            found = replace(found, ids_I=like.ids_I, items_I=like.items_I, domains_I=like.domains_I)
         answers[place] = found
     return RunAnswers(name=name, model=model, probe_form=probe_form, answers=answers)
 

@@ -15,7 +15,7 @@ from harmonia.parsing.models import (
     type_parts,
     validated,
 )
-from harmonia.parsing.parquet import parquet_about, parquet_columns, parquet_rows, read_parquet
+from harmonia.parsing.parquet import noted_in, parquet_about, parquet_columns, parquet_rows, read_parquet
 from harmonia.parsing.yaml_text import Yaml, parse_yaml
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "hidden_error",
     "input_error",
     "json_rows",
+    "noted_in",
     "parquet_about",
     "parquet_columns",
     "parquet_rows",

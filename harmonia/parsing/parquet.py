@@ -68,8 +68,12 @@ def parquet_about(path: Path, *, what: str) -> dict[str, Any]:
         InputError: The file is missing or is not Parquet, or the note is not JSON.
     """
     with _opened(path, what) as file:
-        note = (file.schema_arrow.metadata or {}).get(b"harmonia", b"{}")
-    about = parse_json(note, file=path)
+        return noted_in(file.schema_arrow, path)
+
+
+def noted_in(schema: Any, path: Path) -> dict[str, Any]:
+    """The same of a `pyarrow.Schema` that was read from a file."""
+    about = parse_json((schema.metadata or {}).get(b"harmonia", b"{}"), file=path)
     return about if isinstance(about, dict) else {}
 
 

@@ -1,7 +1,7 @@
 """Scores -> Belief: what a model believes about each item."""
 
 from harmonia.probe.ask import Asked, FittedPrompts, ask
-from harmonia.probe.records import BELIEFS, iter_beliefs, read_beliefs, write_beliefs
+from harmonia.probe.belief_files import BELIEFS, iter_beliefs, read_beliefs, write_beliefs
 from harmonia.probe.settings import ProbeSettings
 
 __all__ = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,11 +11,16 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from harmonia.errors import InputError
 from harmonia.parsing import NotBlank, validated
 from harmonia.prompts import parse_form
-from harmonia.types import Category, Method, Normalisation, Preset
+from harmonia.types import Belief, Category, Item, Method, Normalisation, Preset
 
-_TOLERANCE = 1e-3  # published records carry rounded probabilities
+TOLERANCE = 1e-3  # published records carry rounded probabilities
 _REMEDY = "A belief needs id, question, choices, answer and probs over the choices."
 _MOST = 2**31 - 1
+# What a belief says besides its item and its distribution, under the same name in a file.
+_AS_IS = (
+    *("letter_mass", "normalisation", "shots", "prompt", "draws"),
+    *("agreement", "agreement_low", "agreement_high", "right_rate", "category"),
+)
 
 
 def _form(text: str) -> str:
@@ -83,6 +88,38 @@ def checked(values: dict[str, Any], path: Path, row: int) -> BeliefRecord:
     return record
 
 
+def item_of(values: Mapping[str, Any], path: Path, domain: str | None) -> Item:
+    """The item of a record; what it does not say is empty, its source then the file."""
+    return Item(
+        id=str(values["id"]),
+        domain=values["domain"] or domain or "",
+        question=values["question"],
+        choices=tuple(values["choices"]),
+        answer=values["answer"],
+        explanation=values["explanation"] or "",
+        source=str(path) if values["source"] is None else values["source"],
+        split=values["split"] or "",
+    )
+
+
+def belief_of(item: Item, values: Mapping[str, Any]) -> Belief:
+    """The belief of a record about its item."""
+    probs, asked = tuple(values["probs"]), values["asked_probs"]
+    confidence = max(probs)
+    pred = probs.index(confidence)
+    said: dict[str, Any] = {name: values[name] or "unknown" for name in ("form", "method", "preset")}
+    said |= {name: values[name] for name in _AS_IS}
+    return Belief(
+        item=item,
+        probs=probs,
+        pred=pred,
+        confidence=confidence,
+        correct=pred == item.answer,
+        asked_probs=None if asked is None else tuple(asked),
+        **said,
+    )
+
+
 def _contradiction(record: BeliefRecord) -> tuple[str, str] | None:
     """(field, problem) of what is wrong with item and distribution."""
     count, probs = len(record.choices), record.probs
@@ -98,7 +135,7 @@ def _contradiction(record: BeliefRecord) -> tuple[str, str] | None:
     pred = record.best
     if record.pred not in (None, pred):
         return "pred", f"not the index of the largest of probs {probs}"
-    if record.confidence is not None and abs(record.confidence - probs[pred]) > _TOLERANCE:
+    if record.confidence is not None and abs(record.confidence - probs[pred]) > TOLERANCE:
         return "confidence", f"not the largest of probs {probs}"
     if record.correct not in (None, pred == record.answer):
         return (
@@ -125,4 +162,4 @@ def _contradicted_draws(record: BeliefRecord) -> tuple[str, str] | None:
 
 
 def _is_distribution(values: Sequence[float]) -> bool:
-    return abs(sum(values) - 1) <= _TOLERANCE
+    return abs(sum(values) - 1) <= TOLERANCE

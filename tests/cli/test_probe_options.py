@@ -10,7 +10,7 @@ import pytest
 from command_line import harmonia
 
 from harmonia.probe import read_beliefs
-from harmonia.probe.records import read_about
+from harmonia.probe.belief_files import read_about
 from harmonia.world import base_folder, write_lab_data
 
 

@@ -9,7 +9,7 @@ import pytest
 from command_line import harmonia
 from models import make_tiny, wrapped
 
-from harmonia.probe.records import read_about
+from harmonia.probe.belief_files import read_about
 
 PLAIN = (
     "{% for m in messages %}<{{ m.role }}>\n{{ m.content }}{{ eos_token }}\n{% endfor %}"

@@ -13,7 +13,7 @@ from models import item
 
 from harmonia.errors import InputError
 from harmonia.probe import read_beliefs, write_beliefs
-from harmonia.probe.records import read_about
+from harmonia.probe.belief_files import read_about
 from harmonia.types import Belief
 
 

@@ -1,0 +1,320 @@
+"""Belief files by column: checked all rows at once, those that may be wrong then one by one.
+
+The rules are those of `belief_record.py`. `_doubtful` finds quickly, by column, every row that
+could break one; what is wrong with it, if anything, `checked` says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, reduce
+from hashlib import sha256
+from operator import or_
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from harmonia.columns import columns_of
+from harmonia.data.stored_items import ITEM_FIELDS, ITEMS
+from harmonia.errors import InputError
+from harmonia.parsing import noted_in, read_parquet, require_new
+from harmonia.probe.answer_files import ANSWERS, SAME
+from harmonia.probe.belief_record import TOLERANCE, belief_of, checked, item_of
+from harmonia.prompts import parse_form
+from harmonia.types import Belief, Category, Item, Method, Normalisation, Preset
+
+__all__ = ["BeliefColumns", "ItemColumns", "belief_columns"]
+
+Rows = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+_TYPES = {column.name: column.arrow for row in (Item, Belief) for column in columns_of(row)}
+_ANSWER_FIELDS = tuple(column.name for column in columns_of(Belief) if column.name != "item")
+_NEEDED = ("id", "question", "choices", "answer", "probs")
+_SHARES = ("confidence", "letter_mass", "agreement", "agreement_low", "agreement_high", "right_rate")
+_WORDS = {
+    "method": (*get_args(Method), "unknown"),
+    "preset": (*get_args(Preset), "unknown"),
+    "normalisation": get_args(Normalisation),
+    "category": get_args(Category),
+}
+_LOST = "Give the file where it lies in its run directory, with the run's items beside it."
+
+
+class ItemColumns:
+    """Items by column, in the order of their file.
+
+    Args:
+        table: Columns `ITEM_FIELDS`; `key` too where answers name them by it.
+    """
+
+    def __init__(self, table: pa.Table) -> None:
+        self.table = table
+        self.options_I: NDArray[np.int64] = _lengths(table["choices"])
+
+    @cached_property
+    def numbers_I(self) -> NDArray[np.uint64]:
+        """A number for each item that is the same wherever this very question is asked."""
+        parts = [self.table[name] for name in ("id", "domain", "question")]
+        parts += [self.table["answer"].cast(pa.string()), pc.binary_join(self.table["choices"], "\x1f")]
+        texts = pc.binary_join_element_wise(*parts, "\x1e", null_handling="replace").cast(pa.binary())
+        digests = b"".join(sha256(text).digest()[:8] for text in texts.to_pylist())
+        return np.frombuffer(digests, dtype=np.uint64)
+
+    @cached_property
+    def gold_I(self) -> NDArray[np.int64]:
+        """Index of the right option; -1 where there is none."""
+        return np.asarray(self.table["answer"].fill_null(-1).to_numpy())
+
+    def texts_I(self, name: str) -> NDArray[np.object_]:
+        """A column of texts."""
+        return np.array(self.table[name].to_pylist(), dtype=object)
+
+    @cached_property
+    def doubtful_I(self) -> Rows:
+        """Items that may break a rule."""
+        lengths = self.options_I
+        found = (lengths < 2) | (lengths > 26) | (self.gold_I < 0) | (self.gold_I >= lengths)
+        for name in ("id", "question", "domain"):
+            blank = pc.equal(pc.binary_length(pc.utf8_trim_whitespace(self.table[name])), 0)
+            found |= _flags(blank.fill_null(name in _NEEDED))
+        choices = pc.utf8_trim_whitespace(_flat(self.table["choices"]))
+        empty = _flags(pc.equal(pc.binary_length(choices), 0).fill_null(True))
+        row_O = np.repeat(np.arange(len(lengths)), lengths)
+        first_O = np.repeat(np.cumsum(lengths) - lengths, lengths)
+        other = _flags(pc.not_equal(choices, choices.take(pa.array(first_O))).fill_null(False))
+        found |= np.bincount(row_O, empty, len(lengths)) > 0
+        found |= np.bincount(row_O, other, len(lengths)) == 0
+        return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BeliefColumns:
+    """The beliefs of a file, by column.
+
+    Attributes:
+        path: The file.
+        items: Their items, and perhaps others.
+        row_I: Each belief's item, as a row of `items`.
+        answers: All that beliefs hold besides the item.
+    """
+
+    path: Path
+    items: ItemColumns
+    row_I: NDArray[np.int64]
+    answers: pa.Table
+
+    @classmethod
+    def of(cls, beliefs: Sequence[Belief]) -> BeliefColumns:
+        """The columns of beliefs in memory, as they are."""
+
+        def table(names: Sequence[str], of: Sequence[Any]) -> pa.Table:
+            return pa.table(
+                {name: pa.array([getattr(one, name) for one in of], _TYPES[name]) for name in names}
+            )
+
+        items = ItemColumns(table(ITEM_FIELDS, [belief.item for belief in beliefs]))
+        return cls(Path(), items, np.arange(len(beliefs)), table(_ANSWER_FIELDS, beliefs))
+
+    def check(self) -> None:
+        """Require that every belief holds together.
+
+        Raises:
+            InputError: A field of a row is missing or wrong or says otherwise than another, an id
+                comes twice, or there is no belief.
+        """
+        if not len(self.row_I):
+            raise InputError("the file holds no belief", file=self.path, remedy="Probe some items first.")
+        for row in np.flatnonzero(self._doubtful()).tolist():
+            (item,) = self.items.table.slice(self.row_I[row], 1).to_pylist()
+            (answer,) = self.answers.slice(row, 1).to_pylist()
+            checked({**item, **answer}, self.path, row + 1)
+        ids = self.items.texts_I("id")[self.row_I].tolist()
+        if len(set(ids)) < len(ids):
+            first: dict[str, int] = {}
+            for number, name in enumerate(ids, start=1):
+                require_new(first, name, file=self.path, row=number)
+
+    def beliefs(self, domain: str | None) -> Iterator[Belief]:
+        """Every belief.
+
+        Args:
+            domain: Domain of items that do not name one.
+        """
+        items = [
+            item_of(dict(zip(ITEM_FIELDS, values, strict=True)), self.path, domain)
+            for values in zip(*(self.items.table[name].to_pylist() for name in ITEM_FIELDS), strict=True)
+        ]
+        rows = zip(*(self.answers[name].to_pylist() for name in _ANSWER_FIELDS), strict=True)
+        for place, values in zip(self.row_I.tolist(), rows, strict=True):
+            yield belief_of(items[place], dict(zip(_ANSWER_FIELDS, values, strict=True)))
+
+    def padded(self, name: str, otherwise_I_C: Floats | None = None) -> Floats:
+        """A column of lists as an array of shape (I, C), 0 beyond an item's own options.
+
+        Args:
+            name: The column.
+            otherwise_I_C: What stands for an empty cell; zeros if not given.
+        """
+        lengths = _lengths(self.answers[name])
+        if otherwise_I_C is None:
+            otherwise_I_C = np.zeros((len(lengths), lengths.max()))
+        found_I_C = otherwise_I_C.copy()
+        found_I_C[np.arange(found_I_C.shape[1]) < lengths[:, None]] = _flat(self.answers[name]).to_numpy()
+        return found_I_C
+
+    def texts_I(self, name: str) -> NDArray[np.object_]:
+        """A column of texts; None where there is none."""
+        return np.array(self.answers[name].to_pylist(), dtype=object)
+
+    def numbers(self, name: str) -> Floats:
+        """A column of numbers; nan where there is none."""
+        return np.asarray(self.answers[name].to_numpy(), dtype=np.float64)
+
+    def _doubtful(self) -> Rows:
+        options_I = self.items.options_I[self.row_I]
+        found = self.items.doubtful_I[self.row_I] | _no_distribution(self.answers["probs"], options_I)
+        found |= _no_distribution(self.answers["asked_probs"], options_I) & ~self._is_empty("asked_probs")
+        if found.any():
+            return found
+        pred_I, confidence_I = (one(self.padded("probs"), axis=1) for one in (np.argmax, np.max))
+        right_I = pred_I == self.items.gold_I[self.row_I]
+        low, mean, high = (self.numbers(f"agreement{end}") for end in ("_low", "", "_high"))
+        correct_I, draws_I = (self.numbers(name) for name in ("correct", "draws"))
+        # Comparisons with nan, which stands for nothing said, are false.
+        parts = [
+            *(self._outside(name, 0, 1) for name in _SHARES),
+            *(self._outside(name, least, 2**31 - 1) for name, least in (("shots", 0), ("draws", 1))),
+            *(self._not_among(name, allowed) for name, allowed in _WORDS.items()),
+            self._unlike_form(),
+            ~self._is_empty("pred") & (self.numbers("pred") != pred_I),
+            np.abs(self.numbers("confidence") - confidence_I) > 0.99 * TOLERANCE,
+            ~self._is_empty("correct") & (correct_I != right_I),
+            (draws_I == 1) & ~np.isnan(mean),
+            (mean < low) | (mean > high),
+            _flags(pc.equal(self.answers["category"], pa.array(np.where(right_I, "conflicting", "known")))),
+        ]
+        return np.asarray(reduce(or_, parts))
+
+    def _is_empty(self, name: str) -> Rows:
+        return _flags(self.answers[name].is_null())
+
+    def _outside(self, name: str, low: float, high: float) -> Rows:
+        values = self.numbers(name)
+        return ~self._is_empty(name) & ~((values >= low) & (values <= high))
+
+    def _not_among(self, name: str, allowed: tuple[str, ...]) -> Rows:
+        known = pc.is_in(self.answers[name], value_set=pa.array(allowed))
+        return ~self._is_empty(name) & ~_flags(known)
+
+    def _unlike_form(self) -> Rows:
+        """Whether a form is none, or has fewer demonstrations than were shown."""
+        found, shots_I = np.zeros(len(self.row_I), dtype=bool), self.numbers("shots")
+        for text in pc.unique(self.answers["form"]).to_pylist():
+            if text not in (None, "unknown"):
+                here = _flags(pc.equal(self.answers["form"], text))
+                try:
+                    found |= here & (shots_I > parse_form(text).shots)
+                except InputError:
+                    found |= here
+        return found
+
+
+def belief_columns(path: Path, known: dict[Path, ItemColumns] | None = None) -> BeliefColumns | None:
+    """Read a Parquet file of beliefs by column, and check them.
+
+    Args:
+        path: A file that holds its items, or one of a run, whose items are in a file of their own.
+        known: Files of items that were read already; what is read is put there.
+
+    Returns:
+        None where the columns are not of the types that harmonia writes: rows are then read one by one.
+
+    Raises:
+        InputError: A file is missing, damaged or wrong.
+    """
+    table = read_parquet(path, what="the belief file")
+    if "key" in table.schema.names and "question" not in table.schema.names:
+        found = _of_run(path, table, {} if known is None else known)
+    elif all(_readable(table.schema, name) for name in (*_TYPES, *set(_NEEDED) - set(table.schema.names))):
+        columns = {name: _typed(table, name) for name in _TYPES}
+        items = ItemColumns(pa.table({name: columns[name] for name in ITEM_FIELDS}))
+        answers = pa.table({name: columns[name] for name in _ANSWER_FIELDS})
+        found = BeliefColumns(path, items, np.arange(len(table)), answers)
+    else:
+        return None
+    found.check()
+    return found
+
+
+def _of_run(path: Path, table: pa.Table, known: dict[Path, ItemColumns]) -> BeliefColumns:
+    note = noted_in(table.schema, path)
+    place = (path.resolve().parent / str(note.get("items"))).resolve()
+    if place not in known:
+        if not place.is_file():
+            raise InputError("the file of its items is not there", file=path, seen=str(place), remedy=_LOST)
+        known[place] = ItemColumns(ITEMS.typed(read_parquet(place, what="the file of items"), place))
+    items, rows = known[place], ANSWERS.typed(table, path)
+    row_I = pc.index_in(rows["key"], value_set=items.table["key"].combine_chunks())
+    if row_I.null_count:
+        row = int(np.flatnonzero(_flags(row_I.is_null()))[0])
+        key = rows["key"][row].as_py()
+        raise InputError(
+            f"no such item in {place}", file=path, row=row + 1, field="key", seen=key, remedy=_LOST
+        )
+    asked = note.get("asked")
+    same = [asked.get(name) if isinstance(asked, dict) else None for name in SAME]
+    columns = {name: rows[name] for name in rows.schema.names}
+    columns |= {name: pa.array([value] * len(rows)) for name, value in zip(SAME, same, strict=True)}
+    whole = {name: columns.get(name, pa.nulls(len(rows))).cast(_TYPES[name]) for name in _ANSWER_FIELDS}
+    return BeliefColumns(path, items, np.asarray(row_I.to_numpy(), dtype=np.int64), pa.table(whole))
+
+
+def _typed(table: pa.Table, name: str) -> Any:
+    if name not in table.schema.names:
+        return pa.nulls(len(table), _TYPES[name])
+    return table[name].cast(_TYPES[name])
+
+
+def _readable(schema: pa.Schema, name: str) -> bool:
+    """Whether a column is of the type that is wanted, or not there and not needed."""
+    if name not in schema.names:
+        return name not in _NEEDED
+    return _like(schema.field(name).type, _TYPES[name])
+
+
+def _like(here: pa.DataType, wanted: pa.DataType) -> bool:
+    """Whether values of one type are values of the other just as well."""
+    if pa.types.is_list(wanted):
+        return bool(pa.types.is_list(here)) and _like(here.value_type, wanted.value_type)
+    if pa.types.is_floating(wanted):
+        return bool(pa.types.is_floating(here))
+    if pa.types.is_integer(wanted):
+        return here in (pa.int32(), pa.int64())
+    return bool(here == wanted)
+
+
+def _lengths(column: Any) -> NDArray[np.int64]:
+    return np.asarray(pc.list_value_length(column).fill_null(0).to_numpy(), dtype=np.int64)
+
+
+def _flat(column: Any) -> Any:
+    return pc.list_flatten(column)
+
+
+def _flags(column: Any) -> Rows:
+    return np.asarray(column.fill_null(False).to_numpy(), dtype=bool)
+
+
+def _no_distribution(column: Any, options_I: NDArray[np.int64]) -> Rows:
+    lengths, probs_O = _lengths(column), _flat(column).to_numpy()
+    row_O = np.repeat(np.arange(len(lengths)), lengths)
+    outside_I = np.bincount(row_O, ~((probs_O >= 0) & (probs_O <= 1)), len(lengths))
+    sum_I = np.bincount(row_O, probs_O, len(lengths))
+    off_I = ~(np.abs(sum_I - 1) < 0.99 * TOLERANCE)
+    return np.asarray((lengths != options_I) | (outside_I > 0) | off_I)

@@ -1,0 +1,84 @@
+"""Belief files: Parquet, JSONL or CSV as harmonia writes them, or JSONL records of other probes.
+
+A JSONL record needs `id`, `question`, `choices`, `answer` and `probs`; the authors'
+published probe results are of this form. Its other fields are left unread. A sample log of
+lm-evaluation-harness is read too (`samples.py`), and the answers of a run (`answer_files.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harmonia.columns import columns_of
+from harmonia.data.stored_items import ITEM_FIELDS
+from harmonia.errors import InputError
+from harmonia.parsing import parquet_about, require_new
+from harmonia.probe.belief_columns import belief_columns
+from harmonia.probe.belief_record import belief_of, checked, item_of
+from harmonia.probe.samples import is_sample, sample_record
+from harmonia.table_file import TableFile
+from harmonia.types import Belief, Item
+
+BELIEFS = TableFile(
+    what="the belief file",
+    columns={
+        column.name: list[column.kind] if column.many else column.kind  # type: ignore[name-defined]
+        for row in (Item, Belief)
+        for column in columns_of(row)
+        if column.name != "item"
+    },
+    optional=frozenset({"prompt"}),
+)
+
+
+def write_beliefs(path: Path, beliefs: Sequence[Belief], about: Mapping[str, Any]) -> None:
+    """Write beliefs in one step, as Parquet, JSONL or CSV by the name's ending.
+
+    Args:
+        path: The file.
+        beliefs: Its rows.
+        about: How they were made (model hash, template hash, token ids, ...); see `TableFile`.
+    """
+    BELIEFS.write(path, map(_row, beliefs), about)
+
+
+def read_beliefs(path: Path, *, domain: str | None = None) -> tuple[Belief, ...]:
+    """Read a belief file; as for `iter_beliefs`."""
+    return tuple(iter_beliefs(path, domain=domain))
+
+
+def iter_beliefs(path: Path, *, domain: str | None = None) -> Iterator[Belief]:
+    """Read a belief file, a belief at a time.
+
+    Args:
+        path: Parquet, JSONL or CSV.
+        domain: Domain of records that do not name one.
+
+    Raises:
+        InputError: The file is missing or not of these forms, a record is wrong, or an
+            id comes twice.
+    """
+    if BELIEFS.is_parquet(path) and (found := belief_columns(path)):
+        yield from found.beliefs(domain)
+        return
+    first: dict[str, int] = {}
+    for number, values in BELIEFS.read(path):
+        record = vars(
+            checked(sample_record(values, path, number) if is_sample(values) else values, path, number)
+        )
+        belief = belief_of(item_of(record, path, domain), record)
+        require_new(first, belief.item.id, file=path, row=number)
+        yield belief
+    if not first:
+        raise InputError("the file holds no belief", file=path, remedy="Probe some items first.")
+
+
+def read_about(path: Path) -> dict[str, Any]:
+    """How a Parquet belief file was made: what `write_beliefs` was told; empty if nothing."""
+    return parquet_about(path, what=BELIEFS.what)
+
+
+def _row(belief: Belief) -> dict[str, Any]:
+    return {name: getattr(belief.item if name in ITEM_FIELDS else belief, name) for name in BELIEFS.columns}
