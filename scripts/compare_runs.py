@@ -23,7 +23,6 @@ import pyarrow.parquet as parquet
 
 NOT_COMPARED = {"manifest.json", "stages.jsonl", "report.html", "experiment.yaml", ".harmonia", ".partial"}
 """What says when, where and by which version a run was made, or repeats its tables."""
-ITEMS = "items.parquet"
 Row = dict[str, Any]
 
 
@@ -93,12 +92,14 @@ def rows_of(path: Path, top: Path) -> list[Row]:
     if path.suffix == ".csv":
         with path.open(encoding="utf-8-sig", newline="") as file:
             return [{name: _number(text) for name, text in row.items()} for row in csv.DictReader(file)]
-    rows: list[Row] = parquet.read_table(path).to_pylist()
-    items = next((folder / ITEMS for folder in path.parents if (folder / ITEMS).exists()), None)
-    if items is None or items == path or not items.is_relative_to(top) or not rows or "key" not in rows[0]:
+    table = parquet.read_table(path)
+    rows: list[Row] = table.to_pylist()
+    note = json.loads((table.schema.metadata or {}).get(b"harmonia", b"{}"))
+    items = (path.parent / note.get("items", ".")).resolve()
+    if not items.is_file() or not items.is_relative_to(top.resolve()):
         return rows
     known = {row["key"]: row for row in parquet.read_table(items).to_pylist()}
-    return [known[row["key"]] | row for row in rows]
+    return [known[row["key"]] | note["asked"] | row for row in rows]
 
 
 def _number(text: str) -> Any:

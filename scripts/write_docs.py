@@ -23,7 +23,9 @@ from harmonia.analysis.tables import TABLES
 from harmonia.cli.main import app
 from harmonia.columns import attributes_of
 from harmonia.data import KNOWN, ColumnMapping, ItemSource
+from harmonia.data.stored_items import ITEMS
 from harmonia.pipeline.experiment import Experiment
+from harmonia.probe.answer_files import ANSWERS
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 NOTE = "<!-- Written by scripts/write_docs.py (make docs); change the code, not this page. -->\n\n"
@@ -55,6 +57,7 @@ training: {learning_rate: 1.0e-5}
 TABLES_INTRO = """# Tables
 
 What a run writes into `tables/`: Parquet, with a CSV twin for people. A share is 0 to 1.
+At the end stand the files of items and answers, which are Parquet alone.
 """
 
 
@@ -156,14 +159,14 @@ def _attributes(model: type[BaseModel]) -> dict[str, str]:
 def tables() -> str:
     """The reference of a run's tables."""
     parts = [NOTE, TABLES_INTRO]
-    for table in TABLES:
+    for table in (*TABLES, ITEMS, ANSWERS):
         parts.append(
             f"\n## {table.name}\n\n{_summary(table.row)} A row is named by "
             f"{', '.join(f'`{name}`' for name in table.key)}.\n\n"
             "| column | type | unit | |\n| --- | --- | --- | --- |\n"
         )
         for column in table.columns:
-            kind = f"{column.kind.__name__}{' or empty' if column.optional else ''}"
+            kind = f"{'list of ' * column.many}{column.kind.__name__}{' or empty' * column.optional}"
             meaning = column.meaning.replace("|", "\\|")
             parts.append(f"| `{column.name}` | {kind} | {column.measure.unit} | {meaning} |\n")
     return "".join(parts)

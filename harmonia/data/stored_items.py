@@ -10,8 +10,6 @@ from harmonia.columns import Table
 from harmonia.hashing import sha256_json
 from harmonia.types import Item
 
-__all__ = ["ITEMS", "ITEM_FIELDS", "item_key", "write_items"]
-
 ITEM_FIELDS = tuple(field.name for field in fields(Item))
 
 

@@ -25,8 +25,8 @@ from harmonia.pipeline.workbench import Workbench
 from harmonia.probe import ProbeSettings
 
 VERSIONS = {
-    **{"data": 2, "leakage": 2, "probe": 4, "write": 2, "groups": 4},
-    **{"train": 4, "evaluate": 4, "analyse": 4, "report": 4},
+    **{"data": 3, "leakage": 2, "probe": 5, "write": 2, "groups": 4},
+    **{"train": 4, "evaluate": 5, "analyse": 4, "report": 4},
 }
 
 
@@ -101,7 +101,7 @@ def _data(bench: Workbench, name: str, domain: DomainSettings) -> Stage:
             "data", train=_source(bench, domain.train), shots=_source(bench, domain.shots), suites=suites
         ),
         needs=(),
-        outputs=(f"data/{name}.json", f"data/{name}.skipped.jsonl"),
+        outputs=(f"items/{name}.parquet", f"data/{name}.json", f"data/{name}.skipped.jsonl"),
         action=partial(work.read_data, domain_name=name),
     )
 

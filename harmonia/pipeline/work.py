@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harmonia.data import ItemSource, ReadResult, Suite
+from harmonia.data.stored_items import write_items
 from harmonia.files import write_json, write_json_lines
 from harmonia.groups import build_groups, summary_of, write_group
 from harmonia.groups.confounds import CONFOUNDS, TARGET_LETTERS, confounds, target_letters
@@ -18,13 +19,13 @@ from harmonia.pipeline.manifest import PARTIAL
 from harmonia.pipeline.overlaps import usable
 from harmonia.pipeline.texts import texts_of
 from harmonia.pipeline.workbench import Workbench
-from harmonia.probe import FittedPrompts, ProbeSettings, ask, read_beliefs, write_beliefs
+from harmonia.probe import FittedPrompts, ProbeSettings, ask, read_beliefs, write_answers
 from harmonia.prompts import ShotPool, parse_form
 from harmonia.training.sft import TrainingJob, fine_tune
 
 
 def read_data(bench: Workbench, *, domain_name: str) -> list[str]:
-    """Read all of a domain's data once, before anything costly; note what was found."""
+    """Read all of a domain's data once, before anything costly; store what is asked, note what was found."""
     domain = bench.experiment.domains[domain_name]
     sources: dict[str, ItemSource | None] = {"train": domain.train, "shots": domain.shots}
     for suite_name, suite in domain.suites.items():
@@ -39,6 +40,9 @@ def read_data(bench: Workbench, *, domain_name: str) -> list[str]:
         found[name] = _found(bench, source, result)
         skipped += [{"source": name, **row.parts()} for row in result.skipped]
         notes += [f"{domain_name}, {name}: {note}" for note in result.notes]
+    asked = [domain.train, *(suite.items for suite in domain.suites.values())]
+    items = (item for source in asked for item in bench.items(source).items)
+    write_items(bench.run / "items" / f"{domain_name}.parquet", items)
     write_json(bench.run / "data" / f"{domain_name}.json", found)
     write_json_lines(bench.run / "data" / f"{domain_name}.skipped.jsonl", skipped)
     return notes
@@ -117,7 +121,10 @@ def _ask(
         progress=bench.watcher.progress,
     )
     about = {"address": address, **template.about, **asked.about}
-    write_beliefs(out, asked.beliefs, about)
+    # Under beliefs/ and predictions/ the domain comes next.
+    domain_name = out.relative_to(bench.run).parts[1].removesuffix(".parquet")
+    items = bench.run / "items" / f"{domain_name}.parquet"
+    write_answers(out, asked.beliefs, items, about)
     journal.unlink(missing_ok=True)
     notes = []
     if asked.shortened:

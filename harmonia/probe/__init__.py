@@ -1,5 +1,6 @@
 """Scores -> Belief: what a model believes about each item."""
 
+from harmonia.probe.answer_files import write_answers
 from harmonia.probe.ask import Asked, FittedPrompts, ask
 from harmonia.probe.belief_files import BELIEFS, iter_beliefs, read_beliefs, write_beliefs
 from harmonia.probe.settings import ProbeSettings
@@ -12,5 +13,6 @@ __all__ = [
     "ask",
     "iter_beliefs",
     "read_beliefs",
+    "write_answers",
     "write_beliefs",
 ]

@@ -12,8 +12,6 @@ from harmonia.columns import Count, Share, Table
 from harmonia.data.stored_items import item_key
 from harmonia.types import Belief, Category
 
-__all__ = ["ANSWERS", "SAME", "write_answers"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class AnswerRow:

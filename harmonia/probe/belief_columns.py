@@ -28,8 +28,6 @@ from harmonia.probe.belief_record import TOLERANCE, belief_of, checked, item_of
 from harmonia.prompts import parse_form
 from harmonia.types import Belief, Category, Item, Method, Normalisation, Preset
 
-__all__ = ["BeliefColumns", "ItemColumns", "belief_columns"]
-
 Rows = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 

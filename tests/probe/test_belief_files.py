@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from dataclasses import replace
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from models import item
@@ -169,6 +171,50 @@ def test_a_wrong_record_is_named(tmp_path, name):
     assert (caught.value.file, caught.value.row, caught.value.field) == (str(path), 2, field)
     if field is not None:
         assert "A belief needs id, question, choices, answer and probs" in caught.value.remedy
+
+
+COLUMNS = pa.schema(
+    [
+        ("id", pa.string()),
+        ("question", pa.string()),
+        ("choices", pa.list_(pa.string())),
+        ("answer", pa.int32()),
+    ]
+    + [("probs", pa.list_(pa.float64())), ("domain", pa.string()), ("pred", pa.int32())]
+    + [("confidence", pa.float64()), ("correct", pa.bool_()), ("letter_mass", pa.float64())]
+    + [(name, pa.string()) for name in ("form", "method", "preset", "normalisation", "category", "prompt")]
+    + [("shots", pa.int32()), ("asked_probs", pa.list_(pa.float64())), ("draws", pa.int32())]
+    + [(name, pa.float64()) for name in ("agreement", "agreement_low", "agreement_high")]
+)
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_wrong_row_is_named_alike_whether_columns_or_lines_are_read(tmp_path, name):
+    change, *_ = BAD[name]
+    record = {key: None if value is ... else value for key, value in {**RECORD, "id": "9", **change}.items()}
+    rows = [{**RECORD, "id": "7"}, record]
+    try:
+        table = pa.Table.from_pylist(rows, schema=COLUMNS)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        pytest.skip("no column of this type holds such a value")
+    pq.write_table(table, tmp_path / "b.parquet")
+    with pytest.raises(InputError) as columns:
+        read_beliefs(tmp_path / "b.parquet")
+    if name == "a prob that is no number":  # which JSON cannot hold
+        assert (columns.value.row, columns.value.field) == (2, "probs.0")
+        return
+    lines = write(tmp_path / "b.jsonl", rows[0], record)
+    with pytest.raises(InputError) as by_line:
+        read_beliefs(lines)
+    assert [getattr(columns.value, part) for part in ("problem", "row", "field", "remedy")] == [
+        getattr(by_line.value, part) for part in ("problem", "row", "field", "remedy")
+    ]
+
+
+def test_white_space_of_columns_is_that_of_lines():
+    odd = [chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]
+    trimmed = pc.utf8_trim_whitespace(pa.array(odd)).to_pylist()
+    assert [not one for one in trimmed] == [not one.strip() for one in odd]
 
 
 def test_an_id_that_comes_twice_is_named(tmp_path):

@@ -1,0 +1,123 @@
+"""The answers of a run: narrow, with their items stored once beside them."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from models import item
+
+from harmonia.analysis import Answers, read_answers
+from harmonia.data.stored_items import write_items
+from harmonia.errors import InputError
+from harmonia.probe import read_beliefs, write_answers
+from harmonia.types import Belief, Item
+
+
+def answer(asked: Item, probs: tuple[float, ...], **fields: object) -> Belief:
+    pred = probs.index(max(probs))
+    values: dict[str, object] = {
+        **{"item": asked, "probs": probs, "pred": pred, "confidence": probs[pred]},
+        **{"correct": pred == asked.answer, "letter_mass": 0.1 + 0.2, "form": "icl5", "method": "letter"},
+        **{"preset": "corrected", "shots": 5, "asked_probs": probs[::-1], "draws": 1},
+    }
+    return Belief(**{**values, **fields})  # type: ignore[arg-type]
+
+
+ITEMS = [item(number, options=2 + number % 3, explanation="é\n" * number) for number in range(6)]
+BASE = [answer(one, (0.1,) * (len(one.choices) - 1) + (1.1 - 0.1 * len(one.choices),)) for one in ITEMS]
+TUNED = [
+    answer(
+        one,
+        tuple(1 / len(one.choices) for _ in one.choices),
+        **{"form": "chat0", "shots": 0, "draws": 3, "agreement": 2 / 3, "agreement_low": 0.2},
+        **{"agreement_high": 0.9, "right_rate": 1 / 3, "category": "uncertain", "prompt": "Which?"},
+    )
+    for one in reversed(ITEMS[1:])
+]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A run directory with items, beliefs of a base and answers of a tuned model."""
+    items = tmp_path / "run" / "items" / "law.parquet"
+    write_items(items, [*ITEMS, *ITEMS[:2]])
+    write_answers(tmp_path / "run" / "beliefs" / "law.parquet", BASE, items, {"model": "x"})
+    write_answers(tmp_path / "run" / "predictions" / "law" / "a" / "b.parquet", TUNED, items, {})
+    return tmp_path / "run"
+
+
+def test_items_are_stored_once_and_joined_by_whoever_reads(run: Path, tmp_path: Path) -> None:
+    assert len(pq.read_table(run / "items" / "law.parquet")) == 6
+    moved = Path(shutil.move(run, tmp_path / "moved" / "run"))
+    assert read_beliefs(moved / "beliefs" / "law.parquet") == tuple(BASE)
+    tuned = moved / "predictions" / "law" / "a" / "b.parquet"
+    assert read_beliefs(tuned) == tuple(TUNED)
+    found, expected = read_answers(tuned), Answers.of(TUNED)
+    for name in Answers.__slots__:
+        assert getattr(found, name).tolist() == getattr(expected, name).tolist()
+    # No text of a question, and nothing that follows from the rest, is in an answer.
+    assert pq.read_schema(moved / "beliefs" / "law.parquet").names == [
+        *("key", "probs", "asked_probs", "letter_mass", "shots")
+    ]
+
+
+def test_equal_items_have_one_key_and_others_another() -> None:
+    from harmonia.data.stored_items import item_key
+
+    first = ITEMS[0]
+    changes = {"id": "x", "domain": "x", "question": "x", "choices": ("x", "y"), "answer": 1 - first.answer}
+    others = [replace(first, **{name: value}) for name, value in changes.items()]  # type: ignore[arg-type]
+    others += [replace(first, **{name: "other"}) for name in ("explanation", "source", "split")]
+    assert item_key(replace(first)) == item_key(first)
+    assert len({item_key(one) for one in (first, *others)}) == 1 + len(others)
+
+
+def test_what_is_not_where_it_should_be_is_named(run: Path, tmp_path: Path) -> None:
+    alone = tmp_path / "alone.parquet"
+    shutil.copy(run / "beliefs" / "law.parquet", alone)
+    with pytest.raises(InputError, match="the file of its items is not there") as caught:
+        read_beliefs(alone)
+    assert "run directory" in caught.value.remedy
+    write_items(run / "items" / "law.parquet", ITEMS[:4])
+    with pytest.raises(InputError, match="no such item") as caught:
+        read_answers(run / "beliefs" / "law.parquet")
+    assert (caught.value.row, caught.value.field) == (5, "key")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "field", "problem"),
+    [
+        ("probs", [0.5, 0.6], "probs", "not a distribution"),
+        ("probs", [0.2, 0.3, 0.5], "probs", "3 probs for 2 choices"),
+        ("probs", None, "probs", "valid list"),
+        ("letter_mass", 1.5, "letter_mass", "less than or equal to 1"),
+        ("shots", 6, "shots", "more than form icl5 has"),
+        ("key", "first", "id", "was used in row 1 already"),
+    ],
+)
+def test_a_wrong_answer_is_named(run: Path, column: str, value: object, field: str, problem: str) -> None:
+    path = run / "beliefs" / "law.parquet"
+    table = pq.read_table(path)
+    rows = table.to_pylist()
+    rows[3][column] = rows[0]["key"] if value == "first" else value
+    pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), path)
+    for read in (read_beliefs, read_answers):
+        with pytest.raises(InputError, match=problem) as caught:
+            read(path)
+        assert (caught.value.file, caught.value.row, caught.value.field) == (str(path), 4, field)
+
+
+def test_a_wrong_item_is_named(run: Path) -> None:
+    write_items(run / "items" / "law.parquet", ITEMS)
+    table = pq.read_table(run / "items" / "law.parquet")
+    rows = table.to_pylist()
+    rows[2]["question"] = " \u2003"
+    pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), run / "items" / "law.parquet")
+    with pytest.raises(InputError, match="empty or only white space") as caught:
+        read_beliefs(run / "beliefs" / "law.parquet")
+    assert (caught.value.row, caught.value.field) == (3, "question")
