@@ -35,9 +35,10 @@ def run(folder: Path, answers: list[dict[str, Any]], *, group: tuple[int, int] =
     return folder
 
 
-def table(path: Path, rows: list[dict[str, Any]]) -> None:
+def table(path: Path, rows: list[dict[str, Any]], note: dict[str, Any] | None = None) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    parquet.write_table(pa.Table.from_pylist(rows), path)
+    about = {"harmonia": json.dumps(note or {})}
+    parquet.write_table(pa.Table.from_pylist(rows).replace_schema_metadata(about), path)
 
 
 def test_equal_runs_are_equal_in_bytes(before, tmp_path, capsys):
@@ -47,17 +48,20 @@ def test_equal_runs_are_equal_in_bytes(before, tmp_path, capsys):
 
 
 def test_items_that_are_stored_once_are_joined_to_their_answers(before, tmp_path, capsys):
-    after = run(tmp_path / "after", [{"key": 7, "probs": [0.5, 0.5]}, {"key": 4, "probs": [0.25, 0.75]}])
+    after = run(tmp_path / "after", [])
+    answers = [{"key": 7, "probs": [0.5, 0.5]}, {"key": 4, "probs": [0.25, 0.75]}]
+    note = {"items": "../items/law.parquet", "asked": {"form": "icl5"}}
+    table(after / "predictions" / "icl5.parquet", answers, note)
     items = [dict(row, key=key, source="exam") for row, key in zip(WIDE, (4, 7), strict=True)]
-    table(after / "items.parquet", [{k: v for k, v in row.items() if k != "probs"} for row in items])
+    table(after / "items" / "law.parquet", [{k: v for k, v in row.items() if k != "probs"} for row in items])
     assert main(before, after) == 0
     said = capsys.readouterr().out
     # Two rows of id, question, domain and two probabilities each.
     assert (
-        "predictions/*.parquet: 1 not equal in bytes: 10 values equal; columns only after: key, source"
+        "predictions/*.parquet: 1 not equal in bytes: 10 values equal; columns only after: form, key, source"
         in said
     )
-    assert "items.parquet: 1 only after" in said
+    assert "items/*.parquet: 1 only after" in said
 
 
 def test_the_largest_difference_of_a_number_is_told(before, tmp_path, capsys):
