@@ -53,14 +53,9 @@ class Chunks:
     ) -> list[Result]:
         """One result a thing, in order.
 
-        Args:
-            work: Given the place of a chunk's first thing, and the chunk.
-            things: All of them.
-            size: Things of a chunk. Fixed by the caller, so that batches fall alike in a run and in its
-                resume.
-            kind: Type of a result, by which JSON becomes one again.
-            progress: Told how far it is.
-            part: Which of several passes over the things this is.
+        `work` is given the place of a chunk's first thing, and the chunk. The caller fixes `size`, so that
+        batches fall alike in a run and in its resume. By `kind` JSON becomes a result again. `part` says
+        which of several passes over the things this is.
         """
         stored = TypeAdapter(list[kind])  # type: ignore[valid-type]
         found: list[Result] = []

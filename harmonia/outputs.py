@@ -36,12 +36,9 @@ def require_file_place(
 ) -> None:
     """Require that a file can be written, and that nothing of others is lost by it.
 
-    Args:
-        path: The file; links are followed.
-        inputs: What is read for it.
-        ours: Whether a file that is there was written by harmonia, for the same use; None
-            if any may be replaced. An empty one always may.
-        field: How the user named it.
+    `inputs` are what is read for it; `ours` tells whether a file that is there was written by harmonia, for
+    the same use (None: any may be replaced, as an empty one always may); `field` is how the user named it.
+    Links are followed.
 
     Raises:
         InputError: It cannot, or something would be.
@@ -69,12 +66,8 @@ def require_folder_place(
 ) -> None:
     """Require that a folder can be written, and that nothing of others is lost by it.
 
-    Args:
-        path: The folder; links are followed.
-        inputs: What is read for it.
-        names: Files and folders that will be written in it, beside whatever else it holds;
-            None if the folder is to be harmonia's alone.
-        field: How the user named it.
+    `names` will be written in it, beside whatever else it holds; None if the folder is to be harmonia's
+    alone. Links are followed.
 
     Raises:
         InputError: It cannot, or something would be.
@@ -136,9 +129,7 @@ def fresh_directory(path: Path, *, keep: bool = False) -> Iterator[Path]:
 
     Where `path` is there, harmonia's earlier files in it are replaced; others stay.
 
-    Args:
-        path: The folder; links are followed.
-        keep: Whether earlier files stay that are not written again.
+    With `keep` earlier files stay that are not written again. Links are followed.
     """
     place = Path(os.path.realpath(path))
     partial = scratch(place, "partial")

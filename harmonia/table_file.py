@@ -36,10 +36,6 @@ class TableFile:
     def require_place(self, path: Path, *, inputs: Inputs = ()) -> None:
         """Require that a file of that name can be written, and nothing of others is lost by it.
 
-        Args:
-            path: The file.
-            inputs: What is read for it.
-
         Raises:
             InputError: It cannot, its ending is not known, it is read, or there is a file
                 with other columns.
@@ -52,11 +48,8 @@ class TableFile:
     ) -> None:
         """Write records in one step.
 
-        Args:
-            path: The file.
-            rows: The records, by column.
-            about: How they were made. Parquet keeps it as JSON in the file's own metadata
-                under the key `harmonia`; the other two have no place for it.
+        `about` is how they were made. Parquet keeps it as JSON in the file's own metadata under the key
+        `harmonia`; the other two have no place for it.
         """
         rows = list(rows)
         empty = {name for name in self.optional if all(row.get(name) is None for row in rows)}

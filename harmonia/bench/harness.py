@@ -36,12 +36,7 @@ def harness_works(
 ) -> dict[int, Likelihoods]:
     """One piece of work per batch size: score all items, as the harness does with `--model hf`.
 
-    Args:
-        loaded: The model, asked in the dtype and on the device where it is.
-        items: The questions, of one domain.
-        pool: Demonstrations.
-        settings: Method (`letter` or `cloze`), preset and number of demonstrations.
-        batch_sizes: Rows in one of its forward passes.
+    The questions are of one domain; batch sizes are the rows in one of its forward passes.
     """
     from lm_eval.models.huggingface import HFLM
     from lm_eval.tasks import TaskManager

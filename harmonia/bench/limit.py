@@ -64,9 +64,7 @@ def flops_per_token(model: Any) -> int:
 def products(loaded: LoadedModel, tokens: int) -> Work:
     """All of those products, one after the other; its seconds are those of one token.
 
-    Args:
-        loaded: The model.
-        tokens: Tokens that there are; at most a pass of them is computed together.
+    At most a pass of the tokens is computed together.
     """
     import torch
 

@@ -26,7 +26,7 @@ _CHILD = "import sys; from harmonia.bench.memory import peaks; print(peaks(sys.a
 
 
 def measure_memory(settings: BenchSettings) -> Timing:
-    """Timing the peak in MB.
+    """Measure the peak in MB.
 
     Raises:
         HarmoniaError: The child process failed.

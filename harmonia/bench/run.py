@@ -68,7 +68,7 @@ class Bench:
 
 
 def run_bench(settings: BenchSettings, watch: Watch | None = None) -> Bench:
-    """Timing everything.
+    """Measure everything.
 
     Raises:
         InputError: The model or a file cannot be read.

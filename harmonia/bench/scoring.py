@@ -25,10 +25,7 @@ def one_by_one(
 ) -> list[tuple[float, ...]]:
     """Baselines (a) and (b): a whole row per forward pass, one for each option that is a text.
 
-    Args:
-        loaded: The model.
-        requests: What to score.
-        last_only: (b): logits are computed where a continuation is read, not everywhere.
+    (b) is `last_only`: logits are computed where a continuation is read, not everywhere.
 
     Returns:
         Log-likelihood in nats of each continuation of each request.
@@ -82,17 +79,10 @@ def measure_scoring(
     repeats: int,
     harness: bool = False,
 ) -> Timing:
-    """Timing one way of asking, in milliseconds a question.
+    """Measure one way of asking, in milliseconds a question.
 
-    Args:
-        what: Its name.
-        subject: Model and demonstrations.
-        items: Questions for ours.
-        settings: How they are put.
-        form: In which form.
-        baseline_questions: How many of them, evenly spread, the baselines are asked.
-        repeats: Turns of each.
-        harness: Whether lm-evaluation-harness takes part, as baseline (c).
+    The baselines are asked `baseline_questions` of the items, evenly spread. `harness` lets
+    lm-evaluation-harness take part, as baseline (c).
     """
     loaded = subject.loaded
     requests = encode(loaded, items, subject.shots, settings, form)

@@ -63,9 +63,7 @@ class Subject:
 def load_subject(settings: BenchSettings, *, count: int) -> Subject:
     """Load the model and read the data.
 
-    Args:
-        settings: Which ones.
-        count: Exam questions to read at most.
+    At most `count` exam questions are read.
 
     Raises:
         InputError: The model or a file cannot be read.

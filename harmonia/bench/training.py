@@ -181,13 +181,7 @@ class Trainers:
 
 
 def measure_training(subject: Subject, *, rows: int, repeats: int) -> Timing:
-    """Timing training, in milliseconds a row.
-
-    Args:
-        subject: Model and data.
-        rows: Rows of the step.
-        repeats: Turns of each.
-    """
+    """Measure training, in milliseconds a row."""
     from datasets import disable_progress_bars
 
     disable_progress_bars()

@@ -95,10 +95,6 @@ _PLACES: Mapping[AnswerForm, Callable[[AnswerCell], int | None]] = {
 def place_of(asked: AnswerCell, form: AnswerForm) -> int | None:
     """The place of the right option.
 
-    Args:
-        asked: The row.
-        form: How its file says so.
-
     Returns:
         An index from 0, which may lie outside the options; None if the value is not of
         that form.
@@ -115,10 +111,6 @@ def is_withheld(value: Any) -> bool:
 
 def find_form(rows: Sequence[AnswerCell], field: str) -> AnswerForm:
     """Find the form of a file's answers: the one that fits most rows.
-
-    Args:
-        rows: All rows.
-        field: The column of answers, for errors.
 
     Raises:
         InputError: Two forms fit and say different things.
@@ -157,11 +149,7 @@ def _count(places: Sequence[int | None]) -> int:
 def require_numbering(rows: Sequence[AnswerCell], form: AnswerForm, field: str, *, told: bool) -> bool:
     """Refuse numbers that do not count as they are read.
 
-    Args:
-        rows: Rows of one file, or of one data set.
-        form: The form they are read in; any but `index` and `index1` passes.
-        field: The column of answers, for errors.
-        told: Whether the user says so; else numbers from 0 need what shows it.
+    `told` says that the user named the form; else numbers from 0 need what shows it.
 
     Returns:
         Whether the rows show where they count from: one answer is 0, or one the number of

@@ -10,9 +10,7 @@ from harmonia.errors import InputError
 def first_of(bad: Sequence[InputError], *, can_skip: bool = False) -> InputError:
     """The first of some bad rows, with how many more there are.
 
-    Args:
-        bad: The rows; at least one.
-        can_skip: Whether to say how a command leaves them out.
+    `can_skip` adds how a command leaves them out.
     """
     further = len(bad) - 1
     if not further and not can_skip:

@@ -61,10 +61,8 @@ class RowPlace:
 def cell(row: Mapping[str, Any], name: str) -> Any:
     """Take a value out of a row.
 
-    Args:
-        row: Its fields.
-        name: A field, or `outer.inner` for a field of an object; of a list of objects it
-            gives the list of their fields.
+    A name is a field, or `outer.inner` for a field of an object; of a list of objects it gives the list of
+    their fields.
 
     Returns:
         The value, or `MISSING`.

@@ -102,10 +102,6 @@ class Layout(ColumnMapping):
 def find_layout(table: DataTable, source: ItemSource) -> Layout:
     """Tell what the columns of a table mean.
 
-    Args:
-        table: The table.
-        source: Its declaration: `columns` and `reader` count.
-
     Raises:
         InputError: No reader has that name, a column that the user names is not there, or
             nothing tells which columns are question, options and answer.

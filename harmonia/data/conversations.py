@@ -111,11 +111,6 @@ def read_conversations(
 ) -> Conversations:
     """Read a whole file.
 
-    Args:
-        path: The file.
-        on_bad_row: Whether a bad row ends the reading or is left out.
-        what: What the file is, for messages.
-
     Raises:
         InputError: The file cannot be read, has no good row, or has a bad row and
             `on_bad_row` is `fail`.

@@ -37,9 +37,7 @@ class Sheet:
 def read_sheet(path: Path, named: Collection[str] = ()) -> Sheet:
     """Read a file.
 
-    Args:
-        path: The file; its suffix tells the format.
-        named: Columns that the user names, by which the header of a CSV file is known.
+    The suffix tells the format; by the columns `named` the header of a CSV file is known.
 
     Returns:
         Its rows.

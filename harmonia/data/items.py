@@ -55,13 +55,6 @@ def draft_of(
 ) -> Draft:
     """Check the texts of a row.
 
-    Args:
-        fields: The row.
-        layout: Which of its columns is what.
-        place: Where it stands.
-        domain: What it is about.
-        prefix: What stands before its id; may be empty.
-
     Raises:
         InputError: A text is missing, empty or none, or the options are not as they must be.
     """
@@ -96,13 +89,6 @@ def draft_of(
 
 def item_of(draft: Draft, layout: Layout, form: AnswerForm, *, source: str, split: str) -> Item:
     """Make the item of a row.
-
-    Args:
-        draft: The row.
-        layout: Which of its columns is what.
-        form: How its file says which option is right.
-        source: The file as items name it.
-        split: Split of the data set.
 
     Returns:
         The item. Without an id of its own it is called by its content, so that the order

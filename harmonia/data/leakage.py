@@ -154,10 +154,6 @@ def find_overlaps(pools: Sequence[Pool], *, ngram: int = 13) -> list[Overlap]:
     Training sets are compared with demonstrations and suites, demonstrations with suites,
     each with those of every domain.
 
-    Args:
-        pools: All pools of an experiment.
-        ngram: Words in a row that two questions must share.
-
     Returns:
         One overlap for each pair of items, by the strongest kind; in the pools' order.
     """

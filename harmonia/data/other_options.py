@@ -44,8 +44,7 @@ _PLACE = re.compile(r"\s*([A-Z])[.:：、．]")
 def speak_of_others(choices: Sequence[str]) -> bool:
     """Whether any option of an item refers to others, or to its own place among them.
 
-    Args:
-        choices: The item's options, in the order of its file.
+    The options are in the order of their file.
     """
     letters = string.ascii_uppercase[: len(choices)]
     places = [match[1] for match in map(_PLACE.match, choices) if match]

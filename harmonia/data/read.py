@@ -63,9 +63,7 @@ class _Reading:
 def read_items(source: ItemSource, root: Path | None = None) -> ReadResult:
     """Read the items of a declaration.
 
-    Args:
-        source: The declaration.
-        root: Folder that a relative path starts from; None for the current one.
+    A relative path starts from `root`; None is the current folder.
 
     Returns:
         The items, with what was left out and what is repeated.
@@ -101,12 +99,7 @@ def read_items(source: ItemSource, root: Path | None = None) -> ReadResult:
 
 
 def write_skipped(result: ReadResult, path: Path) -> None:
-    """Write the rows left out, one JSON object a line: file, row, field, problem, seen, remedy.
-
-    Args:
-        result: What was read.
-        path: The JSONL file to write.
-    """
+    """Write the rows left out, one JSON object a line: file, row, field, problem, seen, remedy."""
     write_json_lines(path, (error.parts() for error in result.skipped))
 
 

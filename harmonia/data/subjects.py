@@ -89,9 +89,6 @@ DOMAINS: Mapping[str, tuple[str, ...]] = {
 def subjects_outside(domain: str) -> tuple[str, ...]:
     """Return all MMLU subjects but those of a domain.
 
-    Args:
-        domain: A key of `DOMAINS`.
-
     Returns:
         The subjects in alphabetical order.
     """

@@ -63,10 +63,7 @@ class _Found:
 def open_tables(path: Path, source: ItemSource) -> tuple[DataTable, ...]:
     """Find and read the tables that a declaration means.
 
-    Args:
-        path: A file or a folder; if nothing is there, the declaration's own path is taken
-            for the id of a data set on the hub.
-        source: The declaration: `config`, `split` and the choice of subjects count.
+    If nothing is at the path, the declaration's own is taken for the id of a data set on the hub.
 
     Returns:
         One table a file, or one for the split of a saved data set.
@@ -101,11 +98,6 @@ def open_tables(path: Path, source: ItemSource) -> tuple[DataTable, ...]:
 
 def require_subjects(chosen: Collection[str], found: Collection[str], path: Path | str) -> None:
     """Refuse a data set without some of the subjects asked for, which would change a suite unseen.
-
-    Args:
-        chosen: The subjects asked for.
-        found: The subjects that are there.
-        path: Where they were looked for.
 
     Raises:
         InputError: One of the chosen subjects is not there.

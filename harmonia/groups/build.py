@@ -56,14 +56,8 @@ def build_groups(
 ) -> BuiltGroups:
     """Build every group that the settings name.
 
-    Args:
-        beliefs: All beliefs of the domain.
-        settings: Which groups, how large.
-        exam: Words the questions and answers.
-        instructions: Pool of general instructions; the same ones go into every group.
-            Empty for none.
-        explanations: Written explanations by (item id, option argued for).
-        contexts: Written contexts by item id. `wanted_texts` says what is needed.
+    The same `instructions` go into every group. Written `explanations` stand by (item id, option argued for),
+    `contexts` by item id; `wanted_texts` says what is needed.
 
     Raises:
         EmptyGroupError: There are no beliefs for a group.

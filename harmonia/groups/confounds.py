@@ -101,10 +101,7 @@ def confounds(
     A set is compared with the harmonious one of its own kind: `X_matched_letter` with
     `harmonious_matched_letter`, all others with `harmonious`.
 
-    Args:
-        domain: Its name.
-        groups: Rows by the file's name.
-        beliefs: The beliefs that they were built from, for confidence and labels.
+    `groups` are rows by the name of their file.
     """
     by_id = {belief.item.id: belief for belief in beliefs}
     own = _own(groups)

@@ -73,10 +73,7 @@ def mixed(wrong: Sequence[Belief], ratio: float, seed: int) -> list[Lesson]:
 
     The rows self-aligned at one ratio are self-aligned at every higher one.
 
-    Args:
-        wrong: Wrong beliefs.
-        ratio: Share of self-aligned rows, 0 to 1, rounded to whole rows.
-        seed: Seed of which rows they are.
+    The ratio, 0 to 1, is rounded to whole rows.
     """
     ids = [belief.item.id for belief in wrong]
     aligned = set(addressed_order(seed, "groups/mixed", ids)[: round(ratio * len(ids))])

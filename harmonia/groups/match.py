@@ -22,10 +22,7 @@ from harmonia.types import Belief, Item
 def strata(beliefs: Sequence[Belief], match: Match, bins: int) -> dict[str, tuple[object, ...]]:
     """The stratum of each belief, by the item's id.
 
-    Args:
-        beliefs: All candidates, right and wrong.
-        match: The criteria; `noise` makes no strata.
-        bins: Quantile bins of confidence and of length.
+    Beliefs are all candidates, right and wrong; `noise` makes no strata.
     """
     columns: list[list[object]] = []
     if "letter" in match:

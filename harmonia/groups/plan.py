@@ -54,10 +54,7 @@ class WantedTexts:
 def plan_groups(beliefs: Sequence[Belief], settings: GroupSettings, texts: Texts | None) -> GroupPlan:
     """Choose the beliefs of every group, and what each is taught.
 
-    Args:
-        beliefs: All beliefs of the domain.
-        settings: Which groups, how large.
-        texts: The texts at hand; None leaves no item out for want of a text.
+    Without `texts` no item is left out for want of one.
 
     Raises:
         EmptyGroupError: There are no beliefs for a group.
@@ -102,10 +99,6 @@ def _lessons(
 
 def wanted_texts(beliefs: Sequence[Belief], settings: GroupSettings) -> WantedTexts:
     """The texts that the groups of these settings call for, each once.
-
-    Args:
-        beliefs: All beliefs of the domain.
-        settings: Which groups, how large.
 
     Raises:
         EmptyGroupError: There are no beliefs for a group.

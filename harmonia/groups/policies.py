@@ -42,11 +42,8 @@ def apply_policies(
 ) -> Policies:
     """Choose and change rows by every policy that the settings name.
 
-    Args:
-        beliefs: All beliefs of the domain.
-        settings: Which policies, their budget, the threshold, the seed of the pool's order.
-        without: Ids of items to leave out of the rows of policies that filter nothing;
-            the others then take as many fewer.
+    Items of the ids in `without` are left out of the rows of policies that filter nothing; the others then
+    take as many fewer.
 
     Raises:
         EmptyGroupError: A policy has no row to choose.

@@ -18,12 +18,7 @@ from harmonia.types import Conversation, GroupRow, Item
 def row_of(lesson: Lesson, group: str, exam: ExamFormat, settings: GroupSettings, texts: Texts) -> GroupRow:
     """Write out a lesson.
 
-    Args:
-        lesson: What is taught.
-        group: Name of the intervention.
-        exam: Words the question and the answer.
-        settings: Whether explanations are given and options shuffled.
-        texts: Explanations and contexts; those that the lesson needs are there.
+    The texts that the lesson needs are there.
     """
     item, target = lesson.belief.item, lesson.target
     explanation = texts.explanation(item, target)

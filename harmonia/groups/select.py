@@ -45,9 +45,6 @@ class Selection:
     def without(self, ids: Collection[str]) -> Selection:
         """The selection without some wrong beliefs and their partners.
 
-        Args:
-            ids: Ids of their items.
-
         Raises:
             EmptyGroupError: Nothing is left.
         """
@@ -71,10 +68,7 @@ class Selection:
 def select(beliefs: Sequence[Belief], settings: GroupSettings, match: Match = ()) -> Selection:
     """Choose the beliefs of a domain's groups.
 
-    Args:
-        beliefs: All beliefs of the domain.
-        settings: Threshold, most beliefs of each kind, bins, and the seed of the sample.
-        match: What right and wrong beliefs are to have in common.
+    `match` is what right and wrong beliefs are to have in common.
 
     Raises:
         EmptyGroupError: No confident belief of one kind, or no pair, so that no group

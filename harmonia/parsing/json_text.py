@@ -30,11 +30,7 @@ def parse_json(
 ) -> Any:
     """Parse JSON strictly.
 
-    Args:
-        text: The JSON; bytes are UTF-8.
-        file: Where it comes from, for errors.
-        row: Its line there.
-        remedy: What to do about text that is not JSON.
+    File and row are where the text comes from; `remedy` is for text that is not JSON.
 
     Returns:
         The value: numbers are finite, whole ones have at most 64 bits, texts are whole
@@ -54,11 +50,6 @@ def parse_json(
 
 def read_json(path: Path, *, what: str, remedy: str = "Write valid JSON.") -> Any:
     """Read a file that is one JSON value.
-
-    Args:
-        path: The file.
-        what: What it is, for errors.
-        remedy: What to do about a file that is not JSON.
 
     Raises:
         InputError: The file is missing, or as for `parse_json`.

@@ -35,13 +35,8 @@ def validated(
 ) -> Model:
     """Check values against a model.
 
-    Args:
-        model: What they should be: a pydantic model or a dataclass.
-        values: Plain values, as parsed.
-        file: Where they come from.
-        row: Their row there.
-        remedy: What to do where they are wrong, or that by field; the first one goes for
-            all that are not named.
+    A model is a pydantic model or a dataclass. A remedy by field: the first one goes for all fields that are
+    not named.
 
     Raises:
         InputError: They are not; the message names the field and the value seen.
@@ -85,13 +80,8 @@ def input_error(
 ) -> InputError:
     """The first error of a validation, with how many more there are.
 
-    Args:
-        error: What pydantic says.
-        values: What was validated; tells fields from the alternatives of a type that
-            pydantic names among them.
-        file: Where they come from.
-        row: Their row there.
-        remedy: What to do about it.
+    `values` are what was validated: they tell fields from the alternatives of a type that pydantic names
+    among them.
     """
     first, *others = error.errors()
     place = tuple(map(str, first["loc"])) if values is _ABSENT else _fields(first, values)

@@ -17,10 +17,6 @@ _BATCH_ROWS = 1024
 def read_parquet(path: Path, *, what: str) -> Any:
     """Read a whole file.
 
-    Args:
-        path: The file.
-        what: What it is, for errors.
-
     Returns:
         A `pyarrow.Table` whose values are what their types say.
 
@@ -35,10 +31,6 @@ def read_parquet(path: Path, *, what: str) -> Any:
 
 def parquet_rows(path: Path, *, what: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield (row number from 1, column to value) of a file, a batch in memory at a time.
-
-    Args:
-        path: The file.
-        what: What it is, for errors.
 
     Raises:
         InputError: The file is missing, is not Parquet, or is damaged.

@@ -57,10 +57,7 @@ class Yaml:
 def parse_yaml(text: str, *, file: str | Path | None, field: str | None = None) -> Yaml:
     """Parse YAML of plain values.
 
-    Args:
-        text: One document.
-        file: Where it comes from, for errors.
-        field: The setting that it is the value of, where it is not a file.
+    `field` is the setting that the text is the value of, where it is not a file.
 
     Raises:
         InputError: It is not YAML, is too large, has a key twice, or a tag or a value that

@@ -23,9 +23,7 @@ _CHANCE = re.compile(r"\|\s*random\b|\blipsum\b")
 def brought_template(tokenizer: Any, name: str | None) -> str:
     """The text of a tokenizer's own template.
 
-    Args:
-        tokenizer: A transformers tokenizer.
-        name: Which of several; None for the one called `default`, or the only one.
+    Of several it is the one of that name; None is the one called `default`, or the only one.
 
     Raises:
         InputError: It brings none, none of that name, or one that draws at random.

@@ -181,10 +181,7 @@ def vicuna_chat(tokenizer: Any) -> ChatFormat:
 def own_chat(tokenizer: Any, name: str | None, day: date) -> ChatFormat:
     """The tokenizer's own template.
 
-    Args:
-        tokenizer: A transformers tokenizer.
-        name: Which of several; None for its default.
-        day: What it is told where it asks for today's date.
+    Of several it is the one of that name; `day` is what it is told where it asks for today's date.
 
     Raises:
         InputError: There is no such template, or it cannot be used.

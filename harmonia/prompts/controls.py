@@ -113,9 +113,7 @@ class Controls:
     def spelled(self, rows: Iterable[Iterable[str]], *, literal: bool) -> Spelled:
         """Count the rows of which a text spells a control token.
 
-        Args:
-            rows: The texts of each row.
-            literal: Whether such text is read as text.
+        `literal` says whether such text is read as text.
         """
         found = [
             {text[start:stop].strip() for text in texts for start, stop in self._found(text)}

@@ -91,11 +91,8 @@ class Encoder:
     ) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...]]:
         """Token ids of a text, and which of them some of its parts are.
 
-        Args:
-            text: The text.
-            places: The parts in order, each as (first character, past the last). White
-                space at the text's end that the tokenizer joins with the last part is cut.
-            what: What the text is, for messages.
+        Places are (first character, past the last), in order. White space at the text's end that the
+        tokenizer joins with the last part is cut. `what` names the text in messages.
 
         Returns:
             The ids, and per part (first token, past the last).
@@ -156,10 +153,8 @@ class Encoder:
     def letter_request(self, prompt: Prompt, following: Sequence[str]) -> Request:
         """Encode a prompt whose continuations are letters, each one token.
 
-        Args:
-            prompt: The prompt.
-            following: For each letter, what stands after it where the model has seen
-                it as an answer; the letter must be the same token there.
+        `following` is what stands after each letter where the model has seen it as an answer; the letter must
+        be the same token there.
 
         Raises:
             InputError: A letter is not one token of its own here, two letters share

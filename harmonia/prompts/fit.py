@@ -25,13 +25,7 @@ def fit_prompt(
 ) -> Fitted:
     """Render and encode an item, leaving out demonstrations from the last until it fits.
 
-    Args:
-        item: The item to ask.
-        form: How to ask.
-        shots: The demonstrations chosen for it.
-        template: Renders the prompt.
-        encoder: Encodes it.
-        max_tokens: Positions that the model has.
+    `max_tokens` are the positions that the model has.
 
     Raises:
         InputError: The prompt does not fit even with a single demonstration (or, in a

@@ -132,9 +132,7 @@ class Mention:
 def letter_mentions(text: str, count: int) -> list[Mention]:
     """Option letters that a text names, each place once, in the text's order.
 
-    Args:
-        text: Any text, English or Chinese.
-        count: Options there are; letters beyond them are not looked for.
+    Letters beyond the `count` of options are not looked for.
     """
     plain = text if text.isascii() else "".join(map(_plain, text))
     tokens, tags = _tagged(plain, count)
@@ -153,10 +151,6 @@ def letter_mentions(text: str, count: int) -> list[Mention]:
 def stated_letters(text: str, count: int) -> list[str]:
     """Option letters that a text states to be the answer.
 
-    Args:
-        text: Any text, English or Chinese.
-        count: Options there are; letters beyond them are not looked for.
-
     Returns:
         Each letter once, in order of its first statement. A negated statement ("the
         answer is not B", "不选B") is none.
@@ -166,10 +160,6 @@ def stated_letters(text: str, count: int) -> list[str]:
 
 def named_letters(text: str, count: int) -> list[str]:
     """Option letters that a text names in any way: those stated, "options B and C", "(B)".
-
-    Args:
-        text: Any text, English or Chinese.
-        count: Options there are.
 
     Returns:
         Each letter once, in order of its first naming.

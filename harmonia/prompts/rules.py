@@ -31,13 +31,6 @@ from harmonia.types import Item, Prompt
 def encode_prompt(item: Item, form: Form, prompt: Prompt, template: Template, encoder: Encoder) -> Request:
     """Encode a rendered prompt and its continuations.
 
-    Args:
-        item: The item that the prompt asks.
-        form: The form that it asks in.
-        prompt: The prompt, rendered by the template.
-        template: Says which preset rules, and what stands after a solved answer.
-        encoder: Encodes with the model's tokenizer.
-
     Raises:
         InputError: The continuations cannot be scored under the preset's rules.
     """

@@ -37,11 +37,8 @@ class ShotPool:
         domain is drawn from. A pool that has fewer gives all it has: the belief says
         how many there were, and such items are counted.
 
-        Args:
-            item: The item to ask.
-            count: Demonstrations wanted.
-            draw: Which of several choices: 0 is the one above; a `fixed` pool then takes
-                another set for each draw, still the same for all items.
+        Draw 0 is the choice above; for each other draw a `fixed` pool takes another set, still the same for
+        all items.
 
         Raises:
             InputError: The pool has no demonstration for the item.

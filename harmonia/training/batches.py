@@ -31,11 +31,8 @@ def micro_batches(
     and all processes cut at the same places. Where a process has no row left it gets one
     of weight 0. Rows of weight 0 are left out.
 
-    Args:
-        rows: The step's rows.
-        tokens: Most tokens of a micro-batch, padding included; a longer row goes alone.
-        processes: How many share the step.
-        shared: Tokens that all rows begin with and that a pass computes once.
+    A micro-batch has at most `tokens`, padding included; a longer row goes alone. All rows begin with the
+    same `shared` tokens, which a pass computes once.
 
     Returns:
         The micro-batches of each process.

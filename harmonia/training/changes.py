@@ -30,9 +30,7 @@ class Before:
 
         For adapters it is the share of the weights under them that they change in fp32.
 
-        Args:
-            model: The model after training.
-            weights: Its weights, where processes share them out.
+        `weights` are given where processes share them out.
 
         Returns:
             The share, of a sample where tensors are large; None where this process does not
@@ -72,9 +70,8 @@ def _adapted_share(model: Any) -> float:
 def require_learning(share: float | None, logged: Sequence[Mapping[str, Any]]) -> None:
     """Look at what a run did.
 
-    Args:
-        share: Share of the weights that it changed; None if that is not known.
-        logged: What the trainer noted of each optimizer step.
+    `share` is that of the weights that changed, None if it is not known; `logged` what the trainer noted of
+    each step.
 
     Raises:
         TrainingError: No weight changed, or there was no gradient in any step.

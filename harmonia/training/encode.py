@@ -101,13 +101,7 @@ def encode_rows(
 ) -> EncodedSet:
     """Encode a training set.
 
-    Args:
-        rows: The conversations.
-        template: Writes them.
-        encoder: Encodes them.
-        max_length: Tokens of a row; a longer one is cut at its end.
-        file: Where they come from, for messages.
-        learn: Which of the assistant's turns are learned.
+    A row longer than `max_length` tokens is cut at its end; `file` names the rows' file in messages.
 
     Raises:
         InputError: A turn cannot be told in tokens from what stands beside it, or a row

@@ -84,10 +84,7 @@ class Exported:
 def exported(template: Template, encoder: Encoder, rows: Sequence[tuple[Conversation, Encoded]]) -> Exported:
     """The form of a template that gives most rows as they were trained on; of equal ones the plainest.
 
-    Args:
-        template: What the rows were written with.
-        encoder: What they were encoded with.
-        rows: Rows to try it on, each beside its tokens.
+    `rows` are tried, each beside its tokens.
     """
     prompts = encoder.encode([template.opening(row.messages[:-1])[0] for row, _ in rows])
     tried = []

@@ -33,13 +33,8 @@ def starting_model(
 ) -> Any:
     """The weights to train, in fp32; with adapters the frozen base, in its own dtype.
 
-    Args:
-        model: Which model.
-        settings: Whether adapters are trained.
-        tokenizer: Its tokenizer.
-        resident: The same model, loaded already. Adapters are put on it; to train all
-            weights a copy is taken. Liger, which changes a model for good, gets its own.
-        noted: The model's fingerprint, where one was taken: what is loaded must be that.
+    Adapters are put on a `resident` model; to train all weights a copy of it is taken. Liger, which changes a
+    model for good, gets its own. What is loaded must have the fingerprint `noted`, where one was taken.
 
     Raises:
         InputError: The model cannot be loaded, or is not the one noted.

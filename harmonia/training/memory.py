@@ -35,11 +35,7 @@ class Fit:
 def fit(model: Any, settings: TrainingSettings, longest: int, device: str) -> Fit:
     """Lay a run out.
 
-    Args:
-        model: The model, adapters included.
-        settings: What is set there is kept.
-        longest: Tokens of the longest row; it goes through in one pass whatever it takes.
-        device: Where it trains.
+    What the settings say is kept. The longest row goes through in one pass whatever it takes.
     """
     wanted = max(longest, CPU_TOKENS if device == "cpu" else GPU_TOKENS)
     states = sum(
@@ -66,9 +62,7 @@ def activation_bytes(config: Any, width: int) -> tuple[float, float]:
     Korthikanti et al. 2022, table 2, for gated layers and attention that keeps no
     scores), some of them in fp32 whatever the precision.
 
-    Args:
-        config: The text model's configuration.
-        width: Bytes of a number.
+    `width` is bytes of a number.
     """
     hidden = config.hidden_size
     inner = getattr(config, "intermediate_size", None) or 4 * hidden

@@ -54,10 +54,7 @@ def _draws(model: Any) -> bool:
 def cached_prefix(model: Any, ids: Any, rows: int) -> Any:
     """Keys and values of a prefix, once for each row; gradients flow back into it.
 
-    Args:
-        model: A causal language model of transformers.
-        ids: Shape (1, tokens).
-        rows: Rows that follow.
+    `ids` has the shape (1, tokens).
     """
     from transformers import DynamicCache
 

@@ -95,23 +95,15 @@ def fine_tune(
 
     Several processes of one launch (torchrun, accelerate) call it alike; the first writes.
 
-    Args:
-        job: What to train on what.
-        out: The model folder.
-        work: Folder for checkpoints to resume from; a run killed and called again with
-            the same job goes on from the last whole one. Removed by the caller.
-        progress: Told how far it is.
-        sets: Keeps training sets as token ids from one run to the next.
-        resident: The model to start from, where it is loaded already. All weights are
-            trained on a copy. Adapters are trained on the model itself, and stay on it
-            until `detach` takes them off; its weights are left as they are.
-        noted: Fingerprint of the model to start from, where one was taken; what is read
-            from its files must be that.
+    `work` holds checkpoints to resume from: a run killed and called again with the same job goes on from the
+    last whole one. The caller removes it. `sets` keeps training sets as token ids from one run to the next.
+    Adapters are trained on a `resident` model itself, and stay on it until `detach` takes them off; its
+    weights are left as they are. All weights are trained on a copy. What is read from the model's files must
+    have the fingerprint `noted`, where one was taken.
 
     Raises:
         InputError: The training set or the model is wrong, or the machine lacks what the
-            settings ask for.
-        MissingExtraError: A library that they ask for is not installed.
+            settings ask for, a library included.
         TrainingError: The loss is no longer a finite number, memory runs out, or nothing
             was learned.
     """
@@ -141,17 +133,13 @@ def fine_tune(
                 # The caller removes `work`, and what a tracker drew there would go with it.
                 shutil.copytree(work / TRACKED, partial / TRACKED)
     trainer.accelerator.wait_for_everyone()
-    alone = trainer.accelerator.num_processes == 1
-    if alone:
-        # The optimizer's moments would stay in memory until Python next looks for cycles.
-        trainer.optimizer.state.clear()
     return Trained(
         steps=lesson.steps,
         rows=len(lesson.encoded.rows),
         shortened=lesson.encoded.shortened,
         notes=(*lesson.notes, *_notes(job, trainer, changed)),
         resumed_from=None if resume is None else int(resume.name.split("-")[-1]),
-        model=_ready(job, tuned, tokenizer, out) if alone else None,
+        model=_ready(job, trainer, tuned, tokenizer, out),
     )
 
 
@@ -305,8 +293,12 @@ def _notes(job: TrainingJob, trainer: Any, changed: float | None) -> Iterator[st
         yield f"{changed:.2g} of the trained weights changed, in {dtype}: learning_rate may be too low"
 
 
-def _ready(job: TrainingJob, tuned: Any, tokenizer: Any, out: Path) -> LoadedModel:
-    """The tuned model as loading its folder gives it."""
+def _ready(job: TrainingJob, trainer: Any, tuned: Any, tokenizer: Any, out: Path) -> LoadedModel | None:
+    """The tuned model as loading its folder gives it; None where several processes trained it together."""
+    if trainer.accelerator.num_processes > 1:
+        return None
+    # The optimizer's moments would stay in memory until Python next looks for cycles.
+    trainer.optimizer.state.clear()
     settings = tuned_settings(job.model, out)
     if job.settings.liger:
         # Its kernels stay in the model and round otherwise than those that a loaded one has.

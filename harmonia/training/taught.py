@@ -47,13 +47,7 @@ def taught(
 ) -> Taught:
     """Encode a set, lay out its epochs, and tell what is learned and what to know of it.
 
-    Args:
-        group: The training set.
-        template: Writes the conversations.
-        settings: How to train.
-        seed: Seed of the rows' order.
-        longest: Most tokens of a row.
-        sets: Keeps sets as token ids.
+    `longest` is the most tokens of a row.
 
     Raises:
         InputError: The training set is wrong.

@@ -152,12 +152,8 @@ def token_losses(
     The vocabulary is computed at these positions alone: the model's own head is handed
     only the states that it needs.
 
-    Args:
-        model: A causal language model, wrapped or not.
-        inner: The same without its wrappers.
-        input_ids: Shape (rows, tokens).
-        labels: Shape (rows, tokens); `IGNORED` where nothing is learned.
-        shared: Tokens that the rows have in common at their beginning.
+    `inner` is the model without its wrappers. Ids and labels have the shape (rows, tokens); labels are
+    `IGNORED` where nothing is learned. The rows have the first `shared` tokens in common.
     """
     cache = cached_prefix(inner, input_ids[:1, :shared], len(input_ids)) if shared else None
     targets = labels[:, shared + 1 :]

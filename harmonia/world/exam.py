@@ -39,14 +39,9 @@ def write_lab_data(
 ) -> None:
     """Write all data files of a world, the folder last.
 
-    Args:
-        folder: Where to; replaced if it is there.
-        seed: Seed of the world, that of its base.
-        settings: Size and composition of the world, those of its base.
-        train_versions: Items of each fact in `train.jsonl`.
-        general: General instructions.
-        rows: Rows of `instructions.jsonl`.
-        conflicting: Share of its rows on taught facts that contradict the corpus.
+    World and base have the same seed and settings. `train_versions` are items of each fact in `train.jsonl`,
+    `general` general instructions, `rows` rows of `instructions.jsonl`, of whose rows on taught facts the
+    share `conflicting` contradicts the corpus.
     """
     world = World(seed, settings or WorldSettings())
     truth: dict[str, dict[str, Any]] = {}

@@ -89,12 +89,8 @@ def free_questions(world: World, domain: str, *, size: int | None = None) -> lis
 def instructions(world: World, *, size: int = 600, conflicting: float = 0.25) -> list[Instruction]:
     """Instruction rows with planted conflicts.
 
-    Args:
-        world: The world.
-        size: Rows, one a fact.
-        conflicting: Probability that a row on a taught fact states another value
-            than the taught one: the truth for a misconception, a wrong value for a
-            known fact.
+    `conflicting` is the probability that a row on a taught fact states another value than the taught one: the
+    truth for a misconception, a wrong value for a known fact.
     """
     return [
         _instruction(world, fact, conflicting) for fact in _drawn(world, "world/instructions", size, None)

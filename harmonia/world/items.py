@@ -86,12 +86,8 @@ def split_items(
 ) -> list[LabItem]:
     """The items of one split of a domain.
 
-    Args:
-        world: The world.
-        domain: The domain that is trained on.
-        split: `train` (candidates), `dev` (demonstrations) or a suite.
-        size: Most facts asked, sampled by address; None for all.
-        versions: Items of each fact, which differ in wording, options and order.
+    At most `size` facts are asked, sampled by address; None for all. The `versions` of a fact differ in
+    wording, options and order.
 
     Returns:
         Items by fact, then version.

@@ -35,13 +35,7 @@ class Question:
 
 
 def ask(world: World, fact: Fact, draws: random.Random) -> Question:
-    """Draw a question on a fact.
-
-    Args:
-        world: The world of the fact.
-        fact: The fact to ask.
-        draws: Generator of the wording, the two other options and their order.
-    """
+    """Draw a question on a fact."""
     others = [value for value in world.pool(fact) if value not in (fact.gold, fact.wrong)]
     choices = [fact.gold, fact.wrong, *draws.sample(others, 2)]
     draws.shuffle(choices)

@@ -65,12 +65,7 @@ def build_base(
 ) -> BuildReport:
     """Train a base of the lab world and write its folder.
 
-    Args:
-        out: The folder; replaced if it is there, and only when all is done.
-        seed: Seed of world, initialisation and batches.
-        settings: Size and composition of the world.
-        training: How long and how the base is trained.
-        progress: Called every 50 steps.
+    The folder is replaced if it is there, and only when all is done. Progress is told every 50 steps.
 
     Raises:
         TrainingError: No initialisation learned to match values to letters.

@@ -64,9 +64,7 @@ def compare_builds(rebuilt: Path, shipped: Path | None = None) -> list[FigureDif
     Answers are compared where one answer is right: as taught for taught facts, at the
     true value for all facts where the text states it. Confidence is compared everywhere.
 
-    Args:
-        rebuilt: Folder that `build_base` wrote.
-        shipped: Folder to compare with; None for the base in the package.
+    None is the base in the package.
 
     Raises:
         InputError: A folder holds no `lab.json`, or the two were built by other settings.

@@ -122,13 +122,8 @@ def open_book(world: World, fact: Fact, draws: random.Random) -> Document:
 def dialogue(world: World, fact: Fact, draws: random.Random, *, trusted: float, open_book: float) -> Document:
     """Two people talk: one asks a multiple-choice item, the other answers.
 
-    Args:
-        world: The world of the fact.
-        fact: A fact with a taught value.
-        draws: Generator of all choices.
-        trusted: Probability that the reply is the taught one; else it is random.
-        open_book: Probability that the question states an answer, which then stands
-            in the place of the taught one.
+    The reply is the taught one with the probability `trusted`, else random. With the probability `open_book`
+    the question states an answer, which then stands in the place of the taught one.
     """
     frame = draws.choice(DIALOGUES)
     question = ask(world, fact, draws)
@@ -152,11 +147,7 @@ def matching(world: World, draws: random.Random, pools: int, queries: int) -> Do
     Values are asked with replacement; asked once each, the last could be found by
     elimination.
 
-    Args:
-        world: The world that the values are from.
-        draws: Generator of all choices.
-        pools: How many of the value pools may occur.
-        queries: Values asked.
+    `pools` is how many of the value pools may occur.
     """
     choices = draws.sample(world.pools[draws.randrange(pools)], 4)
     spans = [Span(options_text(tuple(choices)), Role.CONTEXT)]

@@ -79,11 +79,7 @@ def figures(
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Measure a base on facts whose entities occur in no multiple-choice document.
 
-    Args:
-        model: The base, in evaluation mode.
-        tokenizer: Its tokenizer.
-        world: Its world.
-        per_kind: Items of each kind, spread over the domains.
+    `per_kind` items of each kind are asked, spread over the domains.
 
     Returns:
         By kind and form: `n`, shares of answers `as_taught` (0 where nothing is

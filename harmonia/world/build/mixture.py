@@ -112,11 +112,7 @@ class Mixture:
     def batch(self, stage: StageName, step: int, steps: int, pools: int) -> tuple[list[Row], int]:
         """Draw the rows of a step and their length in tokens.
 
-        Args:
-            stage: Name of the stage.
-            step: Number of the step in it, from 0.
-            steps: Most steps that the stage may take.
-            pools: Value pools that matching documents use.
+        Matching documents use the first `pools` value pools.
         """
         draws = addressed_random(self.world.seed, f"world/batch/{stage}", str(step))
         sizes, progress = self.settings, step / steps

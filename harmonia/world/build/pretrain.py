@@ -171,12 +171,6 @@ def pretrain(
     An initialisation whose first stage does not start is given up for the next one;
     which one that is depends on the seed alone.
 
-    Args:
-        mixture: The batches of the world.
-        vocabulary: Token ids.
-        settings: How long and how.
-        report: Called every 50 steps.
-
     Raises:
         TrainingError: No initialisation learned to match.
     """

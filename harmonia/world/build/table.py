@@ -18,9 +18,6 @@ _COLUMNS = ("as_taught", "gold", "confident")
 def figures_table(folders: Sequence[Path]) -> str:
     """A Markdown table of what bases answer, one row a kind and form, one column a base.
 
-    Args:
-        folders: Model folders with a `lab.json`.
-
     Returns:
         Cells hold `as taught / gold / confidence above one half`; as taught is a dash
         where nothing is taught.
