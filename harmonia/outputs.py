@@ -36,8 +36,8 @@ def require_file_place(
 ) -> None:
     """Require that a file can be written, and that nothing of others is lost by it.
 
-    `inputs` are what is read for it; `ours` tells whether a file that is there was written by harmonia, for
-    the same use (None: any may be replaced, as an empty one always may); `field` is how the user named it.
+    `inputs` are what is read for it; `field` is how the user named it. `ours` tells whether a file that is
+    there was written by harmonia, for the same use; None if any may be replaced. An empty one always may.
     Links are followed.
 
     Raises:
