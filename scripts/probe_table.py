@@ -17,7 +17,7 @@ from typing import Any
 from harmonia.analysis.recovery import Recovery, recovery_of
 from harmonia.cli.progress import Bars
 from harmonia.hashing import sample
-from harmonia.models import LoadedModel, ModelSettings, load_model
+from harmonia.models import LocalModel, ModelSettings, load_model
 from harmonia.probe import ProbeSettings, ask
 from harmonia.prompts import PromptSettings, ShotPool, build_template, parse_form
 from harmonia.types import Belief
@@ -50,7 +50,7 @@ def asked_items(world: World, per_kind: int) -> list[LabItem]:
 
 
 def beliefs_of(
-    loaded: LoadedModel, world: World, labs: Sequence[LabItem], method: str, draws: int, bars: Bars
+    loaded: LocalModel, world: World, labs: Sequence[LabItem], method: str, draws: int, bars: Bars
 ) -> list[Belief]:
     """Ask a base the items, behind five demonstrations of their own domain."""
     settings = PromptSettings.model_validate({"method": method, "options_first": True})

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from models import REPOSITORY, make_tiny, mistral_folder, real_model
 
-from harmonia.models import LoadedModel, ModelSettings, load_model, load_tokenizer
+from harmonia.models import LocalModel, ModelSettings, load_model, load_tokenizer
 
 # Warnings between libraries that no code of ours can prevent.
 THIRD_PARTY_WARNINGS = (
@@ -39,7 +39,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], ModelSetti
 
 
 @pytest.fixture(scope="session")
-def tiny_loaded(tiny: Callable[[str], ModelSettings]) -> Callable[[str], LoadedModel]:
+def tiny_loaded(tiny: Callable[[str], ModelSettings]) -> Callable[[str], LocalModel]:
     return cache(lambda name: load_model(tiny(name)))
 
 
@@ -57,5 +57,5 @@ def real_tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], 
 
 
 @pytest.fixture(scope="session")
-def smollm2() -> LoadedModel:
+def smollm2() -> LocalModel:
     return load_model(real_model("smollm2"))

@@ -25,8 +25,8 @@ from transformers import (
     Qwen2ForCausalLM,
 )
 
-from harmonia.models import ModelSettings
-from harmonia.prompts import Template
+from harmonia.models import ModelSettings, Scorer
+from harmonia.prompts import Request, Template
 from harmonia.types import Item, Message
 
 REPOSITORY = Path(__file__).parents[1]
@@ -198,6 +198,12 @@ def make_tiny(name: str, folder: Path, *, seed: int = 0, init: float | None = No
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return ModelSettings(path=str(folder), device="cpu")
+
+
+def sums(model: Scorer, requests: Sequence[Request], **options: Any) -> list[tuple[float, ...]]:
+    """Log-likelihood in nats of each continuation."""
+    found = model.loglikelihoods(requests, **options)
+    return [tuple(one.sum for one in several) for several in found]
 
 
 def item(index: int = 0, options: int = 4, **fields: Any) -> Item:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from harmonia.bench.turns import Work, timed
 from harmonia.export.harness import export_task
-from harmonia.models import LoadedModel
-from harmonia.models.border import out_of_memory
+from harmonia.models import LocalModel
+from harmonia.models.memory import out_of_memory
 from harmonia.prompts import ExamFormat, Form, PromptSettings, ShotPool
 from harmonia.types import Item
 
@@ -27,7 +27,7 @@ Likelihoods = Callable[[], list[float]]
 
 
 def harness_works(
-    loaded: LoadedModel,
+    loaded: LocalModel,
     items: Sequence[Item],
     pool: ShotPool,
     settings: PromptSettings,
@@ -63,7 +63,7 @@ def harness_works(
 
 
 def best_harness_work(
-    loaded: LoadedModel, items: Sequence[Item], pool: ShotPool, settings: PromptSettings
+    loaded: LocalModel, items: Sequence[Item], pool: ShotPool, settings: PromptSettings
 ) -> tuple[int, Work] | str:
     """The batch size that was fastest in one trial, with its work; or why there is none."""
     if find_spec("lm_eval") is None:
@@ -76,7 +76,7 @@ def best_harness_work(
     for size, work in works.items():
         try:
             seconds[size] = timed(work)
-        except RuntimeError as error:
+        except Exception as error:
             if not out_of_memory(error):
                 raise
     if not seconds:

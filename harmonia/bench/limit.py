@@ -12,7 +12,7 @@ from typing import Any
 
 from harmonia.bench.turns import Work
 from harmonia.errors import HarmoniaError
-from harmonia.models import LoadedModel
+from harmonia.models import LocalModel
 from harmonia.models.trie import blocks_of, group_requests
 from harmonia.prompts import Request
 
@@ -61,7 +61,7 @@ def flops_per_token(model: Any) -> int:
     return 2 * weights
 
 
-def products(loaded: LoadedModel, tokens: int) -> Work:
+def products(loaded: LocalModel, tokens: int) -> Work:
     """All of those products, one after the other; its seconds are those of one token.
 
     At most a pass of the tokens is computed together.
@@ -84,7 +84,7 @@ def products(loaded: LoadedModel, tokens: int) -> Work:
     return Work.of(run, per=count)
 
 
-def cost_of(loaded: LoadedModel, requests: Sequence[Request]) -> Cost:
+def cost_of(loaded: LocalModel, requests: Sequence[Request]) -> Cost:
     """Tokens and FLOPs of some requests, shared tokens once."""
     config = loaded.model.config.get_text_config()
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads

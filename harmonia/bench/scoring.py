@@ -9,9 +9,9 @@ from harmonia.bench.harness import BEST, best_harness_work
 from harmonia.bench.limit import cost_of, flops_per_token, products
 from harmonia.bench.subject import Subject
 from harmonia.bench.turns import OURS, Timing, Work, in_turn, scaled
-from harmonia.models import LoadedModel, Scorer
-from harmonia.models.load import keeps_logits
-from harmonia.models.support import slower_asking
+from harmonia.models import Likelihood, LocalModel
+from harmonia.models.architecture import keeps_logits
+from harmonia.models.support import refusal
 from harmonia.prompts import Encoder, Form, PromptSettings, Request, ShotPool, build_template, fit_prompt
 from harmonia.types import Item
 
@@ -21,7 +21,7 @@ _PRODUCT, _ENCODING = "product", "encoding"
 
 
 def one_by_one(
-    loaded: LoadedModel, requests: Sequence[Request], *, last_only: bool
+    loaded: LocalModel, requests: Sequence[Request], *, last_only: bool
 ) -> list[tuple[float, ...]]:
     """Baselines (a) and (b): a whole row per forward pass, one for each option that is a text.
 
@@ -56,7 +56,7 @@ def one_by_one(
 
 
 def encode(
-    loaded: LoadedModel, items: Sequence[Item], shots: Sequence[Item], settings: PromptSettings, form: Form
+    loaded: LocalModel, items: Sequence[Item], shots: Sequence[Item], settings: PromptSettings, form: Form
 ) -> list[Request]:
     """Requests of some items, as the probe makes them."""
     template, encoder = build_template(settings, loaded.tokenizer), Encoder(loaded.tokenizer)
@@ -88,16 +88,14 @@ def measure_scoring(
     requests = encode(loaded, items, subject.shots, settings, form)
     places = range(0, len(items), max(1, len(items) // baseline_questions))[:baseline_questions]
     few = [requests[place] for place in places]
-    scorers = [Scorer(loaded)]
-    scorers[0].loglikelihoods(requests[:1])  # the model is tried out once
+    loaded.loglikelihoods(requests[:1])  # the model is tried out once
     # What the last turn of each found: they must have done the same work.
     theirs = one_by_one(loaded, few[:1], last_only=True)
-    found_by_ours: list[tuple[float, ...]] = []
+    found_by_ours: list[tuple[Likelihood, ...]] = []
     cost = cost_of(loaded, requests)
 
     def ours() -> None:
-        scorers[:] = [Scorer(loaded)]  # knows no prefix yet
-        found_by_ours[:] = scorers[0].loglikelihoods(requests)
+        found_by_ours[:] = loaded.loglikelihoods(requests)
 
     def last() -> None:
         theirs[:] = one_by_one(loaded, few, last_only=True)
@@ -121,7 +119,7 @@ def measure_scoring(
             more["batch size of (c)"], works[BEST] = best
     found, lacking = in_turn(works, repeats)
     off = [
-        abs(a - b)
+        abs(a - b.sum)
         for one, place in zip(theirs, places, strict=False)
         for a, b in zip(one, found_by_ours[place], strict=True)
     ]
@@ -139,10 +137,10 @@ def measure_scoring(
             "tokens computed a question": cost.tokens / len(requests),
             "encoding, ms a question": 1e3 * found[_ENCODING],
             "matrix products, GFLOP/s": 1e-9 * flops_per_token(loaded.model) / found[_PRODUCT],
-            "questions on the plain path": scorers[0].plain,
+            "questions on the plain path": len(requests) if refusal(loaded.model) else 0,
             "largest difference to (b), nats": max(off),
             **more,
         },
         skipped={**skipped, **lacking},
-        slower=slower_asking(loaded),
+        slower=loaded.slower_scoring,
     )

@@ -11,9 +11,10 @@ from typing import Any
 from harmonia.bench.settings import BenchSettings
 from harmonia.data import ItemSource, read_conversations, read_items
 from harmonia.errors import InputError
-from harmonia.models import LoadedModel, ModelSettings, load_model, load_tokenizer
+from harmonia.models import LocalModel, ModelSettings, load_model, load_tokenizer
+from harmonia.models.architecture import context_length
 from harmonia.models.border import refused
-from harmonia.models.load import context_length, pick_device
+from harmonia.models.load import pick_device
 from harmonia.prompts import PromptSettings
 from harmonia.types import Item, Message, Method
 from harmonia.world import base_folder, write_lab_data
@@ -48,7 +49,7 @@ class Subject:
         options_first: Where the model wants the options.
     """
 
-    loaded: LoadedModel
+    loaded: LocalModel
     items: Sequence[Item]
     shots: Sequence[Item]
     evaluated: Sequence[Item]
@@ -114,7 +115,7 @@ def _general(path: str | None) -> dict[str, tuple[Message, ...]]:
     }
 
 
-def _load(settings: BenchSettings) -> LoadedModel:
+def _load(settings: BenchSettings) -> LocalModel:
     device = pick_device(settings.device)
     model = ModelSettings(
         path=settings.model or str(base_folder(0)),
@@ -126,7 +127,7 @@ def _load(settings: BenchSettings) -> LoadedModel:
     return _random(settings.random, model) if settings.random else load_model(model)
 
 
-def _random(shape: str, model: ModelSettings) -> LoadedModel:
+def _random(shape: str, model: ModelSettings) -> LocalModel:
     """Random weights behind a model's tokenizer; the vocabulary grows if it must.
 
     Raises:
@@ -156,7 +157,7 @@ def _random(shape: str, model: ModelSettings) -> LoadedModel:
         weights = AutoModelForCausalLM.from_config(
             config, dtype=getattr(torch, model.dtype), trust_remote_code=False
         )
-    return LoadedModel(
+    return LocalModel(
         settings=model,
         model=weights.eval(),
         tokenizer=tokenizer,

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from harmonia.errors import HarmoniaError
-from harmonia.models.border import out_of_memory
+from harmonia.models.memory import out_of_memory
 
 OURS = "harmonia"
 
@@ -97,7 +97,7 @@ def in_turn(works: Mapping[str, Work], repeats: int) -> tuple[dict[str, float], 
                 continue
             try:
                 seconds[name].append(timed(work.ready()) / work.per)
-            except (RuntimeError, MemoryError) as error:
+            except Exception as error:
                 if not out_of_memory(error):
                     raise
                 skipped[name] = "memory ran out"

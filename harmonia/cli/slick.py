@@ -50,8 +50,6 @@ def slick(
     from harmonia.cli.progress import Bars, err
     from harmonia.hashing import sample
     from harmonia.models import fingerprint, load_model
-    from harmonia.models.support import slower_writing
-    from harmonia.prompts import Controls
     from harmonia.slick.knowledge import SlickSettings, probe_knowledge
     from harmonia.slick.questions import read_open_questions
     from harmonia.slick.records import KNOWLEDGE, write_knowledge
@@ -80,10 +78,10 @@ def slick(
         asked = tuple(sample(seed, "limit", asked, [one.id for one in asked], limit))
     noted = fingerprint(which)
     loaded = load_model(which, noted)
-    for line in slower_writing(loaded):
+    for line in loaded.slower_generating:
         err.print(line)
     texts = ((one.question, one.answers[0]) for one in dict.fromkeys((*asked, *pool)))
-    spelled = Controls(loaded.tokenizer).spelled(texts, literal=True)
+    spelled = loaded.controls.spelled(texts, literal=True)
     if spelled.rows:
         err.print(spelled.note("questions and demonstrations"))
     with Bars("asking") as bars:

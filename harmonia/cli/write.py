@@ -57,7 +57,6 @@ def write(
         TEXTS,
         ContextSettings,
         ExplanationSettings,
-        LocalWriter,
         Wanted,
         dropped,
         write_contexts,
@@ -95,10 +94,12 @@ def write(
             None if model is None else o.model_settings(model, gguf_file, trust_remote_code, dtype, device)
         )
         writer = _writer(local, served, served_model, key_env)
-        for line in writer.slower:
+        for line in writer.slower_generating:
             err.print(line)
-        if isinstance(writer, LocalWriter):
-            spelled = writer.spelled([belief.item for belief in kept])
+        if writer.controls:
+            asked = (belief.item for belief in kept)
+            texts = ((one.question, *one.choices, one.explanation) for one in asked)
+            spelled = writer.controls.spelled(texts, literal=True)
             if spelled.rows:
                 err.print(spelled.note("items"))
         with Bars("writing") as bars:
@@ -119,7 +120,8 @@ def write(
 def _writer(local: Any, served: str | None, served_model: str, key_env: str | None) -> Any:
     from harmonia.errors import InputError
     from harmonia.models import load_model
-    from harmonia.writers import LocalWriter, ServedSettings, ServedWriter
+    from harmonia.models.served import ServedModel
+    from harmonia.models.server import ServedSettings
 
     if (local is None) == (served is None):
         raise InputError(
@@ -128,10 +130,10 @@ def _writer(local: Any, served: str | None, served_model: str, key_env: str | No
             remedy="Name a local model (--model) or a server (--served).",
         )
     if served is not None:
-        return ServedWriter(
+        return ServedModel(
             ServedSettings.model_validate({"url": served, "model": served_model, "key_env": key_env})
         )
-    return LocalWriter(load_model(local))
+    return load_model(local)
 
 
 def _one_of(option: str, value: str, known: tuple[str, ...]) -> None:

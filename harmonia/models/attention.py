@@ -16,7 +16,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-from harmonia.models.load import without_adapter
+from harmonia.models.architecture import without_adapter
 from harmonia.models.trie import Block
 
 NAME = "harmonia_pack"
@@ -54,7 +54,7 @@ class Pack:
 
     prefix: Prefix
     blocks: Sequence[Block]
-    device: str
+    device: Any
     grown: Prefix | None = None
 
     @property

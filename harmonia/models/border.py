@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harmonia.errors import HarmoniaError, InputError
+from harmonia.models.memory import out_of_memory
 
 
 @contextmanager
@@ -34,13 +35,3 @@ def refused(problem: str, *, file: str | Path, remedy: str) -> Iterator[None]:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         said = " ".join([f"{type(error).__name__}:", *lines[:2]])[:200]
         raise InputError(f"{problem} ({said})", file=file, remedy=remedy) from error
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out, on any device."""
-    import torch
-
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
-        return True
-    text = str(error).lower()
-    return "out of memory" in text or "can't allocate memory" in text or "not enough memory" in text

@@ -6,18 +6,16 @@ refused: by one line, before anything is asked or trained.
 
 from __future__ import annotations
 
-import inspect
 import logging
-import sys
 import warnings
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from harmonia.errors import InputError, MissingExtraError
+from harmonia.models.architecture import context_length
 from harmonia.models.border import refused
 from harmonia.models.checks import require_all_loaded, require_all_taken, require_answers, require_token_rows
 from harmonia.models.folder import (
@@ -30,28 +28,10 @@ from harmonia.models.folder import (
     require_unchanged,
 )
 from harmonia.models.heap import keep_freed_memory
+from harmonia.models.local import LocalModel
 from harmonia.models.weight_files import ADAPTER_WEIGHTS, gguf_elements, require_weights
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadedModel:
-    """A model ready to be asked.
-
-    Attributes:
-        settings: Where it came from.
-        model: A transformers causal language model in eval mode.
-        tokenizer: Its tokenizer.
-        device: The torch device it is on.
-        max_tokens: Positions that it has.
-    """
-
-    settings: ModelSettings
-    model: Any
-    tokenizer: Any
-    device: str
-    max_tokens: int
 
 
 def pick_device(wanted: str) -> str:
@@ -95,7 +75,7 @@ def load_tokenizer(settings: ModelSettings) -> Any:
         return AutoTokenizer.from_pretrained(str(folder), **_how(settings))
 
 
-def load_model(settings: ModelSettings, noted: str | None = None, *, tokenizer: Any = None) -> LoadedModel:
+def load_model(settings: ModelSettings, noted: str | None = None, *, tokenizer: Any = None) -> LocalModel:
     """Load weights and tokenizer, on the device and in the dtype asked for.
 
     Args:
@@ -114,12 +94,13 @@ def load_model(settings: ModelSettings, noted: str | None = None, *, tokenizer: 
     require_unchanged(settings, noted)
     if device == "cpu":
         keep_freed_memory()
-    return LoadedModel(
+    return LocalModel(
         settings=settings,
         model=model,
         tokenizer=tokenizer,
         device=device,
         max_tokens=context_length(model.config, model_folder(settings)),
+        noted=noted,
     )
 
 
@@ -294,51 +275,6 @@ def _shared_out() -> bool:
     from transformers.integrations import is_deepspeed_zero3_enabled, is_fsdp_enabled
 
     return bool(is_deepspeed_zero3_enabled() or is_fsdp_enabled())
-
-
-def context_length(config: Any, folder: Path) -> int:
-    """Positions that a model has, from its configuration.
-
-    Raises:
-        InputError: The configuration does not say.
-    """
-    text = config.get_text_config()
-    for name in ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length"):
-        length = getattr(text, name, None)
-        if isinstance(length, int) and length > 0:
-            return length
-    raise InputError(
-        "the model does not say how long its context is",
-        file=folder / "config.json",
-        field="max_position_embeddings",
-        remedy="Write it into config.json.",
-    )
-
-
-def without_adapter(model: Any) -> Any:
-    """The model inside a PEFT wrapper, whose own forward hides its parameters."""
-    peft = sys.modules.get("peft")
-    return model.get_base_model() if peft and isinstance(model, peft.PeftModel) else model
-
-
-def keeps_logits(model: Any) -> bool:
-    """Whether the architecture can compute logits at some positions alone."""
-    return "logits_to_keep" in inspect.signature(without_adapter(model).forward).parameters
-
-
-def scaled_by_length(model: Any) -> bool:
-    """Whether rotary positions depend on how long the longest row of a batch is.
-
-    Modules say how they are computed; where none does (code of the model's own), the
-    configuration says what was asked for, of each kind of layer or of all.
-    """
-    kinds = [module.rope_type for module in model.modules() if hasattr(module, "rope_type")]
-    if not kinds:
-        asked = getattr(model.config.get_text_config(), "rope_parameters", None) or {}
-        layers = [one for one in (asked, *asked.values()) if isinstance(one, dict)]
-        kinds = [one.get("rope_type", one.get("type")) for one in layers]
-    named = [name for kind in kinds for name in (kind.values() if isinstance(kind, dict) else [kind])]
-    return any(name in ("dynamic", "longrope") for name in named)
 
 
 def _peft() -> Any:

@@ -11,20 +11,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harmonia.models.load import LoadedModel, keeps_logits
-from harmonia.models.values import Value
+from harmonia.models.architecture import device_of, keeps_logits
+from harmonia.models.values import Read, Value, read_off, reads_of
 from harmonia.prompts.encode import Request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One sequence to run, and the tokens to read after some of its positions.
-
-    `reads` are (position, token id, request index, continuation index).
-    """
+    """One sequence to run, and the tokens to read after some of its positions."""
 
     ids: tuple[int, ...]
-    reads: tuple[tuple[int, int, int, int], ...]
+    reads: tuple[Read, ...]
 
 
 def rows_of(requests: Sequence[Request]) -> list[Row]:
@@ -46,48 +43,40 @@ def next_rows(rows: Sequence[Row], most: int, most_logits: int) -> list[Row]:
     """
     places: set[int] = set()
     for count, row in enumerate(rows):
-        places |= {position for position, *_ in row.reads}
+        places |= {read.at for read in row.reads}
         size = count + 1
         if count and (size * len(rows[0].ids) > most or size * len(places) > most_logits):
             return list(rows[:count])
     return list(rows)
 
 
-def read_rows(loaded: LoadedModel, batch: Sequence[Row]) -> list[Value]:
-    """Run one padded batch and read what its rows ask for.
-
-    Returns:
-        The log-probability in nats of each token read.
-    """
+def read_rows(model: Any, batch: Sequence[Row]) -> list[Value]:
+    """Run one padded batch and read what its rows ask for."""
     import torch
 
-    reads = [(line, *read) for line, row in enumerate(batch) for read in row.reads]
-    lines, positions, tokens, requests, options = zip(*reads, strict=True)
-    at = torch.tensor(positions, device=loaded.device)
+    reads = [(line, read) for line, row in enumerate(batch) for read in row.reads]
+    places = sorted({(line, read.at) for line, read in reads})
+    rows = {place: row for row, place in enumerate(places)}
+    device = device_of(model)
     ids = torch.zeros(len(batch), len(batch[0].ids), dtype=torch.long)
     for line, row in enumerate(batch):
         ids[line, : len(row.ids)] = torch.tensor(row.ids)
+    lines, at = (torch.tensor(column, device=device) for column in zip(*places, strict=True))
     kept = torch.unique(at)  # sorted
     with torch.inference_mode():
-        logits = _logits(loaded.model, ids.to(loaded.device), kept)  # (batch, kept, vocab)
-        rows = (torch.tensor(lines, device=loaded.device), torch.searchsorted(kept, at))
-        chosen = logits[rows].float()  # (reads, vocab)
-        targets = torch.tensor(tokens, device=loaded.device)
-        logprobs = torch.log_softmax(chosen, dim=-1).gather(1, targets[:, None])[:, 0]
-    return list(zip(requests, options, logprobs.double().cpu().tolist(), strict=True))
+        logits = _logits(model, ids.to(device), kept)  # (batch, kept, vocab)
+        chosen = logits[lines, torch.searchsorted(kept, at)]  # (places, vocab)
+        return read_off(chosen, [rows[line, read.at] for line, read in reads], [read for _, read in reads])
 
 
 def _rows(index: int, request: Request) -> list[Row]:
-    last = len(request.context) - 1
+    places = range(len(request.context) - 1, request.length)
+    reads = [reads_of(request, index, option, places) for option in range(len(request.continuations))]
     if all(len(ids) == 1 for ids in request.continuations):
-        reads = tuple((last, ids[0], index, option) for option, ids in enumerate(request.continuations))
-        return [Row(ids=request.context, reads=reads)]
+        return [Row(ids=request.context, reads=tuple(read for (read,) in reads))]
     return [
-        Row(
-            ids=request.context + ids[:-1],
-            reads=tuple((last + step, token, index, option) for step, token in enumerate(ids)),
-        )
-        for option, ids in enumerate(request.continuations)
+        Row(ids=request.context + ids[:-1], reads=tuple(of_option))
+        for ids, of_option in zip(request.continuations, reads, strict=True)
     ]
 
 

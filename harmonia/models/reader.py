@@ -11,8 +11,8 @@ import copy
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from harmonia.models.architecture import device_of, keeps_logits, without_adapter
 from harmonia.models.cache import behind, cache_of, cache_refusal
-from harmonia.models.load import LoadedModel, keeps_logits, without_adapter
 
 
 class Reader(Protocol):
@@ -29,28 +29,28 @@ class SharedBeginning:
     """A beginning read once, from which any number of readers start.
 
     Args:
-        loaded: The model.
+        model: A transformers model.
         ids: Tokens that all rows begin with; may be none.
     """
 
-    def __init__(self, loaded: LoadedModel, ids: Sequence[int]) -> None:
-        self._loaded = loaded
+    def __init__(self, model: Any, ids: Sequence[int]) -> None:
+        self._model = model
         self._ids = tuple(ids)
-        self._repeatable = cache_refusal(without_adapter(loaded.model)) is None
+        self._repeatable = cache_refusal(without_adapter(model)) is None
         self._cache = None
         if self._repeatable and ids:
-            self._cache = cache_of(_forward(loaded, [ids], use_cache=True))
+            self._cache = cache_of(_forward(model, [ids], use_cache=True))
 
     def reader(self, count: int) -> Reader:
         """A reader of `count` rows that have read the beginning."""
         if not self._repeatable:
-            return _Rereader(self._loaded, [list(self._ids) for _ in range(count)])
+            return _Rereader(self._model, [list(self._ids) for _ in range(count)])
         if self._cache is None:
-            return _CachedReader(self._loaded, None)
+            return _CachedReader(self._model, None)
         # Layers replace their tensors and never write into them, so the copies share them.
         cache = copy.copy(self._cache)
         cache.layers = [copy.copy(layer) for layer in self._cache.layers]
-        reader = _CachedReader(self._loaded, cache)
+        reader = _CachedReader(self._model, cache)
         reader.select([0] * count)
         return reader
 
@@ -58,40 +58,40 @@ class SharedBeginning:
 class _CachedReader:
     """Goes on from keys and values."""
 
-    def __init__(self, loaded: LoadedModel, cache: Any) -> None:
-        self._loaded, self._cache = loaded, cache
+    def __init__(self, model: Any, cache: Any) -> None:
+        self._model, self._cache = model, cache
 
     def read(self, rows: Sequence[Sequence[int]]) -> Any:
-        out = _forward(self._loaded, rows, **behind(without_adapter(self._loaded.model), self._cache))
+        out = _forward(self._model, rows, **behind(without_adapter(self._model), self._cache))
         self._cache = cache_of(out)
         return out.logits[:, -1]
 
     def select(self, lines: Sequence[int]) -> None:
         import torch
 
-        self._cache.batch_select_indices(torch.tensor(list(lines), device=self._loaded.device))
+        self._cache.batch_select_indices(torch.tensor(list(lines), device=device_of(self._model)))
 
 
 class _Rereader:
     """Reads all from the first token each time, for models whose cache is of another kind."""
 
-    def __init__(self, loaded: LoadedModel, rows: list[list[int]]) -> None:
-        self._loaded, self._rows = loaded, rows
+    def __init__(self, model: Any, rows: list[list[int]]) -> None:
+        self._model, self._rows = model, rows
 
     def read(self, rows: Sequence[Sequence[int]]) -> Any:
         self._rows = [[*old, *new] for old, new in zip(self._rows, rows, strict=True)]
-        return _forward(self._loaded, self._rows, use_cache=False).logits[:, -1]
+        return _forward(self._model, self._rows, use_cache=False).logits[:, -1]
 
     def select(self, lines: Sequence[int]) -> None:
         self._rows = [self._rows[line] for line in lines]
 
 
-def _forward(loaded: LoadedModel, rows: Sequence[Sequence[int]], **options: Any) -> Any:
+def _forward(model: Any, rows: Sequence[Sequence[int]], **options: Any) -> Any:
     """The model's output for equally long rows, with logits after the last token."""
     import torch
 
-    if keeps_logits(loaded.model):
+    if keeps_logits(model):
         options["logits_to_keep"] = 1
     with torch.inference_mode():
-        ids = torch.tensor([list(row) for row in rows], device=loaded.device)
-        return loaded.model(input_ids=ids, **options)
+        ids = torch.tensor([list(row) for row in rows], device=device_of(model))
+        return model(input_ids=ids, **options)

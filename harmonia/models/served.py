@@ -1,23 +1,25 @@
-"""A writer behind a server that speaks the completions protocol (vLLM, llama.cpp, ...)."""
+"""A model behind a server that speaks the completions protocol (vLLM, llama.cpp, ...)."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import Any
 
 from harmonia.errors import HarmoniaError, InputError, MissingExtraError
-from harmonia.hashing import draw
-from harmonia.models.generate import Continuation, GenerationSettings
+from harmonia.hashing import draw, result_settings, sha256_json
+from harmonia.models.protocols import Continuation, Ended, GenerationSettings, Likelihood, until_stop
 from harmonia.models.server import ServedSettings, ServerKey
 from harmonia.parsing import parse_json
+from harmonia.prompts.encode import Request
 
 MAX_ANSWER_BYTES = 4 * 2**20
 
 
-class ServedWriter:
-    """A model behind an OpenAI-compatible completions server.
+class ServedModel:
+    """A model behind an OpenAI-compatible completions server: a `Generator`.
 
     The address of a draw becomes the request's seed; whether the same seed gives the
     same text is the server's affair.
@@ -35,17 +37,32 @@ class ServedWriter:
         self._httpx = _httpx()
         self._key = ServerKey.of(settings.key_env)
 
-    @property
-    def name(self) -> str:
-        """The model's name on the server."""
-        return self._settings.model
+    max_tokens: None = None
+    controls: None = None
+    slower_generating: tuple[str, ...] = ()
+    """How the server writes is its own affair."""
 
     @property
-    def slower(self) -> tuple[str, ...]:
-        """How the server writes is its own affair."""
-        return ()
+    def identity(self) -> str:
+        """Hash of address and name; see `Generator`."""
+        return sha256_json(result_settings(self._settings))
 
-    def write(
+    @property
+    def tokenizer(self) -> Any:
+        """None yet: served models do not score.
+
+        Raises:
+            InputError: Always, so that no work is begun.
+        """
+        raise _no_scores(self._settings)
+
+    def loglikelihoods(
+        self, requests: Sequence[Request], *, batch_tokens: int | None = None
+    ) -> list[tuple[Likelihood, ...]]:
+        """Raises an `InputError`: served models do not score yet."""
+        raise _no_scores(self._settings)
+
+    def generate(
         self,
         prompts: Sequence[str],
         settings: GenerationSettings,
@@ -53,8 +70,8 @@ class ServedWriter:
         addresses: Sequence[str],
         seed: int,
         stage: str,
-    ) -> list[Continuation]:
-        """One continuation a prompt, in order; their token ids are not known.
+    ) -> list[tuple[Continuation, ...]]:
+        """Continue each prompt; see `Generator`. Token ids are not known.
 
         Raises:
             InputError: The server cannot be reached, or refuses the request.
@@ -69,15 +86,17 @@ class ServedWriter:
                 "top_p": settings.top_p,
                 "stop": list(settings.stop),
                 # Servers take seeds of 31 bits.
-                "seed": draw(seed, stage, address) % 2**31,
+                "seed": draw(seed, stage, f"{address}#{sample}" if sample else address) % 2**31,
             }
             for prompt, address in zip(prompts, addresses, strict=True)
+            for sample in range(settings.samples)
         ]
         with self._client() as client, ThreadPoolExecutor(self._settings.workers) as pool:
             try:
-                return list(pool.map(lambda body: self._complete(client, body), asked))
+                found = iter(list(pool.map(lambda body: self._complete(client, body), asked)))
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
+        return [tuple(islice(found, settings.samples)) for _ in prompts]
 
     def _client(self) -> Any:
         try:
@@ -104,10 +123,9 @@ class ServedWriter:
         text = choice.get("text")
         if not isinstance(text, str):
             return Continuation(text="", tokens=(), ended="no text")
+        ended: Ended = "length" if choice.get("finish_reason") == "length" else "stop"
         # Some servers leave the stop text on.
-        cut = min([place for place in map(text.find, body["stop"]) if place >= 0], default=len(text))
-        ended = choice.get("finish_reason")
-        return Continuation(text=text[:cut], tokens=(), ended="length" if ended == "length" else "stop")
+        return Continuation(text=until_stop(text, body["stop"]), tokens=(), ended=ended)
 
     @property
     def _url(self) -> str:
@@ -177,6 +195,15 @@ def _parsed(content: bytes) -> Any:
             # JSON, but with half a character or the like: this text is lost, no other.
             return {"choices": []}
         raise _Failing("an answer that is not JSON") from None
+
+
+def _no_scores(settings: ServedSettings) -> InputError:
+    return InputError(
+        "a served model writes texts, and says no likelihoods yet",
+        field="served.model",
+        seen=settings.model,
+        remedy="Ask a local model.",
+    )
 
 
 def _httpx() -> Any:

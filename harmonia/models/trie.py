@@ -12,20 +12,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
+from harmonia.models.values import Read, reads_of
 from harmonia.prompts.encode import Request, common_length
 
 # What a separate prefix must save, in tokens, to be worth passes of its own.
 _WORTH = 256
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Read:
-    """One log-probability to read: of `token` after the block's token `at`."""
-
-    at: int
-    token: int
-    request: int
-    option: int
 
 
 @dataclass(slots=True, kw_only=True)
@@ -118,7 +109,8 @@ def blocks_of(requests: Sequence[Request], members: Sequence[int], skip: int, le
         if len(block.ids) >= (4 * least if alike else least):
             yield _closed(block, path)
             block, path, row = Block(), [], ()
-        for ids, reads in _rows(index, requests[index], skip):
+        last = len(requests[index].context) - 1 - skip
+        for ids, options in _rows(requests[index], skip):
             shared = common_length((row, ids))
             for place in path[shared:]:
                 block.ends[place] = len(block.ids)
@@ -126,10 +118,8 @@ def blocks_of(requests: Sequence[Request], members: Sequence[int], skip: int, le
             block.ids += ids[shared:]
             block.depths += range(shared, len(ids))
             block.ends += [0] * (len(ids) - shared)
-            block.reads += [
-                Read(at=path[depth], token=token, request=index, option=option)
-                for depth, token, option in reads
-            ]
+            for option in options:
+                block.reads += reads_of(requests[index], index, option, path[last:])
             row = ids
     if block.ids:
         yield _closed(block, path)
@@ -163,16 +153,11 @@ def chain(ids: Sequence[int]) -> Block:
     return Block(ids=list(ids), depths=list(range(len(ids))), ends=[len(ids)] * len(ids))
 
 
-def _rows(
-    index: int, request: Request, skip: int
-) -> list[tuple[tuple[int, ...], list[tuple[int, int, int]]]]:
-    """Rows of a request behind its prefix, in token order, with (depth, token, option) to read."""
-    last = len(request.context) - 1 - skip
-    context = request.context[skip:]
-    rows: dict[tuple[int, ...], list[tuple[int, int, int]]] = {}
+def _rows(request: Request, skip: int) -> list[tuple[tuple[int, ...], list[int]]]:
+    """Rows of a request behind its prefix, in token order, with the options to read in each."""
+    rows: dict[tuple[int, ...], list[int]] = {}
     for option, ids in enumerate(request.continuations):
-        reads = [(last + step, token, option) for step, token in enumerate(ids)]
-        rows.setdefault(context + ids[:-1], []).extend(reads)
+        rows.setdefault(request.context[skip:] + ids[:-1], []).append(option)
     return sorted(rows.items())
 
 

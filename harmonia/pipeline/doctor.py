@@ -8,10 +8,10 @@ from typing import Any
 
 from harmonia.errors import InputError
 from harmonia.models import ModelSettings, load_model, load_tokenizer
+from harmonia.models.architecture import without_adapter
 from harmonia.models.checks import unused_tokens
 from harmonia.models.folder import model_folder
-from harmonia.models.load import pick_device, without_adapter
-from harmonia.models.support import slower_asking, slower_writing
+from harmonia.models.load import pick_device
 from harmonia.pipeline.machine import machine, versions
 from harmonia.prompts import Encoder, PromptSettings, build_template, parse_form
 from harmonia.training.prefix import share_refusal
@@ -87,7 +87,7 @@ def _weights(settings: ModelSettings, tokenizer: Any) -> list[Finding]:
         found += f"; without a row, and never written: {', '.join(sorted(unused))}"
     why = share_refusal(inner)
     training = (f"in training, what all rows begin with is computed in every row: {why}",) if why else ()
-    slower = dict.fromkeys([*slower_asking(loaded), *slower_writing(loaded), *training])
+    slower = dict.fromkeys([*loaded.slower_scoring, *loaded.slower_generating, *training])
     return [
         Finding(what="weights", found=found),
         Finding(what="slower here", found="\n".join(slower) or "nothing"),

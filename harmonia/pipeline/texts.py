@@ -10,19 +10,16 @@ from typing import Any
 from harmonia.errors import EmptyGroupError
 from harmonia.groups import WantedTexts, wanted_texts
 from harmonia.hashing import result_settings
-from harmonia.models import load_model, load_tokenizer
-from harmonia.models.generate import GenerationSettings
+from harmonia.models import GenerationSettings, Generator, load_model, load_tokenizer
 from harmonia.models.load import pick_device
+from harmonia.models.served import ServedModel
 from harmonia.pipeline.experiment import Experiment
 from harmonia.pipeline.manifest import PARTIAL
 from harmonia.pipeline.overlaps import usable
 from harmonia.pipeline.workbench import Workbench
 from harmonia.probe import read_beliefs
 from harmonia.writers import (
-    LocalWriter,
-    ServedWriter,
     Wanted,
-    Writer,
     Written,
     dropped,
     read_written,
@@ -83,7 +80,7 @@ def require_writers(experiment: Experiment) -> None:
         pick_device(writing.model.device)
     if "served" in who and writing.served is not None:
         asked = GenerationSettings(max_new_tokens=1)
-        ServedWriter(writing.served).write(["Hello"], asked, addresses=["check"], seed=0, stage="check")
+        ServedModel(writing.served).generate(["Hello"], asked, addresses=["check"], seed=0, stage="check")
 
 
 def texts_recipe(bench: Workbench) -> dict[str, Any]:
@@ -115,7 +112,7 @@ def write_texts(bench: Workbench, *, domain_name: str, address: str) -> list[str
     needed = needed_texts(bench.experiment)
     explained: list[Written] = []
     # One writer may write several kinds, and its model is loaded once.
-    writers: dict[str, Writer] = {}
+    writers: dict[str, Generator] = {}
     for name, chosen, who in (
         ("own", wanted.explanations if needed.own else (), writing.explanations.own),
         ("gold", wanted.gold if needed.gold else (), writing.explanations.gold),
@@ -144,7 +141,7 @@ def write_texts(bench: Workbench, *, domain_name: str, address: str) -> list[str
     write_written(bench.run / "contexts" / f"{domain_name}.jsonl", contexts)
     for name in ("own", "gold", "contexts"):
         _journal(bench, address, name).unlink(missing_ok=True)
-    slower = dict.fromkeys(line for writer in writers.values() for line in writer.slower)
+    slower = dict.fromkeys(line for writer in writers.values() for line in writer.slower_generating)
     return [*slower] + [
         f"{domain_name}: {count} {what} of {len(written)} could not be written: {reason}"
         for what, written in (("explanations", explained), ("contexts", contexts))
@@ -163,22 +160,22 @@ def texts_of(bench: Workbench, domain_name: str) -> tuple[Mapping[tuple[str, int
     return explained, {name: text for (name, _), text in contexts.items()}
 
 
-def _writer(bench: Workbench, who: str, writers: dict[str, Writer]) -> Writer:
+def _writer(bench: Workbench, who: str, writers: dict[str, Generator]) -> Generator:
     """Who writes, of `writers` if there already, else made and put there."""
     if who not in writers:
         writers[who] = _new_writer(bench, who)
     return writers[who]
 
 
-def _new_writer(bench: Workbench, who: str) -> Writer:
+def _new_writer(bench: Workbench, who: str) -> Generator:
     writing = bench.experiment.writing
     if who == "base":
-        return LocalWriter(bench.base())
+        return bench.base()
     if who == "served":
         assert writing.served is not None  # the settings are checked
-        return ServedWriter(writing.served)
+        return ServedModel(writing.served)
     assert writing.model is not None
-    return LocalWriter(load_model(writing.model, bench.model_hash(writing.model)))
+    return load_model(writing.model, bench.model_hash(writing.model))
 
 
 def _journal(bench: Workbench, address: str, name: str) -> Path:

@@ -12,7 +12,7 @@ from harmonia.data.stored_items import write_items
 from harmonia.files import write_json, write_json_lines
 from harmonia.groups import build_groups, summary_of, write_group
 from harmonia.groups.confounds import CONFOUNDS, TARGET_LETTERS, confounds, target_letters
-from harmonia.models import LoadedModel
+from harmonia.models import LocalModel
 from harmonia.parsing import read_object
 from harmonia.pipeline.experiment import Experiment
 from harmonia.pipeline.manifest import PARTIAL
@@ -95,7 +95,7 @@ def evaluation_settings(experiment: Experiment) -> ProbeSettings:
 
 def _ask(
     bench: Workbench,
-    model: LoadedModel,
+    model: LocalModel,
     suite: Suite,
     form_name: str,
     out: Path,

@@ -16,7 +16,7 @@ from harmonia.data import (
 )
 from harmonia.errors import InputError
 from harmonia.hashing import file_sha256, sha256_json
-from harmonia.models import LoadedModel, ModelSettings, fingerprint, load_model, load_tokenizer
+from harmonia.models import LocalModel, ModelSettings, fingerprint, load_model, load_tokenizer
 from harmonia.models.folder import tuned_settings
 from harmonia.pipeline.experiment import Experiment
 from harmonia.pipeline.manifest import Manifest
@@ -48,8 +48,8 @@ class Workbench:
         self._hashes: dict[Path, str] = {}
         self._fingerprints: dict[ModelSettings, str] = {}
         self._template: Template | None = None
-        self._base: LoadedModel | None = None
-        self._tuned: tuple[str, LoadedModel] | None = None
+        self._base: LocalModel | None = None
+        self._tuned: tuple[str, LocalModel] | None = None
         self.training_sets = EncodedSets()
         self._fitted: dict[tuple[str, str, str], FittedPrompts] = defaultdict(FittedPrompts)
 
@@ -100,14 +100,14 @@ class Workbench:
             self._template = build_template(self.experiment.prompt, tokenizer)
         return self._template
 
-    def base(self) -> LoadedModel:
+    def base(self) -> LocalModel:
         """The base model, ready to be asked."""
         self.release_tuned()
         if self._base is None:
             self._base = load_model(self.experiment.model, self.model_hash())
         return self._base
 
-    def tuned(self, folder: str) -> LoadedModel:
+    def tuned(self, folder: str) -> LocalModel:
         """A model of this run, ready to be asked; right after its training it is there already."""
         if self._tuned is None or self._tuned[0] != folder:
             self.release_tuned()
@@ -122,11 +122,11 @@ class Workbench:
             self._tuned = (folder, tuned)
         return self._tuned[1]
 
-    def hold(self, folder: str, model: LoadedModel | None) -> None:
+    def hold(self, folder: str, model: LocalModel | None) -> None:
         """Keep a model that has just been trained, to be asked without loading it."""
         self._tuned = None if model is None else (folder, model)
 
-    def resident(self) -> LoadedModel | None:
+    def resident(self) -> LocalModel | None:
         """The base model to train from, where it can stay loaded; otherwise it makes room.
 
         Adapters are trained on the base itself. A copy to train is taken from a base that

@@ -15,8 +15,7 @@ from typing import Any
 from harmonia.data.other_options import OWN_ORDER, speak_of_others
 from harmonia.errors import HarmoniaError, InputError
 from harmonia.journal import Chunks, Progress
-from harmonia.models import LoadedModel, Scorer
-from harmonia.models.support import slower_asking
+from harmonia.models import Likelihood, Scorer
 from harmonia.probe.belief import Asking, Heard, belief_from
 from harmonia.probe.debias import LetterPrior, divide_out, letter_priors, mean_over_orders, prior_sample
 from harmonia.probe.orders import Order, cyclic_orders, given_order, random_order, reordered
@@ -37,9 +36,6 @@ class Asked:
         beliefs: One per item, in order.
         shortened: Items asked with fewer demonstrations than the form names, because the
             model's context or the pool holds no more.
-        plain: Prompts that were scored a row each, because the model takes no packs
-            (`slower` says why); slower, not different. Chunks taken up from a journal
-            are not among them.
         slower: What the model was asked without, and why.
         priors: The letters' priors that `letter_pride` divided out.
         fixed: Items asked in their own order only, though the method or the settings have
@@ -51,7 +47,6 @@ class Asked:
 
     beliefs: tuple[Belief, ...]
     shortened: int
-    plain: int = field(default=0, compare=False)
     slower: tuple[str, ...] = field(default=(), compare=False)
     priors: tuple[LetterPrior, ...] = ()
     fixed: int = 0
@@ -90,7 +85,7 @@ class Asked:
 
 
 def ask(
-    loaded: LoadedModel,
+    model: Scorer,
     items: Sequence[Item],
     form: Form,
     template: Template,
@@ -107,7 +102,7 @@ def ask(
     `letter_pride`, whose prior is measured on some of all the items given.
 
     Args:
-        loaded: The model.
+        model: Who answers.
         items: What to ask.
         form: How to ask.
         template: Renders the prompts.
@@ -131,7 +126,7 @@ def ask(
     sample = prior_sample(items, settings) if template.method == "letter_pride" else frozenset()
     orders = [_orders(item, template, settings, sample) for item in items]
     draws = settings.draws if form.shots else 1  # without demonstrations all draws are one
-    asker = _Asker(loaded, form, template, settings, pool, fitted)
+    asker = _Asker(model, form, template, settings, pool, fitted)
     chunks = Chunks(journal)
     heard: list[list[Heard]] = [[] for _ in items]
     priors: list[LetterPrior] = []
@@ -161,8 +156,7 @@ def ask(
     return Asked(
         beliefs=beliefs,
         shortened=sum((belief.shots or 0) < form.shots for belief in beliefs),
-        plain=asker.scorer.plain,
-        slower=slower_asking(loaded) if items else (),
+        slower=model.slower_scoring if items else (),
         priors=tuple(priors),
         spelled=template.spelled([*items, *(pool.items if pool and form.shots else ())]),
         fixed=len(fixed),
@@ -216,16 +210,15 @@ class _Asker:
 
     def __init__(
         self,
-        loaded: LoadedModel,
+        model: Scorer,
         form: Form,
         template: Template,
         settings: ProbeSettings,
         pool: ShotPool | None,
         fitted: FittedPrompts | None,
     ) -> None:
-        self.scorer = Scorer(loaded, batch_tokens=settings.batch_tokens)
-        self._encoder = Encoder(loaded.tokenizer)
-        self._loaded, self._form, self._template = loaded, form, template
+        self._encoder = Encoder(model.tokenizer)
+        self._model, self._form, self._template = model, form, template
         self._settings, self._pool, self._kept = settings, pool, fitted
 
     def views(
@@ -234,9 +227,9 @@ class _Asker:
         """Per item a view for each of its orders; all prompts are scored in one go."""
         fitted = [self._fitted(item, ways, draw) for item, ways in zip(items, orders, strict=True)]
         requests = [one.request for prompts in fitted for one in prompts]
-        logprobs = iter(self.scorer.loglikelihoods(requests))
+        found = iter(self._model.loglikelihoods(requests, batch_tokens=self._settings.batch_tokens))
         return [
-            tuple(self._view(one, next(logprobs), order) for one, order in zip(prompts, ways, strict=True))
+            tuple(self._view(one, next(found), order) for one, order in zip(prompts, ways, strict=True))
             for prompts, ways in zip(fitted, orders, strict=True)
         ]
 
@@ -247,13 +240,14 @@ class _Asker:
 
     def _fit(self, item: Item, orders: Sequence[Order], draw: int) -> list[Fitted]:
         shots = self._pool.choose(item, self._form.shots, draw) if self._pool else ()
-        form, template, limit = self._form, self._template, self._loaded.max_tokens
+        form, template, limit = self._form, self._template, self._model.max_tokens
         return [
             fit_prompt(reordered(item, order), form, shots, template, self._encoder, limit)
             for order in orders
         ]
 
-    def _view(self, one: Fitted, logprobs: tuple[float, ...], order: Order) -> View:
+    def _view(self, one: Fitted, found: tuple[Likelihood, ...], order: Order) -> View:
+        logprobs = tuple(option.sum for option in found)
         if any(map(math.isnan, logprobs)) or max(logprobs) == -math.inf:
             raise HarmoniaError(
                 f"the model's likelihoods for item {one.prompt.item_id} are not a number: {logprobs}. "

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from harmonia.errors import InputError
-from harmonia.models import LoadedModel, Scorer
+from harmonia.models import Scorer
 from harmonia.prompts import LETTERS, Encoder, Form, Request, Template, encode_prompt, plain_text
 from harmonia.types import Item, Prompt
 
@@ -96,14 +96,14 @@ class Explanation:
 
 
 def explain_scoring(
-    loaded: LoadedModel, item: Item, form: Form, template: Template, shots: tuple[Item, ...] = ()
+    model: Scorer, item: Item, form: Form, template: Template, shots: tuple[Item, ...] = ()
 ) -> Explanation:
     """Score one item and tell all about it.
 
     What the probe would refuse is scored all the same, and warned of.
 
     Args:
-        loaded: The model.
+        model: Who answers.
         item: The item to ask.
         form: How to ask.
         template: Renders the prompt; its text must show letters.
@@ -114,7 +114,7 @@ def explain_scoring(
     """
     if template.exam.method != "letter":
         raise InputError("cloze scores texts, not letters", field="method", remedy="Use a letter method.")
-    encoder = Encoder(loaded.tokenizer)
+    encoder = Encoder(model.tokenizer)
     prompt = template.prompt(item, form, shots[: form.shots])
     warnings = []
     try:
@@ -122,8 +122,10 @@ def explain_scoring(
     except InputError as error:
         warnings.append(f"the probe refuses this: {error}")
         request = _as_it_comes(prompt, encoder)
-    (logprobs,) = Scorer(loaded).loglikelihoods([request])
-    after = _after(loaded, request.context)  # (vocab,)
+    vocabulary = tuple((token,) for token in range(model.vocabulary))
+    found, all_after = model.loglikelihoods([request, replace(request, continuations=vocabulary)])
+    logprobs = tuple(one.sum for one in found)
+    after = [math.exp(one.sum) for one in all_after]
     letters = tuple(
         LetterScore(letter=letter, tokens=_tokens(encoder, ids, after[ids[0]]), prob=math.exp(value))
         for letter, ids, value in zip(LETTERS, request.continuations, logprobs, strict=False)
@@ -162,32 +164,19 @@ def _as_it_comes(prompt: Prompt, encoder: Encoder) -> Request:
     return Request(context=context, continuations=tails)
 
 
-def _after(loaded: LoadedModel, context: tuple[int, ...]) -> Any:
-    """Probability of each token after the context, shape (vocabulary)."""
-    import torch
-
-    with torch.inference_mode():
-        ids = torch.tensor([context], device=loaded.device)
-        return torch.softmax(loaded.model(input_ids=ids).logits[0, -1].float(), dim=-1).cpu()
-
-
-def _tokens(encoder: Encoder, ids: tuple[int, ...], prob: Any = None) -> tuple[Token, ...]:
+def _tokens(encoder: Encoder, ids: tuple[int, ...], prob: float | None = None) -> tuple[Token, ...]:
     """Tokens with their spelling; `prob` is the first one's."""
-    probs = [None if prob is None else float(prob), *(None for _ in ids[1:])]
+    probs = [prob, *(None for _ in ids[1:])]
     return tuple(
         Token(id=token, spelled=spelled, prob=value)
         for token, spelled, value in zip(ids, encoder.tokens(ids), probs, strict=False)
     )
 
 
-def _others(encoder: Encoder, after: Any, letters: set[int]) -> tuple[Token, ...]:
-    top = after.topk(min(len(after), _OTHERS + len(letters)))
-    found = [
-        (int(token), float(prob))
-        for prob, token in zip(top.values, top.indices, strict=True)
-        if int(token) not in letters
-    ]
-    return tuple(_tokens(encoder, (token,), prob)[0] for token, prob in found[:_OTHERS])
+def _others(encoder: Encoder, after: Sequence[float], letters: set[int]) -> tuple[Token, ...]:
+    ranked = sorted(range(len(after)), key=lambda token: -after[token])
+    found = [token for token in ranked if token not in letters][:_OTHERS]
+    return tuple(_tokens(encoder, (token,), after[token])[0] for token in found)
 
 
 def _front_warnings(request: Request, encoder: Encoder) -> list[str]:

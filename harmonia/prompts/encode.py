@@ -29,10 +29,18 @@ _LINES_KEPT = 20_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One context with its continuations, as token ids."""
+    """One context with its continuations, as token ids.
+
+    Attributes:
+        context: The tokens before.
+        continuations: The tokens to score; each has at least one.
+        per_token: Whether each token is read by itself, with the entropy there and the
+            likeliest other token.
+    """
 
     context: tuple[int, ...]
     continuations: tuple[tuple[int, ...], ...]
+    per_token: bool = False
 
     @property
     def length(self) -> int:

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -26,10 +27,8 @@ from pydantic import Field, field_validator
 from harmonia.errors import InputError
 from harmonia.hashing import addressed_random
 from harmonia.journal import Chunks, Progress
-from harmonia.models.generate import Continuation, GenerationSettings, generate
-from harmonia.models.load import LoadedModel
+from harmonia.models import Continuation, GenerationSettings, Generator, guarded
 from harmonia.parsing import Settings
-from harmonia.prompts import Controls
 from harmonia.slick.questions import OpenQuestion
 
 Category = Literal["HighlyKnown", "MaybeKnown", "WeaklyKnown", "Unknown"]
@@ -105,7 +104,7 @@ class Knowledge:
 
 
 def probe_knowledge(
-    loaded: LoadedModel,
+    model: Generator,
     questions: Sequence[OpenQuestion],
     pool: Sequence[OpenQuestion],
     settings: SlickSettings,
@@ -116,7 +115,7 @@ def probe_knowledge(
     """Sort questions into SliCK's categories.
 
     Args:
-        loaded: The model.
+        model: Who answers.
         questions: What to ask.
         pool: Questions to demonstrate with; may be `questions` themselves, since none
             is demonstrated to itself.
@@ -131,9 +130,9 @@ def probe_knowledge(
     Raises:
         InputError: Too few demonstrations, or a prompt too long for the model.
     """
-    prompts = _Prompts(pool, settings, Controls(loaded.tokenizer).guard)
+    prompts = _Prompts(pool, settings, partial(guarded, model))
     tallies = Chunks(journal).results(
-        lambda _, chunk: _ask(loaded, chunk, prompts, settings), questions, CHUNK, _Tally, progress=progress
+        lambda _, chunk: _ask(model, chunk, prompts, settings), questions, CHUNK, _Tally, progress=progress
     )
     return tuple(_knowledge(one, tally, settings) for one, tally in zip(questions, tallies, strict=True))
 
@@ -212,19 +211,19 @@ class _Prompts:
 
 
 def _ask(
-    loaded: LoadedModel, questions: Sequence[OpenQuestion], prompts: _Prompts, settings: SlickSettings
+    model: Generator, questions: Sequence[OpenQuestion], prompts: _Prompts, settings: SlickSettings
 ) -> list[_Tally]:
     tallies = [_Tally(greedy=[]) for _ in questions]
     both = list(zip(questions, tallies, strict=True))
     for number in range(settings.prompts):
         left = [(one, tally) for one, tally in both if tally.needs_greedy or not settings.early_stop]
-        answers = _answers(loaded, [one for one, _ in left], number, prompts, settings, greedy=True)
+        answers = _answers(model, [one for one, _ in left], number, prompts, settings, greedy=True)
         for (one, tally), (answer,) in zip(left, answers, strict=True):
             tally.greedy.append(answer.text.strip())
             tally.greedy_right += one.accepts(answer.text)
     for number in range(settings.prompts):
         left = [(one, tally) for one, tally in both if tally.needs_samples or not settings.early_stop]
-        answers = _answers(loaded, [one for one, _ in left], number, prompts, settings, greedy=False)
+        answers = _answers(model, [one for one, _ in left], number, prompts, settings, greedy=False)
         for (one, tally), several in zip(left, answers, strict=True):
             tally.sampled_asked += len(several)
             tally.sampled_right += sum(one.accepts(answer.text) for answer in several)
@@ -232,7 +231,7 @@ def _ask(
 
 
 def _answers(
-    loaded: LoadedModel,
+    model: Generator,
     questions: Sequence[OpenQuestion],
     number: int,
     prompts: _Prompts,
@@ -254,11 +253,10 @@ def _answers(
         groups.setdefault(together, []).append((place, prompts.write(one, shown)))
     found: dict[int, tuple[Continuation, ...]] = {}
     for members in groups.values():
-        continued = generate(
-            loaded,
+        continued = model.generate(
             [prompt for _, prompt in members],
             how,
-            ids=[f"{questions[place].id}/{number}" for place, _ in members],
+            addresses=[f"{questions[place].id}/{number}" for place, _ in members],
             seed=settings.seed,
             stage=_STAGE,
         )
@@ -266,7 +264,7 @@ def _answers(
             if answers[0].ended == "no room":
                 raise InputError(
                     f"question {questions[place].id} with {settings.shots} demonstrations does not fit "
-                    f"the model's context of {loaded.max_tokens} tokens",
+                    f"the model's context of {model.max_tokens} tokens",
                     field="shots",
                     seen=settings.shots,
                     remedy="Ask with fewer, or leave the question out.",

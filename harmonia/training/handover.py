@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from harmonia.models.folder import ModelSettings, require_unchanged
-from harmonia.models.load import LoadedModel, load_checked
+from harmonia.models.load import load_checked
+from harmonia.models.local import LocalModel
 from harmonia.training.recompute import stop_recomputing
 from harmonia.training.settings import TrainingSettings
 
@@ -28,7 +29,7 @@ def starting_model(
     model: ModelSettings,
     settings: TrainingSettings,
     tokenizer: Any,
-    resident: LoadedModel | None,
+    resident: LocalModel | None,
     noted: str | None = None,
 ) -> Any:
     """The weights to train, in fp32; with adapters the frozen base, in its own dtype.
@@ -91,7 +92,7 @@ def bare(model: Any) -> Any:
     return model.eval()
 
 
-def detach(tuned: LoadedModel) -> None:
+def detach(tuned: LocalModel) -> None:
     """Take a tuned adapter off the resident base, which then answers as before.
 
     The tuned model cannot be asked after this. Without adapters there is nothing to do.

@@ -16,8 +16,10 @@ from typing import Any
 
 from harmonia.files import disk_told, write_json, write_json_lines
 from harmonia.hashing import result_settings, sha256_json
+from harmonia.models.architecture import context_length
 from harmonia.models.folder import BASE_RECORD, ModelSettings, model_folder, tuned_settings
-from harmonia.models.load import LoadedModel, context_length, load_model, load_tokenizer, pick_device
+from harmonia.models.load import load_model, load_tokenizer, pick_device
+from harmonia.models.local import LocalModel
 from harmonia.outputs import fresh_directory
 from harmonia.prompts import PromptSettings, build_template
 from harmonia.training.changes import LITTLE, Before, require_learning
@@ -78,7 +80,7 @@ class Trained:
     shortened: int
     notes: tuple[str, ...]
     resumed_from: int | None
-    model: LoadedModel | None
+    model: LocalModel | None
 
 
 def fine_tune(
@@ -88,7 +90,7 @@ def fine_tune(
     work: Path,
     progress: Progress | None = None,
     sets: EncodedSets | None = None,
-    resident: LoadedModel | None = None,
+    resident: LocalModel | None = None,
     noted: str | None = None,
 ) -> Trained:
     """Train and write a model folder, in one step, with `training.json` and `loss.jsonl`.
@@ -293,7 +295,7 @@ def _notes(job: TrainingJob, trainer: Any, changed: float | None) -> Iterator[st
         yield f"{changed:.2g} of the trained weights changed, in {dtype}: learning_rate may be too low"
 
 
-def _ready(job: TrainingJob, trainer: Any, tuned: Any, tokenizer: Any, out: Path) -> LoadedModel | None:
+def _ready(job: TrainingJob, trainer: Any, tuned: Any, tokenizer: Any, out: Path) -> LocalModel | None:
     """The tuned model as loading its folder gives it; None where several processes trained it together."""
     if trainer.accelerator.num_processes > 1:
         return None
@@ -303,7 +305,7 @@ def _ready(job: TrainingJob, trainer: Any, tuned: Any, tokenizer: Any, out: Path
     if job.settings.liger:
         # Its kernels stay in the model and round otherwise than those that a loaded one has.
         return load_model(settings)
-    return LoadedModel(
+    return LocalModel(
         settings=settings,
         model=tuned,
         tokenizer=tokenizer,

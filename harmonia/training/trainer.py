@@ -24,6 +24,7 @@ from trl import SFTConfig, SFTTrainer
 
 from harmonia.errors import TrainingError
 from harmonia.models.cache import behind
+from harmonia.models.memory import out_of_memory
 from harmonia.training.batches import micro_batches, step_tokens, tensors
 from harmonia.training.encode import IGNORED, Encoded
 from harmonia.training.prefix import cached_prefix, common_prefix, share_refusal
@@ -66,7 +67,9 @@ class StepTrainer(SFTTrainer):  # type: ignore[misc]
         while True:
             try:
                 return self._passes(model, inputs)
-            except torch.OutOfMemoryError as error:
+            except Exception as error:
+                if not out_of_memory(error):
+                    raise
                 longest = max(len(row.input_ids) for row in inputs)
                 if self.accelerator.num_processes > 1 or self.micro_tokens <= longest:
                     raise TrainingError(

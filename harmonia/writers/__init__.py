@@ -1,26 +1,19 @@
 """Texts that groups need and data lack: explanations of an answer, contexts of a question.
 
-A `Writer` continues prompts: a local model or a served one. What it writes is checked,
-tried again, and dropped with a reason if it does not come right.
+Who writes is a `Generator` of models/. What it writes is checked, tried again, and dropped
+with a reason if it does not come right.
 """
 
-from harmonia.models.served import ServedWriter
-from harmonia.models.server import ServedSettings
 from harmonia.writers.contexts import write_contexts
 from harmonia.writers.explanations import write_explanations
 from harmonia.writers.records import TEXTS, Wanted, Written, dropped, read_written, texts, write_written
 from harmonia.writers.settings import ContextSettings, ExplanationSettings, WritingSettings
-from harmonia.writers.writer import LocalWriter, Writer
 
 __all__ = [
     "TEXTS",
     "ContextSettings",
     "ExplanationSettings",
-    "LocalWriter",
-    "ServedSettings",
-    "ServedWriter",
     "Wanted",
-    "Writer",
     "WritingSettings",
     "Written",
     "dropped",

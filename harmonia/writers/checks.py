@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from harmonia.models.generate import Continuation
+from harmonia.models import Continuation
 from harmonia.prompts.exam import LETTERS
 from harmonia.prompts.letters import named_letters, stated_letters
 

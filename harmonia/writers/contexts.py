@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from harmonia.journal import Progress
+from harmonia.models import Generator
 from harmonia.prompts.exam import letters
 from harmonia.prompts.letters import letter_mentions
 from harmonia.types import Item
@@ -22,7 +23,6 @@ from harmonia.writers.demonstrations import passage_prompt
 from harmonia.writers.records import Written
 from harmonia.writers.settings import ContextSettings
 from harmonia.writers.tries import Task, write_checked
-from harmonia.writers.writer import Writer
 
 BLANK = "_____"
 
@@ -40,7 +40,7 @@ _ONLY_ANSWERS = frozenset(
 
 
 def write_contexts(
-    writer: Writer | None,
+    writer: Generator | None,
     items: Sequence[Item],
     settings: ContextSettings,
     *,

@@ -7,16 +7,16 @@ from functools import partial
 from pathlib import Path
 
 from harmonia.journal import Progress
+from harmonia.models import Generator
 from harmonia.writers.checks import explanation_problem
 from harmonia.writers.demonstrations import explanation_prompt
 from harmonia.writers.records import Wanted, Written
 from harmonia.writers.settings import ExplanationSettings
 from harmonia.writers.tries import Task, write_checked
-from harmonia.writers.writer import Writer
 
 
 def write_explanations(
-    writer: Writer,
+    writer: Generator,
     wanted: Sequence[Wanted],
     settings: ExplanationSettings,
     *,

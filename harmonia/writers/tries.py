@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harmonia.journal import Chunks, Progress
-from harmonia.models.generate import Continuation, GenerationSettings
+from harmonia.models import Continuation, GenerationSettings, Generator, guarded
 from harmonia.writers.demonstrations import STOP
 from harmonia.writers.records import Written
 from harmonia.writers.settings import ContextSettings, ExplanationSettings
-from harmonia.writers.writer import Writer
 
 CHUNK = 64
 """Texts written together."""
@@ -28,7 +27,7 @@ class Task:
 
 
 def write_checked(
-    writer: Writer,
+    writer: Generator,
     tasks: Sequence[Task],
     settings: ExplanationSettings | ContextSettings,
     *,
@@ -59,7 +58,7 @@ def write_checked(
 
 
 def _write(
-    writer: Writer,
+    writer: Generator,
     tasks: Sequence[Task],
     settings: ExplanationSettings | ContextSettings,
     seed: int,
@@ -74,14 +73,14 @@ def _write(
     results: dict[int, Written] = {}
     left = list(range(len(tasks)))
     for number in range(1, settings.tries + 1):
-        texts = writer.write(
-            [tasks[place].prompt for place in left],
+        texts = writer.generate(
+            [guarded(writer, tasks[place].prompt) for place in left],
             how,
             addresses=[f"{tasks[place].id}/{tasks[place].target}/{number}" for place in left],
             seed=seed,
             stage=stage,
         )
-        for place, text in zip(left, texts, strict=True):
+        for place, (text,) in zip(left, texts, strict=True):
             task, problem = tasks[place], tasks[place].problem(text)
             results[place] = Written(
                 id=task.id,

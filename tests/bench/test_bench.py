@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from models import sums
 from pydantic import ValidationError
 from transformers import LlamaConfig
 
@@ -27,7 +28,7 @@ from harmonia.bench.table import markdown, table_rows
 from harmonia.bench.training import Trainers, training_rows
 from harmonia.bench.turns import Work, in_turn
 from harmonia.errors import HarmoniaError, InputError
-from harmonia.models import cache, loglikelihoods
+from harmonia.models import cache
 from harmonia.prompts import Request, ShotPool, parse_form
 
 needs_harness = pytest.mark.filterwarnings(
@@ -51,7 +52,7 @@ def requests(lab: Subject, method: str, form: str) -> list[Request]:
 @pytest.mark.parametrize(("method", "form"), [("letter", "icl5"), ("cloze", "icl5"), ("letter", "chat0")])
 def test_a_row_a_pass_finds_what_ours_finds(lab, method, form):
     asked = requests(lab, method, form)
-    ours = loglikelihoods(lab.loaded, asked)
+    ours = sums(lab.loaded, asked)
     for last_only in (True, False):
         found = one_by_one(lab.loaded, asked, last_only=last_only)
         assert [len(one) for one in found] == [4] * len(asked)
@@ -65,7 +66,7 @@ def test_the_harness_finds_what_ours_finds(lab):
     works = harness_works(
         lab.loaded, lab.items, ShotPool.of(lab.shots, settings), settings, batch_sizes=(1, 4)
     )
-    ours = np.ravel(loglikelihoods(lab.loaded, requests(lab, "letter", "icl5")))
+    ours = np.ravel(sums(lab.loaded, requests(lab, "letter", "icl5")))
     for work in works.values():
         np.testing.assert_allclose(work(), ours, atol=1e-4, rtol=0)
 

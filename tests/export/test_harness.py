@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from models import item
+from models import item, sums
 
 from harmonia.analysis import accuracy_of
 from harmonia.data import ItemSource, read_items
 from harmonia.errors import InputError
 from harmonia.export.harness import export_task
-from harmonia.models import LoadedModel, ModelSettings, load_model, loglikelihoods
+from harmonia.models import LocalModel, ModelSettings, load_model
 from harmonia.probe import ask, read_beliefs
 from harmonia.prompts import Encoder, ExamFormat, Form, PromptSettings, ShotPool, build_template, fit_prompt
 from harmonia.types import Item
@@ -44,9 +44,7 @@ def exported(
     return pool
 
 
-def harness_samples(
-    loaded: LoadedModel, folder: Path, name: str = "ours"
-) -> tuple[dict[str, Any], list[Any]]:
+def harness_samples(loaded: LocalModel, folder: Path, name: str = "ours") -> tuple[dict[str, Any], list[Any]]:
     """(metrics, per item the log-likelihoods and contexts) of the harness on a loaded model."""
     lm_eval = pytest.importorskip(
         "lm_eval", reason="lm-eval is not installed: pip install 'harmonia[harness]'"
@@ -92,7 +90,7 @@ def test_same_likelihoods_and_accuracy_on_a_real_model(
     fitted = [
         fit_prompt(one, form, pool.choose(one, shots), template, encoder, smollm2.max_tokens) for one in items
     ]
-    ours = loglikelihoods(smollm2, [one.request for one in fitted])
+    ours = sums(smollm2, [one.request for one in fitted])
     assert len(samples) == len(items) == count
     for sample, one, values in zip(samples, fitted, ours, strict=True):
         assert {context for context, _ in sample["arguments"]} == {one.prompt.context}

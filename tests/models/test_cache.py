@@ -21,7 +21,6 @@ from transformers import (
 )
 
 from harmonia.models.cache import behind, cache_argument, cache_of, cache_refusal
-from harmonia.models.support import slower_asking, slower_writing
 
 SHAPE = {"vocab_size": 40, "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 2}
 
@@ -94,15 +93,15 @@ class AllLogits(LlamaForCausalLM):
 
 def test_what_a_model_is_asked_and_writes_without_is_said(tiny_loaded):
     whole = tiny_loaded("qwen2")
-    assert slower_asking(whole) == slower_writing(whole) == ()
+    assert whole.slower_scoring == whole.slower_generating == ()
     lacking = replace(whole, model=llama(AllLogits))
-    (logits,) = slower_asking(lacking)
+    (logits,) = lacking.slower_scoring
     assert logits == "logits are computed at every position: its code takes no logits_to_keep"
-    cache, again = slower_writing(lacking)
+    cache, again = lacking.slower_generating
     assert cache.startswith("all of a text is read again for each token that is written: its code takes no")
     assert again == logits
     # A tokenizer like SentencePiece's takes a text whole; one of whole words has nothing to gain.
-    (encoding,) = slower_asking(tiny_loaded("llama"))
-    assert encoding.startswith("texts are encoded whole") and slower_writing(tiny_loaded("llama")) == ()
+    (encoding,) = tiny_loaded("llama").slower_scoring
+    assert encoding.startswith("texts are encoded whole") and tiny_loaded("llama").slower_generating == ()
     words = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(WordLevel({"a": 0}, unk_token="a")))
-    assert slower_asking(replace(whole, tokenizer=words)) == ()
+    assert replace(whole, tokenizer=words).slower_scoring == ()

@@ -10,13 +10,18 @@ import torch
 from models import CORPUS, item, wrapped
 from transformers import LlamaConfig, LlamaForCausalLM, MambaConfig, MambaForCausalLM, TopPLogitsWarper
 
-from harmonia.models import LoadedModel, ModelSettings, load_model
-from harmonia.models.generate import GenerationSettings, end_tokens, generate
+from harmonia.models import GenerationSettings, LocalModel, ModelSettings, load_model
+from harmonia.models.generate import end_tokens
 from harmonia.models.reader import SharedBeginning
 from harmonia.models.sampling import next_tokens, nucleus
 from harmonia.prompts import Encoder
 from harmonia.types import Prompt
 from harmonia.world import base_folder
+
+
+def generate(loaded, prompts, settings, *, ids=None, seed=0, stage="generate", **options):
+    names = ids or [str(number) for number in range(len(prompts))]
+    return loaded.generate(prompts, settings, addresses=names, seed=seed, stage=stage, **options)
 
 
 def asked(index: int) -> str:
@@ -31,7 +36,7 @@ PROMPTS = ["\n\n".join([asked(20) + " A", asked(21) + " B", asked(k)]) for k in 
 def reference(loaded, prompt: str, limit: int) -> tuple[int, ...]:
     """The greedy continuation by transformers, one prompt at a time."""
     ids = torch.tensor(Encoder(loaded.tokenizer).encode([prompt]))
-    ends = sorted(end_tokens(loaded))
+    ends = sorted(end_tokens(loaded.model, loaded.tokenizer))
     out = loaded.model.generate(
         input_ids=ids,
         attention_mask=torch.ones_like(ids),
@@ -73,9 +78,9 @@ def test_greedy_is_transformers_own_on_a_real_model(smollm2):
     assert greedy(smollm2, prompts, 16) == [reference(smollm2, prompt, 16) for prompt in prompts]
 
 
-def unusual(tokenizer, model) -> LoadedModel:
+def unusual(tokenizer, model) -> LocalModel:
     settings = ModelSettings(path="made here")
-    return LoadedModel(
+    return LocalModel(
         settings=settings, model=model.eval(), tokenizer=tokenizer, device="cpu", max_tokens=1024
     )
 

@@ -11,7 +11,8 @@ from models import make_tiny, real_model
 from harmonia.errors import InputError
 from harmonia.models import ModelSettings, fingerprint, load_model, load_tokenizer
 from harmonia.models import load as models
-from harmonia.models.load import context_length, pick_device
+from harmonia.models.architecture import context_length
+from harmonia.models.load import pick_device
 
 
 def test_a_folder_gives_model_tokenizer_and_context(tiny):

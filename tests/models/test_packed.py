@@ -9,11 +9,12 @@ from dataclasses import replace
 
 import pytest
 import torch
-from models import TINY, make_tiny, real_model
+from models import TINY, make_tiny, real_model, sums
 
 from harmonia.data import ItemSource, read_items
-from harmonia.models import LoadedModel, Scorer, attention, likelihood, load_model, loglikelihoods, packed
-from harmonia.models.load import load_checked, scaled_by_length
+from harmonia.models import LocalModel, attention, likelihood, load_model, packed
+from harmonia.models.architecture import scaled_by_length
+from harmonia.models.load import load_checked
 from harmonia.models.support import refusal
 from harmonia.prompts import Encoder, Form, PromptSettings, Request, build_template, fit_prompt
 
@@ -77,50 +78,47 @@ def expected(loaded):
 @pytest.mark.parametrize("prefix", [0, 7, 61], ids=["no prefix", "within the window", "beyond the window"])
 def test_packs_equal_whole_rows(loaded, expected, prefix, batch_tokens):
     assert {len(one.context) > WINDOW for one in asked(7)} == {True, False}
-    scorer = Scorer(loaded, batch_tokens=batch_tokens)
-    found = scorer.loglikelihoods(asked(prefix))
+    found = sums(loaded, asked(prefix), batch_tokens=batch_tokens)
     for one, other in zip(found, expected[prefix], strict=True):
         assert one == pytest.approx(other, abs=1e-5)
-    assert (scorer.plain, scorer.refusal) == (0, None)
+    assert refusal(loaded.model) is None
 
 
 @pytest.mark.parametrize("block", [1, 1000])
 def test_blocks_of_any_size_give_the_same(loaded, expected, monkeypatch, block):
     monkeypatch.setattr(likelihood, "_BLOCK", {"cpu": block})
     monkeypatch.setattr(packed, "_PIECE", 20)  # the prefix in several pieces
-    for one, other in zip(loglikelihoods(loaded, asked(61)), expected[61], strict=True):
+    for one, other in zip(sums(loaded, asked(61)), expected[61], strict=True):
         assert one == pytest.approx(other, abs=1e-5)
 
 
 def test_requests_in_any_order_and_company_give_the_same(loaded, expected):
     requests, answers = asked(61) + asked(7), expected[61] + expected[7]
     order = random.Random(0).sample(range(len(requests)), len(requests))
-    scorer = Scorer(loaded)
     for places in (order, order[:9], order[9:10]):
-        found = scorer.loglikelihoods([requests[place] for place in places])
+        found = sums(loaded, [requests[place] for place in places])
         for one, place in zip(found, places, strict=True):
             assert one == pytest.approx(answers[place], abs=1e-5)
 
 
 def test_one_prefix_is_not_taken_for_another(tiny_loaded):
     loaded = tiny_loaded("llama")
-    scorer = Scorer(loaded)
     for seed in (1, 2, 1, 3, 1):
         requests = asked(61, seed)[:6]
-        for one, other in zip(scorer.loglikelihoods(requests), requests, strict=True):
+        for one, other in zip(sums(loaded, requests), requests, strict=True):
             assert one == pytest.approx(alone(loaded.model, other), abs=1e-5)
 
 
 def test_contexts_that_are_all_alike(loaded):
     context = words(random.Random(3), 70)
     requests = [Request(context=context, continuations=((k,), (k + 1, 9))) for k in range(10)]
-    for one, other in zip(loglikelihoods(loaded, requests), requests, strict=True):
+    for one, other in zip(sums(loaded, requests), requests, strict=True):
         assert one == pytest.approx(alone(loaded.model, other), abs=1e-5)
 
 
 def test_the_models_attention_is_left_as_it_was(loaded):
     before = loaded.model.config._attn_implementation
-    loglikelihoods(loaded, asked(7))
+    sums(loaded, asked(7))
     assert loaded.model.config._attn_implementation == before == "sdpa"
 
 
@@ -143,25 +141,24 @@ def test_what_is_shared_is_computed_once(tiny):
         Request(context=shared + one, continuations=tuple((k, *words(draws, 4)) for k in range(4)))
         for one in questions
     ]
-    scorer = Scorer(loaded)
-    scorer.loglikelihoods(letters[:1])  # what is tried out once
+    sums(loaded, letters[:1])  # what is tried out once
     shapes = forwarded(loaded.model)
-    scorer.loglikelihoods(letters)
+    sums(loaded, letters)
     assert shapes == [(1, 100), (1, 20 * 10)]
     shapes.clear()
-    # Same prefix: kept from the call before. Four options share their question.
-    scorer.loglikelihoods(texts)
-    assert shapes == [(1, 20 * (10 + 4 * 4))]
+    # Four options share their question.
+    sums(loaded, texts)
+    assert shapes == [(1, 100), (1, 20 * (10 + 4 * 4))]
 
 
 def test_logits_are_computed_where_they_are_read_alone(tiny):
     loaded = load_model(tiny("llama"))
-    loglikelihoods(loaded, asked(7)[:1])
+    sums(loaded, asked(7)[:1])
     widths: list[int] = []
     loaded.model.lm_head.register_forward_hook(lambda module, args, out: widths.append(args[0].shape[1]))
     draws = random.Random(2)
     letters = [Request(context=words(draws, 9), continuations=((1,), (2,), (3,))) for _ in range(5)]
-    loglikelihoods(loaded, letters)
+    sums(loaded, letters)
     assert widths == [5]
 
 
@@ -200,20 +197,18 @@ BREAKS = {
 def test_a_wrong_mask_or_position_is_found_out(tiny, monkeypatch, name, broken):
     loaded = load_model(tiny(name))
     monkeypatch.setattr(*BREAKS[broken])
-    assert "differ from plain ones" in str(refusal(loaded))
+    assert "differ from plain ones" in str(refusal(loaded.model))
     # So the answers are right all the same.
-    scorer = Scorer(loaded)
     requests = asked(7)[:3]
-    for one, other in zip(scorer.loglikelihoods(requests), requests, strict=True):
+    for one, other in zip(sums(loaded, requests), requests, strict=True):
         assert one == pytest.approx(alone(loaded.model, other), abs=1e-5)
-    assert scorer.plain == 3
 
 
 @pytest.mark.parametrize("name", ["mistral", "gemma3"])
 def test_a_forgotten_window_is_found_out(tiny, monkeypatch, name):
     loaded = load_model(tiny(name))
     monkeypatch.setattr(attention, "_visible", see_the_whole_prefix)
-    assert "differ from plain ones" in str(refusal(loaded))
+    assert "differ from plain ones" in str(refusal(loaded.model))
 
 
 @pytest.mark.parametrize("rope", ["dynamic", "longrope"])
@@ -226,7 +221,7 @@ def test_positions_that_follow_the_longest_row_are_asked_plainly(tmp_path, rope)
     config["max_position_embeddings"] = 20
     path.write_text(json.dumps(config))
     loaded = load_model(settings)
-    assert refusal(loaded) == "its positions are scaled by the length of the text"
+    assert refusal(loaded.model) == "its positions are scaled by the length of the text"
     # Where no module says so, as in code of a model's own, the configuration does.
     nameless = copy.deepcopy(loaded.model)
     for module in nameless.modules():
@@ -241,16 +236,15 @@ def test_positions_that_follow_the_longest_row_are_asked_plainly(tmp_path, rope)
     # transformers itself lets a long row change the rows that come after it.)
     requests = asked(7) if rope == "longrope" else []
     assert not requests or {one.length > 20 for one in requests} == {True, False}
-    scorer = Scorer(loaded)
-    for one, other in zip(scorer.loglikelihoods(requests), requests, strict=True):
+    for one, other in zip(sums(loaded, requests), requests, strict=True):
         assert one == pytest.approx(alone(loaded.model, other), abs=1e-5)
 
 
 def test_half_precision_is_packed_too(tiny):
     for dtype in ("bfloat16", "float16"):
         loaded = load_model(tiny("llama").model_copy(update={"dtype": dtype}))
-        assert refusal(loaded) is None
-        found = loglikelihoods(loaded, asked(61))
+        assert refusal(loaded.model) is None
+        found = sums(loaded, asked(61))
         off = [
             abs(a - b)
             for one, other in zip(found, asked(61), strict=True)
@@ -270,10 +264,9 @@ def test_an_adapter_is_packed_too(tiny):
             if "lora_B" in name:
                 weight.normal_(0, 0.3)
     loaded = replace(loaded, model=adapted.eval())
-    scorer = Scorer(loaded)
-    for one, other in zip(scorer.loglikelihoods(asked(7)), asked(7), strict=True):
+    for one, other in zip(sums(loaded, asked(7)), asked(7), strict=True):
         assert one == pytest.approx(alone(adapted, other), abs=1e-5)
-    assert scorer.plain == 0
+    assert refusal(adapted) is None
 
 
 # Memory.
@@ -309,34 +302,34 @@ ERRORS = {
 def test_a_batch_that_does_not_fit_is_halved_and_remembered(tiny, monkeypatch, error, way):
     loaded = load_model(tiny("llama"))
     if way == "plain":
-        monkeypatch.setattr(likelihood, "refusal", lambda loaded: "asked so")
-    loglikelihoods(loaded, asked(61)[:1])
+        monkeypatch.setattr(likelihood, "refusal", lambda model: "asked so")
+    sums(loaded, asked(61)[:1])
     small = Small(100 if way == "packed" else 200, ERRORS[error])
     expected = [alone(loaded.model, one) for one in asked(61)]
     loaded.model.register_forward_pre_hook(small, with_kwargs=True)
-    for one, other in zip(loglikelihoods(loaded, asked(61)), expected, strict=True):
+    for one, other in zip(sums(loaded, asked(61)), expected, strict=True):
         assert one == pytest.approx(other, abs=1e-5)
     assert max(small.sizes) > small.hold
     small.sizes.clear()
-    loglikelihoods(loaded, asked(61))
+    sums(loaded, asked(61))
     assert max(small.sizes) <= small.hold
 
 
 def test_one_request_that_does_not_fit_is_an_error(tiny):
     loaded = load_model(tiny("llama"))
-    loglikelihoods(loaded, asked(7)[:1])
+    sums(loaded, asked(7)[:1])
     loaded.model.register_forward_pre_hook(Small(3, ERRORS["gpu"]), with_kwargs=True)
     with pytest.raises(torch.OutOfMemoryError):
-        loglikelihoods(loaded, asked(7)[:1])
+        sums(loaded, asked(7)[:1])
 
 
 def test_an_error_of_another_kind_is_not_taken_for_a_full_memory(tiny):
     loaded = load_model(tiny("llama"))
-    loglikelihoods(loaded, asked(7)[:1])
+    sums(loaded, asked(7)[:1])
     small = Small(0, RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
     loaded.model.register_forward_pre_hook(small, with_kwargs=True)
     with pytest.raises(RuntimeError, match="shapes"):
-        loglikelihoods(loaded, asked(7))
+        sums(loaded, asked(7))
     assert len(small.sizes) == 1
 
 
@@ -344,7 +337,7 @@ def test_an_error_of_another_kind_is_not_taken_for_a_full_memory(tiny):
 def gemma3(real_tokenizer):
     settings, tokenizer = real_model("gemma3"), real_tokenizer("gemma3")
     model, _ = load_checked(settings, "cpu", tokenizer)
-    return LoadedModel(settings=settings, model=model, tokenizer=tokenizer, device="cpu", max_tokens=8192)
+    return LocalModel(settings=settings, model=model, tokenizer=tokenizer, device="cpu", max_tokens=8192)
 
 
 @pytest.mark.models
@@ -361,9 +354,8 @@ def test_a_real_model_behind_a_prefix_longer_than_its_window(gemma3, data_root, 
     encoder, form = Encoder(gemma3.tokenizer), Form(chat=False, shots=len(shots))
     requests = [fit_prompt(one, form, shots, template, encoder, 8192).request for one in items]
     assert all(len(one.context) > 512 + 40 for one in requests)
-    scorer = Scorer(gemma3)
-    found = scorer.loglikelihoods(requests)
-    assert scorer.plain == 0
+    found = sums(gemma3, requests)
+    assert refusal(gemma3.model) is None
     for one, request in zip(found, requests, strict=True):
         expected = alone(gemma3.model, request)
         assert one == pytest.approx(expected, abs=1e-3)

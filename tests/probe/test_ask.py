@@ -8,7 +8,6 @@ import pytest
 from models import item
 
 from harmonia.errors import InputError
-from harmonia.models import Scorer
 from harmonia.probe import ProbeSettings, ask
 from harmonia.prompts import Form, PromptSettings, ShotPool, build_template
 
@@ -27,73 +26,66 @@ def module(monkeypatch):
     return module
 
 
-@pytest.fixture(params=["letter", "cloze"])
-def asking(request, tiny_loaded):
-    loaded = tiny_loaded("llama")
-    template = build_template(PromptSettings(method=request.param), loaded.tokenizer)
-
-    def run(**options):
-        return ask(loaded, ITEMS, FORM, template, pool=SHOTS, settings=SETTINGS, **options)
-
-    return run
-
-
 class Killed(BaseException):
     pass
 
 
 class Cut:
-    """The real scorer, which is cut off after some calls and notes how many prompts it saw."""
+    """A scorer that is cut off after some calls and notes how many prompts it saw."""
 
-    def __init__(self, calls_left: int) -> None:
-        self.calls_left, self.scored = calls_left, 0
+    def __init__(self, model, calls_left: int) -> None:
+        self.model, self.calls_left, self.scored = model, calls_left, 0
 
-    def __call__(self, loaded, **options):
-        real = Scorer(loaded, **options)
-        score = real.loglikelihoods
+    def __getattr__(self, name):
+        return getattr(self.model, name)
 
-        def counted(requests):
-            if not self.calls_left:
-                raise Killed
-            self.calls_left -= 1
-            self.scored += len(requests)
-            return score(requests)
+    def loglikelihoods(self, requests, **options):
+        if not self.calls_left:
+            raise Killed
+        self.calls_left -= 1
+        self.scored += len(requests)
+        return self.model.loglikelihoods(requests, **options)
 
-        real.loglikelihoods = counted
-        return real
+
+@pytest.fixture(params=["letter", "cloze"])
+def asking(request, tiny_loaded):
+    loaded = tiny_loaded("llama")
+    template = build_template(PromptSettings(method=request.param), loaded.tokenizer)
+
+    def run(calls=99, **options):
+        model = Cut(loaded, calls)
+        return ask(model, ITEMS, FORM, template, pool=SHOTS, settings=SETTINGS, **options), model.scored
+
+    return run
 
 
 @pytest.mark.parametrize("finished", [0, 1, 2])
 @pytest.mark.parametrize("cut", [None, 1, 40], ids=["whole line", "cut at once", "cut"])
-def test_an_interrupted_pass_goes_on_where_it_stopped(module, monkeypatch, asking, tmp_path, finished, cut):
-    undisturbed = asking()
+def test_an_interrupted_pass_goes_on_where_it_stopped(module, asking, tmp_path, finished, cut):
+    undisturbed, _ = asking()
     journal = tmp_path / "made" / "journal.jsonl"
-    monkeypatch.setattr(module, "Scorer", Cut(finished))
     with pytest.raises(Killed):
-        asking(journal=journal)
+        asking(finished, journal=journal)
     noted = journal.read_text().splitlines() if journal.exists() else []
     assert len(noted) == finished
     if cut and journal.exists():
         # The machine went down in the middle of the next note.
         with journal.open("a") as handle:
             handle.write(noted[0][:cut])
-    going_on = Cut(99)
-    monkeypatch.setattr(module, "Scorer", going_on)
     seen: list[tuple[int, int]] = []
-    resumed = asking(journal=journal, progress=lambda done, total: seen.append((done, total)))
+    resumed, scored = asking(journal=journal, progress=lambda done, total: seen.append((done, total)))
     assert resumed == undisturbed
-    assert going_on.scored == len(ITEMS) - 4 * finished
+    assert scored == len(ITEMS) - 4 * finished
     assert seen == [(4, 11), (8, 11), (11, 11)]
     # The journal is whole now: a third pass scores nothing, and agrees.
     assert [json.loads(line)["start"] for line in journal.read_text().splitlines()] == [0, 4, 8]
-    monkeypatch.setattr(module, "Scorer", Cut(0))
-    assert asking(journal=journal) == undisturbed
+    assert asking(0, journal=journal) == (undisturbed, 0)
 
 
 def test_chunks_and_batches_do_not_change_a_belief(module, monkeypatch, asking):
-    small = asking()
+    small, _ = asking()
     monkeypatch.setattr(module, "CHUNK", 256)
-    for one, other in zip(small.beliefs, asking().beliefs, strict=True):
+    for one, other in zip(small.beliefs, asking()[0].beliefs, strict=True):
         assert one.probs == pytest.approx(other.probs, abs=1e-6)
         assert (one.item, one.prompt, one.shots) == (other.item, other.prompt, other.shots)
 

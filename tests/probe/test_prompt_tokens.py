@@ -10,7 +10,7 @@ from models import byte_level_bpe, item
 from tokenizers import processors
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from harmonia.models import LoadedModel, ModelSettings
+from harmonia.models import LocalModel, ModelSettings
 from harmonia.probe import ProbeSettings, ask
 from harmonia.prompts import Form, PromptSettings, ShotPool, build_template
 
@@ -27,7 +27,7 @@ CHATML = (
 )
 
 
-def loaded(*front: str) -> LoadedModel:
+def loaded(*front: str) -> LocalModel:
     """A random model whose tokenizer puts some tokens in front."""
     raw = byte_level_bpe()
     raw.add_special_tokens(MARKS)
@@ -38,7 +38,7 @@ def loaded(*front: str) -> LoadedModel:
     torch.manual_seed(0)
     shape = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
     model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), initializer_range=0.3, **shape)).eval()
-    return LoadedModel(
+    return LocalModel(
         settings=ModelSettings(path="tiny"), model=model, tokenizer=tokenizer, device="cpu", max_tokens=2048
     )
 

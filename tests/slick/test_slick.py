@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-from types import SimpleNamespace
 
 import pyarrow.parquet as pq
 import pytest
@@ -13,9 +12,8 @@ from models import make_tiny, wrapped
 from pydantic import ValidationError
 
 from harmonia.errors import InputError
-from harmonia.models import ModelSettings, load_model
-from harmonia.models.generate import Continuation
-from harmonia.prompts import Encoder, plain_text
+from harmonia.models import Continuation, ModelSettings, load_model
+from harmonia.prompts import Controls, Encoder, plain_text
 from harmonia.slick import knowledge as module
 from harmonia.slick.knowledge import SlickSettings, category_of, probe_knowledge
 from harmonia.slick.questions import OpenQuestion
@@ -26,8 +24,7 @@ QUESTIONS = tuple(
     OpenQuestion(id=f"q{k}", domain="d", question=f"Question {k}?", answers=("right",)) for k in range(4)
 )
 SMALL = SlickSettings(prompts=3, shots=2, samples=2)
-NOBODY = SimpleNamespace(tokenizer=wrapped("byte"))
-"""Stands in for a model where generation is stood in for."""
+TOKENIZER = wrapped("byte")
 
 
 @pytest.mark.parametrize(
@@ -46,17 +43,27 @@ def test_categories_by_hand(right, prompts, sampled, category):
 
 
 class Oracle:
-    """Stands in for generation: answers by a table, and notes every answer given.
+    """A generator that answers by a table, and notes every prompt and every answer given.
 
     `table[question id]` is (greedy answers right, one a prompt; samples right, one tuple a prompt).
+    Without a table it is always right; asked about `dies_at`, it dies.
     """
 
-    def __init__(self, table) -> None:
-        self.table, self.given = table, []
+    controls = Controls(TOKENIZER)
 
-    def __call__(self, loaded, prompts, settings, *, ids, seed, stage):
+    def __init__(self, table=None, dies_at="nothing") -> None:
+        self.table, self.dies_at = table, dies_at
+        self.given, self.prompts = [], {}
+
+    def generate(self, prompts, settings, *, addresses, seed, stage):
         found = []
-        for address in ids:
+        self.prompts.update(zip(addresses, prompts, strict=True))
+        for address in addresses:
+            if address.startswith(self.dies_at):
+                raise Killed
+            if self.table is None:
+                found.append((Continuation(text=" right", tokens=(), ended="stop"),))
+                continue
             name, number = address.split("/")
             greedy, sampled = self.table[name]
             right = (greedy[int(number)],) if settings.temperature == 0 else sampled[int(number)]
@@ -75,17 +82,16 @@ ALL = list(
 )
 
 
-def test_early_stop_never_changes_a_category(monkeypatch):
+def test_early_stop_never_changes_a_category():
     """All 512 patterns of right and wrong answers of three prompts with two samples each."""
     questions = [
         OpenQuestion(id=f"q{k}", domain="d", question=f"Question {k}?", answers=("right",))
         for k in range(len(ALL))
     ]
     oracle = Oracle({one.id: pattern for one, pattern in zip(questions, ALL, strict=True)})
-    monkeypatch.setattr(module, "generate", oracle)
-    early = probe_knowledge(NOBODY, questions, questions, SMALL)
+    early = probe_knowledge(oracle, questions, questions, SMALL)
     spared = len(oracle.given)
-    whole = probe_knowledge(NOBODY, questions, questions, SMALL.model_copy(update={"early_stop": False}))
+    whole = probe_knowledge(oracle, questions, questions, SMALL.model_copy(update={"early_stop": False}))
     assert [one.category for one in early] == [one.category for one in whole]
     assert len(oracle.given) - spared == 512 * 6 and spared < 512 * 3.5
     for (greedy, sampled), one in zip(ALL, whole, strict=True):
@@ -95,7 +101,7 @@ def test_early_stop_never_changes_a_category(monkeypatch):
         assert one.category == expected.get(sum(greedy), "MaybeKnown")
 
 
-def test_what_early_stop_asks(monkeypatch):
+def test_what_early_stop_asks():
     table = {
         "q0": ((True, True, True), None),  # all must be asked, no sample
         "q1": ((True, False, True), None),  # decided by the second
@@ -106,8 +112,7 @@ def test_what_early_stop_asks(monkeypatch):
         "q3": ((False, False, False), ((False, False),) * 3),  # never
     }
     oracle = Oracle(table)
-    monkeypatch.setattr(module, "generate", oracle)
-    found = probe_knowledge(NOBODY, QUESTIONS, QUESTIONS, SMALL)
+    found = probe_knowledge(oracle, QUESTIONS, QUESTIONS, SMALL)
     assert [(one.category, one.greedy_asked, one.sampled_asked) for one in found] == [
         ("HighlyKnown", 3, 0),
         ("MaybeKnown", 2, 0),
@@ -125,56 +130,41 @@ class Killed(BaseException):
 def test_an_interrupted_pass_goes_on_where_it_stopped(monkeypatch, tmp_path):
     monkeypatch.setattr(module, "CHUNK", 2)
     table = {f"q{k}": ((k % 2 == 0,) * 3, ((False, True),) * 3) for k in range(4)}
-    monkeypatch.setattr(module, "generate", Oracle(table))
-    whole = probe_knowledge(NOBODY, QUESTIONS, QUESTIONS, SMALL)
+    whole = probe_knowledge(Oracle(table), QUESTIONS, QUESTIONS, SMALL)
     journal = tmp_path / "journal.jsonl"
-
-    def dying(loaded, prompts, settings, *, ids, **others):
-        if ids and ids[0].startswith("q2"):
-            raise Killed
-        return Oracle(table)(loaded, prompts, settings, ids=ids, **others)
-
-    monkeypatch.setattr(module, "generate", dying)
     with pytest.raises(Killed):
-        probe_knowledge(NOBODY, QUESTIONS, QUESTIONS, SMALL, journal=journal)
+        probe_knowledge(Oracle(table, dies_at="q2"), QUESTIONS, QUESTIONS, SMALL, journal=journal)
     with journal.open("a") as handle:
         handle.write('{"start": 2, "tal')
     oracle = Oracle(table)
-    monkeypatch.setattr(module, "generate", oracle)
-    assert probe_knowledge(NOBODY, QUESTIONS, QUESTIONS, SMALL, journal=journal) == whole
+    assert probe_knowledge(oracle, QUESTIONS, QUESTIONS, SMALL, journal=journal) == whole
     assert {name for name, *_ in oracle.given} == {"q2", "q3"}
 
 
-def prompts_seen(monkeypatch, questions, pool, settings):
-    seen = {}
-
-    def noting(loaded, prompts, how, *, ids, **_):
-        seen.update(zip(ids, prompts, strict=True))
-        return [(Continuation(text=" right", tokens=(), ended="stop"),) for _ in prompts]
-
-    monkeypatch.setattr(module, "generate", noting)
-    probe_knowledge(NOBODY, questions, pool, settings)
-    return seen
+def prompts_seen(questions, pool, settings):
+    oracle = Oracle()
+    probe_knowledge(oracle, questions, pool, settings)
+    return oracle.prompts
 
 
-def test_prompts_by_hand(monkeypatch):
+def test_prompts_by_hand():
     only = QUESTIONS[:2]
-    seen = prompts_seen(monkeypatch, only, only, SlickSettings(prompts=1, shots=1))
+    seen = prompts_seen(only, only, SlickSettings(prompts=1, shots=1))
     assert seen == {
         "q0/0": "Q: Question 1?\nA: right\n\nQ: Question 0?\nA:",
         "q1/0": "Q: Question 0?\nA: right\n\nQ: Question 1?\nA:",
     }
     words = SlickSettings(prompts=1, shots=0, question="{question}\nAnswer:")
-    assert prompts_seen(monkeypatch, only[:1], (), words) == {"q0/0": "Question 0?\nAnswer:"}
+    assert prompts_seen(only[:1], (), words) == {"q0/0": "Question 0?\nAnswer:"}
 
 
-def test_demonstrations_are_drawn_by_address(monkeypatch):
+def test_demonstrations_are_drawn_by_address():
     pool = [
         OpenQuestion(id=f"s{k}", domain="de"[k % 2], question=f"Shot {k}?", answers=("yes", "no"))
         for k in range(40)
     ]
     asked = [*QUESTIONS, *pool]
-    seen = prompts_seen(monkeypatch, asked, pool, SMALL)
+    seen = prompts_seen(asked, pool, SMALL)
     heads = {address: prompt.rsplit("\n\n", 1)[0] for address, prompt in seen.items()}
     # Shared by all questions of a domain, other for each prompt, of the domain alone, never the question.
     assert len({heads["q0/0"], heads["q0/1"], heads["q0/2"]}) == 3
@@ -186,15 +176,15 @@ def test_demonstrations_are_drawn_by_address(monkeypatch):
         assert all(shot.question not in heads[f"{shot.id}/{number}"] for number in range(3))
         assert all(head.count("A: yes") == 2 for head in heads.values())
     # The order of files changes nothing; another seed does.
-    assert prompts_seen(monkeypatch, asked[::-1], pool[::-1], SMALL) == seen
-    assert prompts_seen(monkeypatch, asked, pool, SMALL.model_copy(update={"seed": 1})) != seen
-    own = prompts_seen(monkeypatch, asked, pool, SMALL.model_copy(update={"demonstrations": "per_item"}))
+    assert prompts_seen(asked[::-1], pool[::-1], SMALL) == seen
+    assert prompts_seen(asked, pool, SMALL.model_copy(update={"seed": 1})) != seen
+    own = prompts_seen(asked, pool, SMALL.model_copy(update={"demonstrations": "per_item"}))
     assert len({own[f"q{k}/0"].rsplit("\n\n", 1)[0] for k in range(4)}) == 4
 
 
 def test_too_few_demonstrations_and_bad_wordings():
     with pytest.raises(InputError, match="2 demonstrations are needed, 1 fit question q0") as caught:
-        probe_knowledge(NOBODY, QUESTIONS[:2], QUESTIONS[:2], SMALL)
+        probe_knowledge(Oracle(), QUESTIONS[:2], QUESTIONS[:2], SMALL)
     assert caught.value.field == "shots"
     for wording in ("Q: A:", "{question} "):
         with pytest.raises(ValidationError, match="question"):
@@ -238,11 +228,10 @@ def test_early_stop_gives_the_full_runs_categories_on_the_lab(lab):
         assert full.sampled_asked == 12
 
 
-def test_greedy_answers_are_transformers_own(lab, monkeypatch):
+def test_greedy_answers_are_transformers_own(lab):
     pool = lab_questions("known", 20)
     asked = [*pool[:3], *lab_questions("contested", 3)]
-    prompts = prompts_seen(monkeypatch, asked, pool, LAB)
-    monkeypatch.undo()
+    prompts = prompts_seen(asked, pool, LAB)
     for one in probe_knowledge(lab, asked, pool, LAB.model_copy(update={"early_stop": False})):
         for number, answer in enumerate(one.answers):
             ids = torch.tensor(Encoder(lab.tokenizer).encode([prompts[f"{one.question.id}/{number}"]]))
@@ -259,10 +248,9 @@ def test_a_prompt_too_long_is_named(lab):
         probe_knowledge(lab, [long], (), SlickSettings(prompts=1, shots=0))
 
 
-def test_the_file(tmp_path, monkeypatch):
+def test_the_file(tmp_path):
     table = {f"q{k}": ((k % 2 == 0,) * 3, ((False, True),) * 3) for k in range(4)}
-    monkeypatch.setattr(module, "generate", Oracle(table))
-    found = probe_knowledge(NOBODY, QUESTIONS, QUESTIONS, SMALL)
+    found = probe_knowledge(Oracle(table), QUESTIONS, QUESTIONS, SMALL)
     write_knowledge(tmp_path / "k.parquet", found, {"model": "m"})
     read = pq.read_table(tmp_path / "k.parquet")
     assert read.to_pylist()[1] == {
@@ -300,12 +288,12 @@ def test_a_model_that_leaves_the_decimal_point_out_is_wrong(tmp_path):
         assert (found.answers, found.category) == (("35",), category)
 
 
-def test_control_tokens_of_a_question_are_text_and_those_of_the_wording_stay(monkeypatch):
+def test_control_tokens_of_a_question_are_text_and_those_of_the_wording_stay():
     odd = OpenQuestion(id="q9", domain="d", question="What<|im_end|> is it?", answers=("a<|im_end|>",))
     wording = SMALL.model_copy(update={"question": "<|im_start|>{question}<|im_end|>", "prompts": 1})
-    prompts = prompts_seen(monkeypatch, (odd,), (odd, *QUESTIONS), wording)
+    prompts = prompts_seen((odd,), (odd, *QUESTIONS), wording)
     (text,) = set(prompts.values())
-    (ids,) = Encoder(NOBODY.tokenizer).encode([text])
-    start, end = NOBODY.tokenizer.convert_tokens_to_ids(["<|im_start|>", "<|im_end|>"])
+    (ids,) = Encoder(TOKENIZER).encode([text])
+    start, end = TOKENIZER.convert_tokens_to_ids(["<|im_start|>", "<|im_end|>"])
     assert (ids.count(start), ids.count(end)) == (3, 3)
     assert plain_text(text).count("<|im_end|>") == 4

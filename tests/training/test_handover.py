@@ -9,7 +9,7 @@ import torch
 from models import item, make_tiny
 
 from harmonia.hashing import file_sha256
-from harmonia.models import LoadedModel, load_model
+from harmonia.models import LocalModel, load_model
 from harmonia.probe import ask
 from harmonia.prompts import Form, PromptSettings, build_template
 from harmonia.training import LoraSettings
@@ -18,17 +18,17 @@ from harmonia.training.handover import detach, starting_model
 LORA = LoraSettings(rank=4)
 
 
-def held(loaded: LoadedModel) -> dict[str, torch.Tensor]:
+def held(loaded: LocalModel) -> dict[str, torch.Tensor]:
     """Weights and buffers."""
     return {**dict(loaded.model.named_parameters()), **dict(loaded.model.named_buffers())}
 
 
-def logits(loaded: LoadedModel) -> torch.Tensor:
+def logits(loaded: LocalModel) -> torch.Tensor:
     with torch.inference_mode():
         return loaded.model(torch.arange(5, 45).reshape(2, 20)).logits
 
 
-def beliefs(loaded: LoadedModel) -> list[tuple[float, ...]]:
+def beliefs(loaded: LocalModel) -> list[tuple[float, ...]]:
     template = build_template(PromptSettings(), loaded.tokenizer)
     asked = ask(loaded, [item(k) for k in range(4)], Form(chat=True, shots=0), template)
     return [belief.probs for belief in asked.beliefs]

@@ -4,21 +4,23 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from harmonia.models.generate import Continuation, GenerationSettings
+from harmonia.models import Continuation, GenerationSettings
 
 
 class Scripted:
-    """A writer that says what it is told, and notes what it was asked."""
+    """A generator that says what it is told, and notes what it was asked."""
 
-    name = "scripted"
-    slower = ()
+    max_tokens = None
+    identity = "scripted"
+    controls = None
+    slower_generating = ()
 
     def __init__(self, say: Callable[[str, int], tuple[str, str]]) -> None:
         self.say = say
         self.asked: list[tuple[str, str]] = []
         self.settings: list[GenerationSettings] = []
 
-    def write(
+    def generate(
         self,
         prompts: Sequence[str],
         settings: GenerationSettings,
@@ -26,11 +28,11 @@ class Scripted:
         addresses: Sequence[str],
         seed: int,
         stage: str,
-    ) -> list[Continuation]:
+    ) -> list[tuple[Continuation, ...]]:
         self.settings.append(settings)
         self.asked += list(zip(addresses, prompts, strict=True))
         said = [self.say(address, int(address.rsplit("/", 1)[1])) for address in addresses]
-        return [Continuation(text=text, tokens=(), ended=ended) for text, ended in said]
+        return [(Continuation(text=text, tokens=(), ended=ended),) for text, ended in said]
 
 
 @pytest.fixture

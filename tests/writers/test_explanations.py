@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from models import item
 
-from harmonia.models.generate import Continuation, GenerationSettings, generate
+from harmonia.models import Continuation
+from harmonia.prompts import Encoder, plain_text
 from harmonia.prompts.letters import named_letters
-from harmonia.writers import ExplanationSettings, LocalWriter, Wanted, dropped, texts, write_explanations
+from harmonia.writers import ExplanationSettings, Wanted, dropped, texts, write_explanations
 from harmonia.writers.checks import explanation_problem
 from harmonia.writers.demonstrations import DEMONSTRATIONS, STOP, explanation_prompt
 
@@ -125,14 +126,18 @@ def test_an_interrupted_pass_goes_on_where_it_stopped(scripted, tmp_path, monkey
 
 def test_a_prompt_that_fills_the_context_is_dropped(tiny_loaded):
     """The tiny tokenizer cuts our examples into more tokens than the model has positions."""
-    found = write_explanations(LocalWriter(tiny_loaded("llama")), WANTED[:2], ExplanationSettings())
+    found = write_explanations(tiny_loaded("llama"), WANTED[:2], ExplanationSettings())
     assert dropped(found) == {"the prompt fills the model's context": 2}
 
 
-def test_a_local_model_writes_what_it_generates(tiny_loaded):
-    loaded = tiny_loaded("llama")
-    writer = LocalWriter(loaded)
-    how = GenerationSettings(temperature=0.7, top_p=0.8, max_new_tokens=8, samples=4)
-    alone = writer.write(["river"], how, addresses=["x"], seed=1, stage="s")
-    ((first, *_),) = generate(loaded, ["river"], how, ids=["x"], seed=1, stage="s")
-    assert alone == [first]
+def test_control_tokens_that_a_prompt_spells_are_text(tiny_loaded, scripted):
+    """Our own words spell none, so that the whole prompt is data."""
+    writer = scripted(lambda *_: GOOD)
+    writer.controls = tiny_loaded("llama").controls
+    odd = Wanted(item=item(0, question="What is </s>?"), target=0)
+    write_explanations(writer, [odd], ExplanationSettings())
+    ((_, prompt),) = writer.asked
+    encoder = Encoder(tiny_loaded("llama").tokenizer)
+    assert plain_text(prompt).count("What is </s>?") == 1
+    assert encoder.tokenizer.eos_token_id in encoder.encode([plain_text(prompt)])[0]
+    assert encoder.tokenizer.eos_token_id not in encoder.encode([prompt])[0]

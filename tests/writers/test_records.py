@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from harmonia.errors import InputError
 from harmonia.hashing import result_settings
+from harmonia.models.server import ServedSettings
 from harmonia.writers import (
-    ServedSettings,
     WritingSettings,
     Written,
     read_written,

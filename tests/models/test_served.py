@@ -1,4 +1,4 @@
-"""A served writer against a small server that speaks the completions protocol."""
+"""A served model against a small server that speaks the completions protocol."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from models import item
 from pydantic import ValidationError
 
 from harmonia.errors import HarmoniaError, InputError
-from harmonia.models.generate import GenerationSettings
+from harmonia.models import GenerationSettings
+from harmonia.models.served import ServedModel
+from harmonia.models.server import ServedSettings
 from harmonia.parsing import validated
 from harmonia.writers import (
     ExplanationSettings,
-    ServedSettings,
-    ServedWriter,
     Wanted,
     WritingSettings,
     dropped,
@@ -63,8 +63,8 @@ class Server:
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.http.server_port}/v1"
 
-    def writer(self, **fields: Any) -> ServedWriter:
-        return ServedWriter(ServedSettings(url=self.url, model="m", backoff_s=0.01, **fields))
+    def writer(self, **fields: Any) -> ServedModel:
+        return ServedModel(ServedSettings(url=self.url, model="m", backoff_s=0.01, **fields))
 
 
 @pytest.fixture
@@ -78,9 +78,10 @@ def server() -> Iterator[Server]:
     thread.join()
 
 
-def write(writer: ServedWriter, prompts: list[str], seed: int = 0):
+def write(writer: ServedModel, prompts: list[str], seed: int = 0):
     addresses = [f"a/{prompt}" for prompt in prompts]
-    return writer.write(prompts, HOW, addresses=addresses, seed=seed, stage="s")
+    found = writer.generate(prompts, HOW, addresses=addresses, seed=seed, stage="s")
+    return [one for (one,) in found]
 
 
 def test_a_request_says_all_there_is_and_answers_come_in_order(server):
@@ -267,7 +268,7 @@ def test_no_server_at_all():
     free = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
     url = f"http://127.0.0.1:{free.server_port}/v1"
     free.server_close()
-    writer = ServedWriter(ServedSettings(url=url, model="m", attempts=2, backoff_s=0.01))
+    writer = ServedModel(ServedSettings(url=url, model="m", attempts=2, backoff_s=0.01))
     with pytest.raises(InputError, match="no answer from the server in 2 attempts") as caught:
         write(writer, ["p"])
     assert caught.value.field == "served.url"

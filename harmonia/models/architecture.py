@@ -1,0 +1,60 @@
+"""What an architecture can do and how long its context is, asked of a transformers model."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from pathlib import Path
+from typing import Any
+
+from harmonia.errors import InputError
+
+
+def context_length(config: Any, folder: Path) -> int:
+    """Positions that a model has, from its configuration.
+
+    Raises:
+        InputError: The configuration does not say.
+    """
+    text = config.get_text_config()
+    for name in ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length"):
+        length = getattr(text, name, None)
+        if isinstance(length, int) and length > 0:
+            return length
+    raise InputError(
+        "the model does not say how long its context is",
+        file=folder / "config.json",
+        field="max_position_embeddings",
+        remedy="Write it into config.json.",
+    )
+
+
+def device_of(model: Any) -> Any:
+    """The torch device that a model takes its input on."""
+    return next(model.parameters()).device
+
+
+def without_adapter(model: Any) -> Any:
+    """The model inside a PEFT wrapper, whose own forward hides its parameters."""
+    peft = sys.modules.get("peft")
+    return model.get_base_model() if peft and isinstance(model, peft.PeftModel) else model
+
+
+def keeps_logits(model: Any) -> bool:
+    """Whether the architecture can compute logits at some positions alone."""
+    return "logits_to_keep" in inspect.signature(without_adapter(model).forward).parameters
+
+
+def scaled_by_length(model: Any) -> bool:
+    """Whether rotary positions depend on how long the longest row of a batch is.
+
+    Modules say how they are computed; where none does (code of the model's own), the
+    configuration says what was asked for, of each kind of layer or of all.
+    """
+    kinds = [module.rope_type for module in model.modules() if hasattr(module, "rope_type")]
+    if not kinds:
+        asked = getattr(model.config.get_text_config(), "rope_parameters", None) or {}
+        layers = [one for one in (asked, *asked.values()) if isinstance(one, dict)]
+        kinds = [one.get("rope_type", one.get("type")) for one in layers]
+    named = [name for kind in kinds for name in (kind.values() if isinstance(kind, dict) else [kind])]
+    return any(name in ("dynamic", "longrope") for name in named)
