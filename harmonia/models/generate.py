@@ -28,7 +28,7 @@ _BATCH_TOKENS = {"cpu": 16_384, "cuda": 131_072}  # halved until it fits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Draw:
     """A continuation to make.
 
     Attributes:
@@ -47,7 +47,7 @@ class Asked:
 def continued(
     model: Any,
     encoder: Encoder,
-    asked: Sequence[Asked],
+    asked: Sequence[Draw],
     settings: GenerationSettings,
     *,
     seed: int,
@@ -79,7 +79,7 @@ def continued(
     shared = SharedBeginning(model, read[0][:beginning])
     ends = end_tokens(model, encoder.tokenizer)
 
-    def run(batch: Sequence[Asked]) -> None:
+    def run(batch: Sequence[Draw]) -> None:
         draws = [addressed_random(seed, stage, one.address) for one in batch]
         rows = [_Row(one, own, encoder, settings.stop) for one, own in zip(batch, draws, strict=True)]
         _continue(shared, beginning, rows, ends, settings)
@@ -93,7 +93,7 @@ def continued(
 class _Row:
     """A continuation being made."""
 
-    def __init__(self, asked: Asked, draws: random.Random, encoder: Encoder, stop: tuple[str, ...]) -> None:
+    def __init__(self, asked: Draw, draws: random.Random, encoder: Encoder, stop: tuple[str, ...]) -> None:
         self.asked = asked
         self.draws = draws
         self.ended: Ended | None = None
@@ -161,7 +161,7 @@ def end_tokens(model: Any, tokenizer: Any) -> set[int]:
     return {token for token in [*several, tokenizer.eos_token_id] if token is not None}
 
 
-def _batch(waiting: Sequence[Asked], positions: int, spread: int) -> list[Asked]:
+def _batch(waiting: Sequence[Draw], positions: int, spread: int) -> list[Draw]:
     """The first rows that go in step and together have no more than so many positions.
 
     Args:
@@ -169,7 +169,7 @@ def _batch(waiting: Sequence[Asked], positions: int, spread: int) -> list[Asked]
         positions: Most positions of a batch.
         spread: Tokens by which its prompts may differ in length.
     """
-    batch: list[Asked] = []
+    batch: list[Draw] = []
     for one in waiting:
         used = sum(map(_positions, batch)) + _positions(one)
         if batch and (used > positions or len(batch[0].ids) - len(one.ids) > spread):
@@ -178,5 +178,5 @@ def _batch(waiting: Sequence[Asked], positions: int, spread: int) -> list[Asked]
     return batch
 
 
-def _positions(one: Asked) -> int:
+def _positions(one: Draw) -> int:
     return len(one.ids) + one.limit

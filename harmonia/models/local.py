@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from harmonia.models.folder import ModelSettings, fingerprint
-from harmonia.models.generate import Asked, continued
+from harmonia.models.generate import Draw, continued
 from harmonia.models.likelihood import loglikelihoods
 from harmonia.models.protocols import Continuation, GenerationSettings, Likelihood
 from harmonia.models.support import slower_generating, slower_scoring
@@ -84,7 +84,7 @@ class LocalModel:
         encoder = Encoder(self.tokenizer)
         samples = range(settings.samples)
         asked = [
-            Asked(
+            Draw(
                 place=(number, sample),
                 ids=ids,
                 limit=min(settings.max_new_tokens, self.max_tokens - len(ids)),

@@ -71,7 +71,7 @@ class Continuation:
         text: Its text, up to the stop text.
         tokens: Token ids as generated, those of the stop text included, the end mark not;
             empty where a server does not tell them.
-        ended: What ended it: a stop text, the model's end mark, or the limit of length;
+        ended: What ended it: a stop text, the model's end mark, or the limit of length.
             `no room` if the prompt alone fills the model's context, `no text` if a server
             answers without one.
     """
