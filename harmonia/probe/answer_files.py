@@ -21,7 +21,7 @@ class AnswerRow:
         key: The question, by its key in the file of items.
         probs: Probability of each option, in the item's order; they sum to 1.
         asked_probs: Mean probability of each letter as it was asked, in the letters' order and before
-            any correction; empty for `cloze`.
+            any correction; empty for `cloze`. Not there where the note `as_asked` says that all are `probs`.
         letter_mass: Share of the whole vocabulary's probability on the scored letters; empty for `cloze`.
         shots: Demonstrations in the prompt.
         agreement: Share of the draws whose prediction is the answer; empty for one draw.
@@ -61,7 +61,11 @@ def write_answers(path: Path, beliefs: Sequence[Belief], items: Path, about: Map
     (asked,) = {tuple(getattr(belief, name) for name in SAME) for belief in beliefs}
     names = [column.name for column in ANSWERS.columns if column.name != "key"]
     columns = {name: [getattr(belief, name) for belief in beliefs] for name in names}
+    as_asked = columns["asked_probs"] == columns["probs"]
+    if as_asked:
+        columns["asked_probs"] = [None] * len(beliefs)
     note = {
+        "as_asked": as_asked,
         "items": Path(os.path.relpath(items, path.parent)).as_posix(),
         "asked": dict(zip(SAME, asked, strict=True)),
     }

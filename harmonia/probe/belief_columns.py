@@ -268,6 +268,8 @@ def _of_run(path: Path, table: pa.Table, known: dict[Path, ItemColumns]) -> Beli
     asked = note.get("asked")
     same = [asked.get(name) if isinstance(asked, dict) else None for name in SAME]
     columns = {name: rows[name] for name in rows.schema.names}
+    if note.get("as_asked"):
+        columns["asked_probs"] = rows["probs"]
     columns |= {name: pa.array([value] * len(rows)) for name, value in zip(SAME, same, strict=True)}
     whole = {name: columns.get(name, pa.nulls(len(rows))).cast(_TYPES[name]) for name in _ANSWER_FIELDS}
     return BeliefColumns(path, items, np.asarray(row_I.to_numpy(), dtype=np.int64), pa.table(whole))

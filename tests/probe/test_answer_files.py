@@ -60,6 +60,10 @@ def test_items_are_stored_once_and_joined_by_whoever_reads(run: Path, tmp_path: 
     found, expected = read_answers(tuned), Answers.of(TUNED)
     for name in Answers.__slots__:
         assert getattr(found, name).tolist() == getattr(expected, name).tolist()
+    same = [replace(one, asked_probs=one.probs) for one in BASE]
+    write_answers(moved / "beliefs" / "same.parquet", same, moved / "items" / "law.parquet", {})
+    assert read_beliefs(moved / "beliefs" / "same.parquet") == tuple(same)
+    assert "asked_probs" not in pq.read_schema(moved / "beliefs" / "same.parquet").names
     # No text of a question, and nothing that follows from the rest, is in an answer.
     assert pq.read_schema(moved / "beliefs" / "law.parquet").names == [
         *("key", "probs", "asked_probs", "letter_mass", "shots")
