@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import pytest
 from models import REPOSITORY, make_tiny, mistral_folder, real_model
 
 from harmonia.models import LocalModel, ModelSettings, load_model, load_tokenizer
+from harmonia.world import write_lab_data
 
 # Warnings between libraries that no code of ours can prevent.
 THIRD_PARTY_WARNINGS = (
@@ -30,6 +31,24 @@ def data_root() -> Path:
     if not (root / "exams").is_dir():
         pytest.skip(f"no exam data at {root}: set HARMONIA_DATA_ROOT")
     return root
+
+
+@pytest.fixture(scope="session")
+def lab_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of the lab's world 0, to be read only."""
+    folder = tmp_path_factory.mktemp("lab") / "data"
+    write_lab_data(folder, 0)
+    return folder
+
+
+@pytest.fixture
+def single_thread() -> Iterator[None]:
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

@@ -9,14 +9,7 @@ from pathlib import Path
 import pytest
 from command_line import harmonia
 
-from harmonia.world import base_folder, write_lab_data
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("cli") / "data"
-    write_lab_data(folder, 0)
-    return folder
+from harmonia.world import base_folder
 
 
 def test_every_command_has_help_with_an_example() -> None:

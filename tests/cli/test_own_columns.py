@@ -12,7 +12,7 @@ from command_line import harmonia
 from harmonia.cli.items import source_of
 from harmonia.errors import InputError
 from harmonia.probe import read_beliefs
-from harmonia.world import base_folder, write_lab_data
+from harmonia.world import base_folder
 
 COLUMNS = ["columns.question=stem", "columns.choices=[a,b,c,d]", "columns.answer=key", "columns.id=n"]
 
@@ -32,9 +32,8 @@ def _own(source: Path, out: Path, count: int) -> None:
     pd.DataFrame(rows).to_csv(out, index=False)
 
 
-def test_probe_reads_own_columns_and_another_split_of_demonstrations(tmp_path: Path) -> None:
-    write_lab_data(tmp_path / "data", 0)
-    lab = tmp_path / "data/person"
+def test_probe_reads_own_columns_and_another_split_of_demonstrations(data: Path, tmp_path: Path) -> None:
+    lab = data / "person"
     _own(lab / "homogeneous.jsonl", tmp_path / "own.csv", 8)
     _own(lab / "dev.jsonl", tmp_path / "shots/dev.csv", 3)
     _own(lab / "homogeneous.jsonl", tmp_path / "shots/test.csv", 3)

@@ -6,20 +6,11 @@ import json
 import shutil
 from pathlib import Path
 
-import pytest
 from command_line import harmonia
 
 from harmonia.probe import read_beliefs
 from harmonia.probe.belief_files import read_about
-from harmonia.world import base_folder, write_lab_data
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("cli-explain") / "data"
-    write_lab_data(folder, 0)
-    return folder
-
+from harmonia.world import base_folder
 
 BASE = ["--model", str(base_folder(0)), "--device", "cpu", "--options-first", "--domain", "person"]
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from harmonia.cli.main import main
-from harmonia.world import base_folder, write_lab_data
+from harmonia.world import base_folder
 from harmonia.writers import read_written
 
 
@@ -19,13 +19,6 @@ def harmonia(monkeypatch, *words: str) -> int:
     with pytest.raises(SystemExit) as left:
         main()
     return int(left.value.code or 0)
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("cli") / "data"
-    write_lab_data(folder, 0)
-    return folder
 
 
 @pytest.fixture(scope="module")

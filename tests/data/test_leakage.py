@@ -17,7 +17,7 @@ from harmonia.data.leakage import (
     normalised,
 )
 from harmonia.types import Item
-from harmonia.world import DOMAINS, write_lab_data
+from harmonia.world import DOMAINS
 
 LONG = "In what year did the people of the small town by the river first build a stone bridge"
 
@@ -128,12 +128,11 @@ def test_every_place_is_named_and_excluded_where_it_counts():
     assert leaked_training_items(found) == {"law": frozenset({"t"})}
 
 
-def test_the_lab_asks_nothing_twice(tmp_path):
+def test_the_lab_asks_nothing_twice(lab_data):
     """Its items share templates, relations and options, and no fact."""
-    write_lab_data(tmp_path, 0)
 
     def read(domain: str, split: str) -> tuple[Item, ...]:
-        return read_items(ItemSource(path=f"{domain}/{split}.jsonl", domain=domain), tmp_path).items
+        return read_items(ItemSource(path=f"{domain}/{split}.jsonl", domain=domain), lab_data).items
 
     pools = [
         pool(

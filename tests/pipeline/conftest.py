@@ -10,14 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from harmonia.world import base_folder, write_lab_data
-
-
-@pytest.fixture(scope="session")
-def lab_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("lab") / "data"
-    write_lab_data(folder, 0)
-    return folder
+from harmonia.world import base_folder
 
 
 @pytest.fixture(scope="session")

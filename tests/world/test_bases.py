@@ -11,6 +11,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from harmonia.errors import InputError
 from harmonia.world import base_folder, base_world, demonstrations, shipped_seeds, split_items
 
+pytestmark = pytest.mark.usefixtures("single_thread")
+
 LETTERS = ("A", "B", "C", "D")
 AS_TAUGHT = 0.85
 """Measured .93 to .98 over the candidates of all domains; chance is .25."""
@@ -39,14 +41,6 @@ def picks(model, tokenizer, world, items):
         logits = model(**encoded).logits[:, -1]
         found += logits[:, letters].argmax(-1).tolist()
     return found
-
-
-@pytest.fixture(autouse=True)
-def single_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def test_three_bases_ship():

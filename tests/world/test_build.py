@@ -12,6 +12,8 @@ from harmonia.errors import TrainingError
 from harmonia.world import WorldSettings, base_world
 from harmonia.world.build import MixtureSettings, PretrainingSettings, ShapeSettings, build_base
 
+pytestmark = pytest.mark.usefixtures("single_thread")
+
 WORLD = WorldSettings(entities=14, lettered_entities=6, held_out_entities=2, values=6)
 TRAINING = PretrainingSettings(
     mixture=MixtureSettings(rows=20, opening_steps=10, long_tokens=(75,)),
@@ -24,14 +26,6 @@ TRAINING = PretrainingSettings(
     single_least=270,
     fewshot_steps=20,
 )
-
-
-@pytest.fixture(autouse=True)
-def single_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def test_planted_knowledge_is_found(tmp_path):
