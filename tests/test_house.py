@@ -34,7 +34,6 @@ LONG = {
     *("cli.bench.bench", "cli.export.export_task", "cli.groups.groups", "cli.slick.slick", "cli.write.write"),
     *("cli.steps.probe", "cli.steps.evaluate", "cli.steps._ask"),
     *("probe.ask.ask", "report.load.load_run"),
-    "bench.scoring.measure_scoring",
 }
 MANY = {
     *("cli.bench.bench", "cli.export.export_task", "cli.groups.groups", "cli.slick.slick", "cli.write.write"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any
 
@@ -12,10 +14,9 @@ from harmonia.bench.memory import measure_memory
 from harmonia.bench.metrics import measure_metrics
 from harmonia.bench.scoring import measure_scoring
 from harmonia.bench.settings import BenchSettings
-from harmonia.bench.startup import measure_help
 from harmonia.bench.subject import Subject, load_subject
 from harmonia.bench.training import measure_training
-from harmonia.bench.turns import Timing
+from harmonia.bench.turns import OURS, Timing, Work, in_turn
 from harmonia.errors import HarmoniaError
 from harmonia.pipeline.machine import git_commit, machine, versions
 from harmonia.prompts import Form, PromptSettings
@@ -53,18 +54,9 @@ class Bench:
 
     def document(self) -> dict[str, Any]:
         """For machines."""
-        return {
-            "model": self.settings.name,
-            "dtype": self.dtype,
-            "parameters": self.parameters,
-            "machine": self.machine,
-            "versions": self.versions,
-            "commit": self.commit,
-            "settings": self.settings.model_dump(),
-            "wall_s": self.wall_s,
-            "measures": [measure.row() for measure in self.measures],
-            "skipped": self.skipped,
-        }
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        own = {"settings": self.settings.model_dump(), "measures": [one.row() for one in self.measures]}
+        return {"model": self.settings.name, **values, **own}
 
 
 def run_bench(settings: BenchSettings, watch: Watch | None = None) -> Bench:
@@ -125,7 +117,15 @@ def _themes(settings: BenchSettings, subject: Subject) -> Iterator[tuple[str, Ca
     yield "rank agreement and KL", partial(measure_metrics, repeats=repeats)
     if settings.memory_items:
         yield "peak memory", partial(measure_memory, settings)
-    yield "harmonia --help", partial(measure_help, repeats=repeats)
+    yield "harmonia --help", partial(_help, repeats)
+
+
+def _help(repeats: int) -> Timing:
+    """How long a user waits for the first answer of the command line."""
+    command = [sys.executable, "-m", "harmonia.cli.main", "--help"]
+    work = Work.of(lambda: subprocess.run(command, capture_output=True, check=True))
+    found, _ = in_turn({OURS: work}, repeats)
+    return Timing(what="harmonia --help", unit="s", ours=found[OURS])
 
 
 def _training(settings: BenchSettings, subject: Subject) -> Timing:

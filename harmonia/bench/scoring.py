@@ -68,6 +68,53 @@ def encode(
     ]
 
 
+class _Asking:
+    """One way of asking, and what the last turns of ours and of (b) found: they must do the same work."""
+
+    def __init__(
+        self, subject: Subject, items: Sequence[Item], settings: PromptSettings, form: Form, count: int
+    ) -> None:
+        self.subject, self.items, self.settings, self.form = subject, items, settings, form
+        self.requests = self.encode()
+        self.places = range(0, len(items), max(1, len(items) // count))[:count]
+        self.few = [self.requests[place] for place in self.places]
+        self.cost = cost_of(subject.loaded, self.requests)
+        subject.loaded.loglikelihoods(self.requests[:1])  # the model is tried out once
+        one_by_one(subject.loaded, self.few[:1], last_only=True)
+        self.found: list[tuple[Likelihood, ...]] = []
+        self.theirs: list[tuple[float, ...]] = []
+
+    def encode(self) -> list[Request]:
+        return encode(self.subject.loaded, self.items, self.subject.shots, self.settings, self.form)
+
+    def ours(self) -> None:
+        self.found = self.subject.loaded.loglikelihoods(self.requests)
+
+    def last(self) -> None:
+        self.theirs = one_by_one(self.subject.loaded, self.few, last_only=True)
+
+    def works(self) -> dict[str, Work]:
+        loaded, few = self.subject.loaded, len(self.few)
+        return {
+            ALL: Work.of(lambda: one_by_one(loaded, self.few, last_only=False), per=few),
+            LAST: Work.of(self.last, per=few),
+            OURS: Work.of(self.ours, per=len(self.requests)),
+            _PRODUCT: products(loaded, self.cost.tokens),
+            _ENCODING: Work.of(self.encode, per=len(self.requests)),
+        }
+
+    def harness(self) -> tuple[int, Work] | str:
+        few, pool = (
+            [self.items[place] for place in self.places],
+            ShotPool.of(self.subject.shots, self.settings),
+        )
+        return best_harness_work(self.subject.loaded, few, pool, self.settings)
+
+    def largest_difference(self) -> float:
+        pairs = zip(self.theirs, (self.found[place] for place in self.places), strict=True)
+        return max(abs(a - b.sum) for one, other in pairs for a, b in zip(one, other, strict=True))
+
+
 def measure_scoring(
     what: str,
     subject: Subject,
@@ -84,46 +131,18 @@ def measure_scoring(
     The baselines are asked `baseline_questions` of the items, evenly spread. `harness` lets
     lm-evaluation-harness take part, as baseline (c).
     """
-    loaded = subject.loaded
-    requests = encode(loaded, items, subject.shots, settings, form)
-    places = range(0, len(items), max(1, len(items) // baseline_questions))[:baseline_questions]
-    few = [requests[place] for place in places]
-    loaded.loglikelihoods(requests[:1])  # the model is tried out once
-    # What the last turn of each found: they must have done the same work.
-    theirs = one_by_one(loaded, few[:1], last_only=True)
-    found_by_ours: list[tuple[Likelihood, ...]] = []
-    cost = cost_of(loaded, requests)
-
-    def ours() -> None:
-        found_by_ours[:] = loaded.loglikelihoods(requests)
-
-    def last() -> None:
-        theirs[:] = one_by_one(loaded, few, last_only=True)
-
-    works = {
-        ALL: Work.of(lambda: one_by_one(loaded, few, last_only=False), per=len(few)),
-        LAST: Work.of(last, per=len(few)),
-        OURS: Work.of(ours, per=len(requests)),
-        _PRODUCT: products(loaded, cost.tokens),
-        _ENCODING: Work.of(lambda: encode(loaded, items, subject.shots, settings, form), per=len(requests)),
-    }
+    asking = _Asking(subject, items, settings, form, baseline_questions)
+    works, count, cost = asking.works(), len(asking.requests), asking.cost
     skipped: dict[str, str] = {}
     more: dict[str, float] = {}
     if harness:
-        best = best_harness_work(
-            loaded, [items[place] for place in places], ShotPool.of(subject.shots, settings), settings
-        )
+        best = asking.harness()
         if isinstance(best, str):
             skipped[BEST] = best
         else:
             more["batch size of (c)"], works[BEST] = best
     found, lacking = in_turn(works, repeats)
-    off = [
-        abs(a - b.sum)
-        for one, place in zip(theirs, places, strict=False)
-        for a, b in zip(one, found_by_ours[place], strict=True)
-    ]
-    limit = 1e3 * found[_PRODUCT] * cost.tokens / len(requests)
+    limit = 1e3 * found[_PRODUCT] * cost.tokens / count
     return Timing(
         what=what,
         unit="ms a question",
@@ -131,16 +150,16 @@ def measure_scoring(
         baselines=scaled(found, 1e3, but=(OURS, _PRODUCT, _ENCODING)),
         limits={LIMIT: limit, WHOLE: limit * (1 + cost.more / cost.products)},
         facts={
-            "questions": len(requests),
-            "questions of the baselines": len(few),
-            "tokens a prompt": statistics.fmean(len(one.context) for one in requests),
-            "tokens computed a question": cost.tokens / len(requests),
+            "questions": count,
+            "questions of the baselines": len(asking.few),
+            "tokens a prompt": statistics.fmean(len(one.context) for one in asking.requests),
+            "tokens computed a question": cost.tokens / count,
             "encoding, ms a question": 1e3 * found[_ENCODING],
-            "matrix products, GFLOP/s": 1e-9 * flops_per_token(loaded.model) / found[_PRODUCT],
-            "questions on the plain path": len(requests) if refusal(loaded.model) else 0,
-            "largest difference to (b), nats": max(off),
+            "matrix products, GFLOP/s": 1e-9 * flops_per_token(subject.loaded.model) / found[_PRODUCT],
+            "questions on the plain path": count if refusal(subject.loaded.model) else 0,
+            "largest difference to (b), nats": asking.largest_difference(),
             **more,
         },
         skipped={**skipped, **lacking},
-        slower=loaded.slower_scoring,
+        slower=subject.loaded.slower_scoring,
     )

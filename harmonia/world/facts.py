@@ -5,17 +5,21 @@ the corpus always states one wrong value. *Untaught*: the corpus never states it
 *Contested*: the corpus states a random value at each mention. What a model trained on
 the corpus should believe is therefore known beforehand. Every draw is addressed by
 (seed, fact), so a fact does not depend on how many others there are.
+
+Words for entities and values are invented. A value is a four-letter stem, an entity a stem with
+its domain's ending: the two can never be the same word, and no two domains share an entity. The
+words are the first of an addressed order, so asking for more changes none of those already there.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from functools import cached_property
-from typing import Any, Literal
+from functools import cached_property, lru_cache
+from itertools import product
+from typing import Literal
 
 from harmonia.errors import InputError
-from harmonia.hashing import addressed_random
-from harmonia.world.names import entity_names, value_names
+from harmonia.hashing import addressed_order, addressed_random
 
 Kind = Literal["known", "misconception", "untaught", "contested"]
 KINDS: tuple[Kind, ...] = ("known", "misconception", "untaught", "contested")
@@ -31,6 +35,16 @@ RELATIONS: dict[str, tuple[str, ...]] = {
 DOMAINS = tuple(RELATIONS)
 TRAINED_RELATIONS = 4
 """Relations of a domain, from the first, that fine-tuning may use; the rest are for the `in_domain` suite."""
+
+
+_CONSONANTS = "bdfghjklmnprstvz"
+_VOWELS = "aeiou"
+_ENDINGS = {"person": "n", "place": "ria", "compound": "xyl", "law": "que"}
+_ENGLISH = (
+    "base bone data date done fate fine five fire gave game gone have here hope home life like line "
+    "live love made make mate more move name nine none note page rate rule safe same sale side size "
+    "some sure take tale time tone tune vote"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,10 +93,6 @@ class WorldSettings:
     def share(self, kind: Kind) -> float:
         """Share of the facts that are of this kind."""
         return float(getattr(self, kind))
-
-    def as_dict(self) -> dict[str, Any]:
-        """The settings as JSON holds them."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,3 +179,23 @@ class World:
             lettered=index < self.settings.lettered_entities,
             entity_index=index,
         )
+
+
+@lru_cache(maxsize=1)
+def _stems() -> tuple[str, ...]:
+    syllables = ["".join(pair) for pair in product(_CONSONANTS, _VOWELS)]
+    english = frozenset(_ENGLISH.split())
+    return tuple(stem for stem in map("".join, product(syllables, syllables)) if stem not in english)
+
+
+def value_names(seed: int, count: int) -> list[str]:
+    """The first `count` value words of the world with this seed."""
+    return addressed_order(seed, "world/values", _stems())[:count]
+
+
+def entity_names(seed: int, domain: str, count: int) -> list[str]:
+    """The first `count` entity words of a domain of the world with this seed."""
+    return [
+        stem + _ENDINGS[domain]
+        for stem in addressed_order(seed, f"world/entities/{domain}", _stems())[:count]
+    ]

@@ -107,7 +107,7 @@ def _lab_json(report: BuildReport, world: World, training: PretrainingSettings) 
         "recipe_version": RECIPE_VERSION,
         "command": f"harmonia lab build --seed {report.seed} --out FOLDER" if plain else None,
         "seed": report.seed,
-        "world": world.settings.as_dict(),
+        "world": asdict(world.settings),
         "training": asdict(training),
         "parameters": report.parameters,
         "stages": [asdict(stage) for stage in report.stages],

@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING, Any
 from harmonia.errors import TrainingError
 from harmonia.world.build.corpus import Role
 from harmonia.world.build.mixture import Mixture, Row, StageName
-from harmonia.world.build.model import new_model
-from harmonia.world.build.optimiser import new_optimisers, set_rate
+from harmonia.world.build.model import new_model, new_optimisers, set_rate
 from harmonia.world.build.tokenizer import PAD
 from harmonia.world.build.training import PretrainingSettings, Progress, StageRecord
 
