@@ -13,7 +13,7 @@ RECORDS = [base_record(base_folder(seed)) for seed in shipped_seeds()]
 
 
 def figures() -> str:
-    """One row a kind and form, one column a base: as taught / at the true value / confidence above one half."""
+    """One row a kind and form, one column a base: as taught / at the true value / confidence above .5."""
     heads = "".join(f" seed {record['seed']} |" for record in RECORDS)
     lines = [f"| kind | form | n |{heads}", f"| --- | --- | --- |{' --- |' * len(RECORDS)}"]
     for kind in KINDS:

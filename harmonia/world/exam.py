@@ -11,7 +11,7 @@ The truth stands apart, so that the readers of the other files may stay strict.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from harmonia.files import write_json_lines
 from harmonia.outputs import fresh_directory
 from harmonia.types import Message
 from harmonia.world.facts import DOMAINS, World, WorldSettings
-from harmonia.world.free_text import free_questions, instructions
+from harmonia.world.free_text import FreeQuestion, free_questions, instructions
 from harmonia.world.general import general_instructions
 from harmonia.world.items import SPLITS, LabItem, split_items
 
@@ -51,10 +51,10 @@ def write_lab_data(
                 size = None if split in ("train", "dev") else _SUITE_SIZE
                 versions = train_versions if split == "train" else 1
                 items = split_items(world, domain, split, size=size, versions=versions)
-                truth |= {lab.item.id: _item_truth(lab) for lab in items}
+                truth |= {lab.item.id: _truth(lab) for lab in items}
                 write_json_lines(partial / domain / f"{split}.jsonl", map(_exam_row, items))
             asked = free_questions(world, domain, size=_FREE_SIZE)
-            truth |= {one.id: {"fact": one.fact, "kind": one.kind, "belief": one.belief} for one in asked}
+            truth |= {one.id: _truth(one) for one in asked}
             write_json_lines(
                 partial / domain / "free.jsonl",
                 ({"id": one.id, "question": one.question, "answer": one.answer} for one in asked),
@@ -65,28 +65,18 @@ def write_lab_data(
             partial / "instructions.jsonl",
             ({"id": row.id, "messages": _turns(row.messages)} for row in audited),
         )
-        write_json_lines(partial / "general.jsonl", _general_rows(seed, general))
+        turns = ({"messages": _turns(messages)} for messages in general_instructions(seed, general))
+        write_json_lines(partial / "general.jsonl", turns)
         write_json_lines(partial / "truth.jsonl", ({"id": name, **value} for name, value in truth.items()))
 
 
 def _exam_row(lab: LabItem) -> dict[str, Any]:
-    item = lab.item
-    return {
-        "id": item.id,
-        "question": item.question,
-        "choices": list(item.choices),
-        "answer": item.answer,
-        "explanation": item.explanation,
-    }
+    names = ("id", "question", "choices", "answer", "explanation")
+    return {name: getattr(lab.item, name) for name in names}
 
 
-def _item_truth(lab: LabItem) -> dict[str, Any]:
-    return {"fact": lab.fact, "kind": lab.kind, "belief": lab.belief}
-
-
-def _general_rows(seed: int, count: int) -> Iterator[dict[str, Any]]:
-    for messages in general_instructions(seed, count):
-        yield {"messages": _turns(messages)}
+def _truth(one: LabItem | FreeQuestion) -> dict[str, Any]:
+    return {"fact": one.fact, "kind": one.kind, "belief": one.belief}
 
 
 def _turns(messages: Sequence[Message]) -> list[dict[str, str]]:

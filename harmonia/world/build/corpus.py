@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from harmonia.world.build.tokenizer import EOS
 from harmonia.world.facts import Fact, World
-from harmonia.world.questions import Question, ask
+from harmonia.world.items import Question, ask
 from harmonia.world.wordings import DIALOGUES, ECHO_QUESTION, LETTERS, QUESTIONS, STATEMENTS, options_text
 
 
