@@ -51,8 +51,8 @@ def slick(
     from harmonia.hashing import sample
     from harmonia.models import fingerprint, load_model
     from harmonia.slick.knowledge import SlickSettings, probe_knowledge
+    from harmonia.slick.knowledge_file import KNOWLEDGE, write_knowledge
     from harmonia.slick.questions import read_open_questions
-    from harmonia.slick.records import KNOWLEDGE, write_knowledge
 
     KNOWLEDGE.require_place(out, inputs=(items, shots_from))
     settings = SlickSettings.model_validate(

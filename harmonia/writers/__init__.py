@@ -6,8 +6,8 @@ with a reason if it does not come right.
 
 from harmonia.writers.contexts import write_contexts
 from harmonia.writers.explanations import write_explanations
-from harmonia.writers.records import TEXTS, Wanted, Written, dropped, read_written, texts, write_written
 from harmonia.writers.settings import ContextSettings, ExplanationSettings, WritingSettings
+from harmonia.writers.text_files import TEXTS, Wanted, Written, dropped, read_written, texts, write_written
 
 __all__ = [
     "TEXTS",

@@ -20,8 +20,8 @@ from harmonia.prompts.letters import letter_mentions
 from harmonia.types import Item
 from harmonia.writers.checks import context_problem, passage_problem
 from harmonia.writers.demonstrations import passage_prompt
-from harmonia.writers.records import Written
 from harmonia.writers.settings import ContextSettings
+from harmonia.writers.text_files import Written
 from harmonia.writers.tries import Task, write_checked
 
 BLANK = "_____"

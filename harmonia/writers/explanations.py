@@ -10,8 +10,8 @@ from harmonia.journal import Progress
 from harmonia.models import Generator
 from harmonia.writers.checks import explanation_problem
 from harmonia.writers.demonstrations import explanation_prompt
-from harmonia.writers.records import Wanted, Written
 from harmonia.writers.settings import ExplanationSettings
+from harmonia.writers.text_files import Wanted, Written
 from harmonia.writers.tries import Task, write_checked
 
 

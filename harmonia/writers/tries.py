@@ -9,8 +9,8 @@ from pathlib import Path
 from harmonia.journal import Chunks, Progress
 from harmonia.models import Continuation, GenerationSettings, Generator, guarded
 from harmonia.writers.demonstrations import STOP
-from harmonia.writers.records import Written
 from harmonia.writers.settings import ContextSettings, ExplanationSettings
+from harmonia.writers.text_files import Written
 
 CHUNK = 64
 """Texts written together."""

@@ -16,8 +16,8 @@ from harmonia.models import Continuation, ModelSettings, load_model
 from harmonia.prompts import Controls, Encoder, plain_text
 from harmonia.slick import knowledge as module
 from harmonia.slick.knowledge import SlickSettings, category_of, probe_knowledge
+from harmonia.slick.knowledge_file import write_knowledge
 from harmonia.slick.questions import OpenQuestion
-from harmonia.slick.records import write_knowledge
 from harmonia.world import base_folder, base_world, free_questions
 
 QUESTIONS = tuple(
