@@ -14,7 +14,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from harmonia.analysis.recovery import Recovery, recovery_of
+from recovery import Recovery, recovery_of
+
 from harmonia.cli.progress import Bars
 from harmonia.hashing import sample
 from harmonia.models import LocalModel, ModelSettings, load_model

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from made_answers import belief_in
+from models import REPOSITORY
 
-from harmonia.analysis.recovery import recovery_of
 from harmonia.errors import InputError
 from harmonia.types import Belief, Item
 from harmonia.world import LabItem
+
+sys.path.insert(0, str(REPOSITORY / "scripts"))
+from recovery import recovery_of
 
 
 def lab(name: str, kind: str, taught: int | None) -> LabItem:
