@@ -3,9 +3,8 @@
 from harmonia.data.columns import KNOWN
 from harmonia.data.conversations import GENERAL, ConversationFile, Conversations, read_conversations
 from harmonia.data.read import ReadResult, read_items, write_skipped
-from harmonia.data.source import ColumnMapping, ItemSource
+from harmonia.data.source import ColumnMapping, ItemSource, Suite
 from harmonia.data.subjects import CATEGORIES, DOMAINS, MMLU_SUBJECTS, subjects_outside
-from harmonia.data.suites import Suite
 
 __all__ = [
     "CATEGORIES",

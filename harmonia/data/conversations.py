@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from harmonia.data.bad_rows import first_of
+from harmonia.data.cells import first_of
 from harmonia.data.turns import said_in, wrong
 from harmonia.errors import InputError
 from harmonia.hashing import sha256_json

@@ -30,15 +30,8 @@ _ID_DIGITS = 16
 class Draft:
     """A row whose texts are checked, before the whole file has said what its answer means.
 
-    Attributes:
-        id: Its id; None where the file has none.
-        domain: What it is about; may be empty.
-        prefix: What stands before its id, where ids begin anew for each subject; may be
-            empty.
-        question: The question.
-        asked: Where it stands, its options, their labels, and what stands for the answer.
-        explanation: The explanation; may be empty.
-        short: Whether it has fewer options than there are columns for them.
+    `prefix` stands before its id, where ids begin anew for each subject; `short` says whether it
+    has fewer options than there are columns for them.
     """
 
     id: str | None

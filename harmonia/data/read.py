@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harmonia.data.answers import AnswerCell, AnswerForm, find_form, require_numbering
-from harmonia.data.bad_rows import first_of, none_of
-from harmonia.data.cells import RowPlace, cell
+from harmonia.data.cells import RowPlace, cell, first_of, none_of
 from harmonia.data.columns import Layout, find_layout
 from harmonia.data.items import Draft, draft_of, item_of
 from harmonia.data.other_options import OWN_ORDER, speak_of_others

@@ -111,3 +111,16 @@ class ItemSource(Settings):
         if self.subjects_outside is not None:
             return frozenset(subjects_outside(self.subjects_outside))
         return None
+
+
+class Suite(Settings):
+    """One suite of a domain.
+
+    Attributes:
+        items: The questions.
+        shots: Demonstrations for the `icl<k>` forms; None where only `chat0` and
+            `icl0` are asked.
+    """
+
+    items: ItemSource
+    shots: ItemSource | None = None
