@@ -25,15 +25,6 @@ def dense_ranks(probs_I_C: Floats) -> NDArray[np.int64]:
     return np.asarray(_dense(_by_option(probs_I_C)).T, dtype=np.int64)
 
 
-def average_ranks(probs_I_C: Floats) -> Floats:
-    """Ranks of each row, 1 = most probable, equal values sharing the mean of their places.
-
-    Returns:
-        Shape (I, C), values 1 to C.
-    """
-    return np.asarray(_average(_by_option(probs_I_C)).T)
-
-
 def rank_agreement(before_I_C: Floats, after_I_C: Floats) -> Floats:
     """Pearson correlation of the two models' dense ranks, item by item.
 

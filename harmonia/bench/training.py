@@ -21,9 +21,8 @@ from harmonia.hashing import addressed_order
 from harmonia.prompts import Encoder, build_template
 from harmonia.training import Encoded, TrainingSettings, encode_rows
 from harmonia.training.encode import IGNORED
-from harmonia.training.memory import fit
+from harmonia.training.memory import fit, recomputing
 from harmonia.training.prefix import common_prefix
-from harmonia.training.recompute import recomputing
 from harmonia.types import Conversation
 
 PADDED = 2048

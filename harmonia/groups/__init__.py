@@ -1,16 +1,12 @@
 """Belief + Item -> Group: training sets that agree with a model or contradict it on purpose."""
 
-from harmonia.groups.build import BuiltGroups, build_groups, training_hash
+from harmonia.groups.build import BuiltGroups, GroupsSummary, build_groups, summary_of
 from harmonia.groups.group_files import write_group
 from harmonia.groups.interventions import INTERVENTIONS
 from harmonia.groups.names import GroupName
 from harmonia.groups.plan import WantedTexts, wanted_texts
 from harmonia.groups.select import Selection, select
-from harmonia.groups.settings import (
-    GroupSettings,
-    PolicySettings,
-)
-from harmonia.groups.summary import GroupsSummary, summary_of
+from harmonia.groups.settings import GroupSettings, PolicySettings
 
 __all__ = [
     "INTERVENTIONS",
@@ -24,7 +20,6 @@ __all__ = [
     "build_groups",
     "select",
     "summary_of",
-    "training_hash",
     "wanted_texts",
     "write_group",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -16,7 +16,6 @@ from harmonia.groups.rows import general_rows, row_of
 from harmonia.groups.select import Selection
 from harmonia.groups.settings import GroupSettings, Match
 from harmonia.groups.texts import Texts
-from harmonia.hashing import sha256_json
 from harmonia.prompts import ExamFormat
 from harmonia.types import Belief, Conversation, GroupRow
 
@@ -103,14 +102,50 @@ def _told(
     return {what: count for what, count in counts.items() if count}
 
 
-def training_hash(rows: Sequence[GroupRow]) -> str:
-    """Address of what a training set teaches: ids, conversations, weights, epochs.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupsSummary:
+    """How many beliefs there were, and what became of them.
 
-    Two sets with the same address train the same model, whatever their groups are called:
-    `mixed_0` and `incompatible`, `mixed_1` and `self_aligning`.
+    Attributes:
+        beliefs: Beliefs of the domain.
+        confident: Those above the threshold.
+        found_right: Confident right ones.
+        found_wrong: Confident wrong ones.
+        threshold: The confidence that counts.
+        size: Rows of each of the paper's groups.
+        general: General instructions in each of them.
+        left_out: Wrong items left out, with their partners, by why.
+        told: What else a person should know of the items, how many by what.
+        policies_available: Rows that each policy could choose from.
+        groups: Rows of each group, general instructions left out.
     """
-    taught = sorted(
-        ([row.id, [asdict(turn) for turn in row.messages], row.weight, row.from_epoch] for row in rows),
-        key=lambda one: str(one[0]),
+
+    beliefs: int
+    confident: int
+    found_right: int
+    found_wrong: int
+    threshold: float
+    size: int
+    general: int
+    left_out: Mapping[str, int]
+    told: Mapping[str, int]
+    policies_available: Mapping[str, int]
+    groups: Mapping[str, int]
+
+
+def summary_of(built: BuiltGroups, beliefs: Sequence[Belief], threshold: float) -> GroupsSummary:
+    """Sum up the training sets of one domain."""
+    right, wrong = built.selection.found_right, built.selection.found_wrong
+    return GroupsSummary(
+        beliefs=len(beliefs),
+        confident=right + wrong,
+        found_right=right,
+        found_wrong=wrong,
+        threshold=threshold,
+        size=len(built.selection.wrong),
+        general=built.general,
+        left_out=built.left_out,
+        told=built.told,
+        policies_available=built.policies.available,
+        groups={name: sum(row.target is not None for row in rows) for name, rows in built.rows.items()},
     )
-    return sha256_json(taught)

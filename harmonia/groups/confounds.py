@@ -14,8 +14,8 @@ import numpy as np
 
 from harmonia.columns import Count, Share, Table
 from harmonia.data.leakage import normalised
-from harmonia.groups.match import label_stated, mislabelled
 from harmonia.groups.names import GroupName
+from harmonia.groups.select import label_stated, mislabelled
 from harmonia.prompts import LETTERS
 from harmonia.types import Belief, GroupRow
 

@@ -4,21 +4,30 @@ Only beliefs with a confidence above the threshold count. HARMONIOUS is made of 
 ones, the other groups of wrong ones, as many of each (Ren et al. 2024).
 
 Right and wrong beliefs are chosen in pairs. Without matching any two may be a pair; with
-it both are of one stratum (`match.py`). Whatever leaves a wrong belief out leaves its
+it both are of one stratum. Whatever leaves a wrong belief out leaves its
 partner out, so that sizes stay equal and strata balanced.
+
+The groups of the paper differ not only in whether the model is right: also in the letters of
+their targets, in confidence, and in wrong labels. Matching is exact within strata, the cells of
+all criteria together. Confidence and length fall into quantile bins of all candidates; five take
+away most of what an uneven covariate does (Cochran 1968).
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from statistics import quantiles
 
 from harmonia.errors import EmptyGroupError
-from harmonia.groups.match import mislabelled, strata
 from harmonia.groups.settings import GroupSettings, Match
 from harmonia.hashing import draw
-from harmonia.types import Belief
+from harmonia.prompts import LETTERS
+from harmonia.prompts.letters import stated_letters
+from harmonia.types import Belief, Item
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,3 +137,42 @@ def _pairs(
 
 def _ordered(beliefs: Sequence[Belief], seed: int, kind: str) -> list[Belief]:
     return sorted(beliefs, key=lambda b: (draw(seed, f"groups/{kind}", b.item.id), b.item.id))
+
+
+def strata(beliefs: Sequence[Belief], match: Match, bins: int) -> dict[str, tuple[object, ...]]:
+    """The stratum of each belief, by the item's id.
+
+    Beliefs are all candidates, right and wrong; `noise` makes no strata.
+    """
+    columns: list[list[object]] = []
+    if "letter" in match:
+        columns.append([belief.item.answer for belief in beliefs])
+    if "confidence" in match:
+        columns.append(_binned([belief.confidence for belief in beliefs], bins))
+    if "length" in match:
+        columns.append(_binned([len(belief.item.question) for belief in beliefs], bins))
+    return {
+        belief.item.id: tuple(column[place] for column in columns) for place, belief in enumerate(beliefs)
+    }
+
+
+def label_stated(item: Item) -> bool:
+    """Whether the item's explanation states a letter at all."""
+    return bool(_stated(item.explanation, len(item.choices)))
+
+
+def mislabelled(item: Item) -> bool:
+    """Whether the item's explanation states other letters than the right one, and not that."""
+    stated = _stated(item.explanation, len(item.choices))
+    return bool(stated) and LETTERS[item.answer] not in stated
+
+
+@lru_cache(maxsize=1 << 16)
+def _stated(text: str, count: int) -> tuple[str, ...]:
+    # An explanation is looked at for every group that its item is in.
+    return tuple(stated_letters(text, count))
+
+
+def _binned(values: Sequence[float], bins: int) -> list[object]:
+    edges = quantiles(values, n=bins, method="inclusive") if len(values) > 1 else []
+    return [bisect_right(edges, value) for value in values]

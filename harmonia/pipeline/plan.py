@@ -21,7 +21,7 @@ from harmonia.pipeline.texts import needed_texts
 from harmonia.pipeline.watcher import Watcher
 from harmonia.pipeline.workbench import Workbench
 from harmonia.prompts import Encoder, ShotPool, Template, parse_form
-from harmonia.training.schedule import FEW, optimizer_steps, say_steps
+from harmonia.training.settings import FEW, optimizer_steps, say_steps
 from harmonia.types import Item
 
 EFFICIENCY = 0.4

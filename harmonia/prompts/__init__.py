@@ -7,10 +7,8 @@ from harmonia.prompts.chat import VICUNA, ChatFormat, Rendered, own_chat, vicuna
 from harmonia.prompts.controls import Controls, Spelled, plain_text
 from harmonia.prompts.encode import Encoder, Request
 from harmonia.prompts.exam import LETTERS, ExamFormat
-from harmonia.prompts.fit import Fitted, fit_prompt
-from harmonia.prompts.form import Form, parse_form
-from harmonia.prompts.rules import encode_prompt
-from harmonia.prompts.settings import PromptSettings
+from harmonia.prompts.rules import Fitted, encode_prompt, fit_prompt
+from harmonia.prompts.settings import Form, PromptSettings, parse_form
 from harmonia.prompts.shots import ShotPool
 from harmonia.prompts.template import Template, build_template
 

@@ -28,7 +28,7 @@ from dataclasses import replace
 from harmonia.errors import InputError
 from harmonia.prompts.chat import ChatFormat
 from harmonia.prompts.exam import ExamFormat
-from harmonia.prompts.form import Form
+from harmonia.prompts.settings import Form
 from harmonia.types import Item, Message, Preset
 
 Rendered = tuple[str, tuple[str, ...]]

@@ -12,9 +12,8 @@ from harmonia.prompts.brought import tells_date
 from harmonia.prompts.chat import ChatFormat, Rendered, own_chat, vicuna_chat
 from harmonia.prompts.controls import Controls, Spelled
 from harmonia.prompts.exam import ExamFormat
-from harmonia.prompts.form import Form
 from harmonia.prompts.presets import RENDER
-from harmonia.prompts.settings import PromptSettings
+from harmonia.prompts.settings import Form, PromptSettings
 from harmonia.types import Item, Message, Method, Preset, Prompt
 
 

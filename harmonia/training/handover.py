@@ -16,7 +16,7 @@ from typing import Any
 from harmonia.models.folder import ModelSettings, require_unchanged
 from harmonia.models.load import load_checked
 from harmonia.models.local import LocalModel
-from harmonia.training.recompute import stop_recomputing
+from harmonia.training.memory import stop_recomputing
 from harmonia.training.settings import TrainingSettings
 
 _PATCHED = ("forward", "_original_forward")

@@ -25,11 +25,9 @@ from harmonia.prompts import PromptSettings, build_template
 from harmonia.training.changes import LITTLE, Before, require_learning
 from harmonia.training.encode import EncodedSets
 from harmonia.training.handover import bare, in_dtype, lent_to_training, starting_model
-from harmonia.training.memory import fit
+from harmonia.training.memory import fit, recomputing
 from harmonia.training.needs import require_trainable
-from harmonia.training.recompute import recomputing
-from harmonia.training.schedule import warmup_steps
-from harmonia.training.settings import TrainingSettings
+from harmonia.training.settings import TrainingSettings, warmup_steps
 from harmonia.training.taught import Taught, taught
 
 Progress = Callable[[int, int], None]

@@ -13,8 +13,7 @@ from harmonia.errors import InputError
 from harmonia.prompts import Encoder, Template
 from harmonia.training.encode import Encoded, EncodedSet, EncodedSets, show_mask
 from harmonia.training.exported import Exported, exported, reply_frame
-from harmonia.training.schedule import FEW, optimizer_steps, say_steps
-from harmonia.training.settings import TrainingSettings
+from harmonia.training.settings import FEW, TrainingSettings, optimizer_steps, say_steps
 
 log = logging.getLogger(__name__)
 

@@ -27,8 +27,8 @@ from harmonia.models.cache import behind
 from harmonia.models.memory import out_of_memory
 from harmonia.training.batches import micro_batches, step_tokens, tensors
 from harmonia.training.encode import IGNORED, Encoded
+from harmonia.training.memory import recomputes
 from harmonia.training.prefix import cached_prefix, common_prefix, share_refusal
-from harmonia.training.recompute import recomputes
 
 COMPLETE = "harmonia_complete"
 """Lies in a checkpoint that was written whole."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from beliefs import make_belief
 
 from harmonia.errors import EmptyGroupError
-from harmonia.groups import GroupSettings, PolicySettings, build_groups, training_hash, wanted_texts
+from harmonia.groups import GroupSettings, PolicySettings, build_groups, wanted_texts
 from harmonia.prompts import ExamFormat
 
 EXAM = ExamFormat()
@@ -176,14 +174,10 @@ def test_a_policy_that_lacks_a_text_costs_every_policy_a_row():
     assert built.rows["incompatible"] == whole.rows["incompatible"] and built.selection.left_out == 0
 
 
-def test_equal_training_is_known_by_its_hash():
+def test_the_ends_of_the_sweep_teach_what_the_sets_without_a_ratio_teach():
     settings = GroupSettings(names=NAMES, ratios=(0.0, 0.5, 1.0))
     rows = build_groups(BELIEFS, settings, EXAM, contexts=CONTEXTS).rows
-    hashes = {name: training_hash(group) for name, group in rows.items()}
-    assert hashes["mixed_0"] == hashes["incompatible"] != hashes["contextualised"]
-    assert hashes["mixed_1"] == hashes["self_aligning"]
-    assert len(set(hashes.values())) == 5
-    assert training_hash(rows["mixed_0.5"][::-1]) == hashes["mixed_0.5"]
-    first, *others = rows["harmonious"]
-    for change in ({"weight": 0.5}, {"from_epoch": 1}, {"id": "other"}):
-        assert training_hash([replace(first, **change), *others]) != hashes["harmonious"]
+    taught = {name: {row.id: row.messages for row in group} for name, group in rows.items()}
+    assert taught["mixed_0"] == taught["incompatible"] != taught["contextualised"]
+    assert taught["mixed_1"] == taught["self_aligning"]
+    assert taught["mixed_0.5"] not in (taught["mixed_0"], taught["mixed_1"])

@@ -17,7 +17,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, Qw
 from harmonia.errors import InputError, MissingExtraError, TrainingError
 from harmonia.training import LoraSettings, TrainingSettings, memory, trainer
 from harmonia.training.encode import IGNORED
-from harmonia.training.recompute import recomputes
+from harmonia.training.memory import recomputes
 
 SHAPE = {"vocab_size": 100, "num_hidden_layers": 3, "num_attention_heads": 4}
 MODELS = {

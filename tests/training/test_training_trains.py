@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM
 from harmonia.errors import TrainingError
 from harmonia.models import ModelSettings, load_model
 from harmonia.training import LoraSettings, TrainingSettings, changes
-from harmonia.training.schedule import optimizer_steps, warmup_steps
+from harmonia.training.settings import optimizer_steps, warmup_steps
 
 
 def rates(out: Path) -> list[float]:
