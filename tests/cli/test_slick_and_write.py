@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from command_line import harmonia
 
-from harmonia.cli.main import main
 from harmonia.world import base_folder
 from harmonia.writers import read_written
-
-
-def harmonia(monkeypatch, *words: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["harmonia", *words])
-    with pytest.raises(SystemExit) as left:
-        main()
-    return int(left.value.code or 0)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +29,7 @@ def beliefs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_slick_sorts_the_labs_questions(monkeypatch, capsys, data, tmp_path):
+def test_slick_sorts_the_labs_questions(data, tmp_path):
     out = tmp_path / "known.parquet"
     words = [
         "--prompts",
@@ -51,41 +43,36 @@ def test_slick_sorts_the_labs_questions(monkeypatch, capsys, data, tmp_path):
         "--json",
     ]
     questions = str(data / "person/free.jsonl")
-    code = harmonia(
-        monkeypatch, "slick", "--model", str(base_folder(0)), "--items", questions, "--out", str(out), *words
-    )
-    counts = json.loads(capsys.readouterr().out)
-    assert code == 0 and sum(counts["person"].values()) == 5
+    done = harmonia("slick", "--model", str(base_folder(0)), "--items", questions, "--out", str(out), *words)
+    counts = json.loads(done.stdout)
+    assert done.returncode == 0 and sum(counts["person"].values()) == 5
     rows = pq.read_table(out).to_pylist()
     for category, count in counts["person"].items():
         assert sum(row["category"] == category for row in rows) == count
 
 
-def test_write_takes_contexts_from_explanations_without_a_model(monkeypatch, capsys, beliefs, tmp_path):
+def test_write_takes_contexts_from_explanations_without_a_model(beliefs, tmp_path):
     out = tmp_path / "contexts.jsonl"
-    code = harmonia(
-        monkeypatch, "write", "--beliefs", str(beliefs), "--what", "contexts", "--out", str(out), "--json"
-    )
-    assert code == 0
-    assert json.loads(capsys.readouterr().out) == {"written": 1, "dropped": {"empty": 1}}
+    done = harmonia("write", "--beliefs", str(beliefs), "--what", "contexts", "--out", str(out), "--json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout) == {"written": 1, "dropped": {"empty": 1}}
     assert [(one.id, one.target, one.text) for one in read_written(out)] == [
         ("q1", 1, "Iron pulls."),
         ("q2", 0, None),
     ]
 
 
-def test_write_explains_with_a_local_model(monkeypatch, capsys, beliefs, tmp_path, tiny):
+def test_write_explains_with_a_local_model(beliefs, tmp_path, tiny):
     out = tmp_path / "own.jsonl"
     words = ["--model", tiny("llama").path, "--tries", "1", "--out", str(out), "--json"]
-    assert harmonia(monkeypatch, "write", "--beliefs", str(beliefs), *words) == 0
+    done = harmonia("write", "--beliefs", str(beliefs), *words)
+    assert done.returncode == 0
     # A tiny model's context does not hold the prompt: nothing is written, and it says why.
-    found = json.loads(capsys.readouterr().out)
+    found = json.loads(done.stdout)
     assert found == {"written": 0, "dropped": {"the prompt fills the model's context": 2}}
     assert [(one.id, one.target) for one in read_written(out)] == [("q1", 0), ("q2", 1)]
-    code = harmonia(
-        monkeypatch, "write", "--beliefs", str(beliefs), *words, "--of", "all", "--target", "gold"
-    )
-    assert code == 0
+    done = harmonia("write", "--beliefs", str(beliefs), *words, "--of", "all", "--target", "gold")
+    assert done.returncode == 0
     assert [(one.id, one.target) for one in read_written(out)] == [("q0", 0), ("q1", 1), ("q2", 0), ("q3", 1)]
 
 
@@ -102,10 +89,9 @@ def test_write_explains_with_a_local_model(monkeypatch, capsys, beliefs, tmp_pat
         (["slick", "--model", "m", "--items", "nowhere.jsonl", "--prompts", "0"], ["prompts"]),
     ],
 )
-def test_bad_input_is_one_message_and_exit_code_2(monkeypatch, capsys, beliefs, tmp_path, words, parts):
+def test_bad_input_is_one_message_and_exit_code_2(beliefs, tmp_path, words, parts):
     out = tmp_path / "out"
-    code = harmonia(monkeypatch, *(word.format(beliefs=beliefs) for word in words), "--out", str(out))
-    said = capsys.readouterr()
-    assert code == 2 and said.out == "" and not out.exists()
+    done = harmonia(*(word.format(beliefs=beliefs) for word in words), "--out", str(out))
+    assert done.returncode == 2 and done.stdout == "" and not out.exists()
     for part in parts:
-        assert part in said.err
+        assert part in done.stderr

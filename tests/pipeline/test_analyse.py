@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import harmonia
 
 from harmonia.analysis import consistency_of, read_run
 from harmonia.pipeline.analyse import OUTPUTS, analyse_run
@@ -201,15 +200,8 @@ def test_claims_command_pools_base_models(tmp_path: Path) -> None:
     _run(two, model="b" * 64, seed=1)
     _run(twin)
 
-    def command(*words: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "harmonia.cli.main", "claims", *map(str, words)],
-            capture_output=True,
-            text=True,
-        )
-
     out = tmp_path / "both"
-    done = command(one, two, "--out", out, "--json")
+    done = harmonia("claims", one, two, "--out", out, "--json")
     assert done.returncode == 0, done.stderr
     pooled = json.loads(done.stdout)
     assert pooled == json.loads((out / "claims.json").read_text())
@@ -221,8 +213,8 @@ def test_claims_command_pools_base_models(tmp_path: Path) -> None:
     assert (finding["units"], finding["seeds"]) == (2, 2)
     alone = [json.loads((run / "claims.json").read_text())["claims"][0]["findings"][0] for run in (one, two)]
     assert finding["effect"] == pytest.approx((alone[0]["effect"] + alone[1]["effect"]) / 2)
-    shown = command(one)
+    shown = harmonia("claims", one)
     assert shown.returncode == 0 and "C1  supported" in shown.stdout and "not computed" in shown.stdout
     for words, message in (((one, twin), "same base model"), ((tmp_path,), "has not been analysed")):
-        failed = command(*words)
+        failed = harmonia("claims", *words)
         assert failed.returncode == 2 and message in failed.stderr
