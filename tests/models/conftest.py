@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from harmonia.models.served import ServedModel
+from harmonia.models.server import ServedSettings
+
+
+class Server:
+    """Answers with `statuses` in turn (200 when they have run out) and notes each request."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[str, dict[str, Any], str | None]] = []
+        self.statuses: list[int] = []
+        self.say: Callable[[dict[str, Any]], tuple[str, str]] = lambda asked: (
+            f" To {asked['prompt']}.",
+            "stop",
+        )
+        self.body: Any = None
+        self.piece, self.pause_s = 2**30, 0.0
+        outer, lock = self, threading.Lock()
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                with lock:
+                    outer.requests.append((self.path, asked, self.headers["Authorization"]))
+                    status = outer.statuses.pop(0) if outer.statuses else 200
+                text, ended = outer.say(asked)
+                said = {"choices": [{"text": text, "finish_reason": ended}]}
+                body = outer.body if outer.body is not None else said
+                if callable(body):
+                    body = body(self.headers)
+                body = body if isinstance(body, bytes) else json.dumps(body).encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                for place in range(0, len(body), outer.piece):
+                    time.sleep(outer.pause_s)
+                    self.wfile.write(body[place : place + outer.piece])
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.http.server_port}/v1"
+
+    def writer(self, **fields: Any) -> ServedModel:
+        return ServedModel(ServedSettings(url=self.url, model="m", backoff_s=0.01, **fields))
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    served = Server()
+    thread = threading.Thread(target=served.http.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield served
+    served.http.shutdown()
+    served.http.server_close()
+    thread.join()
