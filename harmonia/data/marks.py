@@ -10,7 +10,7 @@ import re
 
 _DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2212\uff0d", "-"))
 _GROUPED = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:,\d{3})+(?![\d,])")
-_BARE = re.compile(r"(?<![\w.])\.(?=\d)")
+_NO_ZERO = re.compile(r"(?<![\w.])\.(?=\d)")
 _KEPT = re.compile(
     r"((?<=\d)[.,:/^*'’-]-?(?=\d)"  # between digits: 3.5, 1/2, 10^-3
     r"|(?<=\d[eE])-(?=\d)"  # 1e-3
@@ -24,5 +24,5 @@ def apart(text: str) -> list[str]:
 
     Dashes of all kinds become "-", commas between thousands are gone, ".5" is "0.5".
     """
-    plain = _BARE.sub("0.", text.translate(_DASHES))
+    plain = _NO_ZERO.sub("0.", text.translate(_DASHES))
     return _KEPT.split(_GROUPED.sub(lambda number: number[0].replace(",", ""), plain))

@@ -90,14 +90,14 @@ def _told(
     if not settings.shuffle_options:
         return {}
     fixed = {row.id for _, row in written if speak_of_others(row.choices)}
-    bare = {
+    unexplained = {
         (row.id, lesson.target)
         for lesson, row in written
         if not row.explanation and texts.explanation(lesson.belief.item, lesson.target)
     }
     counts = {
         f"items keep their own order: {OWN_ORDER}": len(fixed),
-        "explanations left out, because they name letters and options are shuffled": len(bare),
+        "explanations left out, because they name letters and options are shuffled": len(unexplained),
     }
     return {what: count for what, count in counts.items() if count}
 

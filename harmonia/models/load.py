@@ -169,7 +169,7 @@ def _refused(settings: ModelSettings, folder: Path) -> AbstractContextManager[No
 
 
 def _load_weights(settings: ModelSettings, folder: Path) -> Any:
-    """The bare model on the CPU, in the dtype asked for."""
+    """The model without adapters on the CPU, in the dtype asked for."""
     import torch
     from transformers import AutoModelForCausalLM, GgufConfig
     from transformers.utils import logging as transformers_logging

@@ -16,7 +16,7 @@ from harmonia.data.other_options import OWN_ORDER, speak_of_others
 from harmonia.errors import HarmoniaError, InputError
 from harmonia.journal import Chunks, Progress
 from harmonia.models import Likelihood, Scorer
-from harmonia.probe.belief import Asking, Heard, belief_from
+from harmonia.probe.belief import Asking, DrawResult, belief_from
 from harmonia.probe.debias import LetterPrior, divide_out, letter_priors, mean_over_orders, prior_sample
 from harmonia.probe.orders import Order, cyclic_orders, given_order, random_order, reordered
 from harmonia.probe.settings import ProbeSettings
@@ -128,7 +128,7 @@ def ask(
     draws = settings.draws if form.shots else 1  # without demonstrations all draws are one
     asker = _Asker(model, form, template, settings, pool, fitted)
     chunks = Chunks(journal)
-    heard: list[list[Heard]] = [[] for _ in items]
+    results: list[list[DrawResult]] = [[] for _ in items]
     priors: list[LetterPrior] = []
     for draw in range(draws):
 
@@ -142,14 +142,14 @@ def ask(
         views = chunks.results(views_of, items, CHUNK, tuple[View, ...], progress=tell, draw=draw)
         measured = letter_priors(items, views, sample, draw)
         priors += measured.values()
-        for item, seen, place in zip(items, views, heard, strict=True):
+        for item, seen, place in zip(items, views, results, strict=True):
             prior = None if item.id in sample else measured.get(len(item.choices))
             probs = divide_out(seen[0], prior) if prior else mean_over_orders(seen)
-            place.append(Heard(views=seen, probs=probs))
+            place.append(DrawResult(views=seen, probs=probs))
     asking = Asking(form=str(form), method=template.method, preset=template.preset)
     beliefs = tuple(
         belief_from(item, draws_of_item, asking, settings)
-        for item, draws_of_item in zip(items, heard, strict=True)
+        for item, draws_of_item in zip(items, results, strict=True)
     )
     fixed = [item for item in items if _reorders(template, settings) and speak_of_others(item.choices)]
     divided = {len(prior.probs) for prior in priors}

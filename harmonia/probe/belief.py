@@ -13,7 +13,7 @@ from harmonia.types import Belief, Item, Method, Preset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
+class DrawResult:
     """What one draw of demonstrations brought about an item.
 
     Attributes:
@@ -34,7 +34,7 @@ class Asking:
     preset: Preset
 
 
-def belief_from(item: Item, draws: Sequence[Heard], asking: Asking, settings: ProbeSettings) -> Belief:
+def belief_from(item: Item, draws: Sequence[DrawResult], asking: Asking, settings: ProbeSettings) -> Belief:
     """The belief that an item's draws come to: the mean of their probabilities.
 
     Args:
@@ -43,8 +43,8 @@ def belief_from(item: Item, draws: Sequence[Heard], asking: Asking, settings: Pr
         asking: How it was asked.
         settings: Thresholds of the categories, unit of length.
     """
-    views = [view for heard in draws for view in heard.views]
-    probs = mean([heard.probs for heard in draws])
+    views = [view for draw in draws for view in draw.views]
+    probs = mean([draw.probs for draw in draws])
     pred = _argmax(probs)
     masses = [view.letter_mass for view in views if view.letter_mass is not None]
     belief = Belief(
@@ -66,7 +66,7 @@ def belief_from(item: Item, draws: Sequence[Heard], asking: Asking, settings: Pr
     if len(draws) == 1:
         return belief
     stability = stability_of(
-        [_argmax(heard.probs) for heard in draws],
+        [_argmax(draw.probs) for draw in draws],
         pred=pred,
         answer=item.answer,
         confidence=belief.confidence,

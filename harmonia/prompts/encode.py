@@ -60,9 +60,9 @@ class Encoder:
 
     def __init__(self, tokenizer: Any) -> None:
         self.tokenizer = tokenizer
-        (bare,), (framed,) = self._ids(["a"], special=False), self._ids(["a"], special=True)
-        places = range(len(framed) - len(bare) + 1)
-        start = next((place for place in places if framed[place:][: len(bare)] == bare), 0)
+        (unframed,), (framed,) = self._ids(["a"], special=False), self._ids(["a"], special=True)
+        places = range(len(framed) - len(unframed) + 1)
+        start = next((place for place in places if framed[place:][: len(unframed)] == unframed), 0)
         self.front = tuple(framed[:start])
         self._by_line = encodes_lines(tokenizer)
         self._lines: dict[str, list[int]] = {}

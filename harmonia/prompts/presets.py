@@ -62,9 +62,9 @@ def _harness(exam: ExamFormat, chat: ChatFormat, item: Item, form: Form, shots: 
     else:
         joint = exam.wording.joint
         context = exam.raw_prompt(asked, tuple(map(_stripped, shots)), joint)
-    bare = context.rstrip()
-    joint = context[len(bare) :] + joint
-    return bare, tuple(f"{joint}{answer}" for answer in exam.answers(asked))
+    stripped = context.rstrip()
+    joint = context[len(stripped) :] + joint
+    return stripped, tuple(f"{joint}{answer}" for answer in exam.answers(asked))
 
 
 def _stripped(item: Item) -> Item:

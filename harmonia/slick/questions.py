@@ -54,8 +54,8 @@ def normalised(text: str) -> str:
     plain = text.lower()
     parts = apart(plain)
     parts[::2] = ["".join(mark for mark in part if not _is_punctuation(mark)) for part in parts[::2]]
-    bare = "".join(parts).split()
-    return " ".join([word for word in bare if word not in _ARTICLES] or bare or plain.split())
+    words = "".join(parts).split()
+    return " ".join([word for word in words if word not in _ARTICLES] or words or plain.split())
 
 
 def _is_punctuation(mark: str) -> bool:

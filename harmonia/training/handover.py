@@ -53,7 +53,7 @@ def starting_model(
 
 
 @contextmanager
-def lent_to_training(model: Any, settings: TrainingSettings) -> Iterator[None]:
+def set_up_for_training(model: Any, settings: TrainingSettings) -> Iterator[None]:
     """Set a model up to be trained; when done, take everything off it but what it learned.
 
     After an error a base loses its adapters, too.
@@ -74,7 +74,7 @@ def lent_to_training(model: Any, settings: TrainingSettings) -> Iterator[None]:
         _take_adapters_off(model)
         raise
     finally:
-        bare(model)
+        without_patches(model)
         stop_recomputing(model)
         if settings.attention != "auto":
             model.set_attn_implementation(attention)
@@ -85,7 +85,7 @@ def lent_to_training(model: Any, settings: TrainingSettings) -> Iterator[None]:
                     setattr(one, name, value)
 
 
-def bare(model: Any) -> Any:
+def without_patches(model: Any) -> Any:
     """A model, or the adapters around one, with the forward of its class, in eval mode."""
     for name in _PATCHED:
         model.__dict__.pop(name, None)

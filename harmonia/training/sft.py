@@ -24,7 +24,7 @@ from harmonia.outputs import fresh_directory
 from harmonia.prompts import PromptSettings, build_template
 from harmonia.training.changes import LITTLE, Before, require_learning
 from harmonia.training.encode import EncodedSets
-from harmonia.training.handover import bare, in_dtype, lent_to_training, starting_model
+from harmonia.training.handover import in_dtype, set_up_for_training, starting_model, without_patches
 from harmonia.training.memory import fit, recomputing
 from harmonia.training.needs import require_trainable
 from harmonia.training.settings import TrainingSettings, warmup_steps
@@ -119,7 +119,7 @@ def fine_tune(
         sets=sets or EncodedSets(),
     )
     resume = _last_complete(work)
-    with disk_told(work), lent_to_training(model, job.settings):
+    with disk_told(work), set_up_for_training(model, job.settings):
         trainer = _trainer(job, model, tokenizer, lesson, work, progress)
         weights, changed = _train(job, trainer, resume)
     tokenizer = copy.copy(tokenizer)
@@ -243,7 +243,7 @@ def _train(job: TrainingJob, trainer: Any, resume: Path | None) -> tuple[Any, fl
 
 def _tuned(job: TrainingJob, trainer: Any, *, whole: bool) -> Any:
     """The tuned model, in the dtype asked for where this process has it whole."""
-    tuned = bare(trainer.accelerator.unwrap_model(trainer.model, keep_torch_compile=False))
+    tuned = without_patches(trainer.accelerator.unwrap_model(trainer.model, keep_torch_compile=False))
     return in_dtype(tuned, job.model.dtype) if whole and job.settings.lora is None else tuned
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ears import Ears
+from recorder import Recorder
 
 from harmonia.errors import HarmoniaError, InputError
 from harmonia.pipeline.experiment import Experiment
@@ -51,10 +51,10 @@ HEAD = [
 ]
 
 
-def _run(settings: dict[str, Any], *changes: str) -> tuple[Path, Ears]:
-    ears = Ears()
+def _run(settings: dict[str, Any], *changes: str) -> tuple[Path, Recorder]:
+    recorder = Recorder()
     copy = json.loads(json.dumps(settings))
-    return run_experiment(Experiment.model_validate(apply_overrides(copy, changes)), ears), ears
+    return run_experiment(Experiment.model_validate(apply_overrides(copy, changes)), recorder), recorder
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
@@ -63,8 +63,8 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 
 def test_run_directory_and_what_is_run_again(settings: dict[str, Any], lab_data: Path) -> None:
-    run, ears = _run(settings)
-    assert len(ears.done()) == 4 + 6 + 3 * (1 + 3) + 2
+    run, recorder = _run(settings)
+    assert len(recorder.done()) == 4 + 6 + 3 * (1 + 3) + 2
     for path in PROMISED:
         assert (run / path).is_file(), path
     assert any((run / "figures").glob("*.png"))
@@ -117,14 +117,14 @@ def _damaged_weights_are_made_again(run: Path, settings: dict[str, Any]) -> None
     # And between two stages of one run.
     weights.write_bytes(whole[:-1000] + bytes(1000))
     with pytest.raises(InputError, match="the tuned model has changed since this run noted it"):
-        Workbench(Experiment.model_validate(settings), Ears()).tuned(folder)
+        Workbench(Experiment.model_validate(settings), Recorder()).tuned(folder)
     weights.write_bytes(whole)
 
 
 def test_a_base_that_changes_during_a_run_is_refused(settings: dict[str, Any], tmp_path: Path) -> None:
     base = Path(shutil.copytree(settings["model"]["path"], tmp_path / "base"))
     settings["model"]["path"] = str(base)
-    bench = Workbench(Experiment.model_validate(settings), Ears())
+    bench = Workbench(Experiment.model_validate(settings), Recorder())
     bench.model_hash()
     with (base / "model.safetensors").open("r+b") as handle:
         handle.seek(-1000, 2)
@@ -144,10 +144,10 @@ def test_a_plan_of_a_model_that_makes_no_sense_is_refused(settings: dict[str, An
 
 
 def test_domain_without_groups_is_told_and_the_rest_goes_on(settings: dict[str, Any]) -> None:
-    run, ears = _run(settings, "groups.threshold=0.999999")
-    assert ears.ended["groups/person"].startswith("not computed: ")
-    assert "which could not be computed" in ears.ended["train/person/harmonious/seed0"]
-    assert ears.ended["analyse"] == ears.ended["report"] == "done"
+    run, recorder = _run(settings, "groups.threshold=0.999999")
+    assert recorder.ended["groups/person"].startswith("not computed: ")
+    assert "which could not be computed" in recorder.ended["train/person/harmonious/seed0"]
+    assert recorder.ended["analyse"] == recorder.ended["report"] == "done"
     assert {row["group"] for row in _rows(run / "tables/results.csv")} == {"base"}
     assert "no group can be built" in (run / "report.html").read_text()
 
@@ -155,7 +155,9 @@ def test_domain_without_groups_is_told_and_the_rest_goes_on(settings: dict[str, 
 def test_addresses_know_what_decides_a_result(settings: dict[str, Any]) -> None:
     def addresses(*changes: str) -> dict[str, str]:
         copy = apply_overrides(json.loads(json.dumps(settings)), changes)
-        return {s.key: s.address for s in build_stages(Workbench(Experiment.model_validate(copy), Ears()))}
+        return {
+            s.key: s.address for s in build_stages(Workbench(Experiment.model_validate(copy), Recorder()))
+        }
 
     before = addresses()
     for neutral in (
@@ -309,7 +311,7 @@ def test_plan_counts_what_would_run(settings: dict[str, Any]) -> None:
     experiment = Experiment.model_validate(settings)
     plan = make_plan(experiment, tflops=0.001)
     keys = [step.key for step in plan.steps]
-    stages = [s.key for s in build_stages(Workbench(experiment, Ears()))]
+    stages = [s.key for s in build_stages(Workbench(experiment, Recorder()))]
     priced = ("probe", "write", "train", "evaluate")
     assert set(keys) == {key for key in stages if key.split("/")[0] in priced}
     probe = plan.steps[0]

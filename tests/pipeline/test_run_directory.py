@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ears import Ears
+from recorder import Recorder
 
 from harmonia.errors import InputError
 from harmonia.pipeline.experiment import Experiment
@@ -33,9 +33,9 @@ def _experiment(settings: dict[str, Any], *changes: str) -> Experiment:
 
 def _again(experiment: Experiment) -> set[str]:
     """The stages that run anew."""
-    ears = Ears()
-    run_experiment(experiment, ears)
-    return ears.done()
+    recorder = Recorder()
+    run_experiment(experiment, recorder)
+    return recorder.done()
 
 
 @pytest.fixture(scope="module")

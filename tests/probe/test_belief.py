@@ -8,7 +8,7 @@ import pytest
 from models import item
 
 from harmonia.probe import ProbeSettings
-from harmonia.probe.belief import Asking, Heard, belief_from
+from harmonia.probe.belief import Asking, DrawResult, belief_from
 from harmonia.probe.orders import given_order
 from harmonia.probe.views import view_of
 from harmonia.types import Belief, Item, Method, Scores
@@ -32,7 +32,7 @@ def belief_of(
     )
     asking = Asking(form=form, method=method, preset="corrected")
     settings = ProbeSettings(normalisation=normalisation)
-    return belief_from(asked, [Heard(views=(view,), probs=view.probs)], asking, settings)
+    return belief_from(asked, [DrawResult(views=(view,), probs=view.probs)], asking, settings)
 
 
 # log-likelihoods ln 1/8 and ln 1/2; 4 and 1 characters; 3 and 1 tokens.

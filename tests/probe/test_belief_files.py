@@ -88,8 +88,8 @@ def test_files_without_the_later_columns_are_read(tmp_path):
     later = ("asked_probs", "draws", "agreement", "agreement_low", "agreement_high", "right_rate", "category")
     table = pq.read_table(tmp_path / "a.parquet").drop_columns(list(later))
     pq.write_table(table, tmp_path / "old.parquet")
-    bare = dict.fromkeys(later)
-    assert read_beliefs(tmp_path / "old.parquet") == tuple(replace(one, **bare) for one in BELIEFS)
+    absent = dict.fromkeys(later)
+    assert read_beliefs(tmp_path / "old.parquet") == tuple(replace(one, **absent) for one in BELIEFS)
 
 
 RECORD = {"id": 7, "question": "Which?", "choices": ["a", "b"], "answer": 1, "probs": [0.25, 0.75]}

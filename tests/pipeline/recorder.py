@@ -5,7 +5,7 @@ from __future__ import annotations
 from harmonia.pipeline.watcher import Watcher
 
 
-class Ears(Watcher):
+class Recorder(Watcher):
     """Remembers how each stage ended."""
 
     def __init__(self) -> None:
