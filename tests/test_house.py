@@ -33,14 +33,14 @@ TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in FIL
 LONG = {
     *("cli.bench.bench", "cli.export.export_task", "cli.groups.groups", "cli.slick.slick", "cli.write.write"),
     *("cli.steps.probe", "cli.steps.evaluate", "cli.steps._ask"),
-    *("probe.ask.ask", "report.load.load_run"),
+    "probe.ask.ask",
 }
 MANY = {
     *("cli.bench.bench", "cli.export.export_task", "cli.groups.groups", "cli.slick.slick", "cli.write.write"),
     *("cli.steps.probe", "cli.steps.evaluate", "cli.steps.train"),
     *("cli.explain.explain_scoring", "cli.leakage.leakage", "probe.ask.ask"),
 }
-NAMED_ALIKE = {"Column", "Finding", "Manifest", "Stage", "Step", "Table"}
+NAMED_ALIKE = {"Finding", "Step"}
 
 
 def _imported(name: str) -> set[str]:

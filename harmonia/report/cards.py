@@ -7,10 +7,8 @@ from typing import Any
 
 from harmonia.analysis import Claim, ClaimsDocument, Finding, Ranking
 from harmonia.groups.names import GroupName
-from harmonia.report.html_table import Column, Entry, Table, build
+from harmonia.report.html_table import Entry, PageColumn, PageTable, build
 from harmonia.report.words import ABSENT, MINUS, count, counted, in_suite_order, listed, percent, plain
-
-__all__ = ["Card", "cards", "policies_table"]
 
 _DIGITS = {"points": 1, "nats": 3, "correlation": 2}
 
@@ -30,7 +28,7 @@ class Card:
     claim: str
     statement: str
     verdict: str
-    table: Table
+    table: PageTable
     paper: str
 
 
@@ -41,12 +39,12 @@ def cards(claims: ClaimsDocument | None) -> list[Card]:
 
 def _card(claim: Claim) -> Card:
     columns = (
-        Column[Finding]("what", "Measured", lambda row: row.what, kind="long"),
-        Column[Finding]("suite", "Questions", lambda row: plain(row.suite), kind="head"),
-        Column[Finding]("effect", "Effect", _effect),
-        Column[Finding]("interval", "95 % interval", _interval),
-        Column[Finding]("over", "Over", _over, kind="text"),
-        Column[Finding]("verdict", "Verdict", _verdict, kind="long"),
+        PageColumn[Finding]("what", "Measured", lambda row: row.what, kind="long"),
+        PageColumn[Finding]("suite", "Questions", lambda row: plain(row.suite), kind="head"),
+        PageColumn[Finding]("effect", "Effect", _effect),
+        PageColumn[Finding]("interval", "95 % interval", _interval),
+        PageColumn[Finding]("over", "Over", _over, kind="text"),
+        PageColumn[Finding]("verdict", "Verdict", _verdict, kind="long"),
     )
     kinds = list(dict.fromkeys(finding.what for finding in claim.findings))
     suites = in_suite_order(finding.suite for finding in claim.findings)
@@ -114,17 +112,17 @@ def _figure(value: Any) -> str:
     return str(value)
 
 
-def policies_table(claims: ClaimsDocument | None) -> Table | None:
+def policies_table(claims: ClaimsDocument | None) -> PageTable | None:
     """Which policy won on each suite, or that none can be told apart."""
     rankings = claims.policies if claims else ()
     if not rankings:
         return None
     policies = sorted({policy for ranking in rankings for policy in ranking.accuracy})
     columns = [
-        Column[Ranking]("suite", "Questions", lambda row: plain(row.suite), kind="head"),
-        Column[Ranking]("won", "Which won", _won, kind="long"),
+        PageColumn[Ranking]("suite", "Questions", lambda row: plain(row.suite), kind="head"),
+        PageColumn[Ranking]("won", "Which won", _won, kind="long"),
     ]
-    columns += [Column(policy, _named(policy), _share(policy)) for policy in policies]
+    columns += [PageColumn(policy, _named(policy), _share(policy)) for policy in policies]
     return build("Policies: accuracy in chat form, mean over domains and seeds", columns, rankings)
 
 

@@ -11,8 +11,6 @@ from harmonia.report import theme
 from harmonia.report.words import plain
 from harmonia.types import SUITES
 
-__all__ = ["Chart", "Span", "by_suite", "colour_scale", "linear", "named", "ordinal", "span"]
-
 Chart: TypeAlias = Any  # Altair's classes are not typed for us.
 Span: TypeAlias = tuple[float, float]
 

@@ -15,8 +15,6 @@ from harmonia.report.chart_parts import Chart, Span, by_suite, colour_scale, lin
 from harmonia.report.run_files import LossCurve
 from harmonia.report.words import in_form_order, in_group_order, in_suite_order, plain
 
-__all__ = ["accuracy", "agreement", "loss", "outcomes", "ratios", "reliability"]
-
 _SHARES = alt.Axis(format="%", tickCount=5)
 _OUTCOMES = ("kept", "gained", "lost", "never")
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from harmonia.analysis import Difference
 from harmonia.analysis.run_answers import CHAT
+from harmonia.analysis.tables import CONFOUNDS, DIFFERENCES, TARGET_LETTERS
 from harmonia.groups.confounds import ConfoundsRow
-from harmonia.report.html_table import Column, Entry, Table, build
+from harmonia.report.html_table import Entry, PageColumn, PageTable, build, field
 from harmonia.report.run_files import RunFiles
 from harmonia.report.words import (
     ABSENT,
@@ -20,39 +21,35 @@ from harmonia.report.words import (
     points,
 )
 
-__all__ = ["confounds_tables", "differences_table"]
 
-
-def differences_table(run: RunFiles) -> Table | None:
+def differences_table(run: RunFiles) -> PageTable | None:
     """Every planned comparison in chat form, over all domains and, of several, domain by domain."""
-    chat = [row for row in run.differences if row.form == CHAT]
+    chat = [row for row in run.rows(DIFFERENCES) if row.form == CHAT]
     many = len({row.domain for row in chat if row.scope == "domain"}) > 1
     rows = [row for row in chat if row.scope == "all" or (many and row.scope == "domain")]
     if not rows:
         return None
-    groups = in_group_order(row.left for row in rows)
-    suites = in_suite_order(row.suite for row in rows)
-    columns = (
-        Column[Difference]("domain", "Domain", lambda row: row.domain, kind="text"),
-        Column[Difference](
-            "pair", "Difference", lambda row: f"{plain(row.left)} minus {plain(row.right)}", kind="head"
-        ),
-        Column[Difference]("suite", "Questions", lambda row: plain(row.suite), kind="text"),
-        Column[Difference]("difference", "Points", _difference),
-        Column[Difference]("over", "Over", _over, kind="text"),
-        Column[Difference]("p", "p", lambda row: _p(row.p)),
-        Column[Difference]("p_holm", "p, Holm", lambda row: _p(row.p_holm)),
-    )
+    groups, suites = in_group_order(row.left for row in rows), in_suite_order(row.suite for row in rows)
+    rows.sort(key=lambda row: (row.scope, row.domain, groups.index(row.left), suites.index(row.suite)))
     return build(
         "Differences in accuracy in chat form, percentage points",
-        columns,
-        sorted(
-            rows,
-            key=lambda row: (row.scope, row.domain, groups.index(row.left), suites.index(row.suite)),
+        (
+            field(Difference, "domain", "Domain", "text"),
+            PageColumn("pair", "Difference", _pair, kind="head"),
+            field(Difference, "suite", "Questions", "text"),
+            PageColumn("difference", "Points", _difference),
+            PageColumn("over", "Over", _over, kind="text"),
+            PageColumn("p", "p", lambda row: _p(row.p)),
+            PageColumn("p_holm", "p, Holm", lambda row: _p(row.p_holm)),
         ),
+        rows,
         marked=lambda row: row.scope == "all",
         section=lambda row: row.domain,
     )
+
+
+def _pair(row: Difference) -> str:
+    return f"{plain(row.left)} minus {plain(row.right)}"
 
 
 def _difference(row: Difference) -> Entry:
@@ -67,45 +64,39 @@ def _p(value: float) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def confounds_tables(run: RunFiles) -> list[Table]:
+def confounds_tables(run: RunFiles) -> list[PageTable]:
     """One table a domain: what else differs between the training sets."""
-    columns = (
-        Column[ConfoundsRow]("group", "Group", lambda row: plain(row.group), kind="head"),
-        Column[ConfoundsRow]("rows", "Rows", lambda row: count(row.rows)),
-        Column[ConfoundsRow]("letters", "Target letters, %", lambda row: _letters(run, row), kind="long"),
-        Column[ConfoundsRow](
-            "tv_harmonious",
-            "harmonious",
-            lambda row: _shown(row.letters_tv_harmonious),
-            above="Letters’ distance from",
+    taught: dict[tuple[str, str], list[str]] = {}
+    for one in run.rows(TARGET_LETTERS):
+        taught.setdefault((one.domain, one.group), []).append(f"{one.letter} {100 * one.share:.0f}")
+    distance, median = "Letters’ distance from", "Median characters"
+    columns: tuple[PageColumn[ConfoundsRow], ...] = (
+        field(ConfoundsRow, "group", "Group", "head"),
+        field(ConfoundsRow, "rows", "Rows"),
+        PageColumn(
+            "letters",
+            "Target letters, %",
+            lambda row: "  ".join(taught.get((row.domain, row.group), ())),
+            kind="long",
         ),
-        Column[ConfoundsRow](
-            "tv_uniform",
-            "equal shares",
-            lambda row: _shown(row.letters_tv_uniform),
-            above="Letters’ distance from",
-        ),
-        Column[ConfoundsRow]("confidence", "Base confidence", _confidence),
-        Column[ConfoundsRow](
-            "question", "question", lambda row: f"{row.question_chars_p50:.0f}", above="Median characters"
-        ),
-        Column[ConfoundsRow](
-            "reply", "reply", lambda row: f"{row.answer_chars_p50:.0f}", above="Median characters"
-        ),
-        Column[ConfoundsRow]("repeated", "Repeated", lambda row: count(row.repeated)),
-        Column[ConfoundsRow]("flagged", "Labels in doubt", _flagged),
+        PageColumn("tv_harmonious", "harmonious", lambda row: _shown(row.letters_tv_harmonious), distance),
+        PageColumn("tv_uniform", "equal shares", lambda row: _shown(row.letters_tv_uniform), distance),
+        PageColumn("confidence", "Base confidence", _confidence),
+        PageColumn("question", "question", lambda row: f"{row.question_chars_p50:.0f}", median),
+        PageColumn("reply", "reply", lambda row: f"{row.answer_chars_p50:.0f}", median),
+        field(ConfoundsRow, "repeated", "Repeated"),
+        PageColumn("flagged", "Labels in doubt", _flagged),
     )
-    tables = []
-    for domain in sorted({row.domain for row in run.confounds}):
-        here = {row.group: row for row in run.confounds if row.domain == domain}
-        records = [here[group] for group in in_group_order(here)]
-        tables.append(build(f"{domain}: what else differs between the training sets", columns, records))
-    return tables
+    return [
+        build(f"{domain}: what else differs between the training sets", columns, in_order(rows))
+        for domain, rows in run.by_domain(CONFOUNDS).items()
+    ]
 
 
-def _letters(run: RunFiles, row: ConfoundsRow) -> str:
-    found = [one for one in run.target_letters if (one.domain, one.group) == (row.domain, row.group)]
-    return "  ".join(f"{one.letter} {100 * one.share:.0f}" for one in found)
+def in_order(rows: list[ConfoundsRow]) -> list[ConfoundsRow]:
+    """The training sets of a domain, in the order of groups."""
+    by_group = {row.group: row for row in rows}
+    return [by_group[group] for group in in_group_order(by_group)]
 
 
 def _confidence(row: ConfoundsRow) -> Entry:
@@ -114,9 +105,8 @@ def _confidence(row: ConfoundsRow) -> Entry:
 
 
 def _flagged(row: ConfoundsRow) -> str:
-    if not row.labels_stated:
-        return ABSENT
-    return f"{count(row.labels_flagged)} of {count(row.labels_stated)}"
+    stated = row.labels_stated
+    return f"{count(row.labels_flagged)} of {count(stated)}" if stated else ABSENT
 
 
 def _shown(value: float | None) -> str:

@@ -3,53 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeAlias
 
-from harmonia.analysis.tables import ConsistencyRow
+from harmonia.analysis.tables import CONSISTENCY, ConsistencyRow
 from harmonia.probe.level import LEVELS
-from harmonia.report.grid import seed_of
-from harmonia.report.html_table import Column, Entry, Table, build
+from harmonia.report.html_table import Entry, PageColumn, PageTable, build, field
 from harmonia.report.run_files import RunFiles
-from harmonia.report.words import (
-    count,
-    decimal,
-    in_form_order,
-    in_group_order,
-    in_suite_order,
-    percent,
-    plain,
-)
-
-__all__ = ["consistency_tables", "outcomes_tables"]
+from harmonia.report.words import count, decimal, in_form_order, in_group_order, in_suite_order, plain
 
 _OUTCOMES = ("kept", "lost", "gained", "never")
-
-
 _Seeds: TypeAlias = list[ConsistencyRow]
 """The same comparison under all seeds; what they have in common stands in the first."""
-
-
-_MOVED = (
-    Column[ConsistencyRow]("group", "Tuned on", lambda row: plain(row.group), kind="head"),
-    Column[ConsistencyRow]("seed", "Seed", lambda row: seed_of(row.seed)),
-    Column[ConsistencyRow]("suite", "Questions", lambda row: plain(row.suite), kind="text"),
-    Column[ConsistencyRow]("cell", "Before → after", lambda row: _forms(row), kind="text"),
-    Column[ConsistencyRow]("n", "n", lambda row: count(row.n)),
-    Column[ConsistencyRow]("before", "Before", lambda row: percent(row.accuracy_before), above="right"),
-    Column[ConsistencyRow]("after", "After", lambda row: percent(row.accuracy_after), above="right"),
-    Column[ConsistencyRow](
-        "ranks",
-        "Ranks",
-        lambda row: _within(row.rank_agreement, row.rank_agreement_low, row.rank_agreement_high),
-        above="agreement",
-    ),
-    Column[ConsistencyRow]("spearman", "Spearman", lambda row: decimal(row.spearman), above="agreement"),
-    Column[ConsistencyRow]("kendall", "Kendall", lambda row: decimal(row.kendall), above="agreement"),
-    Column[ConsistencyRow]("kl", "KL", lambda row: decimal(row.kl), above="nats"),
-    Column[ConsistencyRow]("kl_reverse", "KL reversed", lambda row: decimal(row.kl_reverse), above="nats"),
-    Column[ConsistencyRow]("js", "JS", lambda row: decimal(row.js), above="nats"),
-    Column[ConsistencyRow]("entropy", "Entropy change", lambda row: _entropy(row), above="nats"),
-)
 
 
 def _forms(row: ConsistencyRow) -> str:
@@ -61,13 +26,36 @@ def _within(value: float, low: float, high: float) -> Entry:
     return Entry(text=decimal(value), small=(f"{decimal(low)} to {decimal(high)}",))
 
 
+def _ranks(row: ConsistencyRow) -> Entry:
+    return _within(row.rank_agreement, row.rank_agreement_low, row.rank_agreement_high)
+
+
 def _entropy(row: ConsistencyRow) -> Entry:
     change = _within(row.entropy_change, row.entropy_change_low, row.entropy_change_high)
     both = f"{decimal(row.entropy_before)} → {decimal(row.entropy_after)}"
     return Entry(text=change.text, small=(*change.small, both))
 
 
-def consistency_tables(run: RunFiles) -> list[Table]:
+_field: Callable[..., PageColumn[ConsistencyRow]] = partial(field, ConsistencyRow)
+_MOVED: tuple[PageColumn[ConsistencyRow], ...] = (
+    _field("group", "Tuned on", "head"),
+    _field("seed", "Seed"),
+    _field("suite", "Questions", "text"),
+    PageColumn("cell", "Before → after", _forms, kind="text"),
+    _field("n", "n"),
+    _field("accuracy_before", "Before", above="right", html="before"),
+    _field("accuracy_after", "After", above="right", html="after"),
+    PageColumn("ranks", "Ranks", _ranks, above="agreement"),
+    _field("spearman", "Spearman", above="agreement"),
+    _field("kendall", "Kendall", above="agreement"),
+    _field("kl", "KL", above="nats"),
+    _field("kl_reverse", "KL reversed", above="nats"),
+    _field("js", "JS", above="nats"),
+    PageColumn("entropy", "Entropy change", _entropy, above="nats"),
+)
+
+
+def consistency_tables(run: RunFiles) -> list[PageTable]:
     """One table a domain: how far the distributions moved in every cell, the paper's marked."""
     return [
         build(
@@ -81,20 +69,20 @@ def consistency_tables(run: RunFiles) -> list[Table]:
     ]
 
 
-def outcomes_tables(run: RunFiles) -> list[Table]:
+def outcomes_tables(run: RunFiles) -> list[PageTable]:
     """One table a domain: questions kept, lost, gained and never right, all seeds together."""
     columns = [
-        Column[_Seeds]("group", "Tuned on", lambda row: plain(row[0].group), kind="head"),
-        Column[_Seeds]("suite", "Questions", lambda row: plain(row[0].suite), kind="text"),
-        Column[_Seeds](
+        PageColumn[_Seeds]("group", "Tuned on", lambda row: plain(row[0].group), kind="head"),
+        PageColumn[_Seeds]("suite", "Questions", lambda row: plain(row[0].suite), kind="text"),
+        PageColumn[_Seeds](
             "cell", "Before → after", lambda row: _forms(row[0]).removesuffix(" paper"), kind="text"
         ),
     ]
     for category in ("", *LEVELS):
         for outcome in _OUTCOMES:
             name = f"{category}_{outcome}" if category else outcome
-            above = category or "all questions"
-            columns.append(Column(name, outcome.capitalize(), _total(name), above=above))
+            total = partial(_total, name=name)
+            columns.append(PageColumn(name, outcome.capitalize(), total, category or "all questions"))
     return [
         build(
             f"{domain}: what became of the questions",
@@ -107,8 +95,8 @@ def outcomes_tables(run: RunFiles) -> list[Table]:
     ]
 
 
-def _total(name: str) -> Callable[[_Seeds], str]:
-    return lambda row: count(sum(getattr(cell, name) for cell in row))
+def _total(row: _Seeds, name: str) -> str:
+    return count(sum(getattr(cell, name) for cell in row))
 
 
 def _together(cells: Sequence[ConsistencyRow]) -> list[_Seeds]:
@@ -120,21 +108,13 @@ def _together(cells: Sequence[ConsistencyRow]) -> list[_Seeds]:
 
 
 def _by_domain(run: RunFiles) -> list[tuple[str, list[ConsistencyRow]]]:
-    groups = in_group_order(row.group for row in run.consistency)
-    suites = in_suite_order(row.suite for row in run.consistency)
-    forms = in_form_order(form for row in run.consistency for form in (row.before_form, row.after_form))
+    rows = run.rows(CONSISTENCY)
+    groups, suites = in_group_order(row.group for row in rows), in_suite_order(row.suite for row in rows)
+    forms = in_form_order(form for row in rows for form in (row.before_form, row.after_form))
 
     def place(row: ConsistencyRow) -> tuple[int, ...]:
-        return (
-            suites.index(row.suite),
-            groups.index(row.group),
-            -1 if row.seed is None else row.seed,
-            row.before_model != "base",
-            forms.index(row.before_form),
-            forms.index(row.after_form),
-        )
+        seed = -1 if row.seed is None else row.seed
+        asked = forms.index(row.before_form), forms.index(row.after_form)
+        return suites.index(row.suite), groups.index(row.group), seed, row.before_model != "base", *asked
 
-    return [
-        (domain, sorted((row for row in run.consistency if row.domain == domain), key=place))
-        for domain in sorted({row.domain for row in run.consistency})
-    ]
+    return [(domain, sorted(cells, key=place)) for domain, cells in run.by_domain(CONSISTENCY).items()]

@@ -6,16 +6,17 @@ A figure has one panel a domain, so that a narrow screen can set them under each
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import altair as alt
 import vl_convert as vlc
 from markupsafe import Markup, escape
 
 from harmonia.analysis import Difference
-from harmonia.analysis.tables import PROBE
+from harmonia.analysis.tables import CONSISTENCY, DIFFERENCES, PROBE, RELIABILITY, RESULTS, ConsistencyRow
 from harmonia.outputs import fresh_directory
 from harmonia.report import charts, theme
 from harmonia.report.chart_parts import Chart, span
@@ -23,9 +24,8 @@ from harmonia.report.run_files import RunFiles
 from harmonia.report.sweep import ratio_curve
 from harmonia.report.words import in_group_order, listed, plain
 
-__all__ = ["FIGURES", "Figure", "Panel", "around_zero", "save_chart", "write_figures"]
-
 _PNG_SCALE = 2.0
+_Charts: TypeAlias = Iterator[tuple[str, str, Chart]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,55 +58,54 @@ class Figure:
     name: str
     title: str
     caption: str
-    charts: Callable[[RunFiles], Iterator[tuple[str, str, Chart]]]
+    charts: Callable[[RunFiles], _Charts]
     without: str
 
 
-def _accuracy(run: RunFiles) -> Iterator[tuple[str, str, Chart]]:
-    reached = (end for row in run.results for end in (row.accuracy_low, row.accuracy_high))
+def _accuracy(run: RunFiles) -> _Charts:
+    reached = (end for row in run.rows(RESULTS) for end in (row.accuracy_low, row.accuracy_high))
     ends = span(reached, low=0.0, high=1.0)
-    for domain in sorted({row.domain for row in run.results}):
-        rows = [row for row in run.results if row.domain == domain]
-        words = f"Share of questions answered right after tuning on {_groups(row.group for row in rows)}"
+    for domain, rows in run.by_domain(RESULTS).items():
+        words = f"Share of questions answered right after tuning on {_groups(rows)}"
         yield domain, words, charts.accuracy(rows, ends)
 
 
-def _agreement(run: RunFiles) -> Iterator[tuple[str, str, Chart]]:
-    cells = [row for row in run.consistency if row.is_paper_forms]
+def _paper_cells(run: RunFiles) -> dict[str, list[ConsistencyRow]]:
+    """The paper's cells and the base model's own, of the domains that have one of the paper's."""
+    cells = run.by_domain(CONSISTENCY, lambda row: row.is_paper_forms)
+    return {domain: rows for domain, rows in cells.items() if any(row.is_paper for row in rows)}
+
+
+def _agreement(run: RunFiles) -> _Charts:
+    cells = [row for row in run.rows(CONSISTENCY) if row.is_paper_forms]
     x_ends = span((row.rank_agreement for row in cells), low=-1.0, high=1.0)
     y_ends = span((row.accuracy_after for row in cells), low=0.0, high=1.0)
-    for domain in sorted({row.domain for row in cells if row.is_paper}):
-        rows = [row for row in cells if row.domain == domain]
-        words = f"Rank agreement against accuracy for {_groups(row.group for row in rows)}"
+    for domain, rows in _paper_cells(run).items():
+        words = f"Rank agreement against accuracy for {_groups(rows)}"
         yield domain, words, charts.agreement(rows, x_ends, y_ends)
 
 
-def _outcomes(run: RunFiles) -> Iterator[tuple[str, str, Chart]]:
-    cells = [row for row in run.consistency if row.is_paper_forms]
-    for domain in sorted({row.domain for row in cells if row.is_paper}):
-        rows = [row for row in cells if row.domain == domain]
-        words = (
-            f"Shares of questions kept, gained, lost and never right for {_groups(row.group for row in rows)}"
-        )
+def _outcomes(run: RunFiles) -> _Charts:
+    for domain, rows in _paper_cells(run).items():
+        words = f"Shares of questions kept, gained, lost and never right for {_groups(rows)}"
         yield domain, words, charts.outcomes(rows)
 
 
-def _loss(run: RunFiles) -> Iterator[tuple[str, str, Chart]]:
+def _loss(run: RunFiles) -> _Charts:
     for domain in sorted({curve.domain for curve in run.losses}):
         curves = [curve for curve in run.losses if curve.domain == domain]
-        words = f"Training loss by step for {_groups(curve.group for curve in curves)}"
-        yield domain, words, charts.loss(curves)
+        yield domain, f"Training loss by step for {_groups(curves)}", charts.loss(curves)
 
 
-def _ratios(run: RunFiles) -> Iterator[tuple[str, str, Chart]]:
-    domains = sorted({row.domain for row in run.differences if row.scope == "domain"})
-    swept = {"all": ratio_curve(run.differences)} if len(domains) > 1 else {}
-    swept |= {domain: ratio_curve(run.differences, domain=domain) for domain in domains}
-    ends = around_zero([pair for rows in swept.values() for pair in rows])
-    for domain, rows in swept.items():
-        if rows:
-            name = "all domains" if domain == "all" else domain
-            yield name, "Points gained by the share of self-aligned rows", charts.ratios(rows, ends)
+def _ratios(run: RunFiles) -> _Charts:
+    rows = run.rows(DIFFERENCES)
+    domains = sorted({row.domain for row in rows if row.scope == "domain"})
+    swept = {"all domains": ratio_curve(rows)} if len(domains) > 1 else {}
+    swept |= {domain: ratio_curve(rows, domain=domain) for domain in domains}
+    ends = around_zero([pair for curve in swept.values() for pair in curve])
+    for name, curve in swept.items():
+        if curve:
+            yield name, "Points gained by the share of self-aligned rows", charts.ratios(curve, ends)
 
 
 def around_zero(rows: Sequence[tuple[float, Difference]]) -> tuple[float, float]:
@@ -115,11 +114,13 @@ def around_zero(rows: Sequence[tuple[float, Difference]]) -> tuple[float, float]
     return min(values) // 5 * 5, -(-max(values) // 5) * 5
 
 
-def _reliability(run: RunFiles) -> Iterator[tuple[str, str, Chart]]:
-    probe = [row for row in run.reliability if row.suite == PROBE]
-    for domain in sorted({row.domain for row in probe}):
-        bins = [row for row in probe if row.domain == domain]
+def _reliability(run: RunFiles) -> _Charts:
+    for domain, bins in run.by_domain(RELIABILITY, lambda row: row.suite == PROBE).items():
         yield domain, "Share of beliefs that are right by their confidence", charts.reliability(bins)
+
+
+def _groups(rows: Iterable[Any]) -> str:
+    return listed(plain(group) for group in in_group_order(row.group for row in rows))
 
 
 FIGURES = (
@@ -216,7 +217,3 @@ def _inline(svg: str, stem: str) -> Markup:
     svg = re.sub(r'\bid="([^"]+)"', rf'id="{stem}-\1"', svg)
     svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{stem}-\1)", svg)
     return Markup(svg)
-
-
-def _groups(groups: Iterator[str]) -> str:
-    return listed(plain(group) for group in in_group_order(groups))

@@ -1,15 +1,24 @@
-"""A table is a list of column declarations, applied to records."""
+"""A table of the page: columns, applied to records."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-__all__ = ["Column", "Entry", "Line", "Table", "build"]
+from harmonia.columns import columns_of
+from harmonia.report.words import ABSENT, count, decimal, percent, plain
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Record = TypeVar("Record")
+Row = TypeVar("Row", bound="DataclassInstance")
+
+_WRITTEN: dict[str, Callable[[Any], str]] = {
+    **{"share": percent, "count": count, "nats": decimal, "correlation": decimal},
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,8 +29,8 @@ class Entry:
     small: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)  # slots break `Column[Record](...)` before Python 3.12
-class Column(Generic[Record]):
+@dataclass(frozen=True)  # slots break `PageColumn[Record](...)` before Python 3.12
+class PageColumn(Generic[Record]):
     """One column.
 
     Attributes:
@@ -40,6 +49,29 @@ class Column(Generic[Record]):
     kind: str = "number"
 
 
+def field(
+    row: type[Row], name: str, heading: str, kind: str = "number", *, above: str = "", html: str = ""
+) -> PageColumn[Row]:
+    """A column of a result table, written as its declaration says: by its unit.
+
+    Args:
+        row: Rows of the table.
+        name: The column.
+        heading: What stands at its head.
+        kind: See `PageColumn`, as for what follows.
+        above: A heading that spans several.
+        html: Name in the HTML, if it is another.
+    """
+    (declared,) = (column for column in columns_of(row) if column.name == name)
+    written = plain if name in ("group", "suite") else _WRITTEN.get(declared.measure.unit, str)
+
+    def cell(record: Row) -> str:
+        value = getattr(record, name)
+        return ABSENT if value is None else written(value)
+
+    return PageColumn(html or name, heading, cell, above, kind)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """A row; `marked` sets it off from the others, `starts` begins a section."""
@@ -50,7 +82,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class PageTable:
     """A table ready for the page: `columns` as (name, heading, kind), `spans` as (heading, width)."""
 
     caption: str
@@ -61,13 +93,13 @@ class Table:
 
 def build(
     caption: str,
-    columns: Iterable[Column[Record]],
+    columns: Iterable[PageColumn[Record]],
     records: Iterable[Record],
     *,
     marked: Callable[[Record], bool] = lambda _: False,
     section: Callable[[Record], str] = lambda _: "",
-) -> Table:
-    """Apply column declarations to records.
+) -> PageTable:
+    """Apply columns to records.
 
     Args:
         caption: What the table shows.
@@ -77,22 +109,17 @@ def build(
         section: What stays the same within a run of rows that belong together.
     """
     columns = tuple(columns)
-    spans = tuple(
-        (above, len(list(same))) for above, same in groupby(columns, key=lambda column: column.above)
-    )
+    spans = tuple((above, len(list(same))) for above, same in groupby(columns, key=lambda one: one.above))
     lines: list[Line] = []
     for _, same_section in groupby(records, key=section):
         for place, record in enumerate(same_section):
-            entries = tuple(_entry(column.cell(record)) for column in columns)
+            cells = (column.cell(record) for column in columns)
+            entries = tuple(Entry(text=cell) if isinstance(cell, str) else cell for cell in cells)
             starts = place == 0 and bool(lines)
             lines.append(Line(entries=entries, marked=marked(record), starts=starts))
-    return Table(
+    return PageTable(
         caption=caption,
         columns=tuple((column.name, column.heading, column.kind) for column in columns),
         spans=spans if any(above for above, _ in spans) else (),
         lines=tuple(lines),
     )
-
-
-def _entry(value: Entry | str) -> Entry:
-    return Entry(text=value) if isinstance(value, str) else value

@@ -3,74 +3,66 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TypeAlias
 
+from harmonia.analysis.tables import BELIEFS, LEAKAGE
 from harmonia.data.leakage import Overlap
-from harmonia.report.html_table import Column, Table, build
+from harmonia.report.html_table import PageColumn, PageTable, build
 from harmonia.report.run_files import RunFiles
 from harmonia.report.words import count, plain
 
-__all__ = ["leakage_examples", "leakage_table", "left_out"]
-
-_KINDS = (("exact", "Same text"), ("normalised", "Same words"), ("ngram", "A run of words"))
+_KINDS = {"exact": "Same text", "normalised": "Same words", "ngram": "A run of words"}
 _EXAMPLES = 10
 _MOST_CHARACTERS = 240
 _MOST_NAMED = 12
 
-_Pools: TypeAlias = tuple[str, str, str, str]
+_Counted: TypeAlias = tuple[tuple[str, str, str, str], Counter[str]]
 
 
-def leakage_table(run: RunFiles) -> Table | None:
+def leakage_table(run: RunFiles) -> PageTable | None:
     """Overlaps by pair of pools, those within a domain first; None where there is none."""
-    if not run.leakage:
-        return None
-    found: dict[_Pools, Counter[str]] = {}
-    for row in run.leakage:
-        found.setdefault(_pools(row), Counter())[row.kind] += 1
-    columns = [
-        Column[_Pools]("left", "Shown", lambda pools: _pool(*pools[:2]), kind="head"),
-        Column[_Pools]("right", "Asked or shown", lambda pools: _pool(*pools[2:]), kind="text"),
-        *(Column(kind, heading, _count(found, kind)) for kind, heading in _KINDS),
-        Column[_Pools]("all", "All", lambda pools: count(found[pools].total())),
+    found: dict[tuple[str, str, str, str], Counter[str]] = {}
+    for row in run.rows(LEAKAGE):
+        pools = row.left_domain, row.left, row.right_domain, row.right
+        found.setdefault(pools, Counter())[row.kind] += 1
+    columns: list[PageColumn[_Counted]] = [
+        PageColumn("left", "Shown", lambda pair: _pool(*pair[0][:2]), kind="head"),
+        PageColumn("right", "Asked or shown", lambda pair: _pool(*pair[0][2:]), kind="text"),
+        PageColumn("exact", _KINDS["exact"], lambda pair: count(pair[1]["exact"])),
+        PageColumn("normalised", _KINDS["normalised"], lambda pair: count(pair[1]["normalised"])),
+        PageColumn("ngram", _KINDS["ngram"], lambda pair: count(pair[1]["ngram"])),
+        PageColumn("all", "All", lambda pair: count(pair[1].total())),
     ]
-    return build(
-        "Questions that stand in two places",
-        columns,
-        sorted(found, key=lambda pools: (pools[0] != pools[2], *pools)),
-        marked=lambda pools: pools[0] == pools[2],
-    )
+    ordered = sorted(found.items(), key=lambda pair: (pair[0][0] != pair[0][2], *pair[0]))
+    caption = "Questions that stand in two places"
+    return build(caption, columns, ordered, marked=lambda pair: pair[0][0] == pair[0][2]) if found else None
 
 
-def leakage_examples(run: RunFiles) -> Table | None:
+def leakage_examples(run: RunFiles) -> PageTable | None:
     """The first overlaps, those within a domain first; None where there is none."""
-    if not run.leakage:
-        return None
-    columns = (
-        Column[Overlap]("kind", "Kind", lambda row: dict(_KINDS).get(row.kind, row.kind), kind="text"),
-        Column[Overlap](
-            "left", "Shown", lambda row: f"{_pool(row.left_domain, row.left)}: {row.left_id}", kind="long"
-        ),
-        Column[Overlap](
+    columns: tuple[PageColumn[Overlap], ...] = (
+        PageColumn("kind", "Kind", lambda row: _KINDS.get(row.kind, row.kind), kind="text"),
+        PageColumn("left", "Shown", lambda row: _pool(row.left_domain, row.left, row.left_id), kind="long"),
+        PageColumn(
             "right",
             "Asked or shown",
-            lambda row: f"{_pool(row.right_domain, row.right)}: {row.right_id}",
+            lambda row: _pool(row.right_domain, row.right, row.right_id),
             kind="long",
         ),
-        Column[Overlap]("text", "In common", lambda row: _cut(row.text), kind="prose"),
+        PageColumn("text", "In common", lambda row: _cut(row.text), kind="prose"),
     )
-    ordered = sorted(run.leakage, key=lambda row: row.left_domain != row.right_domain)
-    return build("The first of them", columns, ordered[:_EXAMPLES])
+    ordered = sorted(run.rows(LEAKAGE), key=lambda row: row.left_domain != row.right_domain)
+    return build("The first of them", columns, ordered[:_EXAMPLES]) if ordered else None
 
 
 def left_out(run: RunFiles) -> list[str]:
     """What was left out of scores and of training because of overlaps, in sentences."""
-    if run.leakage is None:
+    if LEAKAGE.name not in run.tables:
         return []
-    if not run.leakage:
-        return [
-            "No question of a suite stands in a training set or among demonstrations, nor these in those."
-        ]
+    if not run.rows(LEAKAGE):
+        where = "in a training set or among demonstrations"
+        return [f"No question of a suite stands {where}, nor these in those."]
     found = [*_out_of_scores(run), *_out_of_training(run)]
     return found or ["None of these questions was left out of the scores or of the training sets."]
 
@@ -79,32 +71,20 @@ def _out_of_scores(run: RunFiles) -> Iterator[str]:
     for place, ids in sorted(run.claims.excluded.items()) if run.claims else ():
         domain, _, suite = place.rpartition("/")
         named = ", ".join(ids[:_MOST_NAMED]) + (" and others" if len(ids) > _MOST_NAMED else "")
-        yield (
-            f"{count(len(ids))} of the {plain(suite)} questions of {domain} were left out of all scores: "
-            f"{named}."
-        )
+        which = f"{count(len(ids))} of the {plain(suite)} questions of {domain}"
+        yield f"{which} were left out of all scores: {named}."
 
 
 def _out_of_training(run: RunFiles) -> Iterator[str]:
-    for row in run.beliefs:
+    for row in run.rows(BELIEFS):
         kept = run.groups[row.domain].beliefs if row.domain in run.groups else row.n
         if kept < row.n:
-            yield (
-                f"{count(row.n - kept)} of the {count(row.n)} questions probed in {row.domain} were left "
-                "out of its training sets."
-            )
+            which = f"{count(row.n - kept)} of the {count(row.n)} questions probed in {row.domain}"
+            yield f"{which} were left out of its training sets."
 
 
-def _count(found: dict[_Pools, Counter[str]], kind: str) -> Callable[[_Pools], str]:
-    return lambda pools: count(found[pools][kind])
-
-
-def _pools(row: Overlap) -> _Pools:
-    return row.left_domain, row.left, row.right_domain, row.right
-
-
-def _pool(domain: str, name: str) -> str:
-    return f"{domain}, {plain(name)}"
+def _pool(domain: str, name: str, item: str | None = None) -> str:
+    return f"{domain}, {plain(name)}{'' if item is None else f': {item}'}"
 
 
 def _cut(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from harmonia.analysis import ClaimsDocument, tables
 from harmonia.columns import Table
@@ -13,29 +13,24 @@ from harmonia.errors import InputError, redacted
 from harmonia.files import read_text
 from harmonia.groups import GroupsSummary
 from harmonia.parsing import read_json_lines, read_object, validated
-from harmonia.report.run_files import LossCurve, Manifest, RunFiles
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
-__all__ = ["load_run"]
+from harmonia.report.run_files import LossCurve, ManifestFile, RunFiles
 
 Model = TypeVar("Model")
-Row = TypeVar("Row", bound="DataclassInstance")
 
 _REMEDY = "Let the run write this file again."
 _SEED = re.compile(r"seed(\d+)")
-_WITHOUT = {
-    "results": "no accuracies",
-    "consistency": "no consistency of knowledge",
-    "differences": "no intervals of differences",
-    "confounds": "no table of what else differs",
-    "target_letters": "no letters of the training sets",
-    "beliefs": "no counts of beliefs",
-    "letter_bias": "no letter bias",
-    "letters": "no letters of the answers",
-    "calibration": "no calibration",
-    "reliability": "no reliability diagram",
+_WITHOUT: dict[Table[Any], str] = {
+    tables.LEAKAGE: "no leakage check, or not yet",
+    tables.RESULTS: "no accuracies",
+    tables.CONSISTENCY: "no consistency of knowledge",
+    tables.DIFFERENCES: "no intervals of differences",
+    tables.CONFOUNDS: "no table of what else differs",
+    tables.TARGET_LETTERS: "no letters of the training sets",
+    tables.BELIEFS: "no counts of beliefs",
+    tables.LETTER_BIAS: "no letter bias",
+    tables.LETTERS: "no letters of the answers",
+    tables.CALIBRATION: "no calibration",
+    tables.RELIABILITY: "no reliability diagram",
 }
 
 
@@ -56,55 +51,44 @@ def load_run(run: Path) -> RunFiles:
                 file=run,
                 remedy="Give the folder that `harmonia run` or `harmonia demo` wrote.",
             )
-    manifest = _read_json(run / "manifest.json", Manifest)
+    manifest = _read_json(run / "manifest.json", ManifestFile)
     absent: list[tuple[str, str]] = []
     claims = None
     if (run / "claims.json").is_file():
         claims = _read_json(run / "claims.json", ClaimsDocument)
     else:
         absent.append(("claims.json", "not written yet: no claim cards"))
-    leakage = None
-    if (run / tables.LEAKAGE.files(tables.FOLDER)[0]).is_file():
-        leakage = tables.LEAKAGE.read(run / tables.FOLDER)
-    else:
-        absent.append(("leakage", "not written: no leakage check, or not yet"))
-
-    def rows(table: Table[Row]) -> tuple[Row, ...]:
-        without = _WITHOUT[table.name]
-        if manifest.method == "cloze" and table.name.startswith("letter"):
-            without = "cloze scores no letters"
-        if not (run / table.files(tables.FOLDER)[0]).is_file():
-            absent.append((table.name, f"not written yet: {without}"))
-            return ()
-        found = table.read(run / tables.FOLDER)
-        if not found:
-            absent.append((table.name, f"has no rows: {without}"))
-        return found
-
     return RunFiles(
         path=run,
         # Runs of earlier versions may hold the password of a server.
         settings=redacted(read_text(run / "experiment.yaml", what="the settings")),
         manifest=manifest,
         groups=_groups(run, manifest, absent),
+        tables=_tables(run, manifest, absent),
         claims=claims,
-        results=rows(tables.RESULTS),
-        consistency=rows(tables.CONSISTENCY),
-        differences=rows(tables.DIFFERENCES),
-        confounds=rows(tables.CONFOUNDS),
-        target_letters=rows(tables.TARGET_LETTERS),
-        beliefs=rows(tables.BELIEFS),
-        letter_bias=rows(tables.LETTER_BIAS),
-        letters=rows(tables.LETTERS),
-        calibration=rows(tables.CALIBRATION),
-        reliability=rows(tables.RELIABILITY),
-        leakage=leakage,
         losses=_losses(run, absent),
         absent=tuple(absent),
     )
 
 
-def _groups(run: Path, manifest: Manifest, absent: list[tuple[str, str]]) -> dict[str, GroupsSummary]:
+def _tables(run: Path, manifest: ManifestFile, absent: list[tuple[str, str]]) -> dict[str, tuple[Any, ...]]:
+    """The rows of each table that is there; of leakage, that there are none says something."""
+    found: dict[str, tuple[Any, ...]] = {}
+    for table, without in _WITHOUT.items():
+        if manifest.method == "cloze" and table.name.startswith("letter"):
+            without = "cloze scores no letters"
+        if (run / table.files(tables.FOLDER)[0]).is_file():
+            found[table.name] = table.read(run / tables.FOLDER)
+            if not found[table.name] and table is not tables.LEAKAGE:
+                absent.append((table.name, f"has no rows: {without}"))
+        elif table is tables.LEAKAGE:
+            absent.append((table.name, f"not written: {without}"))
+        else:
+            absent.append((table.name, f"not written yet: {without}"))
+    return found
+
+
+def _groups(run: Path, manifest: ManifestFile, absent: list[tuple[str, str]]) -> dict[str, GroupsSummary]:
     found = {path.parent.name: path for path in sorted(run.glob("groups/*/summary.json"))}
     expected = {key.split("/")[1] for key in manifest.stages if key.count("/")} | set(found)
     for domain in sorted(expected - set(found)):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from harmonia.analysis.run_answers import CHAT
+from harmonia.analysis.tables import CALIBRATION, DIFFERENCES, RESULTS
+from harmonia.columns import Table
 from harmonia.groups.names import GroupName
 from harmonia.report.run_files import RunFiles
 from harmonia.report.sweep import ratio_curve
-from harmonia.report.words import in_group_order, in_suite_order, listed, plain
-
-__all__ = ["missing_parts"]
+from harmonia.report.words import in_group_order, in_suite_order, listed, plain, ratio_of
 
 _MOST_NAMED = 12
 
@@ -84,21 +85,20 @@ def _answers(run: RunFiles) -> Iterator[tuple[str, str]]:
         for key, stage in run.manifest.stages.items()
         if key.startswith("evaluate/") and stage.status == "done"
     }
-    for name, rows in (("results", run.results), ("calibration", run.calibration)):
+    tables: tuple[Table[Any], ...] = RESULTS, CALIBRATION
+    for table in tables:
+        rows = run.rows(table)
         have = {
             (row.domain, row.group, *([] if row.seed is None else [f"seed{row.seed}"]), row.form, row.suite)
             for row in rows
         }
         if rows and (gaps := sorted("/".join(key) for key in done - have)):
-            yield _keys(gaps), f"no row in the table {name}"
+            yield _keys(gaps), f"no row in the table {table.name}"
 
 
 def _curves(run: RunFiles) -> Iterator[tuple[str, str]]:
-    mixed = {
-        row.domain for row in run.results if row.form == CHAT and GroupName.parse(row.group).ratio is not None
-    }
-    for domain in sorted(mixed):
-        if not ratio_curve(run.differences, domain=domain):
+    for domain in run.by_domain(RESULTS, lambda row: row.form == CHAT and ratio_of(row.group) is not None):
+        if not ratio_curve(run.rows(DIFFERENCES), domain=domain):
             yield f"{domain}, the curve over ratios", "no difference of a mixed group was computed"
 
 

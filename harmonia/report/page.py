@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from harmonia.analysis.tables import BELIEFS, RESULTS
 from harmonia.errors import redacted
 from harmonia.files import write_text
 from harmonia.groups.names import GroupName
@@ -13,14 +14,12 @@ from harmonia.report.cards import cards, policies_table
 from harmonia.report.compared import confounds_tables, differences_table
 from harmonia.report.consistency import consistency_tables, outcomes_tables
 from harmonia.report.figures import FIGURES, write_figures
-from harmonia.report.grid import accuracy_tables
+from harmonia.report.grid import accuracy_entry, grids
 from harmonia.report.load import load_run
 from harmonia.report.missing import missing_parts
 from harmonia.report.rendering import rendered
 from harmonia.report.run_files import RunFiles
 from harmonia.report.words import count, in_form_order, in_group_order, plain, portable
-
-__all__ = ["write_page"]
 
 _MOST_ROWS_OPEN = 60
 
@@ -42,11 +41,11 @@ def write_page(run: Path) -> Path:
         domains=summary.domain_sentences(files),
         asked=_asked(files),
         letters=ingredients.letters_table(files),
-        accuracy=accuracy_tables(files.results),
+        accuracy=grids(files.by_domain(RESULTS), "share of questions answered right", accuracy_entry),
         consistency=consistency_tables(files),
         outcomes=outcomes_tables(files),
         beliefs=trust.beliefs_table(files),
-        draws=max((row.draws for row in files.beliefs), default=1),
+        draws=max((row.draws for row in files.rows(BELIEFS)), default=1),
         probe_letters=trust.probe_letters_table(files),
         letter_bias=trust.letter_bias_tables(files),
         probe_calibration=trust.probe_calibration_table(files),
@@ -83,7 +82,7 @@ def _numbered(panels: dict[str, Any]) -> dict[str, tuple[int, Any, Any]]:
 
 def _asked(files: RunFiles) -> list[tuple[str, str]]:
     manifest, model = files.manifest, files.manifest.model
-    forms = in_form_order([*(row.form for row in files.results), *(manifest.answer_tokens or {})])
+    forms = in_form_order([*(row.form for row in files.rows(RESULTS)), *(manifest.answer_tokens or {})])
     rows = [
         ("Model", portable(model.path) if model and model.path else None),
         ("GGUF file", portable(model.gguf_file) if model and model.gguf_file else None),

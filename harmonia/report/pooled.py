@@ -17,7 +17,7 @@ from harmonia.outputs import fresh_directory
 from harmonia.report import charts
 from harmonia.report.cards import cards, policies_table
 from harmonia.report.figures import around_zero, save_chart
-from harmonia.report.html_table import Column, Entry, Table, build
+from harmonia.report.html_table import Entry, PageColumn, PageTable, build
 from harmonia.report.rendering import rendered
 from harmonia.report.sweep import ratio_curve
 from harmonia.report.words import (
@@ -31,8 +31,6 @@ from harmonia.report.words import (
     plain,
     points,
 )
-
-__all__ = ["PooledRun", "write_pooled_page"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +92,7 @@ def _lead(runs: Sequence[PooledRun], rows: Sequence[Difference]) -> str:
     )
 
 
-def _groups_table(rows: Sequence[Difference]) -> Table:
+def _groups_table(rows: Sequence[Difference]) -> PageTable:
     """Accuracy of each group on each suite, and how far it is from the incompatible one.
 
     Where nothing was tuned on `incompatible` that is `mixed_0`: the same rows.
@@ -113,9 +111,9 @@ def _groups_table(rows: Sequence[Difference]) -> Table:
         change = f"{points(100 * row.difference)} ({between(row.low, row.high)})"
         return Entry(text=percent(row.accuracy_left), small=(change,))
 
-    columns = [Column[str]("group", "Tuned on", plain, kind="head")]
+    columns = [PageColumn[str]("group", "Tuned on", plain, kind="head")]
     for suite in in_suite_order(row.suite for row in rows):
-        columns.append(Column(suite, plain(suite), partial(cell, suite=suite)))
+        columns.append(PageColumn(suite, plain(suite), partial(cell, suite=suite)))
     return build(
         "Share of questions answered right",
         columns,

@@ -6,8 +6,6 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-__all__ = ["rendered"]
-
 
 def rendered(template: str, **values: Any) -> str:
     """A page; text is escaped, and a name that is not given is an error."""

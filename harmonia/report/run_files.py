@@ -5,25 +5,21 @@ Fields that a newer harmonia adds are passed over.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from harmonia.analysis import ClaimsDocument, Difference
-from harmonia.analysis.tables import (
-    BeliefsRow,
-    CalibrationRow,
-    ConsistencyRow,
-    LetterBiasRow,
-    LetterRow,
-    ReliabilityRow,
-    ResultRow,
-)
-from harmonia.data.leakage import Overlap
+from harmonia.analysis import ClaimsDocument
+from harmonia.columns import Table
 from harmonia.groups import GroupsSummary
-from harmonia.groups.confounds import ConfoundsRow, TargetLetterRow
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Row = TypeVar("Row", bound="DataclassInstance")
 
 
 class _Read(BaseModel):
@@ -57,15 +53,15 @@ class DataFile(_Read):
     repeated: int | None = None
 
 
-class Stage(_Read):
+class NotedStage(_Read):
     """What became of one stage; `reason` says why it has no result."""
 
-    status: Literal["done", "not_computed"]
+    status: Literal["done", "not_computed", "failed"]
     reason: str | None = None
     notes: tuple[str, ...] = ()
 
 
-class Manifest(_Read):
+class ManifestFile(_Read):
     """How a run was made. All but the name may be missing from a run that has just begun."""
 
     name: str
@@ -81,7 +77,7 @@ class Manifest(_Read):
     answer_tokens: dict[str, dict[str, AnswerToken]] | None = None
     machine: dict[str, Any] = Field(default_factory=dict)
     data: dict[str, DataFile] = Field(default_factory=dict)
-    stages: dict[str, Stage] = Field(default_factory=dict)
+    stages: dict[str, NotedStage] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,36 +100,34 @@ class RunFiles:
         manifest: `manifest.json`.
         groups: `groups/DOMAIN/summary.json` by domain.
         claims: `claims.json`; None where it is not written yet.
-        results: Rows of the table of this name, as are all below; none where it is not written yet.
-        consistency: Likewise.
-        differences: Likewise.
-        confounds: Likewise.
-        target_letters: Likewise.
-        beliefs: Likewise.
-        letter_bias: Likewise.
-        letters: Likewise.
-        calibration: Likewise.
-        reliability: Likewise.
-        leakage: Likewise; None where leakage was not checked.
+        tables: Rows of each table by its name; none where it is not written yet.
         losses: The loss curves of all fine-tuning runs.
         absent: (file, why it matters) for each file that is missing or empty.
     """
 
     path: Path
     settings: str
-    manifest: Manifest
+    manifest: ManifestFile
     groups: dict[str, GroupsSummary]
     claims: ClaimsDocument | None
-    results: tuple[ResultRow, ...]
-    consistency: tuple[ConsistencyRow, ...]
-    differences: tuple[Difference, ...]
-    confounds: tuple[ConfoundsRow, ...]
-    target_letters: tuple[TargetLetterRow, ...]
-    beliefs: tuple[BeliefsRow, ...]
-    letter_bias: tuple[LetterBiasRow, ...]
-    letters: tuple[LetterRow, ...]
-    calibration: tuple[CalibrationRow, ...]
-    reliability: tuple[ReliabilityRow, ...]
-    leakage: tuple[Overlap, ...] | None
+    tables: Mapping[str, tuple[Any, ...]]
     losses: tuple[LossCurve, ...]
     absent: tuple[tuple[str, str], ...]
+
+    def rows(self, table: Table[Row]) -> tuple[Row, ...]:
+        """The rows of one of the run's tables."""
+        return self.tables.get(table.name, ())
+
+    def by_domain(
+        self, table: Table[Row], where: Callable[[Row], bool] = lambda _: True
+    ) -> dict[str, list[Row]]:
+        """The rows of a table by their domain, domains by name.
+
+        Args:
+            table: A table with a column `domain`.
+            where: Which rows.
+        """
+        found: dict[str, list[Row]] = {}
+        for row in filter(where, self.rows(table)):
+            found.setdefault(row.domain, []).append(row)  # type: ignore[attr-defined]
+        return dict(sorted(found.items()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import fmean
 
 from harmonia.analysis.run_answers import CHAT
-from harmonia.analysis.tables import ResultRow
+from harmonia.analysis.tables import DIFFERENCES, RESULTS, ResultRow
 from harmonia.groups.names import GroupName
 from harmonia.report.run_files import RunFiles
 from harmonia.report.words import (
@@ -20,20 +20,18 @@ from harmonia.report.words import (
     ratio_of,
 )
 
-__all__ = ["domain_sentences", "lead", "tuned_seeds"]
-
 _COMPARED = ("harmonious", "incompatible", "self_aligning")
 _PAIRS = (("harmonious", "incompatible"), ("self_aligning", "incompatible"))
 
 
 def tuned_seeds(run: RunFiles) -> list[int]:
     """Seeds of all tuned models with a result."""
-    return sorted({row.seed for row in run.results if row.seed is not None})
+    return sorted({row.seed for row in run.rows(RESULTS) if row.seed is not None})
 
 
 def lead(run: RunFiles) -> list[str]:
     """The opening paragraph, sentence by sentence."""
-    tuned = [row for row in run.results if row.group != "base" and row.form == CHAT]
+    tuned = [row for row in run.rows(RESULTS) if row.group != "base" and row.form == CHAT]
     if not tuned:
         return [
             "No tuned model has a result in the chat form (chat0) yet, so nothing can be compared so far."
@@ -87,7 +85,7 @@ def _caution(seeds: int) -> str:
 def domain_sentences(run: RunFiles) -> list[tuple[str, list[str]]]:
     """For each domain, one sentence per suite with accuracies, n and differences."""
     compared = [_called(run, group) for group in _COMPARED]
-    chosen = [row for row in run.results if row.form == CHAT and row.group in compared]
+    chosen = [row for row in run.rows(RESULTS) if row.form == CHAT and row.group in compared]
     found = []
     for domain in sorted({row.domain for row in chosen}):
         here = [row for row in chosen if row.domain == domain]
@@ -118,7 +116,7 @@ def _pairs(run: RunFiles) -> list[tuple[str, str]]:
 
 def _called(run: RunFiles, group: str) -> str:
     """A group as the run calls it: `mixed_0` has the rows of `incompatible`, `mixed_1` of `self_aligning`."""
-    groups = {row.group for row in run.results}
+    groups = {row.group for row in run.rows(RESULTS)}
     alike = (name for name in groups if str(GroupName.parse(name).twin) == group)
     return group if group in groups else next(alike, group)
 
@@ -126,7 +124,7 @@ def _called(run: RunFiles, group: str) -> str:
 def _difference(run: RunFiles, left: str, right: str, suite: str, domain: str | None) -> str:
     """The difference in words, with its interval; empty if it was not measured."""
     place = ("all", "all") if domain is None else ("domain", domain)
-    for row in run.differences:
+    for row in run.rows(DIFFERENCES):
         found = (row.scope, row.domain, row.left, row.right, row.suite, row.form)
         if found == (*place, left, right, suite, CHAT):
             reach = between(row.low, row.high)

@@ -8,8 +8,6 @@ from harmonia.analysis import Difference
 from harmonia.analysis.run_answers import CHAT
 from harmonia.groups.names import GroupName
 
-__all__ = ["ratio_curve"]
-
 
 def ratio_curve(rows: Iterable[Difference], *, domain: str | None = None) -> list[tuple[float, Difference]]:
     """(share of self-aligned rows, its difference from share 0) of each mixture, in the chat form.

@@ -2,86 +2,90 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 
 from harmonia.analysis import Place
-from harmonia.analysis.tables import PROBE, BeliefsRow, CalibrationRow, LetterBiasRow, LetterRow
+from harmonia.analysis.tables import (
+    BELIEFS,
+    CALIBRATION,
+    LETTER_BIAS,
+    LETTERS,
+    PROBE,
+    BeliefsRow,
+    CalibrationRow,
+    LetterBiasRow,
+    LetterRow,
+)
 from harmonia.report.grid import grids
-from harmonia.report.html_table import Column, Entry, Table, build
+from harmonia.report.html_table import Entry, PageColumn, PageTable, build, field
 from harmonia.report.run_files import RunFiles
 from harmonia.report.words import ABSENT, count, decimal, percent
 
-__all__ = [
-    "beliefs_table",
-    "calibration_tables",
-    "letter_bias_tables",
-    "probe_calibration_table",
-    "probe_letters_table",
-]
+_SHARES = {
+    "prior": "mean probability of the letter, %",
+    "answered": "answered, %",
+    "right": "right, %",
+}
 
 
-def beliefs_table(run: RunFiles) -> Table | None:
+def beliefs_table(run: RunFiles) -> PageTable | None:
     """What the beliefs of each domain are, and how steady."""
+
+    def part(row: BeliefsRow, name: str) -> Entry:
+        number = getattr(row, name)
+        return Entry(text=count(number), small=(percent(number / row.n),))
+
+    levels = ("known", "conflicting", "uncertain")
     columns = (
-        Column[BeliefsRow]("domain", "Domain", lambda row: row.domain, kind="head"),
-        Column[BeliefsRow]("form", "Form", lambda row: row.form, kind="text"),
-        Column[BeliefsRow]("n", "n", lambda row: count(row.n)),
-        Column[BeliefsRow]("draws", "Draws", lambda row: count(row.draws)),
-        Column[BeliefsRow]("known", "Known", lambda row: _part(row.known, row.n)),
-        Column[BeliefsRow]("conflicting", "Conflicting", lambda row: _part(row.conflicting, row.n)),
-        Column[BeliefsRow]("uncertain", "Uncertain", lambda row: _part(row.uncertain, row.n)),
-        Column[BeliefsRow]("agreement", "Agreement of draws", lambda row: percent(row.agreement)),
-        Column[BeliefsRow]("right_rate", "Draws right", lambda row: percent(row.right_rate)),
+        field(BeliefsRow, "domain", "Domain", "head"),
+        field(BeliefsRow, "form", "Form", "text"),
+        field(BeliefsRow, "n", "n"),
+        field(BeliefsRow, "draws", "Draws"),
+        *(PageColumn(name, name.capitalize(), partial(part, name=name)) for name in levels),
+        field(BeliefsRow, "agreement", "Agreement of draws"),
+        field(BeliefsRow, "right_rate", "Draws right"),
     )
-    return build("The base model’s beliefs", columns, run.beliefs) if run.beliefs else None
+    rows = run.rows(BELIEFS)
+    return build("The base model’s beliefs", columns, rows) if rows else None
 
 
-def probe_letters_table(run: RunFiles) -> Table | None:
+def probe_letters_table(run: RunFiles) -> PageTable | None:
     """Letter bias of the probe, a line a domain."""
-    rows = [row for row in run.letter_bias if row.suite == PROBE]
-    shares = {(row.domain, row.letter): row for row in run.letters if row.suite == PROBE}
-    columns = [
-        Column[LetterBiasRow]("domain", "Domain", lambda row: row.domain, kind="head"),
-        Column[LetterBiasRow]("form", "Form", lambda row: row.form, kind="text"),
-        Column[LetterBiasRow]("n", "n", lambda row: count(row.n)),
-        Column[LetterBiasRow]("rstd", "RStd", lambda row: decimal(row.rstd)),
-        Column[LetterBiasRow]("mass", "Letter mass", lambda row: percent(row.letter_mass)),
+    rows = [row for row in run.rows(LETTER_BIAS) if row.suite == PROBE]
+    shares = {(row.domain, row.letter): row for row in run.rows(LETTERS) if row.suite == PROBE}
+
+    def share(row: LetterBiasRow, name: str, letter: str) -> str:
+        found = shares.get((row.domain, letter))
+        return ABSENT if found is None else f"{100 * getattr(found, name):.1f}"
+
+    columns: list[PageColumn[LetterBiasRow]] = [
+        field(LetterBiasRow, "domain", "Domain", "head"),
+        field(LetterBiasRow, "form", "Form", "text"),
+        field(LetterBiasRow, "n", "n"),
+        PageColumn("rstd", "RStd", lambda row: decimal(row.rstd)),
+        field(LetterBiasRow, "letter_mass", "Letter mass", html="mass"),
     ]
-
-    def at(field: str, letter: str) -> Callable[[LetterBiasRow], str]:
-        def cell(row: LetterBiasRow) -> str:
-            found = shares.get((row.domain, letter))
-            return ABSENT if found is None else f"{100 * getattr(found, field):.1f}"
-
-        return cell
-
-    for field, above in (
-        ("prior", "mean probability of the letter, %"),
-        ("answered", "answered, %"),
-        ("right", "right, %"),
-    ):
-        columns += [
-            Column(f"{field} {x}", x, at(field, x), above=above) for x in sorted({x for _, x in shares})
-        ]
+    for name, above in _SHARES.items():
+        for x in sorted({letter for _, letter in shares}):
+            columns.append(PageColumn(f"{name} {x}", x, partial(share, name=name, letter=x), above))
     return build("The letters of the probe", columns, rows) if rows else None
 
 
-def letter_bias_tables(run: RunFiles) -> list[Table]:
+def letter_bias_tables(run: RunFiles) -> list[PageTable]:
     """One table a domain: letter bias of every model on every suite."""
     shares: dict[tuple[object, ...], list[LetterRow]] = {}
-    for row in run.letters:
+    for row in run.rows(LETTERS):
         shares.setdefault(_place(row), []).append(row)
 
     def shown(row: LetterBiasRow) -> Entry:
         mass = [] if row.letter_mass is None else [f"mass {percent(row.letter_mass)}"]
         here = shares.get(_place(row), [])
-        lists = (
-            f"{name} {' '.join(f'{100 * getattr(one, field):.0f}' for one in here)}"
-            for name, field in (("prior", "prior"), ("gave", "answered"))
+        prior, gave = (
+            " ".join(f"{100 * getattr(one, name):.0f}" for one in here) for name in ("prior", "answered")
         )
-        return Entry(text=decimal(row.rstd), small=(*mass, *lists))
+        return Entry(text=decimal(row.rstd), small=(*mass, f"prior {prior}", f"gave {gave}"))
 
-    rows = [row for row in run.letter_bias if row.suite != PROBE]
+    rows = run.by_domain(LETTER_BIAS, lambda row: row.suite != PROBE)
     return grids(rows, "RStd, letter mass, and the letters’ shares in %", shown)
 
 
@@ -89,28 +93,23 @@ def _place(row: Place) -> tuple[object, ...]:
     return row.domain, row.group, row.seed, row.form, row.suite
 
 
-def probe_calibration_table(run: RunFiles) -> Table | None:
+def probe_calibration_table(run: RunFiles) -> PageTable | None:
     """Calibration of the probe, a line a domain."""
-    rows = [row for row in run.calibration if row.suite == PROBE]
-    columns = (
-        Column[CalibrationRow]("domain", "Domain", lambda row: row.domain, kind="head"),
-        Column[CalibrationRow]("form", "Form", lambda row: row.form, kind="text"),
-        Column[CalibrationRow]("n", "n", lambda row: count(row.n)),
-        Column[CalibrationRow]("ece", "ECE", lambda row: decimal(row.ece)),
-        Column[CalibrationRow]("brier", "Brier", lambda row: decimal(row.brier)),
+    rows = [row for row in run.rows(CALIBRATION) if row.suite == PROBE]
+    columns: tuple[PageColumn[CalibrationRow], ...] = (
+        field(CalibrationRow, "domain", "Domain", "head"),
+        field(CalibrationRow, "form", "Form", "text"),
+        field(CalibrationRow, "n", "n"),
+        PageColumn("ece", "ECE", lambda row: decimal(row.ece)),
+        PageColumn("brier", "Brier", lambda row: decimal(row.brier)),
     )
     return build("Calibration of the probe", columns, rows) if rows else None
 
 
-def calibration_tables(run: RunFiles) -> list[Table]:
+def calibration_tables(run: RunFiles) -> list[PageTable]:
     """One table a domain: calibration of every model on every suite."""
-    rows = [row for row in run.calibration if row.suite != PROBE]
-    return grids(rows, "ECE, Brier score and n", _calibrated)
 
+    def shown(row: CalibrationRow) -> Entry:
+        return Entry(text=decimal(row.ece), small=(f"Brier {decimal(row.brier)}", f"n = {count(row.n)}"))
 
-def _calibrated(row: CalibrationRow) -> Entry:
-    return Entry(text=decimal(row.ece), small=(f"Brier {decimal(row.brier)}", f"n = {count(row.n)}"))
-
-
-def _part(number: int, whole: int) -> Entry:
-    return Entry(text=count(number), small=(percent(number / whole),))
+    return grids(run.by_domain(CALIBRATION, lambda row: row.suite != PROBE), "ECE, Brier score and n", shown)

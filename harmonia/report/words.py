@@ -78,6 +78,11 @@ def decimal(value: float) -> str:
     return text.replace("-", "" if float(text) == 0 else MINUS)
 
 
+def seed_of(seed: int | None) -> str:
+    """A seed as a cell shows it."""
+    return ABSENT if seed is None else str(seed)
+
+
 def count(value: int | None) -> str:
     """A whole number with thousands set apart, or a dash."""
     return ABSENT if value is None else f"{value:,}".replace(",", "\u202f")

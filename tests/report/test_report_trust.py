@@ -27,6 +27,7 @@ from report_run import (
 from test_report_page import parse, plain_spaces
 from test_report_partial import missing
 
+from harmonia.analysis.tables import DIFFERENCES
 from harmonia.errors import InputError
 from harmonia.report import charts, write_report
 from harmonia.report.load import load_run
@@ -182,7 +183,7 @@ def test_ratio_curve_is_of_paired_differences(tmp_path: Path) -> None:
     names = sorted(path.name for path in (run / "figures").glob("ratios-*.svg"))
     assert names == ["ratios-all-domains.svg", "ratios-engineering.svg"]
     drawn = (run / "figures" / "ratios-engineering.svg").read_text()
-    swept = ratio_curve(load_run(run).differences, domain="engineering")
+    swept = ratio_curve(load_run(run).rows(DIFFERENCES), domain="engineering")
     values = charts.ratios(swept, (-5.0, 30.0)).to_dict()["data"]["values"]
     # Self-aligning 24 and incompatible 20 of 50 in-domain questions right, 5 below and 4.5 above.
     points = [
