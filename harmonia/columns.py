@@ -7,10 +7,8 @@ docstring, its unit and range in its type.
 
 from __future__ import annotations
 
-import inspect
 import json
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cache
@@ -22,6 +20,7 @@ import pyarrow as pa
 from harmonia.errors import InputError
 from harmonia.files import write_csv, write_parquet
 from harmonia.parsing import read_parquet, require_new, type_parts
+from harmonia.parsing.described import attributes_of
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -182,20 +181,6 @@ class Table(Generic[Row]):
                     problem, file=path, field=column.name, seen=table.schema.names, remedy=remedy
                 )
         return table.select([column.name for column in self.columns])
-
-
-def attributes_of(row: type) -> Mapping[str, str]:
-    """What the Attributes sections of a class and its bases say of each field."""
-    found: dict[str, str] = {}
-    name = ""
-    for one in reversed(row.__mro__):
-        _, _, text = inspect.cleandoc(one.__dict__.get("__doc__") or "").partition("Attributes:\n")
-        for line in text.splitlines():
-            if match := re.fullmatch(r" {4}(\w+): (.*)", line):
-                name, found[match[1]] = match[1], match[2]
-            elif line.startswith(" " * 8):
-                found[name] += f" {line.strip()}"
-    return found
 
 
 @cache

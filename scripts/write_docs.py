@@ -20,10 +20,11 @@ import typer.main
 from pydantic import BaseModel
 
 from harmonia.analysis.tables import TABLES
+from harmonia.cli.keys import TAKES, Section
 from harmonia.cli.main import app
-from harmonia.columns import attributes_of
 from harmonia.data import KNOWN, ColumnMapping, ItemSource
 from harmonia.data.stored_items import ITEMS
+from harmonia.parsing.described import described, inner_tables
 from harmonia.pipeline.experiment import Experiment
 from harmonia.probe.answer_files import ANSWERS
 
@@ -43,8 +44,11 @@ are not part of a stage's address. Where a setting says None, write `null`.
 
 A file may build on another: `extends: FILE`, relative to its own folder, takes that file's settings
 where this one has none of its own. Tables are merged key by key; everything else, lists too, is the
-upper file's. A file that is extended may extend another and need not be complete. KEY=VALUE
-arguments of `harmonia run` and `harmonia plan` come last: keys are dotted, values are YAML.
+upper file's. A file that is extended may extend another and need not be complete.
+
+Every command takes these settings as KEY=VALUE, by the same names: keys are dotted, values are YAML.
+`harmonia settings COMMAND` lists those of a command. For `harmonia run` and `harmonia plan` they come
+on top of the file. Tables with a command in their heading are of that command alone.
 
 ```yaml
 extends: study.yaml
@@ -77,6 +81,8 @@ def commands() -> str:
             default = "required" if option.required else given
             said = (getattr(option, "help", "") or "").replace("|", "/")
             parts.append(f"| {spelled} | {default} | {said} |\n")
+        if taken := "".join(f"- {_taken(section)}\n" for section in TAKES.get(name, ())):
+            parts.append(f"\nKEY=VALUE ([settings](settings.md)):\n\n{taken}")
     return "".join(parts)
 
 
@@ -89,24 +95,29 @@ def _commands(group: Any, above: str = "") -> Iterator[tuple[str, Any]]:
             yield f"{above}{name}", command
 
 
+def _taken(section: Section) -> str:
+    """What a command takes of a table of settings."""
+    if section.model is Experiment:
+        return "all of the experiment"
+    if section.table == "shots":
+        return "`shots.KEY`, `items.KEY`: those above for the demonstrations or for the questions alone"
+    keys = ", ".join(f"`{one.key}`" for one in section.settings())
+    left_out = section.bare and section.table not in ("", "items")
+    return f"{keys} (`{section.prefix}` may be left out)" if left_out else keys
+
+
 def settings() -> str:
     """The settings reference."""
     parts = [NOTE, SETTINGS]
     for model, name in _tables().items():
-        said, hints = _attributes(model), typing.get_type_hints(model)
         parts.append(
             f"\n## {name}\n\n{_summary(model)}\n\n| setting | type | default | |\n| --- | --- | --- | --- |\n"
         )
-        for field_name, field in model.model_fields.items():
-            extra = field.json_schema_extra
-            execution = " *execution*" if isinstance(extra, dict) and extra.get("execution") else ""
-            default = (
-                "required"
-                if field.is_required()
-                else f"`{_plain(field.get_default(call_default_factory=True))}`"
-            )
-            kind = _type(hints[field_name]).replace("|", "\\|")
-            parts.append(f"| `{field_name}` | {kind} | {default} | {said.get(field_name, '')}{execution} |\n")
+        for one in described(model):
+            kind, meaning = (text.replace("|", "\\|") for text in (one.kind, one.meaning))
+            default = f"`{one.default}`" if one.default not in ("required", "see below") else one.default
+            execution = " *execution*" if one.execution else ""
+            parts.append(f"| `{one.key}` | {kind} | {default} | {meaning}{execution} |\n")
     parts.append(
         "\n## Readers\n\n`reader:` is `auto` or one of " + ", ".join(f"`{name}`" for name in KNOWN) + ".\n"
     )
@@ -121,39 +132,19 @@ def _tables() -> dict[type[BaseModel], str]:
         seen = model in places
         places.setdefault(model, []).append(place)
         for name, annotation in () if seen else typing.get_type_hints(model).items():
-            for inner, key in _models(annotation):
+            for inner, key in inner_tables(annotation):
                 visit(inner, f"{place}.{name}{key}".removeprefix("."))
 
     visit(Experiment, "")
+    for command, sections in TAKES.items():
+        for section in sections:
+            if section.model not in places:
+                visit(section.model, f"{section.table or command} (harmonia {command})")
     return {model: NAMES.get(model, ", ".join(found)) for model, found in places.items()}
-
-
-def _models(annotation: Any, key: str = "") -> Iterator[tuple[type[BaseModel], str]]:
-    """The settings classes in an annotation; `.NAME` for those that a table holds by name."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation, key
-    named = ".NAME" if typing.get_origin(annotation) is dict else key
-    for part in typing.get_args(annotation):
-        yield from _models(part, named)
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, BaseModel):
-        return "see below"
-    return "null" if value is None else str(list(value)) if isinstance(value, tuple) else str(value)
-
-
-def _type(annotation: Any) -> str:
-    text = inspect.formatannotation(annotation)
-    return re.sub(r"\b(?:[a-z_]+\.)+([A-Za-z])", r"\1", text).replace("NoneType", "None")
 
 
 def _summary(model: type) -> str:
     return (inspect.getdoc(model) or "").split("\n\n")[0].replace("\n", " ")
-
-
-def _attributes(model: type[BaseModel]) -> dict[str, str]:
-    return {key: value.replace("|", "\\|") for key, value in attributes_of(model).items()}
 
 
 def tables() -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harmonia.cli import options as o
+from harmonia.cli.given import Given
 
 QUICK = {"questions": 16, "baseline_questions": 2, "rows": 4, "memory_items": 32, "repeats": 1}
 """Sizes that only show that all of it runs."""
@@ -15,27 +15,12 @@ QUICK = {"questions": 16, "baseline_questions": 2, "rows": 4, "memory_items": 32
 
 def bench(
     model: Annotated[str | None, typer.Option(help="A model folder or hub id; default a lab base.")] = None,
-    gguf_file: o.GgufFile = None,
-    trust_remote_code: o.TrustRemoteCode = False,
     random: Annotated[
         str | None, typer.Option(help="Random weights in this shape: llama-2-7b, or a config.json.")
     ] = None,
     items: Annotated[str | None, typer.Option(help="Exam questions.")] = None,
     shots: Annotated[str | None, typer.Option(help="Demonstrations.")] = None,
     general: Annotated[str | None, typer.Option(help="General instructions; none: no training.")] = None,
-    mmlu: Annotated[str | None, typer.Option(help="Zero-shot questions; default the items.")] = None,
-    dtype: Annotated[
-        str | None, typer.Option(help="Of the weights; default bfloat16 on a GPU, else float32.")
-    ] = None,
-    device: o.Device = "auto",
-    threads: Annotated[int | None, typer.Option(help="Threads of the CPU.")] = None,
-    questions: Annotated[int, typer.Option(help="Questions asked of ours.")] = 128,
-    baseline_questions: Annotated[int, typer.Option(help="Those that the baselines are asked.")] = 8,
-    rows: Annotated[int, typer.Option(help="Training rows, half of them general.")] = 16,
-    memory_items: Annotated[
-        int, typer.Option(help="Items, and twice as many, for the memory; 0: none.")
-    ] = 256,
-    repeats: Annotated[int, typer.Option(help="Turns of each; figures are medians.")] = 3,
     quick: Annotated[
         bool, typer.Option("--quick", help="Tiny sizes, one turn: does it run? No figures to quote.")
     ] = False,
@@ -46,7 +31,8 @@ def bench(
 
     Without --model it takes a lab base and its data. See docs/performance.md.
 
-    Example: `harmonia bench --model MODEL --items train.jsonl --shots dev.jsonl --general alpaca.json`
+    Example: `harmonia bench --model MODEL --items train.jsonl --shots dev.jsonl --general alpaca.json
+    threads=2 repeats=5`
     """
     from rich.table import Table
 
@@ -66,31 +52,10 @@ def bench(
         except InputError:
             return False
 
-    require_file_place(out, inputs=(model, items, shots, general, mmlu), ours=ours)
+    files = {"model": model, "items": items, "shots": shots, "general": general}
+    settings = Given.here().of(BenchSettings, {**files, "random": random, **(QUICK if quick else {})})
+    require_file_place(out, inputs=(*files.values(), settings.mmlu), ours=ours)
 
-    sizes = {
-        "questions": questions,
-        "baseline_questions": baseline_questions,
-        "rows": rows,
-        "memory_items": memory_items,
-        "repeats": repeats,
-    }
-    settings = BenchSettings.model_validate(
-        {
-            "model": model,
-            "gguf_file": gguf_file,
-            "trust_remote_code": trust_remote_code,
-            "random": random,
-            "dtype": dtype,
-            "device": device,
-            "threads": threads,
-            "items": items,
-            "shots": shots,
-            "general": general,
-            "mmlu": mmlu,
-            **(QUICK if quick else sizes),
-        }
-    )
     found = run_bench(settings, watch=lambda name: err.print(f"{name} ..."))
     write_json(out, found.document())
     if markdown:

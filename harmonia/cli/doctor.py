@@ -7,27 +7,32 @@ from typing import Annotated
 import typer
 
 from harmonia.cli import options as o
+from harmonia.cli.given import Given
 
 
 def doctor(
     model: Annotated[str | None, typer.Option("--model", help="A model to look at, too.")] = None,
-    gguf_file: o.GgufFile = None,
-    trust_remote_code: o.TrustRemoteCode = False,
-    chat: o.Chat = "vicuna",
+    chat: o.Chat = None,
 ) -> None:
     """Check this machine; with --model, load it as a run does and check its letters too.
 
-    Example: `harmonia doctor --model MODEL`
+    Example: `harmonia doctor --model MODEL model.dtype=bfloat16`
     """
     from rich.table import Table
 
     from harmonia.cli.progress import err
     from harmonia.cli.progress import out as console
+    from harmonia.models import ModelSettings
     from harmonia.pipeline.doctor import look
+    from harmonia.prompts import PromptSettings
 
-    which = None if model is None else o.model_settings(model, gguf_file, trust_remote_code)
+    given = Given.here()
+    words = given.of(PromptSettings, {"chat": chat})
+    if model is None:
+        given.none("model", "--model")
+    which = None if model is None else given.of(ModelSettings, {"path": model})
     with err.status("looking"):
-        findings = look(which, chat)
+        findings = look(which, words.chat)
     table = Table("what", "found", "")
     for finding in findings:
         remedy = "" if finding.good else finding.remedy

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harmonia.cli import options as o
-from harmonia.cli.items import read, source_of
+from harmonia.cli.given import Given
+from harmonia.cli.items import read
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,44 +20,32 @@ if TYPE_CHECKING:
 
 def explain_scoring(
     model: o.Model,
-    settings: o.ItemSettings = None,
     form: Annotated[str, typer.Option(help="`icl<k>` or chat0.")] = "icl5",
-    preset: o.PresetName = "corrected",
     items: Annotated[str | None, typer.Option(help="Questions; a built-in one without it.")] = None,
     item: Annotated[
         str | None, typer.Option(help="Id of the question to ask; the first if not given.")
     ] = None,
     shots_from: o.ShotsFrom = None,
-    domain: o.Domain = None,
-    reader: o.Reader = "auto",
-    on_bad_row: o.OnBadRow = "fail",
-    language: o.Language = "en",
-    chat: o.Chat = "vicuna",
-    options_first: o.OptionsFirst = False,
-    gguf_file: o.GgufFile = None,
-    trust_remote_code: o.TrustRemoteCode = False,
-    dtype: o.Dtype = "float32",
-    device: o.Device = "auto",
     json_: o.Json = False,
 ) -> None:
     """Show the prompt, its tokens, the letters' ids and mass, and what else was likely.
 
-    Example: `harmonia explain-scoring --model MODEL --preset repo`
+    Example: `harmonia explain-scoring --model MODEL prompt.preset=repo`
     """
     from harmonia.errors import InputError
-    from harmonia.models import load_model
+    from harmonia.models import ModelSettings, load_model
     from harmonia.probe.explain import EXAMPLE, EXAMPLE_SHOTS, explain_scoring
     from harmonia.prompts import PromptSettings, ShotPool, build_template, parse_form
 
     how = parse_form(form)
-    words = PromptSettings.model_validate(
-        {"preset": preset, "language": language, "chat": chat, "options_first": options_first}
-    )
-    which = o.model_settings(model, gguf_file, trust_remote_code, dtype, device)
-    options = {"reader": reader, "domain": domain, "on_bad_row": on_bad_row}
+    given = Given.here()
+    words = given.of(PromptSettings)
+    which = given.of(ModelSettings, {"path": model})
     asked, demonstrations = EXAMPLE, EXAMPLE_SHOTS
-    if items is not None:
-        found = read(source_of(items, options, settings)).items
+    if items is None:
+        given.none("items", "--items")
+    else:
+        found = read(given.items(items)).items
         named = [one for one in found if item in (None, one.id)]
         if not named:
             raise InputError(
@@ -67,8 +56,8 @@ def explain_scoring(
                 remedy="Give the id of a question in it.",
             )
         asked = named[0]
-    if shots_from is not None:
-        demonstrations = read(source_of(shots_from, options, settings, shots=True)).items
+    if (source := given.shots(shots_from)) is not None:
+        demonstrations = read(source).items
     shots = ShotPool.of(demonstrations, words).choose(asked, how.shots) if how.shots else ()
     loaded = load_model(which)
     explained = explain_scoring(loaded, asked, how, build_template(words, loaded.tokenizer), shots)

@@ -8,29 +8,17 @@ from typing import Annotated
 import typer
 
 from harmonia.cli import options as o
-from harmonia.cli.items import read, source_of, write_skipped_rows
+from harmonia.cli.given import Given
+from harmonia.cli.items import read, write_skipped_rows
 
 
 def export_task(
     items: o.Items,
     out: Annotated[Path, typer.Option(help="The task folder to write.")],
-    settings: o.ItemSettings = None,
     shots_from: o.ShotsFrom = None,
-    shots: Annotated[int, typer.Option(help="Demonstrations in each prompt.")] = 5,
+    shots: o.Shots = None,
     name: Annotated[str, typer.Option(help="What to give to lm_eval --tasks.")] = "harmonia",
-    method: Annotated[str, typer.Option(help="letter or cloze.")] = "letter",
-    preset: Annotated[
-        str, typer.Option(help="corrected, or harness for its own MMLU's texts.")
-    ] = "corrected",
     domain: o.Domain = None,
-    language: o.Language = "en",
-    options_first: o.OptionsFirst = False,
-    reader: o.Reader = "auto",
-    subjects_of: o.SubjectsOf = None,
-    subjects_outside: o.SubjectsOutside = None,
-    on_bad_row: o.OnBadRow = "fail",
-    limit: o.Limit = None,
-    seed: o.Seed = 0,
 ) -> None:
     """Write questions as a task that lm-evaluation-harness runs offline.
 
@@ -47,33 +35,18 @@ def export_task(
     from harmonia.prompts import ExamFormat, Form, PromptSettings, ShotPool
 
     require_folder_place(out, inputs=(items, shots_from))
-    if method not in ("letter", "cloze"):
+    given = Given.here()
+    words = given.of(PromptSettings, {"shots": shots})
+    if words.method not in ("letter", "cloze"):
         raise InputError(
             "the harness asks each question once, in one order of its options",
-            field="--method",
-            seen=method,
+            field="prompt.method",
+            seen=words.method,
             remedy="Export letter or cloze.",
         )
-    words = PromptSettings.model_validate(
-        {
-            "method": method,
-            "preset": preset,
-            "language": language,
-            "options_first": options_first,
-            "shots": shots,
-        }
-    )
-    options = {
-        "reader": reader,
-        "domain": domain,
-        "subjects_of": subjects_of,
-        "subjects_outside": subjects_outside,
-        "on_bad_row": on_bad_row,
-    }
-    found = read(source_of(items, {**options, "limit": limit, "seed": seed}, settings))
-    pool = None
-    if words.shots and shots_from is not None:
-        pool = ShotPool.of(read(source_of(shots_from, options, settings, shots=True)).items, words)
+    source = given.shots(shots_from, {"domain": domain})
+    found = read(given.items(items, {"domain": domain}))
+    pool = ShotPool.of(read(source).items, words) if words.shots and source else None
     written = export(
         found.items,
         out,

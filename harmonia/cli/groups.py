@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harmonia.cli import options as o
+from harmonia.cli.given import Given
 
 if TYPE_CHECKING:
     from harmonia.groups import GroupSettings, GroupsSummary
@@ -19,52 +20,25 @@ if TYPE_CHECKING:
 
 
 def groups(
-    beliefs: Annotated[Path, typer.Option(help="Beliefs: Parquet of harmonia probe, or JSONL records.")],
+    beliefs: o.Beliefs,
     out: o.Out,
     names: Annotated[
-        str, typer.Option(help="Groups to build; contextualised may be among them.")
-    ] = "harmonious,incompatible,self_aligning",
-    ratios: Annotated[str, typer.Option(help="Mixed groups to build, such as 0,0.5,1.")] = "",
-    match: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Build all groups again with right and wrong items matched, such as letter,confidence "
-            "(also length, noise); may be given several times."
-        ),
+        str | None, typer.Option(help="Groups to build: harmonious,incompatible (groups.names).")
     ] = None,
-    policies: Annotated[str, typer.Option(help="Policies to build, such as all,known_only,mixed_0.5.")] = "",
-    budget: Annotated[int | None, typer.Option(help="Most rows of a policy.")] = None,
-    threshold: Annotated[float, typer.Option(help="Confidence that a belief must exceed.")] = 0.5,
-    seed: o.Seed = 0,
-    size: Annotated[int | None, typer.Option(help="Most rows of a group.")] = None,
-    shuffle_options: Annotated[
-        bool, typer.Option("--shuffle-options", help="Put each row's options in an order of its own.")
-    ] = False,
     general: Annotated[Path | None, typer.Option(help="General instructions to mix in.")] = None,
-    general_ratio: Annotated[float, typer.Option(help="General instructions for each row of a group.")] = 1.0,
-    explanations: Annotated[
-        str,
-        typer.Option(
-            help="Behind which answers explanations stand: gold (the right ones), "
-            "own (those the model believes, too) or none."
-        ),
-    ] = "gold",
-    explanations_from: Annotated[
-        Path | None, typer.Option(help="Explanations of harmonia write; own needs them.")
+    general_ratio: Annotated[
+        float | None, typer.Option(help="General instructions for each row of a group; default 1.")
     ] = None,
-    contexts: Annotated[
-        Path | None,
-        typer.Option(help="Contexts of harmonia write; default: the items' explanations without the answer."),
+    explanations_from: Annotated[
+        Path | None, typer.Option(help="Explanations of harmonia write; explanations=own needs them.")
     ] = None,
     domain: o.Domain = None,
-    language: o.Language = "en",
-    options_first: o.OptionsFirst = False,
     json_: o.Json = False,
 ) -> None:
     """Build training sets that agree with a model or contradict it, and show what differs between them.
 
-    Example: `harmonia groups --beliefs beliefs.parquet --out groups/ --ratios 0,0.5,1
-    --match letter --match letter,confidence --policies all,known_only`
+    Example: `harmonia groups --beliefs beliefs.parquet --out groups/ ratios=[0,0.5,1]
+    match=[[letter],[letter,confidence]] policies.names=[all,known_only]`
     """
     from harmonia.cli.progress import err
     from harmonia.data import GENERAL, read_conversations
@@ -75,21 +49,12 @@ def groups(
     from harmonia.probe import read_beliefs
     from harmonia.prompts import ExamFormat, PromptSettings
     from harmonia.writers import read_written, texts
+    from harmonia.writers.settings import WrittenFiles
 
-    settings = GroupSettings.model_validate(
-        {
-            "names": _listed(names),
-            "ratios": _listed(ratios),
-            "match": [_listed(one) for one in match or ()],
-            "policies": {"names": _listed(policies), "budget": budget},
-            "threshold": threshold,
-            "seed": seed,
-            "size": size,
-            "explanations": explanations,
-            "shuffle_options": shuffle_options,
-            "general_ratio": general_ratio,
-        }
-    )
+    given = Given.here()
+    listed = None if names is None else [part.strip() for part in names.split(",") if part.strip()]
+    settings = given.of(GroupSettings, {"names": listed, "general_ratio": general_ratio})
+    contexts = given.of(WrittenFiles).contexts
     tables = (*CONFOUNDS.files("."), *TARGET_LETTERS.files("."))
     require_folder_place(
         out,
@@ -99,8 +64,8 @@ def groups(
     asked = read_beliefs(beliefs, domain=domain)
     # Training must speak as the probe did: beliefs taken by cloze are taught as texts.
     method = "cloze" if asked[0].method == "cloze" else "letter"
-    words = PromptSettings.model_validate({"method": method, "language": language})
-    exam = ExamFormat(method=words.style, language=words.language, options_first=options_first)
+    words = given.of(PromptSettings, {"method": method})
+    exam = ExamFormat(method=words.style, language=words.language, options_first=words.options_first)
     mixed_in = read_conversations(general, what=GENERAL) if general else None
     built = build_groups(
         asked,
@@ -112,7 +77,7 @@ def groups(
     )
     name = domain or asked[0].item.domain
     apart, letters = confounds(name, built.rows, asked), target_letters(name, built.rows)
-    found = summary_of(built, asked, threshold)
+    found = summary_of(built, asked, settings.threshold)
     with fresh_directory(out, keep=True) as partial:
         for name, rows in built.rows.items():
             write_group(partial / f"{name}.jsonl", rows)
@@ -127,16 +92,12 @@ def groups(
         _print(found, apart, letters, out)
 
 
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def _contexts(path: Path | None, beliefs: Sequence[Belief], settings: GroupSettings) -> Mapping[str, str]:
+def _contexts(path: str | None, beliefs: Sequence[Belief], settings: GroupSettings) -> Mapping[str, str]:
     from harmonia.groups import wanted_texts
     from harmonia.writers import ContextSettings, read_written, texts, write_contexts
 
     if path is not None:
-        written = list(read_written(path))
+        written = list(read_written(Path(path)))
     else:
         items = [item for item, _ in wanted_texts(beliefs, settings).contexts]
         written = write_contexts(None, items, ContextSettings())

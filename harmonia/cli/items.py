@@ -1,41 +1,12 @@
-"""Reading questions for a command: its options and KEY=VALUE settings, and what is told of the reading."""
+"""Reading questions for a command, and what is told of the reading."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from harmonia.data import ItemSource, ReadResult
-
-
-def source_of(
-    path: str, options: Mapping[str, Any], settings: Sequence[str] | None, *, shots: bool = False
-) -> ItemSource:
-    """The declaration of a command's questions, or of its demonstrations.
-
-    Args:
-        path: Where they are.
-        options: Settings that the command has options for.
-        settings: `key=value` texts of `ItemSource`, for both; `shots.key=value` for the
-            demonstrations alone.
-        shots: Whether these are the demonstrations; a limit is of the questions alone.
-
-    Raises:
-        InputError: A setting is not of that form.
-        ValidationError: There is no such setting, or its value is wrong.
-    """
-    from harmonia.data import ItemSource
-    from harmonia.pipeline.settings_file import apply_overrides
-
-    told = apply_overrides({"shots": {}}, settings or ())
-    of_shots = told.pop("shots")
-    values = {**options, **told}
-    if shots:
-        values.pop("limit", None)
-        values |= of_shots
-    return ItemSource.model_validate({**values, "path": path})
 
 
 def read(source: ItemSource) -> ReadResult:

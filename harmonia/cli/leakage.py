@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +12,8 @@ from typing import Annotated
 import typer
 
 from harmonia.cli import options as o
-from harmonia.cli.items import read, source_of
+from harmonia.cli.given import Given
+from harmonia.cli.items import read
 
 _SHOWN = 10
 
@@ -19,11 +21,7 @@ _SHOWN = 10
 def leakage(
     train: Annotated[list[str], typer.Option(help="Training questions; once for each file.")],
     suite: Annotated[list[str], typer.Option(help="Test questions; once for each file or folder.")],
-    settings: o.ItemSettings = None,
     shots_from: Annotated[list[str] | None, typer.Option(help="Demonstrations; once for each file.")] = None,
-    ngram: Annotated[int, typer.Option(help="Words in a row that two questions must share.")] = 13,
-    reader: o.Reader = "auto",
-    on_bad_row: Annotated[str, typer.Option(help="skip leaves bad rows out; fail names the first.")] = "skip",
     out: Annotated[
         Path | None, typer.Option(help="Where to write all overlaps: CSV, JSONL or Parquet.")
     ] = None,
@@ -32,7 +30,9 @@ def leakage(
     """Find test questions that a model is shown: the same text, the same words, or a run of words.
 
     Example: `harmonia leakage --train engineering/train.jsonl --suite engineering/test.jsonl
-    --suite mmlu/test --out leakage.csv`
+    --suite mmlu/test --out leakage.csv leakage.ngram=8 on_bad_row=fail`
+
+    Bad rows are left out unless `on_bad_row=fail`.
     """
     from rich.table import Table
 
@@ -45,18 +45,21 @@ def leakage(
     )
     if out is not None:
         overlaps.require_place(out, inputs=[*train, *suite, *(shots_from or ())])
-    rule = LeakageSettings.model_validate({"ngram": ngram})
-
-    options = {"reader": reader, "on_bad_row": on_bad_row}
-    paths: dict[Role, list[str]] = {"train": train, "shots": shots_from or [], "suite": suite}
+    given = Given.here()
+    paths: dict[Role, Sequence[str | None]] = {"train": train, "shots": shots_from or [None], "suite": suite}
     sources = [
-        (role, source_of(path, options, settings, shots=role == "shots"))
+        (
+            role,
+            given.shots(path, on_bad_row="skip")
+            if path is None or role == "shots"
+            else given.items(path, on_bad_row="skip"),
+        )
         for role, named in paths.items()
         for path in named
     ]
     found = find_overlaps(
-        [Pool(domain="", role=role, name=one.path, items=read(one).items) for role, one in sources],
-        ngram=rule.ngram,
+        [Pool(domain="", role=role, name=one.path, items=read(one).items) for role, one in sources if one],
+        ngram=given.of(LeakageSettings).ngram,
     )
     if out is not None:
         overlaps.write(out, map(asdict, found))

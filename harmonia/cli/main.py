@@ -10,6 +10,7 @@ import signal
 import sys
 import warnings
 from types import FrameType
+from typing import Any
 
 import typer
 
@@ -23,11 +24,13 @@ from harmonia.cli import (
     groups,
     lab,
     leakage,
+    listing,
     slick,
     steps,
     triage,
     write,
 )
+from harmonia.cli.given import Command
 
 app = typer.Typer(
     name="harmonia",
@@ -57,12 +60,15 @@ for command in (
     experiment.report,
     explain.explain_scoring,
     doctor.doctor,
+    listing.settings,
     bench.bench,
 ):
-    app.command()(command)
+    app.command(cls=Command)(command)
 app.add_typer(lab.lab, name="lab")
 
 
+# typer keeps this class in a module of its own or takes it from click, by version.
+_UsageError: Any = typer.BadParameter.__base__
 _AGAIN = "the same command takes the work up again"
 
 
@@ -96,7 +102,11 @@ def main() -> None:
     from harmonia.parsing import input_error
 
     try:
-        app()
+        sys.exit(app(standalone_mode=False) or 0)
+    except _UsageError as error:
+        if not (said := error.format_message().rstrip(".")):  # no arguments: the help was shown
+            sys.exit(error.exit_code)
+        _fail(f"{said}. See `{error.ctx.command_path} --help`.", 2)
     except ValidationError as error:
         _fail(str(input_error(error, remedy="See the command's --help.")), 2)
     except InputError as error:

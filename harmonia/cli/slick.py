@@ -9,73 +9,41 @@ from typing import Annotated, Any
 import typer
 
 from harmonia.cli import options as o
-from harmonia.cli.items import source_of
+from harmonia.cli.given import Given
 
 
 def slick(
     model: o.Model,
     items: Annotated[str, typer.Option(help="Questions: rows with question, and answers or answer.")],
     out: o.RecordsOut,
-    columns: o.ItemSettings = None,
     shots_from: Annotated[
         str | None, typer.Option(help="Questions to demonstrate with; the others of the file if not given.")
     ] = None,
-    domain: o.Domain = None,
-    prompts: Annotated[int, typer.Option(help="Few-shot prompts of a question.")] = 10,
-    shots: Annotated[int, typer.Option(help="Demonstrations in each.")] = 4,
-    samples: Annotated[int, typer.Option(help="Sampled answers to each, beside the greedy one.")] = 16,
-    temperature: Annotated[float, typer.Option(help="Temperature of the sampled answers.")] = 0.5,
-    max_new_tokens: Annotated[int, typer.Option(help="Most tokens of an answer.")] = 32,
-    question: Annotated[
-        str, typer.Option(help="How a question reads; \\n is a line end.")
-    ] = r"Q: {question}\nA:",
-    demonstrations: Annotated[
-        str, typer.Option(help="shared (drawn once a domain for each prompt) or per_item.")
-    ] = "shared",
-    early_stop: Annotated[
-        bool, typer.Option(help="Ask no more than the category needs; else estimate P(correct) too.")
-    ] = True,
-    limit: Annotated[int | None, typer.Option(min=1, help="Ask only so many, drawn by --seed.")] = None,
-    seed: o.Seed = 0,
-    gguf_file: o.GgufFile = None,
-    trust_remote_code: o.TrustRemoteCode = False,
-    dtype: o.Dtype = "float32",
-    device: o.Device = "auto",
+    shots: Annotated[int | None, typer.Option(help="Demonstrations in each prompt; default 4.")] = None,
+    prompts: Annotated[int | None, typer.Option(help="Few-shot prompts of a question; default 10.")] = None,
+    samples: Annotated[
+        int | None, typer.Option(help="Sampled answers to each, beside the greedy one; default 16.")
+    ] = None,
     json_: o.Json = False,
 ) -> None:
-    r"""Sort questions in words into SliCK's categories: HighlyKnown to Unknown.
+    """Sort questions in words into SliCK's categories: HighlyKnown to Unknown.
 
-    Example: `harmonia slick --model MODEL --items questions.jsonl --out known.parquet`
+    Example: `harmonia slick --model MODEL --items questions.jsonl --out known.parquet
+    limit=500 slick.temperature=0.7`
     """
     from harmonia.cli.progress import Bars, err
-    from harmonia.hashing import sample
-    from harmonia.models import fingerprint, load_model
+    from harmonia.models import ModelSettings, fingerprint, load_model
     from harmonia.slick.knowledge import SlickSettings, probe_knowledge
     from harmonia.slick.knowledge_file import KNOWLEDGE, write_knowledge
     from harmonia.slick.questions import read_open_questions
 
     KNOWLEDGE.require_place(out, inputs=(items, shots_from))
-    settings = SlickSettings.model_validate(
-        {
-            "prompts": prompts,
-            "shots": shots,
-            "samples": samples,
-            "temperature": temperature,
-            "max_new_tokens": max_new_tokens,
-            "question": question.replace("\\n", "\n"),
-            "demonstrations": demonstrations,
-            "early_stop": early_stop,
-            "seed": seed,
-        }
-    )
-    which = o.model_settings(model, gguf_file, trust_remote_code, dtype, device)
-    options = {"domain": domain}
-    asked = read_open_questions(source_of(items, options, columns))
-    pool = asked
-    if shots_from is not None:
-        pool = read_open_questions(source_of(shots_from, options, columns, shots=True))
-    if limit is not None:
-        asked = tuple(sample(seed, "limit", asked, [one.id for one in asked], limit))
+    given = Given.here()
+    settings = given.of(SlickSettings, {"shots": shots, "prompts": prompts, "samples": samples})
+    which = given.of(ModelSettings, {"path": model})
+    source = given.items(items)
+    asked = read_open_questions(source)
+    pool = read_open_questions(given.shots(shots_from) or source.model_copy(update={"limit": None}))
     noted = fingerprint(which)
     loaded = load_model(which, noted)
     for line in loaded.slower_generating:

@@ -10,145 +10,62 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harmonia.cli import options as o
-from harmonia.cli.items import read, skipped_beside, source_of, write_skipped_rows
+from harmonia.cli.given import Given
+from harmonia.cli.items import read, skipped_beside, write_skipped_rows
 
 if TYPE_CHECKING:
     from harmonia.data import ItemSource
-    from harmonia.models import ModelSettings
+    from harmonia.prompts import PromptSettings
 
 
 def probe(
     model: o.Model,
     items: o.Items,
     out: o.RecordsOut,
-    settings: o.ItemSettings = None,
     shots_from: o.ShotsFrom = None,
-    shots: Annotated[int, typer.Option(help="Demonstrations in each prompt.")] = 5,
+    shots: o.Shots = None,
     domain: o.Domain = None,
-    method: o.MethodName = "letter",
-    preset: o.PresetName = "corrected",
-    draws: o.Draws = 1,
-    option_order: o.OptionOrder = "given",
-    normalisation: o.Normalise = "raw",
-    language: o.Language = "en",
-    options_first: o.OptionsFirst = False,
-    reader: o.Reader = "auto",
-    subjects_of: o.SubjectsOf = None,
-    subjects_outside: o.SubjectsOutside = None,
-    on_bad_row: o.OnBadRow = "fail",
-    limit: o.Limit = None,
-    seed: o.Seed = 0,
-    gguf_file: o.GgufFile = None,
-    trust_remote_code: o.TrustRemoteCode = False,
-    dtype: o.Dtype = "float32",
-    device: o.Device = "auto",
-    batch_tokens: o.BatchTokens = None,
+    on_bad_row: Annotated[
+        str | None, typer.Option(help="fail (default) names the first bad row; skip leaves all bad rows out.")
+    ] = None,
     keep_prompts: o.KeepPrompts = False,
 ) -> None:
     """Ask a base model what it believes.
 
-    Example: `harmonia probe --model MODEL --items engineering/train.jsonl
-    --shots-from engineering/dev.jsonl --method cloze --on-bad-row skip --out beliefs.parquet`
+    Example: `harmonia probe --model MODEL --items engineering/train.jsonl --shots-from
+    engineering/dev.jsonl --on-bad-row skip --out beliefs.parquet prompt.method=cloze limit=200`
     """
-    options = {
-        "reader": reader,
-        "domain": domain,
-        "subjects_of": subjects_of,
-        "subjects_outside": subjects_outside,
-        "on_bad_row": on_bad_row,
-    }
-    _ask(
-        form=f"icl{shots}",
-        out=out,
-        items=source_of(items, {**options, "limit": limit, "seed": seed}, settings),
-        shots=None if shots_from is None else source_of(shots_from, options, settings, shots=True),
-        model=o.model_settings(model, gguf_file, trust_remote_code, dtype, device),
-        prompt={
-            "method": method,
-            "preset": preset,
-            "language": language,
-            "options_first": options_first,
-            "shots": shots,
-            "shot_seed": seed,
-        },
-        asking={
-            "normalisation": normalisation,
-            "option_order": option_order,
-            "draws": draws,
-            "seed": seed,
-            "batch_tokens": batch_tokens,
-            "keep_prompts": keep_prompts,
-        },
-    )
+    from harmonia.prompts import PromptSettings
+
+    given = Given.here()
+    words = given.of(PromptSettings, {"shots": shots})
+    source = {"domain": domain, "on_bad_row": on_bad_row}
+    questions, shown = given.items(items, source), given.shots(shots_from, source)
+    _ask(given, (model, keep_prompts), words.probe_form, words, (questions, shown), out)
 
 
 def evaluate(
     model: o.Model,
     items: o.Items,
     out: o.RecordsOut,
-    settings: o.ItemSettings = None,
     form: Annotated[str, typer.Option(help="chat0, or `icl<k>` with --shots-from.")] = "chat0",
     shots_from: o.ShotsFrom = None,
     domain: o.Domain = None,
-    method: o.MethodName = "letter",
-    preset: o.PresetName = "corrected",
-    draws: o.Draws = 1,
-    option_order: o.OptionOrder = "given",
-    normalisation: o.Normalise = "raw",
-    language: o.Language = "en",
-    chat: o.Chat = "vicuna",
-    options_first: o.OptionsFirst = False,
-    reader: o.Reader = "auto",
-    subjects_of: o.SubjectsOf = None,
-    subjects_outside: o.SubjectsOutside = None,
-    on_bad_row: o.OnBadRow = "fail",
-    limit: o.Limit = None,
-    seed: o.Seed = 0,
-    gguf_file: o.GgufFile = None,
-    trust_remote_code: o.TrustRemoteCode = False,
-    dtype: o.Dtype = "float32",
-    device: o.Device = "auto",
-    batch_tokens: o.BatchTokens = None,
+    chat: o.Chat = None,
     keep_prompts: o.KeepPrompts = False,
 ) -> None:
     """Ask a tuned model a test suite.
 
     Example: `harmonia evaluate --model tuned/ --items engineering/test.jsonl --form chat0
-    --method cloze --on-bad-row skip --out after.parquet`
+    --out after.parquet prompt.method=cloze on_bad_row=skip`
     """
-    from harmonia.prompts import parse_form
+    from harmonia.prompts import PromptSettings, parse_form
 
-    options = {
-        "reader": reader,
-        "domain": domain,
-        "subjects_of": subjects_of,
-        "subjects_outside": subjects_outside,
-        "on_bad_row": on_bad_row,
-    }
-    _ask(
-        form=form,
-        out=out,
-        items=source_of(items, {**options, "limit": limit, "seed": seed}, settings),
-        shots=None if shots_from is None else source_of(shots_from, options, settings, shots=True),
-        model=o.model_settings(model, gguf_file, trust_remote_code, dtype, device),
-        prompt={
-            "method": method,
-            "preset": preset,
-            "language": language,
-            "chat": chat,
-            "options_first": options_first,
-            "shots": parse_form(form).shots,
-            "shot_seed": seed,
-        },
-        asking={
-            "normalisation": normalisation,
-            "option_order": option_order,
-            "draws": draws,
-            "seed": seed,
-            "batch_tokens": batch_tokens,
-            "keep_prompts": keep_prompts,
-        },
-    )
+    given = Given.here()
+    words = given.of(PromptSettings, {"chat": chat, "shots": parse_form(form).shots})
+    source = {"domain": domain}
+    questions, shown = given.items(items, source), given.shots(shots_from, source)
+    _ask(given, (model, keep_prompts), form, words, (questions, shown), out)
 
 
 def train(
@@ -157,15 +74,8 @@ def train(
         Path, typer.Option(help="Rows to learn: alpaca, sharegpt, messages or prompt/completion.")
     ],
     out: o.Out,
-    settings: Annotated[
-        list[str] | None, typer.Argument(help="Training settings as KEY=VALUE, such as epochs=1 lora.rank=8.")
-    ] = None,
     seed: o.Seed = 0,
-    chat: o.Chat = "vicuna",
-    gguf_file: o.GgufFile = None,
-    trust_remote_code: o.TrustRemoteCode = False,
-    dtype: o.Dtype = "float32",
-    device: o.Device = "auto",
+    chat: o.Chat = None,
 ) -> None:
     """Fine-tune a model on a training set (JSONL, JSON, Parquet); the paper's settings unless told otherwise.
 
@@ -179,18 +89,18 @@ def train(
     from harmonia.cli.progress import out as console
     from harmonia.files import require_file
     from harmonia.hashing import file_sha256
-    from harmonia.models import fingerprint
+    from harmonia.models import ModelSettings, fingerprint
     from harmonia.outputs import require_folder_place, scratch
-    from harmonia.pipeline.settings_file import apply_overrides
     from harmonia.prompts import PromptSettings
     from harmonia.training import TrainingSettings
     from harmonia.training.sft import TrainingJob, fine_tune, job_hash
 
+    given = Given.here()
     require_folder_place(out, inputs=(model, group))
     job = TrainingJob(
-        model=o.model_settings(model, gguf_file, trust_remote_code, dtype, device),
-        prompt=PromptSettings.model_validate({"chat": chat}),
-        settings=TrainingSettings.model_validate(apply_overrides({}, settings or ())),
+        model=given.of(ModelSettings, {"path": model}),
+        prompt=given.of(PromptSettings, {"chat": chat}),
+        settings=given.of(TrainingSettings),
         group=require_file(group, what="the training set"),
         seed=seed,
     )
@@ -228,14 +138,12 @@ def consistency(
 
 
 def _ask(
-    *,
+    given: Given,
+    asked_of: tuple[str, bool],
     form: str,
+    words: PromptSettings,
+    files: tuple[ItemSource, ItemSource | None],
     out: Path,
-    items: ItemSource,
-    shots: ItemSource | None,
-    model: ModelSettings,
-    prompt: dict[str, Any],
-    asking: dict[str, Any],
 ) -> None:
     """Read, ask, write and print a summary: the whole of `probe` and `evaluate`."""
     from collections import Counter
@@ -244,15 +152,16 @@ def _ask(
     from harmonia.analysis.letter_bias import by_letter, letter_bias
     from harmonia.cli.progress import Bars, err
     from harmonia.cli.progress import out as console
-    from harmonia.models import fingerprint, load_model
+    from harmonia.models import ModelSettings, fingerprint, load_model
     from harmonia.probe import BELIEFS, ProbeSettings, ask, write_beliefs
-    from harmonia.prompts import PromptSettings, ShotPool, build_template, parse_form
+    from harmonia.prompts import ShotPool, build_template, parse_form
 
+    (folder, keep_prompts), (items, shots) = asked_of, files
     BELIEFS.require_place(out, inputs=(items.path, shots.path if shots else None))
     skipped = skipped_beside(out, items)
     how = parse_form(form)
-    words = PromptSettings.model_validate(prompt)
-    settings = ProbeSettings.model_validate(asking)
+    settings = given.of(ProbeSettings, {"keep_prompts": keep_prompts or None})
+    model = given.of(ModelSettings, {"path": folder})
     found = read(items)
     pool = None
     if how.shots and shots is not None:

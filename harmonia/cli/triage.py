@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from harmonia.cli import options as o
+from harmonia.cli.given import Given
 
 
 def triage(
@@ -15,14 +16,12 @@ def triage(
         list[Path], typer.Option(help="Beliefs; once for each model or method that was asked.")
     ],
     out: o.RecordsOut = Path("review.csv"),
-    threshold: Annotated[float, typer.Option(help="Confidence that a wrong belief must exceed.")] = 0.5,
-    gold_below: Annotated[float, typer.Option(help="A gold less probable than this is denied.")] = 0.01,
-    agreeing: Annotated[int, typer.Option(help="Files that must believe the same other option.")] = 2,
     domain: o.Domain = None,
 ) -> None:
     """Find conflicting items whose label deserves a look.
 
-    Example: `harmonia triage --beliefs letter.parquet --beliefs cloze.parquet --out review.csv`
+    Example: `harmonia triage --beliefs letter.parquet --beliefs cloze.parquet --out review.csv
+    gold_below=0.001`
     """
     from collections import Counter
 
@@ -32,7 +31,7 @@ def triage(
     from harmonia.probe import read_beliefs
 
     REVIEW.require_place(out, inputs=beliefs)
-    settings = TriageSettings(threshold=threshold, gold_below=gold_below, agreeing=agreeing)
+    settings = Given.here().of(TriageSettings)
     asked = {str(path): read_beliefs(path, domain=domain) for path in beliefs}
     doubts = doubtful(asked, settings)
     write_review(out, doubts)

@@ -242,8 +242,8 @@ def _how(settings: ModelSettings) -> dict[str, Any]:
 def _remedy(settings: ModelSettings, folder: Path, otherwise: str) -> str:
     if brings_code(folder) and not settings.trust_remote_code:
         return (
-            "It may need Python code of its own: read it, and if you trust it, give --trust-remote-code "
-            "(model.trust_remote_code=true for run and plan)."
+            "It may need Python code of its own: read it, and if you trust it, "
+            "give model.trust_remote_code=true."
         )
     return otherwise
 

@@ -49,7 +49,7 @@ def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
             )
         seen.append(below.resolve())
         files.append((below, _read(below)))
-        values = _merged(files[-1][1].values, values)
+        values = merged(files[-1][1].values, values)
     apply_overrides(values, overrides)
     try:
         experiment = Experiment.model_validate(values)
@@ -79,14 +79,14 @@ def _read(path: Path) -> Yaml:
     return settings
 
 
-def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """Settings of two files: tables are merged, everything else is the upper file's."""
-    merged = dict(below)
+def merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Settings on top of others: tables are merged, everything else is the upper one's."""
+    found = dict(below)
     for key, value in above.items():
-        under = merged.get(key)
+        under = found.get(key)
         both = isinstance(under, dict) and isinstance(value, dict)
-        merged[key] = _merged(under, value) if both else value  # type: ignore[arg-type]
-    return merged
+        found[key] = merged(under, value) if both else value  # type: ignore[arg-type]
+    return found
 
 
 def dump_experiment(experiment: Experiment) -> str:

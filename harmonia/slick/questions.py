@@ -16,7 +16,7 @@ from harmonia.data.marks import apart
 from harmonia.data.source import ColumnMapping
 from harmonia.data.tables import DataTable, open_tables
 from harmonia.errors import InputError
-from harmonia.hashing import sha256_json
+from harmonia.hashing import sample, sha256_json
 from harmonia.parsing import require_new
 
 _REMEDY = "A row needs question and answers (a list of texts that are right) or answer (one text)."
@@ -77,7 +77,7 @@ def read_open_questions(source: ItemSource) -> tuple[OpenQuestion, ...]:
         InputError: The file cannot be read or is empty, a row is wrong, or an id comes twice.
     """
     names = source.columns
-    unused = source.model_fields_set - {"path", "domain", "columns", "split", "config"}
+    unused = source.model_fields_set - {"path", "domain", "columns", "split", "config", "limit", "seed"}
     unused |= {f"columns.{name}" for name in names.model_fields_set - {"question", "answer", "id", "subject"}}
     if unused:
         remedy = "Leave it out: it is of questions with options."
@@ -105,7 +105,9 @@ def read_open_questions(source: ItemSource) -> tuple[OpenQuestion, ...]:
             found.append(question)
     if not found:
         raise InputError("the file holds no question", file=source.path, remedy=_REMEDY)
-    return tuple(found)
+    if source.limit is None:
+        return tuple(found)
+    return tuple(sample(source.seed, "limit", found, [one.id for one in found], source.limit))
 
 
 def _require_columns(names: ColumnMapping, table: DataTable) -> None:

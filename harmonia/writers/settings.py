@@ -84,3 +84,32 @@ class WritingSettings(Settings):
             ):
                 raise ValueError(f"a writer is '{name}', and the settings of {name} are missing")
         return self
+
+
+class WantedSettings(Settings):
+    """Of which beliefs of a file texts are written.
+
+    Attributes:
+        what: `explanations` of an answer, or `contexts` of a question.
+        target: Explain the model's own answer (`own`) or the right one (`gold`).
+        of: Beliefs to write for.
+        threshold: Confidence that a belief must exceed.
+        limit: Write only so many, drawn by `writing.seed`.
+    """
+
+    what: Literal["explanations", "contexts"] = "explanations"
+    target: Literal["own", "gold"] = "own"
+    of: Literal["wrong", "right", "all"] = "wrong"
+    threshold: float = Field(default=0.5, ge=0, lt=1)
+    limit: int | None = Field(default=None, ge=1)
+
+
+class WrittenFiles(Settings):
+    """Texts that were written before.
+
+    Attributes:
+        contexts: File of contexts by `harmonia write`; None takes the items' explanations
+            without the answer.
+    """
+
+    contexts: str | None = None

@@ -26,13 +26,13 @@ def test_every_command_has_help_with_an_example() -> None:
 
 def test_stage_commands_make_a_whole_experiment(data: Path, tmp_path: Path) -> None:
     base = str(base_folder(0))
-    shared = ["--options-first", "--device", "cpu", "--batch-tokens", "2048"]
+    shared = ["prompt.options_first=true", "model.device=cpu", "probe.batch_tokens=2048"]
     shots = ["--shots-from", str(data / "person/dev.jsonl"), "--domain", "person"]
     train, suite = str(data / "person/train.jsonl"), str(data / "person/homogeneous.jsonl")
     beliefs, before, after = (tmp_path / f"{name}.parquet" for name in ("beliefs", "before", "after"))
 
     made = harmonia(
-        "probe", "--model", base, "--items", train, *shots, *shared, "--limit", "120", "--out", str(beliefs)
+        "probe", "--model", base, "--items", train, *shots, *shared, "limit=120", "--out", str(beliefs)
     )
     assert made.returncode == 0, made.stderr
     made = harmonia(
@@ -41,11 +41,9 @@ def test_stage_commands_make_a_whole_experiment(data: Path, tmp_path: Path) -> N
         str(beliefs),
         "--out",
         str(tmp_path / "groups"),
-        "--options-first",
-        "--ratios",
-        "0,1",
-        "--size",
-        "8",
+        "prompt.options_first=true",
+        "groups.ratios=[0,1]",
+        "size=8",
         "--general",
         str(data / "general.jsonl"),
         "--json",
@@ -66,8 +64,7 @@ def test_stage_commands_make_a_whole_experiment(data: Path, tmp_path: Path) -> N
         base,
         "--group",
         str(tmp_path / "groups/harmonious.jsonl"),
-        "--device",
-        "cpu",
+        "model.device=cpu",
         "--out",
         str(tmp_path / "tuned"),
         "epochs=1",
@@ -87,8 +84,7 @@ def test_stage_commands_make_a_whole_experiment(data: Path, tmp_path: Path) -> N
             *shared,
             "--domain",
             "person",
-            "--limit",
-            "30",
+            "limit=30",
             "--out",
             str(out),
         )
@@ -134,12 +130,11 @@ def test_stage_commands_make_a_whole_experiment(data: Path, tmp_path: Path) -> N
                 "{base}",
                 "--items",
                 "{data}/person/train.jsonl",
-                "--method",
-                "guess",
+                "prompt.method=guess",
                 "--out",
                 "o",
             ],
-            ["method", "guess"],
+            ["prompt.method", "guess"],
         ),
         (
             [
@@ -158,7 +153,10 @@ def test_stage_commands_make_a_whole_experiment(data: Path, tmp_path: Path) -> N
         (["evaluate", "--model", "{base}", "--items", "{bad}", "--out", "o"], ["row 2", "answer", "9"]),
         (["groups", "--beliefs", "{bad}", "--out", "o"], ["row 1", "probs"]),
         (["train", "--model", "{base}", "--group", "{bad}", "--out", "o"], ["row 1", "messages"]),
-        (["train", "--model", "{base}", "--group", "{bad}", "--out", "o", "epoch=3"], ["epoch"]),
+        (
+            ["train", "--model", "{base}", "--group", "{bad}", "--out", "o", "epoch=3"],
+            ["epoch", "training.epochs"],
+        ),
         (["run", "{bad}"], ["not YAML", "row 2"]),
         (["report", "{data}"], ["experiment.yaml"]),
     ],

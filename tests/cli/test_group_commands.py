@@ -53,10 +53,10 @@ def test_every_kind_of_group_from_one_command(beliefs: Path, tmp_path: Path) -> 
     ]
     (tmp_path / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in own))
     made = harmonia(
-        *("groups", "--beliefs", beliefs, "--out", "g", "--ratios", "0,1", "--json"),
+        *("groups", "--beliefs", beliefs, "--out", "g", "ratios=[0,1]", "--json"),
         *("--names", "harmonious,incompatible,self_aligning,contextualised"),
-        *("--match", "letter", "--match", "letter,confidence", "--policies", "all,known_only,mixed_0.5"),
-        *("--budget", "12", "--explanations", "own", "--explanations-from", "own.jsonl"),
+        *("groups.match=[[letter],[letter,confidence]]", "policies.names=[all,known_only,mixed_0.5]"),
+        *("policies.budget=12", "groups.explanations=own", "--explanations-from", "own.jsonl"),
         cwd=tmp_path,
     )
     assert made.returncode == 0, made.stderr
@@ -78,7 +78,7 @@ def test_every_kind_of_group_from_one_command(beliefs: Path, tmp_path: Path) -> 
 
 
 def test_the_table_is_shown(beliefs: Path, tmp_path: Path) -> None:
-    made = harmonia("groups", "--beliefs", beliefs, "--out", "g", "--shuffle-options", cwd=tmp_path)
+    made = harmonia("groups", "--beliefs", beliefs, "--out", "g", "shuffle_options=true", cwd=tmp_path)
     assert made.returncode == 0, made.stderr
     assert "40 right, 20 wrong" in made.stdout and "self_aligning" in made.stdout
     assert "total variation" in made.stdout
@@ -93,7 +93,7 @@ def test_options_that_speak_of_others_are_told(tmp_path: Path) -> None:
     ]
     rows[0]["choices"] = rows[1]["choices"] = ["iron", "zinc", "lead", "tin"]
     (tmp_path / "b.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    made = harmonia("groups", "--beliefs", "b.jsonl", "--out", "g", "--shuffle-options", cwd=tmp_path)
+    made = harmonia("groups", "--beliefs", "b.jsonl", "--out", "g", "shuffle_options=true", cwd=tmp_path)
     assert made.returncode == 0, made.stderr
     assert "2 items keep their own order: options that speak of other options" in made.stdout
     assert "2 explanations left out" in made.stdout
@@ -106,13 +106,13 @@ def test_options_that_speak_of_others_are_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["--match", "letters"], ["match", "letters"]),
-        (["--policies", "everything"], ["no policy 'everything'"]),
+        (["match=[[letters]]"], ["match", "letters"]),
+        (["policies.names=[everything]"], ["no policy 'everything'"]),
         (["--names", "harmonious,wrong"], ["names", "wrong"]),
-        (["--ratios", "0,half"], ["ratios", "half"]),
-        (["--explanations", "own"], ["lack a text", "explanations"]),
-        (["--policies", "all,mostly_uncertain"], ["policy mostly_uncertain has no row"]),
-        (["--contexts", "missing.jsonl"], ["missing.jsonl"]),
+        (["ratios=[0,half]"], ["ratios", "half"]),
+        (["explanations=own"], ["lack a text", "explanations"]),
+        (["policies.names=[all,mostly_uncertain]"], ["policy mostly_uncertain has no row"]),
+        (["contexts=missing.jsonl"], ["missing.jsonl"]),
     ],
 )
 def test_bad_input_writes_nothing(
@@ -147,5 +147,5 @@ def test_leakage_is_listed(tmp_path: Path) -> None:
     )
     made = harmonia("leakage", "--train", "train.jsonl", "--suite", "train.jsonl", "--json", cwd=tmp_path)
     assert [one["kind"] for one in json.loads(made.stdout)] == ["exact", "exact"]
-    made = harmonia(*words, "--ngram", "2", cwd=tmp_path)
+    made = harmonia(*words, "leakage.ngram=2", cwd=tmp_path)
     assert made.returncode == 2 and "ngram" in made.stderr

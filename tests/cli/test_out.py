@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harmonia.cli.items import read, source_of, write_skipped_rows
+from harmonia.cli.items import read, write_skipped_rows
 from harmonia.cli.main import app
+from harmonia.data import ItemSource
 from harmonia.errors import InputError
 
 FOLDERS = {
@@ -82,20 +83,20 @@ def test_a_folder_of_ours_is_written_again(here: Path) -> None:
 
 @pytest.mark.parametrize("command", ["probe --shots 0", "evaluate"])
 def test_a_file_of_others_where_bad_rows_go_is_refused_before_the_work(command: str, here: Path) -> None:
-    words = ["--model", "no/such/model", "--items", "in.jsonl", "--out", "b.parquet", "--on-bad-row"]
+    words = ["--model", "no/such/model", "--items", "in.jsonl", "--out", "b.parquet"]
     path = here / "b.parquet.skipped.jsonl"
     path.write_text('{"id": 1, "mine": true}\n')
     with pytest.raises(InputError, match=r"skipped\.jsonl, field '--out': .*harmonia did not write it"):
-        _harmonia(command, *words, "skip")
+        _harmonia(command, *words, "on_bad_row=skip")
     with pytest.raises(InputError, match="no such model"):
-        _harmonia(command, *words, "fail")  # it writes no such file
+        _harmonia(command, *words, "on_bad_row=fail")  # it writes no such file
     assert json.loads(path.read_text()) == {"id": 1, "mine": True}
     # A list of ours is replaced.
     (here / "bad.jsonl").write_text((here / "in.jsonl").read_text() + '{"id": 2}\n')
-    write_skipped_rows(read(source_of("bad.jsonl", {"on_bad_row": "skip"}, None)), path)
+    write_skipped_rows(read(ItemSource(path="bad.jsonl", on_bad_row="skip")), path)
     assert json.loads(path.read_text())["row"] == 2
     with pytest.raises(InputError, match="no such model"):
-        _harmonia(command, *words, "skip")
+        _harmonia(command, *words, "on_bad_row=skip")
 
 
 def test_the_training_set_and_the_model_are_not_trained_over(here: Path) -> None:

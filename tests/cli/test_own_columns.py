@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from command_line import harmonia
 
-from harmonia.cli.items import source_of
+from harmonia.cli.given import Given
 from harmonia.errors import InputError
 from harmonia.probe import read_beliefs
 from harmonia.world import base_folder
@@ -39,7 +39,14 @@ def test_probe_reads_own_columns_and_another_split_of_demonstrations(data: Path,
     _own(lab / "homogeneous.jsonl", tmp_path / "shots/test.csv", 3)
     ours = "\n".join((lab / "homogeneous.jsonl").read_text(encoding="utf-8").splitlines()[:8])
     (tmp_path / "ours.jsonl").write_text(ours, encoding="utf-8")
-    base = ["--model", str(base_folder(0)), "--device", "cpu", "--options-first", "--domain", "person"]
+    base = [
+        "--model",
+        str(base_folder(0)),
+        "model.device=cpu",
+        "prompt.options_first=true",
+        "--domain",
+        "person",
+    ]
     asked = ["probe", *base, "--shots", "3"]
     own, plain = tmp_path / "own.parquet", tmp_path / "plain.parquet"
     mine = ["--items", str(tmp_path / "own.csv"), "--shots-from", str(tmp_path / "shots"), "--out", str(own)]
@@ -57,7 +64,15 @@ def test_probe_reads_own_columns_and_another_split_of_demonstrations(data: Path,
 def test_what_is_known_of_the_reading_is_told(tmp_path: Path) -> None:
     path = tmp_path / "own.csv"
     path.write_text("stem,a,b,c,d,key\nQ?,w,x,y,z,2\nR?,w,x,y,z,1\nQ?,w,x,y,z,2\n")
-    shown = ["explain-scoring", "--model", str(base_folder(0)), "--device", "cpu", "--form", "icl0", "--json"]
+    shown = [
+        "explain-scoring",
+        "--model",
+        str(base_folder(0)),
+        "model.device=cpu",
+        "--form",
+        "icl0",
+        "--json",
+    ]
     asked = harmonia(*shown, "--items", str(path), *COLUMNS[:3], "columns.answer_form=text")
     assert asked.returncode == 2 and "row 2, field 'key'" in asked.stderr
     asked = harmonia(*shown, "--items", str(path), *COLUMNS[:3])
@@ -88,7 +103,7 @@ def test_a_setting_that_is_none_is_refused(tmp_path: Path) -> None:
     for words, problem in (
         (["columns.questoin=stem"], "field 'columns.questoin'"),
         (["domain"], "not a setting"),
-        (["shots.limitt=3"], "field 'limitt'"),
+        (["shots.limitt=3"], "field 'shots.limitt'"),
     ):
         made = harmonia(*asked, "--shots-from", "z.csv", *words)
         assert made.returncode == 2 and problem in made.stderr, made.stderr
@@ -97,10 +112,11 @@ def test_a_setting_that_is_none_is_refused(tmp_path: Path) -> None:
 
 def test_settings_of_the_questions_and_of_the_demonstrations_are_told_apart() -> None:
     settings = ["split=test", "limit=5", "shots.split=dev", "columns.choices=[a, b]"]
-    asked = source_of("x", {"domain": "law", "limit": 3}, settings)
-    shown = source_of("y", {"domain": "law"}, settings, shots=True)
+    given = Given("probe", settings)
+    asked, shown = given.items("x", {"domain": "law"}), given.shots("y", {"domain": "law"})
+    assert shown is not None
     assert (asked.path, asked.domain, asked.split, asked.limit) == ("x", "law", "test", 5)
     assert (shown.path, shown.domain, shown.split, shown.limit) == ("y", "law", "dev", None)
     assert asked.columns == shown.columns and asked.columns.choices == ("a", "b")
     with pytest.raises(InputError, match="not a setting"):
-        source_of("x", {}, ["domain"])
+        Given("probe", ["domain"])

@@ -12,13 +12,14 @@ from harmonia.probe import read_beliefs
 from harmonia.probe.belief_files import read_about
 from harmonia.world import base_folder
 
-BASE = ["--model", str(base_folder(0)), "--device", "cpu", "--options-first", "--domain", "person"]
+SETTINGS = ["model.device=cpu", "prompt.options_first=true"]
+BASE = ["--model", str(base_folder(0)), *SETTINGS]
 
 
 def test_explain_scoring_tells_a_machine_and_a_person(data: Path) -> None:
     suite, shots = data / "person/homogeneous.jsonl", data / "person/dev.jsonl"
     rows = [json.loads(line) for line in suite.read_text(encoding="utf-8").splitlines()]
-    asked = ["explain-scoring", *BASE, "--items", str(suite), "--shots-from", str(shots)]
+    asked = ["explain-scoring", *BASE, "domain=person", "--items", str(suite), "--shots-from", str(shots)]
     made = harmonia(*asked, "--item", rows[3]["id"], "--json")
     assert made.returncode == 0, made.stderr
     found = json.loads(made.stdout)
@@ -28,7 +29,7 @@ def test_explain_scoring_tells_a_machine_and_a_person(data: Path) -> None:
     assert [one["letter"] for one in found["letters"]] == ["A", "B", "C", "D"]
     assert found["letter_mass"] > 0.9 and len(found["others"]) == 10 and found["warnings"] == []
 
-    made = harmonia("explain-scoring", *BASE[:-2], "--preset", "repo", "--form", "chat0")
+    made = harmonia("explain-scoring", *BASE, "prompt.preset=repo", "--form", "chat0")
     assert made.returncode == 0, made.stderr
     assert "Which of these is a planet?" in made.stdout and "preset repo" in made.stdout
     assert "warning:" in made.stdout
@@ -41,8 +42,18 @@ def test_explain_scoring_tells_a_machine_and_a_person(data: Path) -> None:
 def test_probe_writes_method_draws_and_priors_and_prints_the_letters(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "beliefs.parquet"
     items, shots = data / "person/train.jsonl", data / "person/dev.jsonl"
-    words = ["--items", str(items), "--shots-from", str(shots), "--shots", "2", "--limit", "30"]
-    more = ["--method", "letter_pride", "--draws", "3", "--option-order", "random", "--out", str(out)]
+    words = [
+        "--items",
+        str(items),
+        "--shots-from",
+        str(shots),
+        "--shots",
+        "2",
+        "limit=30",
+        "--domain",
+        "person",
+    ]
+    more = ["prompt.method=letter_pride", "probe.draws=3", "probe.option_order=random", "--out", str(out)]
     made = harmonia("probe", *BASE, *words, *more)
     assert made.returncode == 0, made.stderr
     for told in ("RStd of the letters", "letters answered", "letter prior", "letter mass"):
@@ -55,7 +66,7 @@ def test_probe_writes_method_draws_and_priors_and_prints_the_letters(data: Path,
     assert [prior["draw"] for prior in about["letter_priors"]] == [0, 1, 2]
     assert all(prior["items"] == 20 and len(prior["probs"]) == 4 for prior in about["letter_priors"])
 
-    made = harmonia("probe", *BASE, *words, "--preset", "harness", "--out", str(tmp_path / "none"))
+    made = harmonia("probe", *BASE, *words, "prompt.preset=harness", "--out", str(tmp_path / "none"))
     assert made.returncode == 2 and "MMLU's prompt" in made.stderr
     assert not (tmp_path / "none").exists()
 
@@ -66,8 +77,8 @@ def test_probe_says_that_it_shares_no_prompts_and_why(data: Path, tmp_path: Path
     config = json.loads((model / "config.json").read_text())
     config["rope_parameters"] |= {"rope_type": "dynamic", "factor": 2.0}
     (model / "config.json").write_text(json.dumps(config))
-    words = ["--items", str(data / "person/train.jsonl"), "--shots", "0", "--limit", "4"]
-    words += ["--device", "cpu", "--options-first", "--domain", "person"]
+    words = ["--items", str(data / "person/train.jsonl"), "--shots", "0", "limit=4"]
+    words += [*SETTINGS, "--domain", "person"]
     for folder, said in ((model, True), (base_folder(0), False)):
         made = harmonia("probe", "--model", str(folder), *words, "--out", str(tmp_path / f"{said}.parquet"))
         assert made.returncode == 0, made.stderr

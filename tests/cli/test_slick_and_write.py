@@ -36,10 +36,8 @@ def test_slick_sorts_the_labs_questions(data, tmp_path):
         "2",
         "--samples",
         "2",
-        "--limit",
-        "5",
-        "--question",
-        r"{question}\nAnswer:",
+        "limit=5",
+        r'slick.question="{question}\nAnswer:"',
         "--json",
     ]
     questions = str(data / "person/free.jsonl")
@@ -64,7 +62,7 @@ def test_write_takes_contexts_from_explanations_without_a_model(beliefs, tmp_pat
 
 def test_write_explains_with_a_local_model(beliefs, tmp_path, tiny):
     out = tmp_path / "own.jsonl"
-    words = ["--model", tiny("llama").path, "--tries", "1", "--out", str(out), "--json"]
+    words = ["--model", tiny("llama").path, "writing.explanations.tries=1", "--out", str(out), "--json"]
     done = harmonia("write", "--beliefs", str(beliefs), *words)
     assert done.returncode == 0
     # A tiny model's context does not hold the prompt: nothing is written, and it says why.
@@ -80,10 +78,10 @@ def test_write_explains_with_a_local_model(beliefs, tmp_path, tiny):
     ("words", "parts"),
     [
         (["write", "--beliefs", "{beliefs}"], ["one writer", "--model"]),
-        (["write", "--beliefs", "{beliefs}", "--model", "m", "--what", "poems"], ["--what", "poems"]),
+        (["write", "--beliefs", "{beliefs}", "--model", "m", "--what", "poems"], ["what", "poems"]),
         (["write", "--beliefs", "nowhere.jsonl", "--model", "m"], ["nowhere.jsonl"]),
         (["write", "--beliefs", "{beliefs}", "--served", "localhost"], ["url", "localhost"]),
-        (["write", "--beliefs", "{beliefs}", "--model", "m", "--tries", "0"], ["tries"]),
+        (["write", "--beliefs", "{beliefs}", "--model", "m", "writing.explanations.tries=0"], ["tries"]),
         (["slick", "--model", "m", "--items", "{beliefs}"], ["row 1", "answer"]),
         (["slick", "--model", "m", "--items", "nowhere.jsonl"], ["nowhere.jsonl"]),
         (["slick", "--model", "m", "--items", "nowhere.jsonl", "--prompts", "0"], ["prompts"]),

@@ -49,9 +49,9 @@ def test_export_task_writes_a_folder_and_refuses_what_it_cannot(tmp_path: Path) 
     _write(tmp_path / "dev.jsonl", rows[3:])
     words = ("export-task", "--items", "test.jsonl", "--domain", "law", "--out", "task", "--shots", "2")
     refused = harmonia(
-        *words, "--shots-from", "dev.jsonl", "--method", "letter_cyclic", "--name", "law", cwd=tmp_path
+        *words, "--shots-from", "dev.jsonl", "prompt.method=letter_cyclic", "--name", "law", cwd=tmp_path
     )
-    assert refused.returncode == 2 and "--method" in refused.stderr and not (tmp_path / "task").exists()
+    assert refused.returncode == 2 and "prompt.method" in refused.stderr and not (tmp_path / "task").exists()
     lacking = harmonia(*words, cwd=tmp_path)
     assert lacking.returncode == 2 and "--shots-from" in lacking.stderr
     done = harmonia(*words, "--shots-from", "dev.jsonl", "--name", "law", cwd=tmp_path)

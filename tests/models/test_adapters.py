@@ -170,6 +170,6 @@ def test_no_file_of_an_adapter_has_its_base_trusted(adapter, tmp_path):
     (base / "config.json").write_text(json.dumps({**was, "model_type": "own", "auto_map": own}))
     record = {"path": str(base), "trust_remote_code": True}
     (adapter / "harmonia_base.json").write_text(json.dumps(record))
-    with pytest.raises(InputError, match="--trust-remote-code"):
+    with pytest.raises(InputError, match="trust_remote_code=true"):
         load_model(ModelSettings(path=str(adapter), device="cpu"))
     assert not (tmp_path / "ran").exists()

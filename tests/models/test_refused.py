@@ -322,10 +322,10 @@ def test_code_in_a_folder_runs_only_where_it_is_trusted(folder, flag, whose, cap
     else:
         change_json(folder / "tokenizer_config.json", auto_map=OWN_TOKENIZER, tokenizer_class="OwnTokenizer")
     error = refusal(folder)
-    assert "--trust-remote-code" in error.remedy and not flag.exists()
+    assert "model.trust_remote_code=true" in error.remedy and not flag.exists()
     untrusted = ModelSettings(path=str(folder), device="cpu")
     if whose == "model":
-        with pytest.raises(InputError, match="--trust-remote-code"):
+        with pytest.raises(InputError, match="trust_remote_code=true"):
             empty_model(untrusted)
     first = fingerprint(untrusted)
     assert not flag.exists()

@@ -87,10 +87,13 @@ def test_any_format_and_columns_of_ones_own_are_read(tmp_path):
         ("Where?", ("Rome",)),
     ]
     assert len({one.id for one in questions}) == 2
-    for unused in ({"limit": 1}, {"columns": {"choices": "a"}}):
+    own = ItemSource(path=str(tmp_path / "own.jsonl"), domain="d", columns=columns)
+    drawn = {read_open_questions(own.model_copy(update={"limit": 1, "seed": seed})) for seed in range(8)}
+    assert drawn == {(questions[0],), (questions[1],)}
+    for unused in ({"drop_repeated": True}, {"columns": {"choices": "a"}}):
         with pytest.raises(InputError, match="no setting of questions in words") as caught:
             read_open_questions(ItemSource(path=str(tmp_path / "own.csv"), **unused))
-        assert caught.value.field in ("limit", "columns.choices")
+        assert caught.value.field in ("drop_repeated", "columns.choices")
 
 
 def test_columns_that_are_named_are_read_wherever_they_stand_or_missed(tmp_path):

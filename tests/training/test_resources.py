@@ -188,7 +188,7 @@ def test_two_processes_train_what_one_does(job, train, tmp_path):
     settings += [f"{name}={value}" for name, value in fields.items()]
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
     command += ["-m", "harmonia.cli.main", "train", "--model", one.model.path, "--group", str(one.group)]
-    command += ["--out", str(tmp_path / "shared"), "--device", "cpu", *settings]
+    command += ["--out", str(tmp_path / "shared"), "model.device=cpu", *settings]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
     assert done.returncode == 0, done.stderr
