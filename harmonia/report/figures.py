@@ -43,23 +43,21 @@ class Panel:
     file: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Figure:
-    """A figure's declaration.
+    """A figure's declaration; the page says how to read it.
 
     Attributes:
         name: Start of its files' names.
         title: What it shows.
-        caption: How to read it.
         charts: Its charts as (domain, what it shows in words, chart).
         without: What is missing when there is nothing to show; empty if it is optional.
     """
 
     name: str
     title: str
-    caption: str
     charts: Callable[[RunFiles], _Charts]
-    without: str
+    without: str = ""
 
 
 def _accuracy(run: RunFiles) -> _Charts:
@@ -123,56 +121,19 @@ def _groups(rows: Iterable[Any]) -> str:
     return listed(plain(group) for group in in_group_order(row.group for row in rows))
 
 
+_NO_CELL = "no row of consistency is the paper’s cell (icl → chat0)"
 FIGURES = (
+    Figure("accuracy", "Accuracy by suite and group", _accuracy, "there are no accuracies"),
+    Figure("agreement", "Consistency with the base model, and accuracy", _agreement, _NO_CELL),
+    Figure("outcomes", "What was kept, gained and lost", _outcomes, _NO_CELL),
+    Figure("ratios", "Points gained over ratio 0 by the share of self-aligned rows", _ratios),
     Figure(
-        name="accuracy",
-        title="Accuracy by suite and group",
-        caption="Points are accuracies, bars their 95 % Wilson intervals over questions. The upright lines "
-        "mark the base model, whole with examples (icl) and dashed in chat form.",
-        charts=_accuracy,
-        without="there are no accuracies",
+        "reliability",
+        "Reliability of the base model’s beliefs",
+        _reliability,
+        "the probe has no reliability diagram",
     ),
-    Figure(
-        name="agreement",
-        title="Consistency with the base model, and accuracy",
-        caption="The paper’s cell: the base model with examples (icl) against the tuned model in chat form. "
-        "The base model’s own points show what the change of form does alone.",
-        charts=_agreement,
-        without="no row of consistency is the paper’s cell (icl → chat0)",
-    ),
-    Figure(
-        name="outcomes",
-        title="What was kept, gained and lost",
-        caption="The paper’s cell again, all seeds together. Kept: right before and after; gained: right "
-        "only after; lost: right only before; never: wrong both times.",
-        charts=_outcomes,
-        without="no row of consistency is the paper’s cell (icl → chat0)",
-    ),
-    Figure(
-        name="ratios",
-        title="Points gained over ratio 0 by the share of self-aligned rows",
-        caption="Accuracy in chat form minus that after ratio 0, on the same questions; bars are 95 % "
-        "intervals over questions and seeds. Ratio 0 is the incompatible group, ratio 1 the self-aligning "
-        "one.",
-        charts=_ratios,
-        without="",
-    ),
-    Figure(
-        name="reliability",
-        title="Reliability of the base model’s beliefs",
-        caption="Beliefs in 15 bins of equal size by confidence: the mean confidence of each and the share "
-        "that is right, with its 95 % Wilson interval. On the dashed line the two are the same; below it "
-        "the model is too sure.",
-        charts=_reliability,
-        without="the probe has no reliability diagram",
-    ),
-    Figure(
-        name="loss",
-        title="Training loss",
-        caption="One line for each fine-tuning run.",
-        charts=_loss,
-        without="no fine-tuning run has left a loss.jsonl",
-    ),
+    Figure("loss", "Training loss", _loss, "no fine-tuning run has left a loss.jsonl"),
 )
 
 

@@ -7,8 +7,9 @@ from functools import partial
 from typing import TypeVar
 
 from harmonia.analysis import Place
-from harmonia.analysis.tables import ResultRow
+from harmonia.analysis.tables import RESULTS, ResultRow
 from harmonia.report.html_table import Entry, PageColumn, PageTable, build
+from harmonia.report.run_files import RunFiles
 from harmonia.report.words import (
     ABSENT,
     count,
@@ -36,8 +37,12 @@ def grids(
     return [_grid(rows, f"{domain}: {caption}", show) for domain, rows in by_domain.items()]
 
 
-def accuracy_entry(row: ResultRow) -> Entry:
-    """An accuracy as a cell shows it."""
+def accuracy_tables(run: RunFiles) -> list[PageTable]:
+    """One table a domain: share of questions answered right."""
+    return grids(run.by_domain(RESULTS), "share of questions answered right", _accuracy)
+
+
+def _accuracy(row: ResultRow) -> Entry:
     interval = f"{100 * row.accuracy_low:.1f} to {100 * row.accuracy_high:.1f}"
     macro = f"macro {percent(row.accuracy_macro)}"
     return Entry(text=percent(row.accuracy), small=(interval, macro, f"n = {count(row.n)}"))

@@ -82,6 +82,13 @@ def _caution(seeds: int) -> str:
     )
 
 
+def twins(run: RunFiles) -> list[str]:
+    """Mixed groups that are not tuned on, because another group has the same rows."""
+    names = in_group_order(name for found in run.groups.values() for name in found.groups)
+    same = [(name, str(GroupName.parse(name).twin)) for name in names]
+    return [f"that of {plain(name)} is that of {plain(twin)}" for name, twin in same if twin in names]
+
+
 def domain_sentences(run: RunFiles) -> list[tuple[str, list[str]]]:
     """For each domain, one sentence per suite with accuracies, n and differences."""
     compared = [_called(run, group) for group in _COMPARED]

@@ -49,6 +49,11 @@ def beliefs_table(run: RunFiles) -> PageTable | None:
     return build("The base model’s beliefs", columns, rows) if rows else None
 
 
+def most_draws(run: RunFiles) -> int:
+    """The most draws of demonstrations that beliefs were taken over."""
+    return max((row.draws for row in run.rows(BELIEFS)), default=1)
+
+
 def probe_letters_table(run: RunFiles) -> PageTable | None:
     """Letter bias of the probe, a line a domain."""
     rows = [row for row in run.rows(LETTER_BIAS) if row.suite == PROBE]
