@@ -53,12 +53,8 @@ def require_file_place(
         if _same(place, one) or (place.exists() and _inside(place, one)):
             _refuse_input(path, one, field)
     if ours is not None and place.exists() and place.stat().st_size and not ours(place):
-        raise InputError(
-            "there is such a file, and harmonia did not write it",
-            file=path,
-            field=field,
-            remedy="Move it away, or give another name.",
-        )
+        problem = "there is such a file, and harmonia did not write it"
+        raise InputError(problem, file=path, field=field, remedy="Move it away, or give another name.")
 
 
 def require_folder_place(
@@ -81,12 +77,8 @@ def require_folder_place(
     for found in (file for one in wanted for file in _files(one)):
         name = found.relative_to(place).as_posix()
         if name not in own:
-            raise InputError(
-                f"the folder holds '{name}', which harmonia did not write",
-                file=path,
-                field=field,
-                remedy="Move it away, or give another folder.",
-            )
+            problem = f"the folder holds '{name}', which harmonia did not write"
+            raise InputError(problem, file=path, field=field, remedy="Move it away, or give another folder.")
     for one in _there(inputs):
         if any(_inside(one, other) for other in wanted):
             _refuse_input(path, one, field)
@@ -186,12 +178,8 @@ def _place(path: Path, field: str) -> Path:
         with suppress(FileNotFoundError, NotADirectoryError):
             os.lstat(place.with_name(f".{place.name}.partial") if place.name else place)
     except (OSError, ValueError) as error:
-        raise InputError(
-            f"cannot be written ({getattr(error, 'strerror', None) or 'not a name of a file'})",
-            file=path,
-            field=field,
-            remedy="Give another name.",
-        ) from error
+        problem = f"cannot be written ({getattr(error, 'strerror', None) or 'not a name of a file'})"
+        raise InputError(problem, file=path, field=field, remedy="Give another name.") from error
     return place
 
 
@@ -221,9 +209,5 @@ def _inside(path: Path, folder: Path) -> bool:
 
 
 def _refuse_input(path: Path, read: Path, field: str) -> None:
-    raise InputError(
-        f"writing here would overwrite what is read ({read})",
-        file=path,
-        field=field,
-        remedy="Give another name.",
-    )
+    problem = f"writing here would overwrite what is read ({read})"
+    raise InputError(problem, file=path, field=field, remedy="Give another name.")

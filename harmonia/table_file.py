@@ -90,13 +90,9 @@ class TableFile:
     def _ending(self, path: Path) -> str:
         ending = path.suffix.lower() or self.ending
         if ending not in _ENDINGS:
-            raise InputError(
-                "no records are written in files of this ending",
-                file=path,
-                field="--out",
-                seen=path.suffix,
-                remedy=f"Let the name end in {', '.join(_ENDINGS)}.",
-            )
+            problem = "no records are written in files of this ending"
+            remedy = f"Let the name end in {', '.join(_ENDINGS)}."
+            raise InputError(problem, file=path, field="--out", seen=path.suffix, remedy=remedy)
         return ending
 
     def _wrote(self, path: Path) -> bool:

@@ -16,7 +16,7 @@ from harmonia.bench.turns import Work, timed
 from harmonia.export.harness import export_task
 from harmonia.models import LocalModel
 from harmonia.models.memory import out_of_memory
-from harmonia.prompts import ExamFormat, Form, PromptSettings, ShotPool
+from harmonia.prompts import Form, PromptSettings, ShotPool
 from harmonia.types import Item
 
 BEST = "(c) lm-eval hf, best batch"
@@ -41,11 +41,12 @@ def harness_works(
     from lm_eval.models.huggingface import HFLM
     from lm_eval.tasks import TaskManager
 
-    exam = ExamFormat(method=settings.style, language=settings.language, options_first=settings.options_first)
     form = Form(chat=False, shots=settings.shots)
     with tempfile.TemporaryDirectory() as folder:
         task = Path(folder) / "task"
-        export_task(items, task, name="bench", form=form, exam=exam, preset=settings.preset, pool=pool)
+        export_task(
+            items, task, name="bench", form=form, exam=settings.exam, preset=settings.preset, pool=pool
+        )
         manager = TaskManager(include_path=str(task), include_defaults=False)
         (built,) = manager.load(["bench"])["tasks"].values()
     built.build_all_requests()

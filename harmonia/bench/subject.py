@@ -137,11 +137,9 @@ def _random(shape: str, model: ModelSettings) -> LocalModel:
     from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig
 
     if shape not in SHAPES and not Path(shape).is_file():
+        remedy = f"Give {' or '.join(SHAPES)}, or the path of a config.json."
         raise InputError(
-            "neither the name of a shape nor a configuration file",
-            field="random",
-            seen=shape,
-            remedy=f"Give {' or '.join(SHAPES)}, or the path of a config.json.",
+            "neither the name of a shape nor a configuration file", field="random", seen=shape, remedy=remedy
         )
     tokenizer = load_tokenizer(model)
     with refused("not a model's configuration", file=Path(shape), remedy="Give its config.json."):

@@ -179,13 +179,11 @@ def require_numbering(rows: Sequence[AnswerCell], form: AnswerForm, field: str, 
         raise first.place.wrong(field, problem, first.value, f"{_decide(other)} Or correct the rows.")
     chance = math.prod(1 - 1 / len(asked.choices) for asked, _ in numbers)
     if not zeros and not lasts and not told and chance < _CHANCE:
-        raise InputError(
+        problem = (
             f"whether the {len(numbers)} answers count from 0 or from 1 cannot be told: none is 0, and "
-            "none the number of options",
-            file=rows[0].place.file,
-            field=field,
-            remedy=_decide("index", "index1"),
+            "none the number of options"
         )
+        raise InputError(problem, file=rows[0].place.file, field=field, remedy=_decide("index", "index1"))
     return bool(zeros or lasts or not numbers)
 
 

@@ -125,12 +125,9 @@ def _csv_lines(path: Path) -> Iterator[tuple[int, list[str] | InputError]]:
 def _not_csv(error: csv.Error, path: Path, line: int, last: int) -> InputError:
     if "unexpected end of data" in str(error):
         # All rows below are inside that cell: leaving "one row" out would lose them unseen.
-        raise InputError(
-            "a quotation mark opens a cell that never ends, and swallows all rows below",
-            file=path,
-            row=line,
-            remedy="Close the quotation mark, or double it if it belongs to the text.",
-        ) from error
+        problem = "a quotation mark opens a cell that never ends, and swallows all rows below"
+        remedy = "Close the quotation mark, or double it if it belongs to the text."
+        raise InputError(problem, file=path, row=line, remedy=remedy) from error
     remedy = "Put cells with quotation marks in quotation marks and double those inside."
     swallowed = f", and swallows the lines down to {last}" if last > line else ""
     return InputError(f"not CSV ({error}){swallowed}", file=path, row=line, remedy=remedy)

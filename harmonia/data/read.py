@@ -155,12 +155,9 @@ def _readings(tables: Sequence[DataTable], source: ItemSource) -> list[_Reading]
             readings.append(reading)
     if source.chosen is not None and there:
         if there == {""}:
-            raise InputError(
-                "subjects are chosen, and no column or file name tells the subject",
-                file=tables[0].file,
-                field="subjects",
-                remedy="Leave them out, or name the subject's column (`columns.subject`).",
-            )
+            problem = "subjects are chosen, and no column or file name tells the subject"
+            remedy = "Leave them out, or name the subject's column (`columns.subject`)."
+            raise InputError(problem, file=tables[0].file, field="subjects", remedy=remedy)
         require_subjects(source.chosen, there, tables[0].file)
     return readings
 

@@ -84,13 +84,8 @@ def open_tables(path: Path, source: ItemSource) -> tuple[DataTable, ...]:
     base = path if source.config is None else path / source.config
     if not base.is_dir():
         here = _listed(entry.name for entry in path.iterdir() if entry.is_dir())
-        raise InputError(
-            "no such configuration here",
-            file=path,
-            field="config",
-            seen=source.config,
-            remedy=f"Here are: {here}.",
-        )
+        problem = "no such configuration here"
+        raise InputError(problem, file=path, field="config", seen=source.config, remedy=f"Here are: {here}.")
     if (base / "dataset_dict.json").is_file() or (base / "state.json").is_file():
         return (_saved_table(base, source),)
     return tuple(_read(found, path, source) for found in _of_split(_files(base, source), base, source))
@@ -104,13 +99,9 @@ def require_subjects(chosen: Collection[str], found: Collection[str], path: Path
     """
     missing = sorted(set(chosen) - set(found))
     if missing:
-        raise InputError(
-            f"{len(missing)} of {len(chosen)} subjects are not here",
-            file=path,
-            field="subjects",
-            seen=missing,
-            remedy=f"Here are: {_listed(found)}. Name those you want with `subjects`, or add the files.",
-        )
+        problem = f"{len(missing)} of {len(chosen)} subjects are not here"
+        remedy = f"Here are: {_listed(found)}. Name those you want with `subjects`, or add the files."
+        raise InputError(problem, file=path, field="subjects", seen=missing, remedy=remedy)
 
 
 def _files(base: Path, source: ItemSource) -> list[_Found]:
@@ -129,11 +120,9 @@ def _files(base: Path, source: ItemSource) -> list[_Found]:
         remedy = f"Give a folder with files that end in {', '.join(SUFFIXES)}."
         raise InputError("no files of questions are here", file=base, remedy=remedy)
     if source.chosen is None:
+        remedy = f"Name one with `config`, or some with `subjects`: {_listed(folders)}."
         raise InputError(
-            "several configurations are here and none is named",
-            file=base,
-            field="config",
-            remedy=f"Name one with `config`, or some with `subjects`: {_listed(folders)}.",
+            "several configurations are here and none is named", file=base, field="config", remedy=remedy
         )
     require_subjects(source.chosen, folders, base)
     return [
@@ -194,13 +183,9 @@ def _of_split(found: list[_Found], base: Path, source: ItemSource) -> list[_Foun
 
 def _read(found: _Found, path: Path, source: ItemSource) -> DataTable:
     if source.split is not None and found.split and found.split != source.split:
-        raise InputError(
-            f"the file's split is '{found.split}'",
-            file=found.file,
-            field="split",
-            seen=source.split,
-            remedy="Leave `split` out, or give the file of that split.",
-        )
+        problem = f"the file's split is '{found.split}'"
+        remedy = "Leave `split` out, or give the file of that split."
+        raise InputError(problem, file=found.file, field="split", seen=source.split, remedy=remedy)
     sheet = read_sheet(found.file, source.columns.names)
     inner = found.file.relative_to(path).as_posix()
     return DataTable(
@@ -235,11 +220,9 @@ def _hub_table(path: Path, source: ItemSource) -> DataTable:
     try:
         loaded = datasets.load_dataset(source.path, source.config, split=source.split)
     except (OSError, ValueError, RuntimeError) as error:
-        raise InputError(
-            f"neither a file or folder here, nor to be had from the Hugging Face hub ({error})",
-            file=path,
-            remedy="Correct the path, or download the data set's folder and give the path to it.",
-        ) from error
+        problem = f"neither a file or folder here, nor to be had from the Hugging Face hub ({error})"
+        remedy = "Correct the path, or download the data set's folder and give the path to it."
+        raise InputError(problem, file=path, remedy=remedy) from error
     return _dataset_table(loaded, source.path, source)
 
 

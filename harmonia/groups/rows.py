@@ -63,11 +63,9 @@ def general_rows(instructions: Sequence[Conversation], count: int, seed: int) ->
     if not instructions or not count:
         return []
     if len(instructions) < count:
-        raise InputError(
-            f"{count} general instructions are wanted and the file holds {len(instructions)}",
-            field="general_ratio",
-            remedy="Give a larger file, a lower general_ratio, or a smaller group size.",
-        )
+        problem = f"{count} general instructions are wanted and the file holds {len(instructions)}"
+        remedy = "Give a larger file, a lower general_ratio, or a smaller group size."
+        raise InputError(problem, field="general_ratio", remedy=remedy)
     chosen = sample(seed, "groups/general", instructions, [one.id for one in instructions], count)
     return [
         GroupRow(

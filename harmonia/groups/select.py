@@ -59,11 +59,9 @@ class Selection:
         """
         kept = tuple(pair for pair in self.pairs if pair[1] not in ids)
         if not kept:
-            raise EmptyGroupError(
-                f"all {len(self.pairs)} wrong beliefs lack a text that their groups need",
-                field="explanations",
-                remedy="Have the explanations and contexts written, or build no group that needs them.",
-            )
+            problem = f"all {len(self.pairs)} wrong beliefs lack a text that their groups need"
+            remedy = "Have the explanations and contexts written, or build no group that needs them."
+            raise EmptyGroupError(problem, field="explanations", remedy=remedy)
         chosen = {name for pair in kept for name in pair}
         return replace(
             self,

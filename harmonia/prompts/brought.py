@@ -39,18 +39,12 @@ def brought_template(tokenizer: Any, name: str | None) -> str:
     jinja = named.get(name or _DEFAULT)
     if jinja is None:
         problem = f"none called '{name}'" if name else "several, and none called 'default'"
-        raise InputError(
-            f"of chat templates the tokenizer brings {problem}",
-            field="chat",
-            seen=", ".join(sorted(named)),
-            remedy=f"Name one of them: chat: model:{min(named)}.",
-        )
+        problem = f"of chat templates the tokenizer brings {problem}"
+        remedy = f"Name one of them: chat: model:{min(named)}."
+        raise InputError(problem, field="chat", seen=", ".join(sorted(named)), remedy=remedy)
     if found := _CHANCE.search(jinja):
-        raise InputError(
-            "the chat template draws at random, so that no prompt is the same twice",
-            seen=found[0],
-            remedy="Use the Vicuna template (chat: vicuna).",
-        )
+        problem = "the chat template draws at random, so that no prompt is the same twice"
+        raise InputError(problem, seen=found[0], remedy="Use the Vicuna template (chat: vicuna).")
     return str(jinja)
 
 

@@ -86,11 +86,8 @@ class Controls:
             InputError: The text holds one of the characters that are used inside.
         """
         if found := _OURS.search(text):
-            raise InputError(
-                "the text holds a character that no text may hold (a noncharacter of Unicode)",
-                seen=f"U+{ord(found[0]):04X}",
-                remedy="Take it out.",
-            )
+            problem = "the text holds a character that no text may hold (a noncharacter of Unicode)"
+            raise InputError(problem, seen=f"U+{ord(found[0]):04X}", remedy="Take it out.")
         for start, stop in reversed(self._found(text)):
             spelled = text[start:stop]
             broken = BREAK.join(spelled) if len(spelled) > 1 else BREAK + spelled

@@ -151,11 +151,8 @@ class Encoder:
         # A text that the tokenizer swallowed whole would leave nothing to read.
         shared = min(shared, *(len(row) - 1 for row in rows))
         if shared < 1:
-            raise InputError(
-                f"the options of item {prompt.item_id} share no token with its prompt",
-                seen=self.tokens(rows[0][:6]),
-                remedy="Leave the item out.",
-            )
+            problem = f"the options of item {prompt.item_id} share no token with its prompt"
+            raise InputError(problem, seen=self.tokens(rows[0][:6]), remedy="Leave the item out.")
         return Request(context=head[:shared], continuations=tuple(row[shared:] for row in rows))
 
     def letter_request(self, prompt: Prompt, following: Sequence[str]) -> Request:
@@ -172,11 +169,9 @@ class Encoder:
         singles = [ids for ids in request.continuations if len(ids) == 1]
         if len(singles) < len(request.continuations) or len(set(singles)) < len(singles):
             seen = {text: self.tokens(ids) for text, ids in self._pairs(prompt, request)}
-            raise InputError(
-                f"the letters are not single, different tokens in item {prompt.item_id}",
-                seen=seen,
-                remedy="Use the cloze method (method: cloze) with this tokenizer.",
-            )
+            problem = f"the letters are not single, different tokens in item {prompt.item_id}"
+            remedy = "Use the cloze method (method: cloze) with this tokenizer."
+            raise InputError(problem, seen=seen, remedy=remedy)
         solved = [
             prompt.context + text + after for text, after in zip(prompt.continuations, following, strict=True)
         ]

@@ -103,10 +103,8 @@ def fit_prompt(
         request = encode_prompt(item, form, prompt, template, encoder)
         if request.length <= max_tokens:
             return Fitted(prompt=prompt, request=request)
-    raise InputError(
-        f"item {item.id} does not fit the model's context of {max_tokens} tokens"
-        + (" with even one demonstration" if shots else ""),
-        file=item.source or None,
-        seen=f"{request.length} tokens",
-        remedy="Leave the item out, ask with fewer shots, or use a model with a longer context.",
+    problem = f"item {item.id} does not fit the model's context of {max_tokens} tokens" + (
+        " with even one demonstration" if shots else ""
     )
+    remedy = "Leave the item out, ask with fewer shots, or use a model with a longer context."
+    raise InputError(problem, file=item.source or None, seen=f"{request.length} tokens", remedy=remedy)

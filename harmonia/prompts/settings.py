@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 
 from harmonia.errors import InputError
 from harmonia.parsing import Settings
+from harmonia.prompts.exam import ExamFormat
 from harmonia.types import AnswerStyle, Method, Preset
 
 
@@ -95,6 +96,11 @@ class PromptSettings(Settings):
     def style(self) -> AnswerStyle:
         """What the text looks like: all `letter*` methods show lettered options."""
         return "cloze" if self.method == "cloze" else "letter"
+
+    @property
+    def exam(self) -> ExamFormat:
+        """How an item reads."""
+        return ExamFormat(method=self.style, language=self.language, options_first=self.options_first)
 
     @property
     def probe_form(self) -> str:

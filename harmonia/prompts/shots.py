@@ -50,11 +50,9 @@ class ShotPool:
             if (not several or shot.domain == item.domain) and shot.question != item.question
         ]
         if count and not fit:
-            raise InputError(
-                f"no demonstration fits item {item.id} of domain '{item.domain}'",
-                file=self.items[0].source if self.items else None,
-                remedy="Give demonstrations of this domain, or ask without any (icl0, chat0).",
-            )
+            problem = f"no demonstration fits item {item.id} of domain '{item.domain}'"
+            remedy = "Give demonstrations of this domain, or ask without any (icl0, chat0)."
+            raise InputError(problem, file=self.items[0].source if self.items else None, remedy=remedy)
         again = f"/draw{draw}" if draw else ""
         if self.choice == "per_item" or draw:
             by_id = {shot.id: shot for shot in fit}

@@ -133,12 +133,11 @@ def build_template(settings: PromptSettings, tokenizer: Any) -> Template:
     Raises:
         InputError: The tokenizer cannot render the chat template asked for.
     """
-    exam = ExamFormat(method=settings.style, language=settings.language, options_first=settings.options_first)
     own, _, name = settings.chat.partition(":")
     day = settings.chat_date
     chat = own_chat(tokenizer, name or None, day) if own == "model" else vicuna_chat(tokenizer)
     return Template(
-        exam=exam,
+        exam=settings.exam,
         chat=chat,
         method=settings.method,
         preset=settings.preset,

@@ -138,12 +138,6 @@ def _field(values: Mapping[str, Any], file: str, number: int, name: str, types: 
     value = None if value is MISSING else value
     empty = not value.strip() if isinstance(value, str) else value == []
     if not isinstance(value, types) or isinstance(value, bool) or empty:
-        raise InputError(
-            "missing, empty or of the wrong type",
-            file=file,
-            row=number,
-            field=name,
-            seen=value,
-            remedy=_REMEDY,
-        )
+        problem = "missing, empty or of the wrong type"
+        raise InputError(problem, file=file, row=number, field=name, seen=value, remedy=_REMEDY)
     return value

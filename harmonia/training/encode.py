@@ -26,6 +26,7 @@ IGNORED = -100
 """Label of a token that is not learned (PyTorch's cross-entropy default)."""
 _SETS = 4
 _SOME = 20
+_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,13 +121,9 @@ def encode_rows(
         )
         first, (_, last) = spans[0][0], spans[-1]
         if first >= max_length:
-            raise InputError(
-                f"the prompt alone has {first} tokens, so nothing is left to learn",
-                file=file,
-                row=row.line,
-                field="messages",
-                remedy=f"Leave the row out, or raise max_length above {first} (now {max_length}).",
-            )
+            problem = f"the prompt alone has {first} tokens, so nothing is left to learn"
+            remedy = f"Leave the row out, or raise max_length above {first} (now {max_length})."
+            raise InputError(problem, file=file, row=row.line, field="messages", remedy=remedy)
         shortened += last > max_length
         labels = [IGNORED] * len(ids)
         for start, stop in spans:
@@ -157,12 +154,9 @@ def _learned(row: Conversation, turns: Sequence[tuple[int, int]], learn: Learn) 
 
 def _require_lesson(rows: Sequence[Encoded], file: str) -> None:
     if not any(row.weight for row in rows):
-        raise InputError(
-            "no row teaches anything: each has weight 0, or no turn that is learned",
-            file=file,
-            field="weight",
-            remedy="Give at least one row a weight above 0 and a turn of the assistant's that is learned.",
-        )
+        problem = "no row teaches anything: each has weight 0, or no turn that is learned"
+        remedy = "Give at least one row a weight above 0 and a turn of the assistant's that is learned."
+        raise InputError(problem, file=file, field="weight", remedy=remedy)
 
 
 class EncodedSets:
@@ -195,14 +189,14 @@ class EncodedSets:
         return self._kept[key]
 
 
-def show_mask(encoded: EncodedSet, encoder: Encoder, count: int = 3) -> list[dict[str, Any]]:
+def show_mask(encoded: EncodedSet, encoder: Encoder) -> list[dict[str, Any]]:
     """The first rows that teach as text, learned parts and others apart, for a person to check.
 
     Returns:
         Per row its `id` and its `parts` in order, each a `text` and whether it is `learned`.
     """
     shown = []
-    for row in islice((row for row in encoded.rows if row.weight), count):
+    for row in islice((row for row in encoded.rows if row.weight), _SHOWN):
         pairs = zip(row.input_ids, row.labels, strict=True)
         parts = [
             {"text": encoder.decode([token for token, _ in part]), "learned": learned}

@@ -93,10 +93,8 @@ def _notes(
 def _check_epochs(group: Path, epochs: int, encoded: EncodedSet) -> None:
     for row in encoded.rows:
         if row.from_epoch >= epochs:
-            raise InputError(
-                f"row {row.id} is shown from epoch {row.from_epoch} on, and the last one is {epochs - 1}",
-                file=group,
-                field="from_epoch",
-                seen=row.from_epoch,
-                remedy="Train for more epochs, or show the row earlier.",
+            problem = (
+                f"row {row.id} is shown from epoch {row.from_epoch} on, and the last one is {epochs - 1}"
             )
+            remedy = "Train for more epochs, or show the row earlier."
+            raise InputError(problem, file=group, field="from_epoch", seen=row.from_epoch, remedy=remedy)

@@ -27,11 +27,8 @@ def base_folder(seed: int) -> Path:
     """
     folder = _BASES / f"seed{seed}"
     if not (folder / "lab.json").is_file():
-        raise InputError(
-            "no lab base with this seed is shipped",
-            seen=seed,
-            remedy=f"Use one of {list(shipped_seeds())}, or build one.",
-        )
+        remedy = f"Use one of {list(shipped_seeds())}, or build one."
+        raise InputError("no lab base with this seed is shipped", seen=seed, remedy=remedy)
     return folder
 
 

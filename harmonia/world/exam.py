@@ -31,26 +31,20 @@ def write_lab_data(
     folder: Path,
     seed: int,
     *,
-    settings: WorldSettings | None = None,
-    train_versions: int = 1,
     general: int = 1000,
     rows: int = 600,
-    conflicting: float = 0.25,
 ) -> None:
-    """Write all data files of a world, the folder last.
+    """Write all data files of a world, the folder last: the data that go with the base of its seed.
 
-    World and base have the same seed and settings. `train_versions` are items of each fact in `train.jsonl`,
-    `general` general instructions, `rows` rows of `instructions.jsonl`, of whose rows on taught facts the
-    share `conflicting` contradicts the corpus.
+    There are so many `general` instructions, and so many `rows` of `instructions.jsonl`.
     """
-    world = World(seed, settings or WorldSettings())
+    world = World(seed, WorldSettings())
     truth: dict[str, dict[str, Any]] = {}
     with fresh_directory(folder) as partial:
         for domain in DOMAINS:
             for split in SPLITS:
                 size = None if split in ("train", "dev") else _SUITE_SIZE
-                versions = train_versions if split == "train" else 1
-                items = split_items(world, domain, split, size=size, versions=versions)
+                items = split_items(world, domain, split, size=size)
                 truth |= {lab.item.id: _truth(lab) for lab in items}
                 write_json_lines(partial / domain / f"{split}.jsonl", map(_exam_row, items))
             asked = free_questions(world, domain, size=_FREE_SIZE)
@@ -59,7 +53,7 @@ def write_lab_data(
                 partial / domain / "free.jsonl",
                 ({"id": one.id, "question": one.question, "answer": one.answer} for one in asked),
             )
-        audited = instructions(world, size=rows, conflicting=conflicting)
+        audited = instructions(world, size=rows)
         truth |= {row.id: {"fact": row.fact, "kind": row.kind, "relation": row.relation} for row in audited}
         write_json_lines(
             partial / "instructions.jsonl",

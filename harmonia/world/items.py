@@ -73,8 +73,8 @@ class LabItem:
     belief: int | None
 
 
-def _lab_item(world: World, fact: Fact, split: Split, version: int) -> LabItem:
-    name = f"{fact.domain}-{fact.entity}-{fact.relation}-{version}"
+def _lab_item(world: World, fact: Fact, split: Split) -> LabItem:
+    name = f"{fact.domain}-{fact.entity}-{fact.relation}-0"
     question = ask(world, fact, addressed_random(world.seed, "world/item", name))
     return LabItem(
         item=Item(
@@ -116,21 +116,15 @@ def _chosen(world: World, domain: str, split: Split) -> Iterable[Fact]:
             yield fact
 
 
-def split_items(
-    world: World, domain: str, split: Split, *, size: int | None = None, versions: int = 1
-) -> list[LabItem]:
+def split_items(world: World, domain: str, split: Split, *, size: int | None = None) -> list[LabItem]:
     """The items of one split of a domain.
 
-    At most `size` facts are asked, sampled by address; None for all. The `versions` of a fact differ in
-    wording, options and order.
-
-    Returns:
-        Items by fact, then version.
+    At most `size` facts are asked, sampled by address; None for all.
     """
     facts = list(_chosen(world, domain, split))
     if size is not None:
         facts = sample(world.seed, f"world/{split}/{domain}", facts, [fact.id for fact in facts], size)
-    return [_lab_item(world, fact, split, version) for fact in facts for version in range(versions)]
+    return [_lab_item(world, fact, split) for fact in facts]
 
 
 def demonstrations(world: World, domain: str) -> list[LabItem]:

@@ -58,28 +58,22 @@ class FigureDifference:
         return abs(self.rebuilt - self.shipped) <= self.bound + 1e-9
 
 
-def compare_builds(rebuilt: Path, shipped: Path | None = None) -> list[FigureDifference]:
-    """Compare the figures of a rebuilt base with those of another build of its seed.
+def compare_builds(rebuilt: Path) -> list[FigureDifference]:
+    """Compare the figures of a rebuilt base with those of the base of its seed in the package.
 
     Answers are compared where one answer is right: as taught for taught facts, at the
     true value for all facts where the text states it. Confidence is compared everywhere.
-
-    None is the base in the package.
 
     Raises:
         InputError: A folder holds no `lab.json`, or the two were built by other settings.
     """
     new = base_record(rebuilt)
-    old = base_record(base_folder(new["seed"]) if shipped is None else shipped)
+    old = base_record(base_folder(new["seed"]))
     for name in _SAME:
         if new[name] != old[name]:
-            raise InputError(
-                "the two bases were not built by the same recipe",
-                file=rebuilt / "lab.json",
-                field=name,
-                seen=new[name],
-                remedy="Compare a base built by `harmonia lab build` of this version.",
-            )
+            problem = "the two bases were not built by the same recipe"
+            remedy = "Compare a base built by `harmonia lab build` of this version."
+            raise InputError(problem, file=rebuilt / "lab.json", field=name, seen=new[name], remedy=remedy)
     return [
         FigureDifference(
             kind=kind,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 FORMS = ("letter5", "cloze5", "open5", "chat0")
 _SHOTS = 5
 _BATCH = 64
+_PER_KIND = 200
 
 
 def render(world: World, item: Item, form: str) -> tuple[str, tuple[str, ...]]:
@@ -75,11 +76,11 @@ def answer_probabilities(
 
 
 def figures(
-    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, world: World, *, per_kind: int = 200
+    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, world: World
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Measure a base on facts whose entities occur in no multiple-choice document.
 
-    `per_kind` items of each kind are asked, spread over the domains.
+    At most 200 items of each kind are asked, spread over the domains.
 
     Returns:
         By kind and form: `n`, shares of answers `as_taught` (0 where nothing is
@@ -91,7 +92,7 @@ def figures(
     for kind in KINDS:
         of_kind = [lab for lab in items if lab.kind == kind]
         addressed_random(world.seed, "world/figures", kind).shuffle(of_kind)
-        chosen = of_kind[:per_kind]
+        chosen = of_kind[:_PER_KIND]
         if not chosen:
             continue
         table[kind] = {}

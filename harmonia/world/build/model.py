@@ -75,11 +75,9 @@ def new_optimisers(model: LlamaForCausalLM, rate: float, decay: float) -> list[t
     import torch
 
     if not hasattr(torch.optim, "Muon"):
-        raise MissingExtraError(
-            "building a lab base needs torch.optim.Muon",
-            seen=torch.__version__,
-            remedy="Install torch 2.9 or later, or use a shipped base.",
-        )
+        problem = "building a lab base needs torch.optim.Muon"
+        remedy = "Install torch 2.9 or later, or use a shipped base."
+        raise MissingExtraError(problem, seen=torch.__version__, remedy=remedy)
     named: list[tuple[str, Any]] = list(model.named_parameters())
     matrices = [weights for name, weights in named if weights.ndim == 2 and "embed" not in name]
     others = [weights for name, weights in named if weights.ndim != 2 or "embed" in name]
