@@ -25,7 +25,6 @@ class Cost:
     """What some requests cost where nothing is computed twice.
 
     Attributes:
-        tokens: Tokens computed.
         products: FLOPs of the products between embedding and head.
         more: FLOPs of attention, and of the head where it is read.
     """

@@ -31,15 +31,7 @@ class Bench:
     """What a benchmark found.
 
     Attributes:
-        settings: What was measured.
-        dtype: Type of the weights.
-        parameters: Weights of the model, the embeddings among them.
-        machine: Where.
-        versions: With which libraries.
-        commit: Commit of harmonia.
-        measures: The figures.
         skipped: Measures that there are not, and why.
-        wall_s: Seconds of all of it.
     """
 
     settings: BenchSettings

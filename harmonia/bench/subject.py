@@ -41,9 +41,6 @@ class Subject:
     """What is measured.
 
     Attributes:
-        loaded: The model.
-        items: Exam questions.
-        shots: Demonstrations.
         evaluated: Questions of the zero-shot evaluation.
         general: General instructions, by id; may be none.
         options_first: Where the model wants the options.

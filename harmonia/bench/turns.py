@@ -39,8 +39,6 @@ class Timing:
     Attributes:
         what: The thing.
         unit: Of all figures but the facts.
-        ours: Median of ours.
-        baselines: Median of each baseline.
         limits: What no implementation stays below, on this machine.
         facts: What one must know to read the figures; each names its unit.
         skipped: What was not measured, and why.

@@ -35,14 +35,7 @@ _CHANCE = 1e-3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerCell:
-    """What a row says of its answer.
-
-    Attributes:
-        place: Where it stands.
-        value: What the file says.
-        choices: The options' texts.
-        labels: The options' labels; may be empty.
-    """
+    """What a row says of its answer."""
 
     place: RowPlace
     value: Any

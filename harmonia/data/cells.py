@@ -80,13 +80,10 @@ def none_of(bad: Sequence[InputError]) -> InputError:
 
 
 def cell(row: Mapping[str, Any], name: str) -> Any:
-    """Take a value out of a row.
+    """Take a value out of a row; `MISSING` if it is not there.
 
     A name is a field, or `outer.inner` for a field of an object; of a list of objects it gives the list of
     their fields.
-
-    Returns:
-        The value, or `MISSING`.
     """
     if name in row:
         return row[name]

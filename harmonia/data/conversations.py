@@ -93,9 +93,7 @@ class Conversations:
     """What a file gave.
 
     Attributes:
-        rows: Its conversations, in order.
         bad: What is wrong with the rows that were left out.
-        notes: What was left aside, in words.
     """
 
     rows: tuple[Conversation, ...]

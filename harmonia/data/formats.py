@@ -39,9 +39,6 @@ def read_sheet(path: Path, named: Collection[str] = ()) -> Sheet:
 
     The suffix tells the format; by the columns `named` the header of a CSV file is known.
 
-    Returns:
-        Its rows.
-
     Raises:
         InputError: It is not there, is of no format read here, or cannot be read.
     """

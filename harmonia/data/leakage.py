@@ -57,11 +57,9 @@ class Pool:
     """Items that one domain of an experiment uses in one way.
 
     Attributes:
-        domain: The domain.
         role: `train` for the candidates of training, `shots` for demonstrations, `suite`
             for a test.
         name: `train`, `shots`, or the name of the suite.
-        items: The items.
     """
 
     domain: str

@@ -64,9 +64,6 @@ def read_items(source: ItemSource, root: Path | None = None) -> ReadResult:
 
     A relative path starts from `root`; None is the current folder.
 
-    Returns:
-        The items, with what was left out and what is repeated.
-
     Raises:
         InputError: Nothing can be read, a file has no good row, or the form of the answers
             cannot be told. Or a row is bad and the declaration does not skip bad rows.

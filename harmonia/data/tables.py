@@ -36,11 +36,8 @@ class DataTable:
         file: The file as errors name it.
         source: The file as items name it: from the path that the user declared, so that
             the same data in another place gives the same items.
-        split: Split of the data set; may be empty.
         subject: What all its questions are about, where the file's name or the choice of
             subjects says so.
-        columns: Names of its columns.
-        rows: Its rows.
     """
 
     file: str

@@ -28,12 +28,9 @@ class BuiltGroups:
 
     Attributes:
         rows: Rows by the file's name.
-        selection: The beliefs behind the paper's groups.
         matched: The beliefs behind the matched groups, by what was matched.
-        policies: What each policy could choose from, and chose.
         general: General instructions in each of the paper's groups.
         left_out: Wrong items left out, with their partners, by why.
-        told: What else a person should know of the items in the groups: how many, by what.
     """
 
     rows: dict[str, tuple[GroupRow, ...]]
@@ -107,16 +104,8 @@ class GroupsSummary:
     """How many beliefs there were, and what became of them.
 
     Attributes:
-        beliefs: Beliefs of the domain.
-        confident: Those above the threshold.
-        found_right: Confident right ones.
-        found_wrong: Confident wrong ones.
-        threshold: The confidence that counts.
         size: Rows of each of the paper's groups.
         general: General instructions in each of them.
-        left_out: Wrong items left out, with their partners, by why.
-        told: What else a person should know of the items, how many by what.
-        policies_available: Rows that each policy could choose from.
         groups: Rows of each group, general instructions left out.
     """
 

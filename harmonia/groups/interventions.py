@@ -1,7 +1,6 @@
 """The interventions: from selected beliefs to what each row is to teach.
 
-An intervention is a function of the selection. To add one, write it here, name it in
-`INTERVENTIONS`, and give it a test.
+An intervention is a function of the selection.
 """
 
 from __future__ import annotations
@@ -19,10 +18,8 @@ class Lesson:
     """A belief, and how it is to be taught.
 
     Attributes:
-        belief: The belief.
         target: Index of the option taught.
         in_context: Whether the prompt is to hold the knowledge that the answer needs.
-        weight: Weight of the row in the loss.
         from_epoch: First epoch, from 0, that shows the row.
     """
 

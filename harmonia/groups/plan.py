@@ -20,9 +20,7 @@ class GroupPlan:
 
     Attributes:
         selections: The beliefs chosen, by what was matched; `()` for the paper's groups.
-        policies: What the policies chose.
         lessons: (intervention, lessons) by file name, as `settings.group_names` has them.
-        needs: Which texts the groups need of whom.
         left_out: Why an item was left out, by its id.
     """
 

@@ -38,7 +38,6 @@ class Selection:
         right: Confident beliefs that are correct.
         wrong: Confident beliefs that are not.
         found_right: How many there were to choose from.
-        found_wrong: Likewise.
         pairs: Ids of a right and a wrong belief, as they were chosen.
         left_out: Pairs chosen and then left out, because a text that a group needs of
             the wrong belief's item is missing.

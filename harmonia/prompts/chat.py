@@ -43,7 +43,6 @@ class Rendered:
     """A whole conversation as text.
 
     Attributes:
-        text: The text, as the template writes it.
         turns: Where each of the assistant's turns stands in it, as (first character, past
             the last). A turn is its text with the white space that parts it from its
             prompt, and its end-of-turn mark.
@@ -59,7 +58,6 @@ class ChatFormat:
 
     Attributes:
         name: `vicuna`, `model` or `model:NAME`.
-        jinja: The template's text.
         tokenizer: Renders it and supplies its special tokens.
     """
 

@@ -37,8 +37,6 @@ class Spelled:
     """How many of some rows spell control tokens.
 
     Attributes:
-        rows: How many.
-        tokens: What they spell.
         read_as: What that is for the model: `text`, or `control` tokens.
     """
 

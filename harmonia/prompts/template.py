@@ -22,12 +22,9 @@ class Template:
     """Exam text and chat wrapper together.
 
     Attributes:
-        exam: The text of a question.
-        chat: The chat template bound to a tokenizer.
         method: What is scored with it, over which orders of the options; not in the
             hash, since it changes no text.
         preset: Rules of the prompt's text and of its token ids.
-        controls: The tokenizer's control tokens.
         literal: Whether what only spells one in an item or a row is read as text.
         date: The day that the chat template is told, if it asks for one.
     """

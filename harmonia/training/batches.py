@@ -33,9 +33,6 @@ def micro_batches(
 
     A micro-batch has at most `tokens`, padding included; a longer row goes alone. All rows begin with the
     same `shared` tokens, which a pass computes once.
-
-    Returns:
-        The micro-batches of each process.
     """
     kept = sorted([row for row in rows if row.weight] or rows[:1], key=lambda row: len(row.input_ids))
     spare = replace(kept[0], weight=0.0)

@@ -34,11 +34,8 @@ class Encoded:
     """One row for the trainer.
 
     Attributes:
-        id: The row's id.
         input_ids: The whole conversation.
         labels: The ids of what is learned in their places, `IGNORED` elsewhere.
-        weight: Weight of the row in the loss, 0 or more.
-        from_epoch: First epoch, from 0, in which the row is shown.
     """
 
     id: str
@@ -63,11 +60,9 @@ class EncodedSet:
     """A training set as token ids.
 
     Attributes:
-        rows: Its rows, in the file's order.
         shortened: Rows that lost something to learn at the longest length.
         spelled: Rows whose texts spell control tokens.
         some: Some of its rows, spread over the file, each beside its tokens.
-        notes: What was left aside of its file, in words.
     """
 
     rows: tuple[Encoded, ...]

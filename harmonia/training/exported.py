@@ -52,8 +52,6 @@ class Exported:
     """A template to save, and on how many rows it was seen to be right.
 
     Attributes:
-        jinja: The template.
-        tried: Rows tried.
         same_tokens: Rows of which it gives the tokens that were trained on.
         same_prompt: Rows up to whose last turn it gives the tokens that a reply is read after.
         same_mask: Rows of which it marks the tokens that were learned.

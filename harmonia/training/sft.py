@@ -45,10 +45,7 @@ class TrainingJob:
     """Everything that decides a checkpoint.
 
     Attributes:
-        model: The model to start from.
         prompt: How conversations are written; the same settings ask the model later.
-        settings: How to train.
-        group: The training set (JSONL).
         seed: Seed of the rows' order and of adapter weights and dropout.
     """
 
@@ -64,8 +61,6 @@ class Trained:
     """What a run did.
 
     Attributes:
-        steps: Optimizer steps.
-        rows: Rows of the set.
         shortened: Rows cut to the longest length.
         notes: What a person should know of the run.
         resumed_from: Step that a resumed run took up; None for a run from the start.

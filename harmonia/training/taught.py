@@ -23,10 +23,7 @@ class Taught:
     """What a run teaches.
 
     Attributes:
-        template: Writes the conversations.
-        encoded: The set.
         rows: Its rows of all epochs, in order.
-        steps: Optimizer steps that they make.
         shown: The first rows, with what is learned of them.
         saved: The chat template to save with the tuned model.
         notes: What a person should know before it starts.

@@ -100,8 +100,6 @@ class Fact:
     """One fact, with what the corpus teaches of it.
 
     Attributes:
-        domain: Domain of the entity.
-        entity: Name of the entity.
         relation: What is asked of it.
         gold: The true value.
         wrong: The planted wrong value, stated if the fact is a misconception.
@@ -132,12 +130,7 @@ class Fact:
 
 @dataclass(frozen=True)
 class World:
-    """All facts of one seed.
-
-    Attributes:
-        seed: Seed of the world.
-        settings: Its size and composition.
-    """
+    """All facts of one seed."""
 
     seed: int
     settings: WorldSettings

@@ -23,9 +23,6 @@ class FreeQuestion:
     """A question to answer in words.
 
     Attributes:
-        id: Name of the question.
-        domain: Domain of its fact.
-        question: The question's sentence.
         answer: The true value.
         fact: Name of its fact.
         kind: What the corpus did with the fact.
@@ -46,8 +43,6 @@ class Instruction:
     """A row of fine-tuning data and whether it fights what was taught.
 
     Attributes:
-        id: Name of the row.
-        messages: The user's question and the assistant's sentence.
         fact: Name of the fact that it is about.
         kind: What the corpus did with the fact.
         relation: How the row stands to what the corpus taught.

@@ -27,8 +27,6 @@ class Question:
     """One wording of a fact with options.
 
     Attributes:
-        fact: The fact asked.
-        text: The question's sentence.
         choices: Four values, among them the true one and the planted wrong one.
     """
 
@@ -61,7 +59,6 @@ class LabItem:
     """An item with the truth that no other tool can know.
 
     Attributes:
-        item: The item as any reader sees it.
         fact: Name of its fact.
         kind: What the corpus did with the fact.
         belief: Index of the option that the corpus taught; None if it taught none.

@@ -37,13 +37,7 @@ CHAT_OPENING = (
 
 @dataclass(frozen=True, slots=True)
 class Dialogue:
-    """A conversational wording of the corpus.
-
-    Attributes:
-        opening: The sentence that announces the dialogue.
-        asker: Name of the speaker who asks.
-        replier: Name of the speaker who answers.
-    """
+    """A conversational wording of the corpus."""
 
     opening: str
     asker: str

@@ -35,13 +35,9 @@ class BuildReport:
     """What a build made.
 
     Attributes:
-        folder: The model folder.
-        seed: Seed of world, initialisation and batches.
-        parameters: Parameters of the model.
         stages: What each stage took, stages given up included.
         wall_s: Seconds of training.
         cpu_s: Processor seconds of training, which other programs do not lengthen.
-        threads: Threads that torch used.
         figures: By kind of fact and form, what the base answers.
     """
 

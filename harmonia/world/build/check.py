@@ -37,8 +37,6 @@ class FigureDifference:
     """One figure of two builds.
 
     Attributes:
-        kind: Kind of the facts.
-        form: How they were asked.
         measure: `as_taught`, `gold` or `confident`.
         shipped: Figure of the shipped base, 0 to 1.
         rebuilt: Figure of the rebuilt base, 0 to 1.
