@@ -10,9 +10,9 @@ from pathlib import Path
 
 from harmonia.analysis import Difference
 from harmonia.analysis.run_answers import CHAT
-from harmonia.cli.claims import figures
 from harmonia.groups.names import GroupName
 from harmonia.pipeline.pool import pool
+from harmonia.report.cards import cards
 from harmonia.types import SUITES
 
 
@@ -20,13 +20,13 @@ def main(runs: list[Path]) -> None:
     """Print claims, groups and the sweep."""
     pooled = pool(runs)
     print("| claim | measured | suite | effect | 95 % interval | verdict |\n" + "| --- " * 6 + "|")
-    for claim in pooled.document.claims:
-        for finding in claim.findings:
-            effect, low, high = figures(finding)
-            what = finding.what.replace("|", "/")
+    for card in cards(pooled.document):
+        for line in card.table.lines:
+            what, suite, effect, interval, _, verdict = line.entries
+            measured = ", ".join((what.text.replace("|", "/"), *effect.small))
             print(
-                f"| {claim.claim} {claim.verdict} | {what}, {finding.unit} | {finding.suite} "
-                f"| {effect} | {low} to {high} | {finding.verdict} |"
+                f"| {card.claim} {card.verdict} | {measured} | {suite.text} "
+                f"| {effect.text} | {interval.text} | {verdict.text} |"
             )
     rows = [row for row in pooled.differences if row.scope == "all" and row.form == CHAT]
     against = [row for row in rows if row.right == "incompatible"]

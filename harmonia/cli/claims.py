@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,10 +14,8 @@ import typer
 from harmonia.cli import options as o
 
 if TYPE_CHECKING:
-    from harmonia.analysis import ClaimsDocument, Finding, Ranking
-    from harmonia.analysis.verdicts import Needed
-
-_DIGITS = {"points": 1, "nats": 3, "correlation": 2}
+    from harmonia.analysis import ClaimsDocument
+    from harmonia.report.html_table import Line, PageTable
 
 
 def claims(
@@ -45,67 +45,35 @@ def claims(
 
 
 def print_claims(document: ClaimsDocument) -> None:
-    """Print the cards for a person."""
-    from itertools import groupby
+    """Print the cards of the report for a person."""
+    from harmonia.cli.progress import out as console
+    from harmonia.report.cards import cards, policies_table
 
+    for card in cards(document):
+        console.print(f"{card.claim}: {card.verdict}. {card.statement}", style="bold")
+        for what, lines in groupby(card.table.lines, key=lambda line: line.entries[0].text):
+            _print(card.table, list(lines), title=what)
+        console.print(f"{card.paper}\n")
+    if (policies := policies_table(document)) is not None:
+        _print(policies, policies.lines, title=policies.caption)
+
+
+def _print(shown: PageTable, lines: Sequence[Line], *, title: str) -> None:
+    """Print lines of a table of the report: units go to its title, other small print below it."""
     from rich.table import Table
 
     from harmonia.cli.progress import out as console
 
-    for claim in document.claims:
-        console.print(f"{claim.claim}  {claim.verdict}. {claim.statement}", style="bold")
-        findings = sorted(claim.findings, key=lambda finding: str(finding.what))
-        for what, same in groupby(findings, key=lambda finding: finding.what):
-            table = Table(
-                "suite", "effect", "95 % interval", "over", "verdict", title=what, title_justify="left"
-            )
-            for finding in same:
-                table.add_row(*_cells(finding))
-            console.print(table)
-        for finding in claim.findings:
-            if finding.because:
-                console.print(f"{finding.suite}: not computed, because {finding.because}")
-            elif finding.needed:
-                console.print(f"{finding.suite}: {_would_decide(finding.needed)}")
-        console.print(f"paper: {json.dumps(claim.paper)}\n")
-    for ranking in document.policies:
-        console.print(f"policies on {ranking.suite}: {_who_won(ranking)}")
-
-
-def figures(finding: Finding) -> tuple[str, str, str]:
-    """The effect and the ends of its interval in the digits of its unit; dashes where there is none."""
-    if finding.because:
-        return "-", "-", "-"
-    digits = _DIGITS[finding.unit]
-    return f"{finding.effect:+.{digits}f}", f"{finding.low:+.{digits}f}", f"{finding.high:+.{digits}f}"
-
-
-def _cells(finding: Finding) -> list[str]:
-    if finding.because:
-        return [finding.suite, "-", "-", "-", finding.verdict]
-    effect, low, high = figures(finding)
-    numbers = ((name, getattr(finding, name)) for name in ("items", "seeds", "units"))
-    counts = [f"{number} {name}" for name, number in numbers if number is not None]
-    return [
-        finding.suite,
-        f"{effect} {finding.unit}",
-        f"{low} to {high}",
-        ", ".join(counts),
-        finding.verdict,
-    ]
-
-
-def _would_decide(needed: Needed) -> str:
-    wanted = [f"{count} {kind}" for kind, count in asdict(needed).items() if count is not None]
-    if not wanted:
-        return "no number of seeds or of items alone would decide it"
-    return f"{' or '.join(wanted)} would decide it, if the effect stays as it is"
-
-
-def _who_won(ranking: Ranking) -> str:
-    if ranking.winner:
-        return f"{ranking.winner} won"
-    together, all_ = ranking.not_told_apart, list(ranking.accuracy)
-    if len(together) == len(all_):
-        return "none can be told apart from the best"
-    return f"{', '.join(together)} cannot be told apart; the others are behind"
+    columns = [(place, *column) for place, column in enumerate(shown.columns) if column[0] != "what"]
+    numbers = {place for place, *_, kind in columns if kind == "number"}
+    units = dict.fromkeys(text for line in lines for place in numbers for text in line.entries[place].small)
+    table = Table(title=", ".join((title, *units)), title_justify="left")
+    for place, _, heading, _ in columns:
+        table.add_column(heading, justify="right" if place in numbers else "left")
+    for line in lines:
+        table.add_row(*(line.entries[place].text for place, *_ in columns))
+    console.print(table)
+    for line in lines:
+        below = [text for place, *_ in columns if place not in numbers for text in line.entries[place].small]
+        if below:
+            console.print(f"{line.entries[columns[0][0]].text}: {'; '.join(below)}")

@@ -214,7 +214,7 @@ def test_claims_command_pools_base_models(tmp_path: Path) -> None:
     alone = [json.loads((run / "claims.json").read_text())["claims"][0]["findings"][0] for run in (one, two)]
     assert finding["effect"] == pytest.approx((alone[0]["effect"] + alone[1]["effect"]) / 2)
     shown = harmonia("claims", one)
-    assert shown.returncode == 0 and "C1  supported" in shown.stdout and "not computed" in shown.stdout
+    assert shown.returncode == 0 and "C1: supported" in shown.stdout and "not computed" in shown.stdout
     for words, message in (((one, twin), "same base model"), ((tmp_path,), "has not been analysed")):
         failed = harmonia("claims", *words)
         assert failed.returncode == 2 and message in failed.stderr
