@@ -58,10 +58,7 @@ class Claim:
 
 
 def judge(runs: Sequence[RunAnswers]) -> list[Claim]:
-    """Judge the five claims on the answers of one or several base models.
-
-    Args:
-        runs: One run for each base model.
+    """Judge the five claims on the answers of runs of different base models.
 
     Raises:
         InputError: Two runs have the same base model and a domain in common, which would
@@ -136,12 +133,7 @@ def claims_document(
     *,
     excluded: Excluded | None = None,
 ) -> ClaimsDocument:
-    """Judge runs, and say all that belongs into `claims.json`.
-
-    Args:
-        runs: One run for each base model.
-        rows: All comparisons of groups, if they are at hand.
-        excluded: What was left out of the answers, for the record.
+    """Judge runs, and say all that belongs into `claims.json`; `rows` are all comparisons, if at hand.
 
     Raises:
         InputError: See `judge`.

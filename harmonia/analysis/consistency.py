@@ -171,12 +171,7 @@ def measures(before: Answers, after: Answers) -> dict[str, NDArray[np.float64]]:
 
 
 def levels(base: Answers, threshold: float = 0.5) -> Texts:
-    """The level of each item, by `probe/level.py`.
-
-    Args:
-        base: The base model's answers.
-        threshold: Confidence above which a belief of one draw is sure.
-    """
+    """The level of each item, by `probe/level.py`; of one draw a belief above the threshold is sure."""
     several = zip(base.category_I, base.correct_I, base.confidence_I > threshold, strict=True)
     return np.array([found or level(right, sure=sure) for found, right, sure in several], dtype=object)
 

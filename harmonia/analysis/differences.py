@@ -93,10 +93,7 @@ def policy_pairs(groups: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def differences(runs: Sequence[RunAnswers]) -> list[Difference]:
-    """Make every planned comparison on the answers of one or several base models.
-
-    Args:
-        runs: One run for each base model.
+    """Make every planned comparison on the answers of runs of different base models.
 
     Returns:
         For all domains together, for each domain, and for each seed of it, in this order.

@@ -32,11 +32,7 @@ class Ranking:
 
 
 def policy_rankings(rows: Sequence[Difference]) -> list[Ranking]:
-    """Rank the policies of each suite.
-
-    Args:
-        rows: All comparisons; those of scope `policies` are read.
-    """
+    """Rank the policies of each suite by the comparisons of scope `policies`."""
     pairs = [row for row in rows if row.scope == "policies" and row.form == CHAT]
     found = []
     for suite in dict.fromkeys(row.suite for row in pairs):

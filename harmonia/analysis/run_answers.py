@@ -23,20 +23,29 @@ Excluded = Mapping[tuple[str, str], Collection[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Which model was asked what, and how.
+class Who:
+    """A model of a run.
 
     Attributes:
         domain: The domain.
         group: What the model was tuned on; `base` for the base model.
         seed: Seed of the fine-tuning; empty for the base model.
-        form: `icl<k>` or `chat0`.
-        suite: What was asked; `probe` for the items whose beliefs were taken.
     """
 
     domain: str
     group: str
     seed: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place(Who):
+    """Which model was asked what, and how.
+
+    Attributes:
+        form: `icl<k>` or `chat0`.
+        suite: What was asked; `probe` for the items whose beliefs were taken.
+    """
+
     form: str
     suite: str
 

@@ -47,10 +47,6 @@ def consistency_rows(run: RunAnswers, threshold: float) -> Iterator[ConsistencyR
 
     A tuned model is compared with the base model in every form, and any model with itself in
     the probe's form: what the form of the prompt does alone.
-
-    Args:
-        run: The answers.
-        threshold: Confidence above which a belief is known or conflicting.
     """
     for place, after in run.answers.items():
         sure = run.base(place.domain, run.probe_form, place.suite)

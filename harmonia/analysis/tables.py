@@ -9,7 +9,7 @@ from harmonia.analysis.accuracy import Accuracy
 from harmonia.analysis.calibration import Bin
 from harmonia.analysis.consistency import Consistency
 from harmonia.analysis.differences import Difference
-from harmonia.analysis.run_answers import BASE, CHAT, Place
+from harmonia.analysis.run_answers import BASE, CHAT, Place, Who
 from harmonia.columns import Count, Share, Table
 from harmonia.data.leakage import Overlap
 from harmonia.groups.confounds import CONFOUNDS, TARGET_LETTERS
@@ -52,22 +52,16 @@ class ResultRow(Accuracy, Place):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Compared:
-    """Which two answers to the same questions are compared.
+class Compared(Who):
+    """Which two answers to the same questions are compared; the model is the one after.
 
     Attributes:
-        domain: The domain.
-        group: What the model after was tuned on; `base` for the base model.
-        seed: Seed of its fine-tuning; empty for the base model.
         suite: What was asked.
         before_form: Form in which the model before was asked.
         after_form: Form in which the model after was asked.
         before_model: `base`, or `tuned` where a tuned model is compared with itself in the probe's form.
     """
 
-    domain: str
-    group: str
-    seed: int | None
     suite: str
     before_form: str
     after_form: str

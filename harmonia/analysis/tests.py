@@ -33,9 +33,6 @@ def mcnemar(left_I: NDArray[np.bool_], right_I: NDArray[np.bool_]) -> tuple[int,
 def holm(p: Sequence[float]) -> list[float]:
     """Holm's step-down adjustment (Holm 1979): any p below alpha bears the family's error rate.
 
-    Args:
-        p: The p-values of one family of tests.
-
     Returns:
         The adjusted values in the same order, at most 1.
     """

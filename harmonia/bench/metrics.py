@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harmonia.analysis import kl_divergence, rank_agreement
+from harmonia.analysis.agreement import kl_divergence, rank_agreement
 from harmonia.bench.turns import OURS, Timing, Work, in_turn, scaled
 
 Floats = NDArray[np.float64]

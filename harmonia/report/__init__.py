@@ -16,9 +16,6 @@ def write_report(run: Path) -> Path:
     The same files give the same bytes again. The page needs no other file and no
     network.
 
-    Args:
-        run: The run directory.
-
     Returns:
         Path of the page.
 

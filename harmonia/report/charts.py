@@ -20,12 +20,7 @@ _OUTCOMES = ("kept", "gained", "lost", "never")
 
 
 def accuracy(rows: Sequence[ResultRow], ends: Span) -> Chart:
-    """Accuracy with its interval, by suite and group; lines mark the base model.
-
-    Args:
-        rows: Results of one domain.
-        ends: Ends of the accuracy axis.
-    """
+    """Accuracy with its interval in one domain, by suite and group; lines mark the base model."""
     forms = in_form_order(row.form for row in rows)
     groups = in_group_order(row.group for row in rows)
     seeds = sorted({row.seed for row in rows if row.seed is not None}) or [0]
@@ -67,13 +62,7 @@ def accuracy(rows: Sequence[ResultRow], ends: Span) -> Chart:
 
 
 def agreement(rows: Sequence[ConsistencyRow], x_ends: Span, y_ends: Span) -> Chart:
-    """Rank agreement with the base model against the accuracy after, a point for each model and suite.
-
-    Args:
-        rows: The paper's cells of one domain, and the base model's own.
-        x_ends: Ends of the agreement axis.
-        y_ends: Ends of the accuracy axis.
-    """
+    """Rank agreement with the base model against the accuracy after, a point for each model and suite."""
     values = [
         {
             **named(row.group, row.suite),
@@ -97,11 +86,7 @@ def agreement(rows: Sequence[ConsistencyRow], x_ends: Span, y_ends: Span) -> Cha
 
 
 def outcomes(rows: Sequence[ConsistencyRow]) -> Chart:
-    """Share of questions kept, gained, lost and never right, by suite and group, all seeds together.
-
-    Args:
-        rows: The paper's cells of one domain, and the base model's own.
-    """
+    """Share of questions kept, gained, lost and never right, by suite and group, all seeds together."""
     totals: dict[tuple[str, str], Counter[str]] = {}
     for row in rows:
         counts = {name: getattr(row, name) for name in _OUTCOMES}
@@ -135,11 +120,7 @@ def outcomes(rows: Sequence[ConsistencyRow]) -> Chart:
 
 
 def loss(curves: Sequence[LossCurve]) -> Chart:
-    """Training loss by step, one line a model.
-
-    Args:
-        curves: The curves of one domain.
-    """
+    """Training loss by step, one line a model."""
     values = [
         {**named(curve.group, ""), "model": f"{curve.group} {curve.seed}", "step": step, "loss": value}
         for curve in curves
@@ -159,12 +140,7 @@ def loss(curves: Sequence[LossCurve]) -> Chart:
 
 
 def ratios(rows: Sequence[tuple[float, Difference]], ends: Span) -> Chart:
-    """Points gained over ratio 0 by the share of self-aligned rows, by suite.
-
-    Args:
-        rows: Differences from ratio 0 over one domain or all, each with its group's share.
-        ends: Ends of the axis of points.
-    """
+    """Points gained over ratio 0 by the share of self-aligned rows, over one domain or all, by suite."""
     values = [
         {
             **named(row.left, row.suite),
@@ -192,11 +168,7 @@ def ratios(rows: Sequence[tuple[float, Difference]], ends: Span) -> Chart:
 
 
 def reliability(bins: Sequence[Bin]) -> Chart:
-    """Share right over confidence, a point a bin; on the line, confidence is what it says.
-
-    Args:
-        bins: Bins of one domain's probe.
-    """
+    """Share right over confidence, a point a bin; on the line, confidence is what it says."""
     values = [
         {"confidence": row.confidence, "right": row.right, "low": row.right_low, "high": row.right_high}
         for row in bins

@@ -140,9 +140,6 @@ FIGURES = (
 def write_figures(run: RunFiles) -> dict[str, list[Panel]]:
     """Write all figures as SVG and PNG into the run's `figures/`, in one step.
 
-    Args:
-        run: The run's files.
-
     Returns:
         The panels of each figure by its name; a figure without data has none.
     """

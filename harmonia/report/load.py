@@ -37,9 +37,6 @@ _WITHOUT: dict[Table[Any], str] = {
 def load_run(run: Path) -> RunFiles:
     """Read what the report needs of a run directory.
 
-    Args:
-        run: The run directory, finished or not.
-
     Raises:
         InputError: It holds no `experiment.yaml` or no `manifest.json`, or a file in it
             is corrupt; the message names file, row and field.

@@ -17,11 +17,7 @@ _MOST_NAMED = 12
 
 
 def missing_parts(run: RunFiles) -> list[tuple[str, str]]:
-    """Return (what, why) for each thing that the report cannot show.
-
-    Args:
-        run: The run's files.
-    """
+    """Return (what, why) for each thing that the report cannot show."""
     found = (_stages, _manifest, _models, _answers, _curves, _claims)
     return [*run.absent, *(part for look in found for part in look(run))]
 

@@ -56,12 +56,6 @@ def write_pooled_page(
 ) -> Path:
     """Write `claims.json`, `report.html` and `figures/` about several runs into a folder.
 
-    Args:
-        folder: Where to write.
-        runs: The runs.
-        document: Content of `claims.json` for all of them.
-        differences: All comparisons of groups over them.
-
     Returns:
         Path of the page.
     """

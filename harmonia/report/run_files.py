@@ -121,12 +121,7 @@ class RunFiles:
     def by_domain(
         self, table: Table[Row], where: Callable[[Row], bool] = lambda _: True
     ) -> dict[str, list[Row]]:
-        """The rows of a table by their domain, domains by name.
-
-        Args:
-            table: A table with a column `domain`.
-            where: Which rows.
-        """
+        """The rows of a table that has a column `domain`, by domain; domains by name."""
         found: dict[str, list[Row]] = {}
         for row in filter(where, self.rows(table)):
             found.setdefault(row.domain, []).append(row)  # type: ignore[attr-defined]

@@ -11,7 +11,14 @@ from scipy.spatial.distance import jensenshannon
 from scipy.stats import entropy, kendalltau, pearsonr, rankdata, spearmanr
 
 from harmonia import analysis
-from harmonia.analysis import dense_ranks, jensen_shannon, kendall, kl_divergence, rank_agreement, spearman
+from harmonia.analysis.agreement import (
+    dense_ranks,
+    jensen_shannon,
+    kendall,
+    kl_divergence,
+    rank_agreement,
+    spearman,
+)
 
 
 @pytest.fixture(params=[2, 4, 7, 26])

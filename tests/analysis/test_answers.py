@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 from made_answers import belief
 
-from harmonia.analysis import Answers, per_item, rank_agreement, read_answers
-from harmonia.analysis.answers import require_same_items
+from harmonia.analysis import Answers, read_answers
+from harmonia.analysis.agreement import rank_agreement
+from harmonia.analysis.answers import per_item, require_same_items
 from harmonia.errors import InputError
 from harmonia.probe import write_beliefs
 from harmonia.types import Belief

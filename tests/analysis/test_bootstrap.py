@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from harmonia.analysis import Unit, bootstrap, paired_bootstrap
+from harmonia.analysis import bootstrap
+from harmonia.analysis.bootstrap import Unit, paired_bootstrap
 from harmonia.errors import InputError
 
 

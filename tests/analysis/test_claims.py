@@ -12,12 +12,15 @@ import pytest
 from made_answers import answers, run
 from scipy.stats import binom
 
-from harmonia.analysis import Answers, Estimate, differences, holm, judge, policy_rankings
-from harmonia.analysis.claims import claims_document
+from harmonia.analysis import Answers, differences
+from harmonia.analysis.bootstrap import Estimate
+from harmonia.analysis.claims import claims_document, judge
 from harmonia.analysis.differences import planned_pairs
 from harmonia.analysis.findings import mixture_beats_full
+from harmonia.analysis.policies import policy_rankings
 from harmonia.analysis.run_answers import RunAnswers
 from harmonia.analysis.sweep import Sweep, pick
+from harmonia.analysis.tests import holm
 from harmonia.analysis.verdicts import needed_for, of_parts, over_suites, verdict_of
 from harmonia.errors import InputError
 from harmonia.hashing import addressed_order

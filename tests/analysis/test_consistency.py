@@ -10,7 +10,9 @@ import pytest
 from made_answers import belief
 from scipy.stats import norm
 
-from harmonia.analysis import Answers, accuracy_of, consistency_of, levels, mean_intervals
+from harmonia.analysis import Answers, accuracy_of, consistency_of
+from harmonia.analysis.bootstrap import mean_intervals
+from harmonia.analysis.consistency import levels
 from harmonia.errors import InputError
 from harmonia.types import Belief
 

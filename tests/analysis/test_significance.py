@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy.stats import pearsonr, rankdata, spearmanr, t
 
-from harmonia.analysis import cluster_interval, holm, mcnemar, partial_spearman
+from harmonia.analysis.partial import cluster_interval, partial_spearman
+from harmonia.analysis.tests import holm, mcnemar
 from harmonia.errors import InputError
 
 

@@ -15,7 +15,7 @@ from models import sums
 from pydantic import ValidationError
 from transformers import LlamaConfig
 
-from harmonia.analysis import kl_divergence, rank_agreement
+from harmonia.analysis.agreement import kl_divergence, rank_agreement
 from harmonia.bench import BenchSettings, Timing, run_bench
 from harmonia.bench.harness import harness_works
 from harmonia.bench.limit import cost_of, flops_per_token
