@@ -119,9 +119,7 @@ class Answers:
 def read_answers(path: Path, known: dict[Path, ItemColumns] | None = None) -> Answers:
     """Read a prediction file as arrays.
 
-    Args:
-        path: The file.
-        known: Files of items that were read already; what is read is put there.
+    `known` are files of items that were read already; what is read is put there.
 
     Raises:
         InputError: The file is missing, holds nothing, or a record is wrong.
@@ -157,9 +155,7 @@ def require_same_items(before: Answers, after: Answers) -> None:
 def per_item(measure: Callable[..., Floats], *answers: Answers) -> Floats:
     """Apply a measure of distributions to items of any number of options.
 
-    Args:
-        measure: Takes one array of shape (I, C) for each of `answers`, gives shape (I,).
-        answers: Answers to the same items.
+    `measure` takes one array of shape (I, C) for each of `answers`, and gives shape (I,).
 
     Returns:
         Shape (I,).

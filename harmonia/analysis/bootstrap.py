@@ -103,11 +103,7 @@ def paired_bootstrap(
 ) -> Estimate:
     """Estimate a mean paired difference over items and seeds.
 
-    Args:
-        units: The differences.
-        address: What is compared; with the seed it decides the resamples.
-        seed: Seed of the resampling.
-        resamples: How many.
+    The address says what is compared; with the seed it decides the resamples.
 
     Raises:
         InputError: There is no unit, or one without an item or a seed.

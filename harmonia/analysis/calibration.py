@@ -79,11 +79,6 @@ def reliability(confidence_I: Floats, right_I: Flags, *, bins: int = BINS) -> tu
     confidences are never parted, and the order of the items is of no account. A bin that
     ties leave empty is left out.
 
-    Args:
-        confidence_I: Probability of the answer given, 0 to 1.
-        right_I: Whether that answer is right.
-        bins: How many bins at most.
-
     Raises:
         InputError: There are no items.
     """

@@ -45,11 +45,7 @@ class PartialCorrelation:
 def partial_spearman(x_N: Floats, y_N: Floats, *controls: Floats, form: Form) -> PartialCorrelation:
     """Correlate x with y, given the controls, by ranks.
 
-    Args:
-        x_N: One value a point.
-        y_N: Another.
-        controls: What to hold fixed, each of shape (N,).
-        form: `paper` or `standard`.
+    The controls are held fixed; each has the shape (N,).
 
     Raises:
         InputError: There are fewer than three points.
@@ -77,15 +73,7 @@ def cluster_interval(
 ) -> tuple[float, float]:
     """95 % percentile interval of the correlation, whole clusters drawn with replacement.
 
-    Args:
-        x_N: One value a point.
-        y_N: Another.
-        controls: What to hold fixed.
-        clusters: The cluster of each point.
-        form: `paper` or `standard`.
-        address: What is correlated; with the seed it decides the resamples.
-        seed: Seed of the resampling.
-        resamples: How many.
+    The address says what is correlated; with the seed it decides the resamples.
     """
     names = sorted(set(clusters))
     members = [np.flatnonzero([name == cluster for cluster in clusters]) for name in names]

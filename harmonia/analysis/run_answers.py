@@ -125,13 +125,8 @@ def read_run(
 ) -> RunAnswers:
     """Read prediction files of a run directory.
 
-    Args:
-        run: The run directory.
-        paths: The files, relative to it; those that are not there are passed over.
-        name: The run's name.
-        model: Fingerprint of the base model.
-        probe_form: The form in which beliefs were taken.
-        excluded: Items to leave out.
+    Paths are relative to the run; those that are not there are passed over. `model` is the fingerprint of the
+    base model.
 
     Raises:
         InputError: A file is wrong, or all of its items are excluded.
@@ -161,14 +156,7 @@ def units_of(
 ) -> list[Unit]:
     """Differences in being right between models tuned on two groups.
 
-    Args:
-        runs: Runs of different base models.
-        left: The one group.
-        right: The other.
-        suite: What they were asked.
-        form: In which form.
-        domain: The domain; None for all.
-        seed: The seed; None for all that both groups have.
+    Without a domain all count, without a seed all that both groups have.
 
     Returns:
         A unit for each base model and domain that has both groups under a common seed.

@@ -72,10 +72,7 @@ def triage(asked: Mapping[str, Sequence[Belief]], settings: TriageSettings) -> t
     names another option than the gold (`named_option`), if several files hold the same
     conflicting belief, or if the gold is denied with extreme confidence.
 
-    Args:
-        asked: Beliefs of each file (model, method, form) by its name. Files may hold
-            different items.
-        settings: What makes a label doubtful.
+    `asked` are the beliefs of each file (model, method, form) by its name. Files may hold different items.
 
     Returns:
         Doubts with most reasons first, then by the gold's probability.

@@ -77,14 +77,8 @@ def export_task(
     A prompt longer than the model is cut from the left by the harness; `harmonia probe`
     leaves out demonstrations instead.
 
-    Args:
-        items: The questions.
-        folder: Where to; earlier files of harmonia's in it are replaced, others stay.
-        name: Name of the task, or of the group of tasks.
-        form: `icl<k>`.
-        exam: How items read.
-        preset: `corrected`, or `harness` for the texts of the harness's own MMLU.
-        pool: Demonstrations; needed for `icl<k>` with k above 0.
+    Earlier files of harmonia's in the folder are replaced, others stay. The preset is `corrected`, or
+    `harness` for the texts of the harness's own MMLU. A pool is needed for `icl<k>` with k above 0.
 
     Raises:
         InputError: A name that the harness cannot use, a form or a choice of

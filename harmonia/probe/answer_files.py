@@ -52,11 +52,8 @@ SAME = ("form", "method", "preset", "normalisation", "draws")
 def write_answers(path: Path, beliefs: Sequence[Belief], items: Path, about: Mapping[str, Any]) -> None:
     """Write the answers of one asking into a run, in one step.
 
-    Args:
-        path: The file.
-        beliefs: The answers.
-        items: The file that holds their items; the path to it is noted, relative to this one.
-        about: How they were made (model hash, template hash, token ids, ...).
+    `items` is the file that holds their items; the path to it is noted, relative to this one. `about` is how
+    they were made: model hash, template hash, token ids.
     """
     (asked,) = {tuple(getattr(belief, name) for name in SAME) for belief in beliefs}
     names = [column.name for column in ANSWERS.columns if column.name != "key"]

@@ -35,14 +35,7 @@ class Asking:
 
 
 def belief_from(item: Item, draws: Sequence[DrawResult], asking: Asking, settings: ProbeSettings) -> Belief:
-    """The belief that an item's draws come to: the mean of their probabilities.
-
-    Args:
-        item: The item asked.
-        draws: What each draw of demonstrations brought.
-        asking: How it was asked.
-        settings: Thresholds of the categories, unit of length.
-    """
+    """The belief that an item's draws come to: the mean of their probabilities."""
     views = [view for draw in draws for view in draw.views]
     probs = mean([draw.probs for draw in draws])
     pred = _argmax(probs)

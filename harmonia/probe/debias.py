@@ -44,10 +44,7 @@ def mean_over_orders(views: Sequence[View]) -> tuple[float, ...]:
 def letter_prior(views_of_items: Sequence[Sequence[View]], draw: int) -> LetterPrior:
     """The prior over letters: mean over items of softmax(mean over orders of log P(letter)).
 
-    Args:
-        views_of_items: Per item its views in all cyclic orders; all items have as many
-            options.
-        draw: Draw of demonstrations of these views.
+    Each item has its views in all cyclic orders; all items have as many options.
     """
     priors = [
         softmax(mean([[math.log(max(p, _FLOOR)) for p in view.probs] for view in views]))

@@ -102,12 +102,7 @@ def explain_scoring(
 
     What the probe would refuse is scored all the same, and warned of.
 
-    Args:
-        model: Who answers.
-        item: The item to ask.
-        form: How to ask.
-        template: Renders the prompt; its text must show letters.
-        shots: Demonstrations.
+    The template's text must show letters.
 
     Raises:
         InputError: The template shows no letters, or a letter leaves no token to score.

@@ -21,9 +21,5 @@ def level_of(belief: Belief, threshold: float) -> Category:
 
     Over several draws of demonstrations the probe has found it (`stability.py`); of one draw a
     model is sure where its confidence is above the threshold.
-
-    Args:
-        belief: The belief.
-        threshold: Confidence, 0 to 1.
     """
     return belief.category or level(belief.correct, sure=belief.confidence > threshold)

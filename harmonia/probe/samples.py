@@ -56,11 +56,6 @@ def sample_record(values: Mapping[str, Any], path: Path, row: int) -> dict[str, 
     `unknown`, also where a run changed the exported prompt (`--num_fewshot`,
     `--apply_chat_template`).
 
-    Args:
-        values: The row.
-        path: Its file.
-        row: Its line.
-
     Raises:
         InputError: It is not of a multiple-choice task, its document is of another form, or its
             log-likelihoods are none.

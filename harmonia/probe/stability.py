@@ -29,12 +29,8 @@ def stability_of(
 ) -> Stability:
     """Compare the draws' predictions with the belief's.
 
-    Args:
-        preds: Index that each draw predicts.
-        pred: Index that the belief predicts.
-        answer: Index of the right option.
-        confidence: The belief's largest probability, 0 to 1.
-        settings: The thresholds `steady` and `confident`.
+    `preds` are the indices that the draws predict, `pred` is what the belief predicts, `answer` the right
+    option.
     """
     same = sum(one == pred for one in preds)
     low, high = wilson(same, len(preds))

@@ -43,12 +43,7 @@ def view_of(
     which is their share of the letters' mass. For `cloze` they are the softmax over the
     options' log-likelihoods, each divided by its length in the unit chosen.
 
-    Args:
-        scores: The prompt's scores.
-        order: Order of the options in it.
-        style: What was scored.
-        normalisation: Unit of length for `cloze`; `raw` divides by nothing.
-        keep_prompt: Keep the scored text.
+    `normalisation` is the unit of length for `cloze`; `raw` divides by nothing.
     """
     values = scores.logprobs
     if style == "cloze" and normalisation != "raw":

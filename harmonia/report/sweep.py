@@ -14,9 +14,7 @@ def ratio_curve(rows: Iterable[Difference], *, domain: str | None = None) -> lis
 
     Share 0 is the incompatible group and share 1 the self-aligning one: the same rows.
 
-    Args:
-        rows: Comparisons of groups.
-        domain: The domain; None for all together.
+    Without a domain it is of all together.
 
     Returns:
         In rising order; empty where no mixture of both was compared.

@@ -114,15 +114,9 @@ def probe_knowledge(
 ) -> tuple[Knowledge, ...]:
     """Sort questions into SliCK's categories.
 
-    Args:
-        model: Who answers.
-        questions: What to ask.
-        pool: Questions to demonstrate with; may be `questions` themselves, since none
-            is demonstrated to itself.
-        settings: How to ask.
-        journal: Where finished chunks are noted, to be taken up after an interruption;
-            the caller removes it when the result is safe.
-        progress: Told how far it is.
+    The pool to demonstrate with may be `questions` themselves, since none is demonstrated to itself. Finished
+    chunks are noted in the journal, to be taken up after an interruption; the caller removes it when the
+    result is safe.
 
     Returns:
         One result a question, in order.

@@ -26,10 +26,7 @@ KNOWLEDGE = TableFile(
 def write_knowledge(path: Path, found: Sequence[Knowledge], about: Mapping[str, Any]) -> None:
     """Write results in one step, as Parquet, JSONL or CSV by the name's ending.
 
-    Args:
-        path: The file.
-        found: Its rows; the question's accepted answers stand in `right_answers`.
-        about: How they were made; see `TableFile`.
+    The question's accepted answers stand in `right_answers`; `about` is how they were made.
     """
     rows = [
         {

@@ -65,9 +65,8 @@ def _is_punctuation(mark: str) -> bool:
 def read_open_questions(source: ItemSource) -> tuple[OpenQuestion, ...]:
     """Read questions in words from a file of any format.
 
-    Args:
-        source: Where they are. Rows have a question, and `answers` or `answer`; an `id` and
-            a `domain` if wanted; `columns` says where these are called otherwise.
+    Rows have a question, and `answers` or `answer`; an `id` and a `domain` if wanted. The source's `columns`
+    says where these are called otherwise.
 
     Returns:
         The questions. A row's domain comes before the source's; where neither says, it is

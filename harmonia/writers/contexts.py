@@ -50,14 +50,8 @@ def write_contexts(
 ) -> list[Written]:
     """A context for each item, checked not to name the answer's letter.
 
-    Args:
-        writer: Who writes; None for `settings.writer` `explanation`.
-        items: Items to write for.
-        settings: Who writes and how.
-        seed: Seed of the draws.
-        journal: Where finished chunks are noted; the caller removes it when the result
-            is safe.
-        progress: Told how far it is.
+    Without a writer it is `settings.writer` `explanation`. The caller removes the journal when the result is
+    safe.
 
     Returns:
         One result an item, in order; its target is the right answer.

@@ -152,13 +152,7 @@ DEMONSTRATIONS = {
 
 
 def explanation_prompt(item: Item, target: int, language: str = "en") -> str:
-    """The prompt that asks why option `target` is the answer.
-
-    Args:
-        item: The question.
-        target: Index of the option to speak for.
-        language: Language of the fixed words and of our examples.
-    """
+    """The prompt that asks why option `target` is the answer."""
     words = WORDS[language]
     solved = [
         f"{_explained(one.item, one.item.answer, words)}{words.joint}{one.item.explanation}"

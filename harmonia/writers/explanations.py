@@ -29,14 +29,7 @@ def write_explanations(
     An explanation is one paragraph that is not empty, ends with a sentence before the
     limit of length, and states no other letter than its target's as the answer.
 
-    Args:
-        writer: Who writes.
-        wanted: What to explain.
-        settings: How texts are sampled, and how often.
-        seed: Seed of the draws.
-        journal: Where finished chunks are noted, to be taken up after an interruption;
-            the caller removes it when the result is safe.
-        progress: Told how far it is.
+    The caller removes the journal when the result is safe.
 
     Returns:
         One result a text wanted, in order.

@@ -36,18 +36,7 @@ def write_checked(
     journal: Path | None = None,
     progress: Progress | None = None,
 ) -> list[Written]:
-    """One result a task, in order.
-
-    Args:
-        writer: Who writes.
-        tasks: What to write.
-        settings: How texts are sampled, and how often.
-        seed: Seed of the draws.
-        stage: Stage of the draws.
-        journal: Where finished chunks are noted; the caller removes it when the result
-            is safe.
-        progress: Told how far it is.
-    """
+    """One result a task, in order."""
     return Chunks(journal).results(
         lambda _, chunk: _write(writer, chunk, settings, seed, stage),
         tasks,
