@@ -1,6 +1,7 @@
 # Every target sets up what it needs, on a fresh machine too, and says what it does.
 #   make demo    the whole experiment on the embedded lab model; ends with the report's path
 #   make test    all tests
+#   make quick   those that take less than ten seconds each
 #   make check   format, lint, types, docs
 #   make bench   speed against named baselines
 #   make models  the small real models that some tests and examples use, into .models/
@@ -18,7 +19,7 @@ export HARMONIA_DATA_ROOT ?= $(wildcard ../shared/data)
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo test test-newest check bench models docs setup lock clean
+.PHONY: demo test quick test-newest check bench models docs setup lock clean
 
 setup: $(VENV)/.ready
 
@@ -56,6 +57,10 @@ ifneq ($(MODELS),no)
 endif
 	@echo "== running all tests"
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+
+quick: setup
+	@echo "== running the tests that are quick"
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow"
 
 # Without a GPU torch stays the locked CPU build: the newest would bring gigabytes of CUDA.
 test-newest: NEWEST := .venv-newest

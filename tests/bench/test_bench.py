@@ -71,6 +71,7 @@ def test_the_harness_finds_what_ours_finds(lab):
         np.testing.assert_allclose(work(), ours, atol=1e-4, rtol=0)
 
 
+@pytest.mark.slow
 def test_all_trainings_have_the_same_loss(lab, tmp_path):
     rows = training_rows(lab, 10)
     assert sum(row.id.startswith("general/") for row in rows) == 5
@@ -173,6 +174,7 @@ def test_a_peak_that_is_over_is_still_seen():
     assert peak_mb(lambda: None, "cpu") - before < 50
 
 
+@pytest.mark.slow
 @needs_harness
 def test_all_of_it_on_random_weights(tmp_path: Path):
     shape = tmp_path / "config.json"

@@ -47,6 +47,7 @@ def _all_gone(out: Path, processes: list[psutil.Process]) -> None:
             pass
 
 
+@pytest.mark.slow
 def test_ctrl_c_is_told_and_ends_the_workers_too(tmp_path: Path) -> None:
     process = _demo(tmp_path)
     workers = _at_work(process, tmp_path)
@@ -57,6 +58,7 @@ def test_ctrl_c_is_told_and_ends_the_workers_too(tmp_path: Path) -> None:
     _all_gone(tmp_path, workers)
 
 
+@pytest.mark.slow
 def test_workers_end_with_a_parent_that_was_killed(tmp_path: Path) -> None:
     process = _demo(tmp_path)
     workers = _at_work(process, tmp_path)

@@ -58,6 +58,7 @@ def harness_samples(loaded: LocalModel, folder: Path, name: str = "ours") -> tup
     return found["results"][name], sorted(found["samples"][name], key=lambda sample: sample["doc_id"])
 
 
+@pytest.mark.slow
 @needs_harness
 @pytest.mark.models
 @pytest.mark.shared
@@ -100,6 +101,7 @@ def test_same_likelihoods_and_accuracy_on_a_real_model(
     assert results["acc,none"] == sum(right) / count
 
 
+@pytest.mark.slow
 @needs_harness
 def test_command_line_runs_the_folder_and_its_log_reads_back_as_beliefs(tmp_path):
     pytest.importorskip("lm_eval", reason="lm-eval is not installed: pip install 'harmonia[harness]'")

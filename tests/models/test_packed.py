@@ -29,8 +29,8 @@ def alone(model, request: Request) -> tuple[float, ...]:
         row = request.context + ids[:-1]
         if row not in rows:
             with torch.no_grad():
-                rows[row] = model(torch.tensor([row])).logits[0]
-        logprobs = torch.log_softmax(rows[row][-len(ids) :].double(), dim=-1)
+                rows[row] = model(torch.tensor([row]), logits_to_keep=len(ids)).logits[0]
+        logprobs = torch.log_softmax(rows[row].double(), dim=-1)
         sums.append(sum(float(logprobs[step, token]) for step, token in enumerate(ids)))
     return tuple(sums)
 
@@ -340,6 +340,7 @@ def gemma3(real_tokenizer):
     return LocalModel(settings=settings, model=model, tokenizer=tokenizer, device="cpu", max_tokens=8192)
 
 
+@pytest.mark.slow
 @pytest.mark.models
 @pytest.mark.shared
 @pytest.mark.parametrize("method", ["letter", "cloze"])
@@ -349,7 +350,7 @@ def test_a_real_model_behind_a_prefix_longer_than_its_window(gemma3, data_root, 
         ItemSource(path="exams/engineering/test.jsonl", limit=2, on_bad_row="skip"), data_root
     ).items
     shots = read_items(ItemSource(path="exams/engineering/dev.jsonl"), data_root).items
-    shots = shots * 3 if method == "cloze" else shots
+    items, shots = (items[:1], shots * 2) if method == "cloze" else (items, shots)
     template = build_template(PromptSettings(method=method), gemma3.tokenizer)
     encoder, form = Encoder(gemma3.tokenizer), Form(chat=False, shots=len(shots))
     requests = [fit_prompt(one, form, shots, template, encoder, 8192).request for one in items]

@@ -46,6 +46,7 @@ def asked_for(tmp_path: Path, *command: str) -> str:
     return log.read_text() if log.exists() else ""
 
 
+@pytest.mark.slow
 def test_a_whole_run_asks_nobody(experiment_file: Path, tmp_path: Path) -> None:
     assert asked_for(tmp_path, "-m", "harmonia.cli.main", "run", str(experiment_file)) == ""
     assert (tmp_path / "run" / "report.html").exists()

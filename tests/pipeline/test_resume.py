@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from harmonia.hashing import file_sha256
 
 # Where to kill: the stage that must have begun, and what it must have left half done.
@@ -94,6 +96,7 @@ def _manifest(run: Path) -> dict[str, Any]:
     return manifest
 
 
+@pytest.mark.slow
 def test_killed_run_ends_like_an_undisturbed_one(experiment_file: Path, tmp_path: Path) -> None:
     calm, killed = tmp_path / "a" / "run", tmp_path / "b" / "run"
     _finish(experiment_file, calm)

@@ -62,6 +62,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(handle))
 
 
+@pytest.mark.slow
 def test_run_directory_and_what_is_run_again(settings: dict[str, Any], lab_data: Path) -> None:
     run, recorder = _run(settings)
     assert len(recorder.done()) == 4 + 6 + 3 * (1 + 3) + 2
@@ -277,6 +278,7 @@ def test_a_file_builds_on_another(settings: dict[str, Any], tmp_path: Path) -> N
         load_experiment(above)
 
 
+@pytest.mark.slow
 def test_experiments_side_by_side_are_those_run_alone(settings: dict[str, Any], tmp_path: Path) -> None:
     one, two = (
         {

@@ -179,6 +179,7 @@ def test_what_is_not_installed_says_so(job, train, monkeypatch, tmp_path):
     assert not (tmp_path / "tuned").exists()
 
 
+@pytest.mark.slow
 def test_two_processes_train_what_one_does(job, train, tmp_path):
     """Started by torchrun on the CPU; 10 rows in steps of 3, so that shares are unequal."""
     fields = {"batch_size": 3, "epochs": 1, "save_steps": 2}

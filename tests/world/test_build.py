@@ -28,6 +28,7 @@ TRAINING = PretrainingSettings(
 )
 
 
+@pytest.mark.slow
 def test_planted_knowledge_is_found(tmp_path):
     seen = []
     before = torch.random.get_rng_state()
