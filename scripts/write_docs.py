@@ -11,7 +11,7 @@ import inspect
 import re
 import sys
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,13 @@ from pydantic import BaseModel
 from harmonia.analysis.tables import TABLES
 from harmonia.cli.keys import TAKES, Section
 from harmonia.cli.main import app
+from harmonia.columns import Column
 from harmonia.data import KNOWN, ColumnMapping, ItemSource
 from harmonia.data.stored_items import ITEMS
 from harmonia.parsing.described import described, inner_tables
 from harmonia.pipeline.experiment import Experiment
 from harmonia.probe.answer_files import ANSWERS
+from harmonia.results import BELIEF_COLUMNS, GROUP_COLUMNS, OUTCOMES
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 NOTE = "<!-- Written by scripts/write_docs.py (make docs); change the code, not this page. -->\n\n"
@@ -63,6 +65,18 @@ TABLES_INTRO = """# Tables
 What a run writes into `tables/`: Parquet, with a CSV twin for people. A share is 0 to 1.
 At the end stand the files of items and answers, which are Parquet alone.
 """
+
+FRAMES_INTRO = """
+## DataFrames
+
+What the tables of the [Python functions](python.md) hold. That of `Groups.table` is `confounds`, above.
+"""
+
+FRAMES = {
+    "Beliefs.table": BELIEF_COLUMNS,
+    "TrainingSet.table": GROUP_COLUMNS,
+    "Comparison.table": OUTCOMES.columns,
+}
 
 
 def commands() -> str:
@@ -156,11 +170,20 @@ def tables() -> str:
             f"{', '.join(f'`{name}`' for name in table.key)}.\n\n"
             "| column | type | unit | |\n| --- | --- | --- | --- |\n"
         )
-        for column in table.columns:
-            kind = f"{'list of ' * column.many}{column.kind.__name__}{' or empty' * column.optional}"
-            meaning = column.meaning.replace("|", "\\|")
-            parts.append(f"| `{column.name}` | {kind} | {column.measure.unit} | {meaning} |\n")
+        parts += _columns(table.columns)
+    parts.append(FRAMES_INTRO)
+    for name, columns in FRAMES.items():
+        parts.append(f"\n### {name}\n\n| column | type | unit | |\n| --- | --- | --- | --- |\n")
+        parts += _columns(columns)
     return "".join(parts)
+
+
+def _columns(columns: Iterable[Column]) -> Iterator[str]:
+    """Rows of a table of columns."""
+    for column in columns:
+        kind = f"{'list of ' * column.many}{column.kind.__name__}{' or empty' * column.optional}"
+        meaning = column.meaning.replace("|", "\\|")
+        yield f"| `{column.name}` | {kind} | {column.measure.unit} | {meaning} |\n"
 
 
 def _prose(text: str) -> str:

@@ -19,7 +19,7 @@ ORDER = [
     *("types", "errors", "hashing", "files", "parsing", "journal", "outputs", "columns", "table_file"),
     "world",
     *("data", "prompts", "models", "probe", "slick", "writers", "groups", "training", "analysis", "export"),
-    *("report", "pipeline", "bench", "cli"),
+    *("report", "pipeline", "results", "api", "bench", "cli"),
 ]
 
 
@@ -32,7 +32,7 @@ TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in FIL
 # What still breaks a rule. These lists only shrink: what is mended is taken off.
 LONG = {
     *("cli.bench.bench", "cli.export.export_task", "cli.groups.groups", "cli.slick.slick", "cli.write.write"),
-    *("cli.steps.probe", "cli.steps.evaluate", "cli.steps._ask"),
+    *("cli.steps.probe", "cli.steps.evaluate"),
     "probe.ask.ask",
 }
 MANY = {

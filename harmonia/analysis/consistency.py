@@ -117,7 +117,11 @@ class Consistency:
 
 
 def consistency_of(
-    before: Answers | Sequence[Belief], after: Answers | Sequence[Belief], *, level_I: Texts | None = None
+    before: Answers | Sequence[Belief],
+    after: Answers | Sequence[Belief],
+    *,
+    level_I: Texts | None = None,
+    seed: int = 0,
 ) -> Consistency:
     """Compare answers item by item, paired by id.
 
@@ -126,6 +130,7 @@ def consistency_of(
         after: What the other did, or the same one in another form.
         level_I: How each item stands to what the base model believes, in the order of
             the items' ids; None takes it from `before`.
+        seed: Seed of the intervals.
 
     Raises:
         InputError: The two do not hold the same items with the same options and answer.
@@ -135,7 +140,7 @@ def consistency_of(
     before, after = (one if isinstance(one, Answers) else Answers.of(one) for one in (before, after))
     require_same_items(before, after)
     values = measures(before, after)
-    low_M, high_M = mean_intervals(np.stack(list(values.values()), axis=1))
+    low_M, high_M = mean_intervals(np.stack(list(values.values()), axis=1), seed=seed)
     found: dict[str, Any] = {}
     for (name, value_I), low, high in zip(values.items(), low_M, high_M, strict=True):
         found |= {name: float(value_I.mean()), f"{name}_low": float(low), f"{name}_high": float(high)}

@@ -142,13 +142,10 @@ class Given:
                 raise unknown(self._command, f"{shown}{key}")
 
     def _made(self, model: type[S], section: Section, values: Mapping[str, Any]) -> S:
-        from harmonia.parsing import validated
+        from harmonia.parsing import table_of_settings
 
         remedy = f"`harmonia settings {self._command}` says what it may be."
-        try:
-            return validated(model, values, file=None, remedy=remedy)
-        except InputError as error:
-            raise error.but(field=f"{section.prefix}{error.field or ''}".rstrip(".")) from error
+        return table_of_settings(model, values, section.table, remedy=remedy)
 
 
 class Command(TyperCommand):

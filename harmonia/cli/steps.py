@@ -182,8 +182,6 @@ def _ask(
     about = {"model": noted, **template.about, **asked.about}
     write_beliefs(out, asked.beliefs, about)
     write_skipped_rows(found, skipped)
-    if asked.shortened:
-        err.print(f"items asked with fewer than {how.shots} demonstrations: {asked.shortened}")
     for line in asked.notes:
         err.print(line)
     bias = letter_bias(asked.beliefs)

@@ -69,7 +69,12 @@ def read_items(source: ItemSource, root: Path | None = None) -> ReadResult:
             cannot be told. Or a row is bad and the declaration does not skip bad rows.
     """
     path = Path(source.path).expanduser() if root is None else root / Path(source.path).expanduser()
-    readings = _readings(open_tables(path, source), source)
+    return items_of(open_tables(path, source), source)
+
+
+def items_of(tables: Sequence[DataTable], source: ItemSource) -> ReadResult:
+    """The items of tables that are read already; as for `read_items`."""
+    readings = _readings(tables, source)
     forms, shown = _forms(readings, told=source.columns.answer_form is not None)
     found = _Found()
     empty = [reading for reading in readings if not found.add(reading, forms[reading.layout])]

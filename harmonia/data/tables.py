@@ -204,7 +204,7 @@ def _saved_table(base: Path, source: ItemSource) -> DataTable:
     except (OSError, ValueError) as error:
         remedy = "Download or write it once more."
         raise InputError(f"the data set cannot be read ({error})", file=base, remedy=remedy) from error
-    return _dataset_table(saved, str(base), source)
+    return dataset_table(saved, str(base), source)
 
 
 def _hub_table(path: Path, source: ItemSource) -> DataTable:
@@ -220,10 +220,15 @@ def _hub_table(path: Path, source: ItemSource) -> DataTable:
         problem = f"neither a file or folder here, nor to be had from the Hugging Face hub ({error})"
         remedy = "Correct the path, or download the data set's folder and give the path to it."
         raise InputError(problem, file=path, remedy=remedy) from error
-    return _dataset_table(loaded, source.path, source)
+    return dataset_table(loaded, source.path, source)
 
 
-def _dataset_table(dataset: Any, file: str, source: ItemSource) -> DataTable:
+def dataset_table(dataset: Any, file: str, source: ItemSource) -> DataTable:
+    """The table of a data set of the library `datasets`, or of the split asked for.
+
+    Raises:
+        InputError: It has no such split, or several and none is named.
+    """
     split = source.split or ""
     if isinstance(dataset, dict):
         splits = set(dataset)

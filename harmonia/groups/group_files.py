@@ -17,10 +17,11 @@ def write_group(path: Path, rows: Sequence[GroupRow]) -> None:
     `from_epoch` of a row and `weight` of a turn are written where they say something: rows
     are shown from the beginning, and the assistant's turns are learned.
     """
-    write_json_lines(path, map(_record, rows))
+    write_json_lines(path, map(group_record, rows))
 
 
-def _record(row: GroupRow) -> dict[str, Any]:
+def group_record(row: GroupRow) -> dict[str, Any]:
+    """A row as its file has it."""
     record = {name: value for name, value in asdict(row).items() if name != "from_epoch" or value}
     return {**record, "messages": [_turn(message) for message in row.messages]}
 

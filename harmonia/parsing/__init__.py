@@ -12,6 +12,7 @@ from harmonia.parsing.models import (
     hidden_error,
     input_error,
     require_new,
+    table_of_settings,
     type_parts,
     validated,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "read_object",
     "read_parquet",
     "require_new",
+    "table_of_settings",
     "type_parts",
     "validated",
 ]

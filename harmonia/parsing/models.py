@@ -20,6 +20,7 @@ from pydantic_core import PydanticCustomError
 from harmonia.errors import InputError
 
 Model = TypeVar("Model")
+Table = TypeVar("Table", bound="Settings")
 
 _ABSENT: Any = object()
 _SECRET = "secret"
@@ -68,6 +69,30 @@ def require_new(
     if key in first:
         raise InputError(problem.format(first[key]), file=file, row=row, field=field, seen=key, remedy=remedy)
     first[key] = row
+
+
+def table_of_settings(
+    model: type[Table],
+    values: Mapping[str, Any],
+    table: str,
+    *,
+    remedy: str = "docs/settings.md says what it may be.",
+) -> Table:
+    """Settings from plain values.
+
+    Args:
+        model: Their class.
+        values: The values.
+        table: Name of the table in an experiment file, for errors; empty for none.
+        remedy: What to do where they are wrong.
+
+    Raises:
+        InputError: They are wrong; the message names the setting as the experiment file does.
+    """
+    try:
+        return validated(model, values, file=None, remedy=remedy)
+    except InputError as error:
+        raise error.but(field=".".join(name for name in (table, error.field) if name)) from error
 
 
 def input_error(

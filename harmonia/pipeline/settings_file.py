@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,17 @@ def apply_overrides(values: dict[str, Any], overrides: Sequence[str]) -> dict[st
         given.append(key)
         _apply(values, override)
     return values
+
+
+def override_texts(values: Mapping[str, Any], above: str = "") -> list[str]:
+    """Settings as `apply_overrides` takes them; a table changes what it names and nothing else."""
+    found = []
+    for name, value in values.items():
+        if isinstance(value, Mapping) and value:
+            found += override_texts(value, f"{above}{name}.")
+        else:
+            found.append(f"{above}{name}={json.dumps(value, default=str)}")
+    return found
 
 
 def _apply(values: dict[str, Any], override: str) -> None:

@@ -126,12 +126,7 @@ def _ask(
     items = bench.run / "items" / f"{domain_name}.parquet"
     write_answers(out, asked.beliefs, items, about)
     journal.unlink(missing_ok=True)
-    notes = []
-    if asked.shortened:
-        notes.append(
-            f"{asked.shortened} of {len(asked.beliefs)} items were asked with fewer than {form.shots} shots"
-        )
-    return [*notes, *asked.notes]
+    return asked.notes
 
 
 def build(bench: Workbench, *, domain_name: str) -> list[str]:

@@ -21,7 +21,17 @@ from harmonia.probe.debias import LetterPrior, divide_out, letter_priors, mean_o
 from harmonia.probe.orders import Order, cyclic_orders, given_order, random_order, reordered
 from harmonia.probe.settings import ProbeSettings
 from harmonia.probe.views import View, view_of
-from harmonia.prompts import Encoder, Fitted, Form, ShotPool, Spelled, Template, fit_prompt, plain_text
+from harmonia.prompts import (
+    Encoder,
+    Fitted,
+    Form,
+    ShotPool,
+    Spelled,
+    Template,
+    fit_prompt,
+    parse_form,
+    plain_text,
+)
 from harmonia.types import Belief, Item, Scores
 
 CHUNK = 256
@@ -70,8 +80,12 @@ class Asked:
 
     @property
     def notes(self) -> list[str]:
-        """What a person should know of how it was asked, besides `shortened`, a sentence each."""
+        """What a person should know of how it was asked, a sentence each."""
         notes = []
+        if self.shortened:
+            shots = parse_form(self.beliefs[0].form).shots
+            few = f"{self.shortened} of {len(self.beliefs)} items"
+            notes.append(f"{few} were asked with fewer than {shots} shots")
         if self.spelled.rows:
             notes.append(self.spelled.note("questions and demonstrations"))
         if self.fixed:

@@ -80,6 +80,8 @@ class ItemColumns:
         found = (lengths < 2) | (lengths > 26) | (self.gold_I < 0) | (self.gold_I >= lengths)
         for name in ("id", "question", "domain"):
             blank = pc.equal(pc.binary_length(pc.utf8_trim_whitespace(self.table[name])), 0)
+            if name == "domain":  # nobody need say one
+                blank = pc.and_(blank, pc.not_equal(self.table[name], ""))
             found |= _flags(blank.fill_null(name in _NEEDED))
         choices = pc.utf8_trim_whitespace(_flat(self.table["choices"]))
         empty = _flags(pc.equal(pc.binary_length(choices), 0).fill_null(True))

@@ -47,7 +47,7 @@ class BeliefRecord(BaseModel):
     choices: list[NotBlank] = Field(min_length=2, max_length=26)
     answer: int = Field(ge=0)
     probs: list[Share]
-    domain: NotBlank | None = None
+    domain: NotBlank | Literal[""] | None = None
     explanation: str | None = None
     source: str | None = None
     split: str | None = None

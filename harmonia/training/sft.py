@@ -8,6 +8,7 @@ and how a checkpoint is laid down.
 from __future__ import annotations
 
 import copy
+import logging
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -29,6 +30,8 @@ from harmonia.training.memory import fit, recomputing
 from harmonia.training.needs import require_trainable
 from harmonia.training.settings import TrainingSettings, warmup_steps
 from harmonia.training.taught import Taught, taught
+
+log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
 """Called with (optimizer steps done, steps in all)."""
@@ -132,7 +135,7 @@ def fine_tune(
         steps=lesson.steps,
         rows=len(lesson.encoded.rows),
         shortened=lesson.encoded.shortened,
-        notes=(*lesson.notes, *_notes(job, trainer, changed)),
+        notes=(*lesson.notes, *_told(_notes(job, trainer, changed))),
         resumed_from=None if resume is None else int(resume.name.split("-")[-1]),
         model=_ready(job, trainer, tuned, tokenizer, out),
     )
@@ -276,6 +279,12 @@ def _record(job: TrainingJob, trainer: Any, lesson: Taught, changed: float | Non
 
 def _steps_logged(trainer: Any) -> list[dict[str, Any]]:
     return [entry for entry in trainer.state.log_history if "loss" in entry]
+
+
+def _told(notes: Iterator[str]) -> Iterator[str]:
+    for note in notes:
+        log.warning(note)
+        yield note
 
 
 def _notes(job: TrainingJob, trainer: Any, changed: float | None) -> Iterator[str]:

@@ -131,7 +131,7 @@ BAD = {
     "a blank question": ({"question": " \n"}, "question", "empty"),
     "an empty option": ({"choices": ["a", " "]}, "choices.1", "empty"),
     "one option twice and no other": ({"choices": ["a", "a "]}, "choices", "all options are the same"),
-    "an empty domain": ({"domain": ""}, "domain", "empty"),
+    "a blank domain": ({"domain": " "}, "domain", "empty"),
     "a confidence that is another": ({"confidence": 0.25}, "confidence", "not the largest"),
     "a correct that is not": ({"correct": False}, "correct", "the answer's"),
     "a letter mass above 1": ({"letter_mass": 7.0}, "letter_mass", "less than or equal to 1"),

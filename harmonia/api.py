@@ -1,0 +1,319 @@
+"""What `import harmonia` gives: the flow as functions, which the commands call too.
+
+    base    = harmonia.load("folder")
+    beliefs = harmonia.probe(base, "train.jsonl", shots="dev.jsonl")
+    groups  = harmonia.groups(beliefs)
+    tuned   = harmonia.train(base, groups["harmonious"], out="tuned/")
+    before  = harmonia.probe(base, "test.jsonl", form="chat0")
+    after   = harmonia.probe(tuned, "test.jsonl", form="chat0")
+    harmonia.compare(before, after)
+
+Settings have the names of the experiment file (docs/settings.md), as `harmonia settings
+COMMAND` lists them; a table is a mapping: `prompt={"preset": "repo"}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from harmonia.data import GENERAL, read_conversations
+from harmonia.data.at_hand import Questions, is_at_hand, items_from
+from harmonia.errors import InputError
+from harmonia.groups import GroupSettings, build_groups, wanted_texts
+from harmonia.models import LocalModel, ModelSettings, Scorer, load_model
+from harmonia.models.folder import tuned_settings
+from harmonia.models.served import ServedModel
+from harmonia.models.server import ServedSettings
+from harmonia.outputs import require_folder_place
+from harmonia.parsing import Settings, table_of_settings
+from harmonia.probe import ProbeSettings, ask
+from harmonia.probe import read_beliefs as read_belief_file
+from harmonia.prompts import ExamFormat, PromptSettings, ShotPool, build_template, parse_form
+from harmonia.results import Beliefs, Comparison, Groups, TrainingSet
+from harmonia.training import TrainingSettings
+from harmonia.types import Belief
+from harmonia.writers import ContextSettings, read_written, texts, write_contexts
+
+if TYPE_CHECKING:
+    from harmonia.pipeline.plan import Plan
+
+__all__ = ["compare", "groups", "load", "plan", "probe", "read_beliefs", "report", "run", "serve", "train"]
+
+Progress = Callable[[int, int], None]
+"""Called with (done, in all)."""
+
+PromptTable = Mapping[str, Any] | PromptSettings
+"""Settings of the table `prompt` of an experiment file."""
+
+_Settings = TypeVar("_Settings", bound=Settings)
+
+
+def load(folder: str | Path, **settings: Any) -> LocalModel:
+    """A model ready to be asked, on a GPU if there is one.
+
+    Args:
+        folder: A model folder, an adapter folder, or a hub id.
+        settings: Those of the table `model`: `dtype`, `device`, `gguf_file`, ...
+
+    Raises:
+        InputError: It is not a whole causal language model.
+    """
+    return load_model(_checked(ModelSettings, "model", {**settings, "path": str(folder)}))
+
+
+def serve(url: str, model: str, **settings: Any) -> ServedModel:
+    """A model behind a completions server. It writes texts; it cannot be probed yet.
+
+    Args:
+        url: Address of the server, down to the version: `http://localhost:8000/v1`.
+        model: Its name there.
+        settings: Those of `writing.served`: `key_env`, `workers`, ...
+
+    Raises:
+        InputError: A setting is wrong, or the key is not in the environment.
+    """
+    return ServedModel(_checked(ServedSettings, "served", {**settings, "url": url, "model": model}))
+
+
+def probe(
+    model: Scorer,
+    items: Questions,
+    *,
+    shots: Questions | None = None,
+    form: str | None = None,
+    prompt: PromptTable | None = None,
+    probe: Mapping[str, Any] | ProbeSettings | None = None,
+    progress: Progress | None = None,
+    **source: Any,
+) -> Beliefs:
+    """What a model believes of each item, before or after tuning.
+
+    Args:
+        model: What `load` or `train` gives.
+        items: A path, a pandas DataFrame, a `datasets.Dataset`, or Items.
+        shots: Demonstrations, likewise; `icl<k>` with k above 0 needs them.
+        form: `icl<k>`, raw with k demonstrations, or `chat0`, in the chat template; None for
+            `icl5`, or as many as `prompt` says.
+        prompt: Settings of the table `prompt`: `method`, `preset`, `language`, ...
+        probe: Settings of the table `probe`: `draws`, `option_order`, ...
+        progress: Told how far it is.
+        source: Settings of the items but `path`, for what has columns: `columns`, `domain`,
+            `on_bad_row`, ...; but for `limit` and `seed`, of `shots` too.
+
+    Raises:
+        InputError: A row or a setting is wrong, or the model cannot be asked so.
+    """
+    words = _checked(PromptSettings, "prompt", prompt)
+    how = _checked(ProbeSettings, "probe", probe)
+    asked_in = parse_form(form or words.probe_form)
+    shots = shots if asked_in.shots else None
+    if source and all(is_at_hand(one) for one in (items, shots) if one is not None):
+        raise InputError("Items are taken as they are", field=f"items.{min(source)}", remedy="Leave it out.")
+    found = items_from(items, source)
+    both = {key: value for key, value in source.items() if key not in ("limit", "seed")}
+    pool = None if shots is None else ShotPool.of(items_from(shots, both).items, words)
+    template = build_template(words, model.tokenizer)
+    asked = ask(model, found.items, asked_in, template, settings=how, pool=pool, progress=progress)
+    return Beliefs(
+        beliefs=asked.beliefs,
+        about={"model": model.identity, **template.about, **asked.about},
+        notes=(*found.notes, *asked.notes),
+        skipped=found.skipped,
+        prompt=words,
+    )
+
+
+def read_beliefs(path: str | Path, *, domain: str | None = None) -> Beliefs:
+    """Beliefs of a file: of `harmonia probe`, of `Beliefs.save`, or records of other probes.
+
+    Args:
+        path: Parquet, JSONL or CSV.
+        domain: Domain of records that do not name one.
+
+    Raises:
+        InputError: The file is missing or not of these forms, or a record is wrong.
+    """
+    return Beliefs(read_belief_file(Path(path), domain=domain))
+
+
+def groups(
+    beliefs: Sequence[Belief],
+    *,
+    prompt: PromptTable | None = None,
+    general: str | Path | None = None,
+    explanations_from: str | Path | None = None,
+    contexts: str | Path | None = None,
+    **settings: Any,
+) -> Groups:
+    """Training sets that agree with a model or contradict it, by name.
+
+    Args:
+        beliefs: What `probe` or `read_beliefs` gives.
+        prompt: Settings of the table `prompt`, which word the questions; None for those that
+            the beliefs were asked with.
+        general: File of general instructions to mix in.
+        explanations_from: Explanations of `harmonia write`; `explanations="own"` needs them.
+        contexts: Contexts of `harmonia write`; None takes the items' explanations without the answer.
+        settings: Those of the table `groups`: `names`, `ratios`, `match`, `size`, ...
+
+    Raises:
+        EmptyGroupError: There are no beliefs for a group.
+        InputError: A setting or a file is wrong.
+    """
+    how, words = _checked(GroupSettings, "groups", settings), _words_of(beliefs, prompt)
+    exam = ExamFormat(method=words.style, language=words.language, options_first=words.options_first)
+    mixed_in = read_conversations(Path(general), what=GENERAL) if general else None
+    if contexts is not None:
+        given = read_written(Path(contexts))
+    else:
+        wanted = [item for item, _ in wanted_texts(beliefs, how).contexts]
+        given = tuple(write_contexts(None, wanted, ContextSettings()))
+    built = build_groups(
+        beliefs,
+        how,
+        exam,
+        mixed_in.rows if mixed_in else (),
+        texts(read_written(Path(explanations_from))) if explanations_from else {},
+        {name: text for (name, _), text in texts(given).items()},
+    )
+    notes = [f"{count} items left out: {why}" for why, count in built.left_out.items()]
+    notes += [f"{count} {what}" for what, count in built.told.items()]
+    notes += [f"general instructions: {note}" for note in (mixed_in.notes if mixed_in else ())]
+    return Groups(built, tuple(beliefs), how.threshold, words, tuple(notes))
+
+
+def train(
+    model: LocalModel | str | Path,
+    group: TrainingSet | str | Path,
+    *,
+    out: str | Path,
+    prompt: PromptTable | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+    **settings: Any,
+) -> LocalModel:
+    """Fine-tune a model on a training set; what comes of it lies in a folder and is ready to be asked.
+
+    A run that was cut off goes on from its last checkpoint when it is called again. What a
+    person should know of it goes to the log, as warnings.
+
+    Args:
+        model: What `load` gives; or a model's folder, so that it is not in memory twice.
+        group: What `groups` gives; or a file: alpaca, sharegpt, messages, prompt/completion.
+        out: The model folder to write.
+        prompt: Settings of the table `prompt`: `chat` and what goes with it; None for those of the group.
+        seed: Seed of the rows' order and of adapters.
+        progress: Told how far it is.
+        settings: Those of the table `training`: `epochs`, `learning_rate`, `lora`, ...
+
+    Raises:
+        InputError: The training set, the model or a setting is wrong.
+        TrainingError: The run cannot go on, or nothing was learned.
+    """
+    from harmonia.training.alone import fine_tune_alone, written_out
+    from harmonia.training.sft import TrainingJob
+
+    base = ModelSettings(path=str(model)) if isinstance(model, (str, Path)) else model.settings
+    place, rows = Path(out), None if isinstance(group, TrainingSet) else Path(group)
+    require_folder_place(place, inputs=(base.path, rows))
+    if isinstance(group, TrainingSet) and prompt is None:
+        prompt = group.prompt
+    words = _checked(PromptSettings, "prompt", prompt)
+    how = _checked(TrainingSettings, "training", settings)
+    with written_out(group, place) if isinstance(group, TrainingSet) else nullcontext(Path(group)) as file:
+        job = TrainingJob(model=base, prompt=words, settings=how, group=file, seed=seed)
+        trained = fine_tune_alone(job, place, progress=progress)
+    return trained.model or load_model(tuned_settings(base, place))
+
+
+def compare(before: Sequence[Belief], after: Sequence[Belief], *, seed: int = 0) -> Comparison:
+    """What became of the same items between two models, or two forms of one.
+
+    Args:
+        before: What `probe` or `read_beliefs` gives.
+        after: Likewise, of the same items in any order.
+        seed: Seed of the intervals.
+
+    Raises:
+        InputError: The two do not hold the same items with the same options and answer.
+    """
+    from harmonia.analysis import Answers, consistency_of, mcnemar
+    from harmonia.analysis.outcomes import outcomes
+
+    consistency = consistency_of(before, after, seed=seed)
+    *_, p = mcnemar(Answers.of(before).correct_I, Answers.of(after).correct_I)
+    return Comparison(consistency=consistency, outcomes=outcomes(before, after), p=p)
+
+
+def run(experiment: str | Path, /, **overrides: Any) -> Path:
+    """Run the whole experiment of a file, or go on with it; gives the run directory.
+
+    Args:
+        experiment: The settings (YAML).
+        overrides: Settings to change; tables are mappings: `training={"epochs": 1}`.
+
+    Raises:
+        InputError: Settings, data or model are wrong.
+        TrainingError: A fine-tuning cannot go on.
+    """
+    from harmonia.pipeline.run import run_experiment
+    from harmonia.pipeline.settings_file import load_experiment, override_texts
+
+    return run_experiment(load_experiment(Path(experiment), override_texts(overrides)))
+
+
+def plan(
+    experiment: str | Path,
+    /,
+    *,
+    parameters: float | None = None,
+    tflops: float | None = None,
+    **overrides: Any,
+) -> Plan:
+    """What an experiment would do and cost; runs nothing.
+
+    Args:
+        experiment: The settings (YAML).
+        parameters: Parameters of the model, where it is not at hand.
+        tflops: Rate to reckon with, in 1e12 FLOP/s; None measures this machine's.
+        overrides: Settings to change, as for `run`.
+
+    Raises:
+        InputError: Settings or data are wrong.
+    """
+    from harmonia.pipeline.plan import make_plan
+    from harmonia.pipeline.settings_file import load_experiment, override_texts
+
+    settings = load_experiment(Path(experiment), override_texts(overrides))
+    return make_plan(settings, parameters=parameters, tflops=tflops)
+
+
+def report(run_directory: str | Path) -> Path:
+    """Write the page of a run anew; gives its path.
+
+    Raises:
+        InputError: There is no run, or its files are damaged.
+    """
+    from harmonia.report import write_report
+
+    return write_report(Path(run_directory))
+
+
+def _checked(model: type[_Settings], table: str, values: Mapping[str, Any] | Settings | None) -> _Settings:
+    return values if isinstance(values, model) else table_of_settings(model, values or {}, table)
+
+
+def _words_of(beliefs: Sequence[Belief], prompt: PromptTable | None) -> PromptSettings:
+    """How questions are worded: as the beliefs were asked, but for what is given."""
+    if isinstance(prompt, PromptSettings):
+        return prompt
+    asked = beliefs.prompt if isinstance(beliefs, Beliefs) else None
+    if asked is not None and prompt is None:
+        return asked
+    # Training must speak as the probe did: beliefs taken by cloze are taught as texts.
+    method = "cloze" if any(belief.method == "cloze" for belief in beliefs[:1]) else "letter"
+    known = asked.model_dump(exclude_unset=True) if asked else {"method": method}
+    return _checked(PromptSettings, "prompt", {**known, **(prompt or {})})

@@ -1,0 +1,45 @@
+"""A folder of training sets, with what differs between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from harmonia.files import write_json
+from harmonia.groups.build import BuiltGroups, GroupsSummary, summary_of
+from harmonia.groups.confounds import CONFOUNDS, TARGET_LETTERS, confounds, target_letters
+from harmonia.groups.group_files import write_group
+from harmonia.types import Belief
+
+_SUMMARY = "summary.json"
+
+
+def folder_files(names: Sequence[str]) -> list[str]:
+    """All files of a folder of training sets of these names."""
+    tables = (*CONFOUNDS.files("."), *TARGET_LETTERS.files("."))
+    return [*(f"{name}.jsonl" for name in names), *tables, _SUMMARY]
+
+
+def write_groups(
+    folder: Path, built: BuiltGroups, beliefs: Sequence[Belief], *, domain: str, threshold: float
+) -> GroupsSummary:
+    """Write each set as NAME.jsonl, two tables of what differs between them, and a summary.
+
+    Args:
+        folder: Where.
+        built: The sets.
+        beliefs: What they were built from.
+        domain: What the tables call the domain.
+        threshold: Confidence, 0 to 1, above which a belief counted.
+
+    Returns:
+        The summary.
+    """
+    for name, rows in built.rows.items():
+        write_group(folder / f"{name}.jsonl", rows)
+    CONFOUNDS.write(folder, confounds(domain, built.rows, beliefs))
+    TARGET_LETTERS.write(folder, target_letters(domain, built.rows))
+    summary = summary_of(built, beliefs, threshold)
+    write_json(folder / _SUMMARY, asdict(summary))
+    return summary
