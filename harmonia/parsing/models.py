@@ -73,7 +73,7 @@ def require_new(
 
 def table_of_settings(
     model: type[Table],
-    values: Mapping[str, Any],
+    values: Any,
     table: str,
     *,
     remedy: str = "docs/settings.md says what it may be.",
