@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 
 from harmonia.analysis.answers import Answers
-from harmonia.analysis.calibration import calibration_error, calibration_of
+from harmonia.analysis.calibration import calibration_error, calibration_of, reliability
 from harmonia.errors import InputError
 from harmonia.probe.level import level
 from harmonia.types import Belief
@@ -78,7 +78,7 @@ def recovery_of(taught: Sequence[LabItem], beliefs: Sequence[Belief], *, thresho
     if believed.keys() != {lab.item.id for lab in taught}:
         raise InputError("items and beliefs are not of the same ids", remedy="Ask exactly these items.")
     pairs = [(lab, believed[lab.item.id]) for lab in taught]
-    found = calibration_of(Answers.of(beliefs))
+    found, _ = calibration_of(Answers.of(beliefs))
     one_value = [(lab, belief) for lab, belief in pairs if lab.belief is not None]
     return Recovery(
         kinds={
@@ -89,8 +89,10 @@ def recovery_of(taught: Sequence[LabItem], beliefs: Sequence[Belief], *, thresho
         ece=found.ece,
         brier=found.brier,
         ece_taught=calibration_error(
-            np.array([belief.confidence for _, belief in one_value]),
-            np.array([belief.pred == lab.belief for lab, belief in one_value]),
+            reliability(
+                np.array([belief.confidence for _, belief in one_value]),
+                np.array([belief.pred == lab.belief for lab, belief in one_value]),
+            )
         ),
     )
 

@@ -18,8 +18,6 @@ from harmonia.probe import BELIEFS, read_beliefs
 from harmonia.probe.belief_columns import BeliefColumns, ItemColumns, belief_columns
 from harmonia.types import Belief
 
-__all__ = ["Answers", "per_item", "read_answers", "require_same_items"]
-
 Floats = NDArray[np.float64]
 Texts = NDArray[np.object_]
 

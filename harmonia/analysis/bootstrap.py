@@ -30,8 +30,6 @@ from scipy.stats import norm, t
 from harmonia.errors import InputError
 from harmonia.hashing import draw
 
-__all__ = ["Estimate", "Unit", "mean_intervals", "paired_bootstrap"]
-
 Floats = NDArray[np.float64]
 
 LEVEL = 0.95

@@ -5,6 +5,7 @@ Arrays end in their axes: `I` items, `C` options.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +15,6 @@ from harmonia.analysis.answers import Answers
 from harmonia.columns import Count, Share
 from harmonia.errors import InputError
 from harmonia.probe.stability import wilson
-
-__all__ = ["BINS", "Bin", "Calibration", "brier_score", "calibration_error", "calibration_of", "reliability"]
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -43,32 +42,26 @@ class Bin:
     right_high: Share
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Calibration:
     """How far a model's confidence can be taken at its word.
 
     Attributes:
-        n: Items.
-        ece: Expected calibration error, 0 to 1.
-        brier: Brier score, 0 to 2.
-        bins: The reliability diagram, from the least confident items to the most.
+        n: Questions.
+        ece: Expected calibration error, 15 bins of equal mass.
+        brier: Brier score, squared error summed over the options, 0 to 2.
     """
 
-    n: int
-    ece: float
+    n: Count
+    ece: Share
     brier: float
-    bins: tuple[Bin, ...]
 
 
-def calibration_of(answers: Answers, *, bins: int = BINS) -> Calibration:
-    """Calibration of one model's answers against the gold."""
-    found = reliability(answers.confidence_I, answers.correct_I, bins=bins)
-    return Calibration(
-        n=len(answers),
-        ece=_error(found),
-        brier=brier_score(answers.probs_I_C, answers.gold_I),
-        bins=found,
-    )
+def calibration_of(answers: Answers) -> tuple[Calibration, tuple[Bin, ...]]:
+    """Calibration of one model's answers, and its reliability diagram from the least confident on."""
+    bins = reliability(answers.confidence_I, answers.correct_I)
+    brier = brier_score(answers.probs_I_C, answers.gold_I)
+    return Calibration(n=len(answers), ece=calibration_error(bins), brier=brier), bins
 
 
 def reliability(confidence_I: Floats, right_I: Flags, *, bins: int = BINS) -> tuple[Bin, ...]:
@@ -91,19 +84,13 @@ def reliability(confidence_I: Floats, right_I: Flags, *, bins: int = BINS) -> tu
     return tuple(_bin(confidence_I[bin_I == one], right_I[bin_I == one]) for one in np.unique(bin_I))
 
 
-def calibration_error(confidence_I: Floats, right_I: Flags, *, bins: int = BINS) -> float:
-    """Expected calibration error over bins of equal mass.
+def calibration_error(bins: Sequence[Bin]) -> float:
+    """Expected calibration error over bins of equal mass, 0 (share right = confidence in every bin) to 1.
 
     sum_b n_b / n * |share right in b - mean confidence in b| (Naeini et al. 2015, with the
     adaptive bins of Nguyen & O'Connor 2015).
-
-    Returns:
-        0 (share right = confidence in every bin) to 1.
-
-    Raises:
-        InputError: There are no items.
     """
-    return _error(reliability(confidence_I, right_I, bins=bins))
+    return sum(one.n * abs(one.right - one.confidence) for one in bins) / sum(one.n for one in bins)
 
 
 def brier_score(probs_I_C: Floats, gold_I: NDArray[np.int64]) -> float:
@@ -117,10 +104,6 @@ def brier_score(probs_I_C: Floats, gold_I: NDArray[np.int64]) -> float:
     """
     wanted_I_C = np.arange(probs_I_C.shape[1]) == np.asarray(gold_I)[:, None]
     return float(((probs_I_C - wanted_I_C) ** 2).sum(axis=1).mean())
-
-
-def _error(bins: tuple[Bin, ...]) -> float:
-    return sum(one.n * abs(one.right - one.confidence) for one in bins) / sum(one.n for one in bins)
 
 
 def _bin(confidence_I: Floats, right_I: Flags) -> Bin:

@@ -24,8 +24,6 @@ from harmonia.analysis.verdicts import Verdict, of_parts, over_suites
 from harmonia.errors import InputError
 from harmonia.types import SUITES
 
-__all__ = ["VERSION", "Claim", "ClaimsDocument", "JudgedRun", "claims_document", "judge"]
-
 VERSION = 1
 """Version of the form of `claims.json`."""
 

@@ -24,8 +24,6 @@ from harmonia.errors import InputError
 from harmonia.probe.level import LEVELS, level
 from harmonia.types import Belief
 
-__all__ = ["Consistency", "consistency_of", "levels", "measures"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Consistency:

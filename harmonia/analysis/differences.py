@@ -13,8 +13,6 @@ from harmonia.analysis.tests import holm, mcnemar
 from harmonia.columns import Count, Share, ShareChange
 from harmonia.groups.names import GroupName
 
-__all__ = ["ALL", "Difference", "differences", "planned_pairs", "policy_pairs"]
-
 ALL = "all"
 """What stands for all domains together where a domain is named."""
 

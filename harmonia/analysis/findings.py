@@ -12,13 +12,11 @@ from numpy.typing import NDArray
 
 from harmonia.analysis.agreement import rank_agreement
 from harmonia.analysis.answers import per_item
-from harmonia.analysis.bootstrap import Estimate, Unit, paired_bootstrap
+from harmonia.analysis.bootstrap import Unit, paired_bootstrap
 from harmonia.analysis.partial import Form, cluster_interval, partial_spearman
 from harmonia.analysis.run_answers import CHAT, RunAnswers, units_of
 from harmonia.analysis.sweep import pick, sweeps_of
 from harmonia.analysis.verdicts import MIN_CLUSTERS, Needed, Verdict, needed_for, verdict_of
-
-__all__ = ["Finding", "correlation", "difference_between", "mixture_beats_full", "mixture_moves_less"]
 
 Floats = NDArray[np.float64]
 Measured = Literal["points", "nats", "correlation"]
@@ -66,11 +64,7 @@ def difference_between(runs: Sequence[RunAnswers], left: str, right: str, suite:
     """C1 to C3: how much more models tuned on one group get right than those on another."""
     what = f"accuracy after {left.replace('_', '-')} minus after {right}"
     units = units_of(runs, left, right, suite=suite)
-    if not units:
-        return Finding(
-            what=what, suite=suite, unit="points", because=f"no domain and seed has both {left} and {right}"
-        )
-    return _finding(what, suite, "points", paired_bootstrap(units, address=f"{CHAT}/{suite}"))
+    return _finding(what, suite, "points", units, without=f"no domain and seed has both {left} and {right}")
 
 
 def correlation(runs: Sequence[RunAnswers], suite: str) -> Finding:
@@ -141,11 +135,8 @@ def mixture_beats_full(runs: Sequence[RunAnswers], suite: str) -> Finding:
         right = pick(best_S_I, {ratio: sweep.right(ratio) for ratio in sweep.between})
         units.append(Unit(items_I=sweep.base.items_I, left_S_I=right, right_S_I=sweep.right(1.0)))
         chosen[sweep.name] = np.unique(best_S_I).tolist()
-    if not units:
-        because = "no domain has ratio 1 and a mixture between 0 and 1 under a common seed"
-        return Finding(what=what, suite=suite, unit="points", because=because)
-    estimate = paired_bootstrap(units, address=f"{CHAT}/{suite}")
-    return _finding(what, suite, "points", estimate, chosen_ratios=chosen)
+    without = "no domain has ratio 1 and a mixture between 0 and 1 under a common seed"
+    return _finding(what, suite, "points", units, without=without, chosen_ratios=chosen)
 
 
 def mixture_moves_less(runs: Sequence[RunAnswers], suite: str) -> Finding:
@@ -156,13 +147,17 @@ def mixture_moves_less(runs: Sequence[RunAnswers], suite: str) -> Finding:
         if sweep.between and 0.0 in sweep.tuned:
             kl = pick(sweep.best(sweep.between), {ratio: sweep.kl(ratio) for ratio in sweep.between})
             units.append(Unit(items_I=sweep.base.items_I, left_S_I=kl, right_S_I=sweep.kl(0.0)))
+    without = "no domain has ratio 0 and a mixture between 0 and 1 under a common seed"
+    return _finding(what, suite, "nats", units, without=without)
+
+
+def _finding(
+    what: str, suite: str, unit: Measured, units: Sequence[Unit], *, without: str, **details: Any
+) -> Finding:
+    """The effect over units; if there are none, `without` says why."""
     if not units:
-        because = "no domain has ratio 0 and a mixture between 0 and 1 under a common seed"
-        return Finding(what=what, suite=suite, unit="nats", because=because)
-    return _finding(what, suite, "nats", paired_bootstrap(units, address=f"{CHAT}/{suite}/kl"))
-
-
-def _finding(what: str, suite: str, unit: Measured, estimate: Estimate, **details: Any) -> Finding:
+        return Finding(what=what, suite=suite, unit=unit, because=without)
+    estimate = paired_bootstrap(units, address=f"{CHAT}/{suite}{'/kl' if unit == 'nats' else ''}")
     # Of nats the claim is that they are fewer.
     low, high = (estimate.low, estimate.high) if unit == "points" else (-estimate.high, -estimate.low)
     verdict = verdict_of(low, high) if estimate.p < 1 else "inconclusive"

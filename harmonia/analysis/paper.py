@@ -9,8 +9,6 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any
 
-__all__ = ["PAPER", "STATEMENTS"]
-
 STATEMENTS = MappingProxyType(
     {
         "C1": "Harmonious data beat incompatible data.",

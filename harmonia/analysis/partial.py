@@ -19,8 +19,6 @@ from scipy.stats import rankdata, t
 from harmonia.errors import InputError
 from harmonia.hashing import draw
 
-__all__ = ["Form", "PartialCorrelation", "cluster_interval", "partial_spearman"]
-
 Floats = NDArray[np.float64]
 Form = Literal["paper", "standard"]
 

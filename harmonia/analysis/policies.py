@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from harmonia.analysis.differences import Difference
 from harmonia.analysis.run_answers import CHAT
 
-__all__ = ["Ranking", "policy_rankings"]
-
 _ALPHA = 0.05
 
 

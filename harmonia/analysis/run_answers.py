@@ -13,8 +13,6 @@ from harmonia.analysis.bootstrap import Unit
 from harmonia.groups.names import BASE, GroupName
 from harmonia.probe.belief_columns import ItemColumns
 
-__all__ = ["BASE", "CHAT", "Excluded", "Place", "RunAnswers", "read_run", "units_of"]
-
 CHAT = "chat0"
 """The form in which tuned models are compared."""
 

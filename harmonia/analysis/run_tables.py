@@ -9,7 +9,7 @@ from statistics import fmean
 
 from harmonia.analysis.accuracy import accuracy_of
 from harmonia.analysis.answers import Answers
-from harmonia.analysis.calibration import Calibration
+from harmonia.analysis.calibration import calibration_of
 from harmonia.analysis.consistency import consistency_of, levels
 from harmonia.analysis.letter_bias import letter_bias
 from harmonia.analysis.run_answers import BASE, Place, RunAnswers
@@ -25,15 +25,6 @@ from harmonia.analysis.tables import (
 from harmonia.probe.level import LEVELS, level_of
 from harmonia.prompts import LETTERS
 from harmonia.types import Belief
-
-__all__ = [
-    "beliefs_row",
-    "calibration_rows",
-    "consistency_rows",
-    "letter_rows",
-    "reliability_rows",
-    "result_rows",
-]
 
 
 def result_rows(run: RunAnswers) -> Iterator[ResultRow]:
@@ -114,14 +105,14 @@ def letter_rows(asked: Mapping[Place, Answers]) -> tuple[list[LetterBiasRow], li
     return biases, letters
 
 
-def calibration_rows(found: Mapping[Place, Calibration]) -> Iterator[CalibrationRow]:
-    """The calibration of every model."""
-    for place, one in found.items():
-        yield CalibrationRow(**asdict(place), n=one.n, ece=one.ece, brier=one.brier)
-
-
-def reliability_rows(found: Mapping[Place, Calibration]) -> Iterator[ReliabilityRow]:
-    """The reliability diagram of every model, bin by bin."""
-    for place, one in found.items():
-        for number, items in enumerate(one.bins, start=1):
-            yield ReliabilityRow(**asdict(place), bin=number, **asdict(items))
+def calibration_rows(
+    asked: Mapping[Place, Answers],
+) -> tuple[list[CalibrationRow], list[ReliabilityRow]]:
+    """The calibration of every model, and its reliability diagram bin by bin."""
+    found, diagrams = [], []
+    for place, answers in asked.items():
+        calibration, bins = calibration_of(answers)
+        found.append(CalibrationRow(**asdict(place), **asdict(calibration)))
+        for number, items in enumerate(bins, start=1):
+            diagrams.append(ReliabilityRow(**asdict(place), bin=number, **asdict(items)))
+    return found, diagrams

@@ -13,8 +13,6 @@ from harmonia.analysis.answers import Answers, per_item, require_same_items
 from harmonia.analysis.run_answers import CHAT, RunAnswers
 from harmonia.hashing import addressed_order
 
-__all__ = ["Sweep", "pick", "sweeps_of"]
-
 Floats = NDArray[np.float64]
 
 

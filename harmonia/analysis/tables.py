@@ -6,38 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from harmonia.analysis.accuracy import Accuracy
-from harmonia.analysis.calibration import Bin
+from harmonia.analysis.calibration import Bin, Calibration
 from harmonia.analysis.consistency import Consistency
 from harmonia.analysis.differences import Difference
 from harmonia.analysis.run_answers import BASE, CHAT, Place, Who
 from harmonia.columns import Count, Share, Table
 from harmonia.data.leakage import Overlap
 from harmonia.groups.confounds import CONFOUNDS, TARGET_LETTERS
-
-__all__ = [
-    "ANALYSED",
-    "BELIEFS",
-    "CALIBRATION",
-    "CONFOUNDS",
-    "CONSISTENCY",
-    "DIFFERENCES",
-    "FOLDER",
-    "LEAKAGE",
-    "LETTERS",
-    "LETTER_BIAS",
-    "PROBE",
-    "RELIABILITY",
-    "RESULTS",
-    "TABLES",
-    "TARGET_LETTERS",
-    "BeliefsRow",
-    "CalibrationRow",
-    "ConsistencyRow",
-    "LetterBiasRow",
-    "LetterRow",
-    "ReliabilityRow",
-    "ResultRow",
-]
 
 FOLDER = "tables"
 """Where a run's tables lie."""
@@ -145,18 +120,8 @@ class LetterRow(Place):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CalibrationRow(Place):
-    """How far a model's confidence can be taken at its word.
-
-    Attributes:
-        n: Questions.
-        ece: Expected calibration error, 15 bins of equal mass.
-        brier: Brier score, squared error summed over the options, 0 to 2.
-    """
-
-    n: Count
-    ece: Share
-    brier: float
+class CalibrationRow(Calibration, Place):
+    """How far a model's confidence can be taken at its word."""
 
 
 @dataclass(frozen=True, kw_only=True)

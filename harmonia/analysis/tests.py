@@ -8,8 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-__all__ = ["holm", "mcnemar"]
-
 
 def mcnemar(left_I: NDArray[np.bool_], right_I: NDArray[np.bool_]) -> tuple[int, int, float]:
     """Exact McNemar test of two models that answered the same items (McNemar 1947).

@@ -23,8 +23,6 @@ from harmonia.prompts.letters import letter_mentions, stated_letters
 from harmonia.table_file import TableFile
 from harmonia.types import Belief, Item
 
-__all__ = ["REVIEW", "Doubt", "TriageSettings", "named_option", "triage", "write_review"]
-
 Reason = Literal["explanation", "agreement", "denial"]
 
 _EXCERPT = 240  # characters of an explanation shown

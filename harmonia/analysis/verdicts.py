@@ -11,8 +11,6 @@ from scipy.stats import t
 
 from harmonia.analysis.bootstrap import LEVEL, Estimate
 
-__all__ = ["MIN_CLUSTERS", "Needed", "Verdict", "needed_for", "of_parts", "over_suites", "verdict_of"]
-
 Verdict = Literal["supported", "contradicted", "inconclusive", "not computed"]
 
 MIN_CLUSTERS = 6

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from harmonia.analysis import Place, RunAnswers, claims_document, differences, read_run, run_tables, tables
 from harmonia.analysis.answers import Answers
-from harmonia.analysis.calibration import calibration_of
 from harmonia.analysis.run_answers import BASE, Excluded
 from harmonia.errors import InputError
 from harmonia.files import write_json
@@ -67,7 +66,7 @@ def analyse_run(
         Place(domain=domain, group=BASE, seed=None, form=found[0].form, suite=tables.PROBE): Answers.of(found)
         for domain, found in probed.items()
     } | dict(answers.answers)
-    calibrations = {place: calibration_of(found) for place, found in asked.items()}
+    calibrations, diagrams = run_tables.calibration_rows(asked)
     biases, letters = run_tables.letter_rows(asked)
     rows = differences([answers])
     tables.RESULTS.write(folder, run_tables.result_rows(answers))
@@ -77,8 +76,8 @@ def analyse_run(
     )
     tables.LETTER_BIAS.write(folder, biases)
     tables.LETTERS.write(folder, letters)
-    tables.CALIBRATION.write(folder, run_tables.calibration_rows(calibrations))
-    tables.RELIABILITY.write(folder, run_tables.reliability_rows(calibrations))
+    tables.CALIBRATION.write(folder, calibrations)
+    tables.RELIABILITY.write(folder, diagrams)
     tables.DIFFERENCES.write(folder, rows)
     write_json(run / CLAIMS, asdict(claims_document([answers], rows, excluded=excluded)))
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from harmonia.types import Belief, Category
 
-__all__ = ["LEVELS", "level", "level_of"]
-
 LEVELS: tuple[Category, ...] = ("known", "conflicting", "uncertain")
 
 

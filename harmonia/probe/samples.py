@@ -18,8 +18,6 @@ from harmonia.parsing import validated
 from harmonia.probe.views import softmax
 from harmonia.prompts import LETTERS
 
-__all__ = ["is_sample", "sample_record"]
-
 _REMEDY = (
     "A multiple-choice task's documents have question, choices and answer (an index): give the log "
     "of a task of harmonia export-task, or of the harness's MMLU."
