@@ -12,7 +12,7 @@ from harmonia.analysis.answers import Answers
 from harmonia.analysis.calibration import calibration_of
 from harmonia.analysis.consistency import consistency_of, levels
 from harmonia.analysis.letter_bias import letter_bias
-from harmonia.analysis.run_answers import BASE, Place, RunAnswers
+from harmonia.analysis.run_answers import Place, RunAnswers
 from harmonia.analysis.tables import (
     BeliefsRow,
     CalibrationRow,
@@ -22,6 +22,7 @@ from harmonia.analysis.tables import (
     ReliabilityRow,
     ResultRow,
 )
+from harmonia.groups.names import BASE
 from harmonia.probe.level import LEVELS, level_of
 from harmonia.prompts import LETTERS
 from harmonia.types import Belief

@@ -9,10 +9,11 @@ from harmonia.analysis.accuracy import Accuracy
 from harmonia.analysis.calibration import Bin, Calibration
 from harmonia.analysis.consistency import Consistency
 from harmonia.analysis.differences import Difference
-from harmonia.analysis.run_answers import BASE, CHAT, Place, Who
+from harmonia.analysis.run_answers import CHAT, Place, Who
 from harmonia.columns import Count, Share, Table
 from harmonia.data.leakage import Overlap
 from harmonia.groups.confounds import CONFOUNDS, TARGET_LETTERS
+from harmonia.groups.names import BASE
 
 FOLDER = "tables"
 """Where a run's tables lie."""

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from harmonia.analysis import Place, RunAnswers, claims_document, differences, read_run, run_tables, tables
 from harmonia.analysis.answers import Answers
-from harmonia.analysis.run_answers import BASE, Excluded
+from harmonia.analysis.run_answers import Excluded
 from harmonia.errors import InputError
 from harmonia.files import write_json
 from harmonia.groups.confounds import CONFOUNDS, TARGET_LETTERS
+from harmonia.groups.names import BASE
 from harmonia.pipeline.overlaps import suite_items_left_out
 from harmonia.pipeline.workbench import Workbench
 from harmonia.probe import read_beliefs

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from harmonia.analysis import Difference
 from harmonia.analysis.run_answers import CHAT
-from harmonia.analysis.tables import CONFOUNDS, DIFFERENCES, TARGET_LETTERS
-from harmonia.groups.confounds import ConfoundsRow
+from harmonia.analysis.tables import DIFFERENCES
+from harmonia.groups.confounds import CONFOUNDS, TARGET_LETTERS, ConfoundsRow
 from harmonia.report.html_table import Entry, PageColumn, PageTable, build, field
 from harmonia.report.run_files import RunFiles
 from harmonia.report.words import (

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from harmonia.analysis.tables import CONFOUNDS, TARGET_LETTERS
-from harmonia.groups.confounds import ConfoundsRow
+from harmonia.groups.confounds import CONFOUNDS, TARGET_LETTERS, ConfoundsRow
 from harmonia.report.compared import in_order
 from harmonia.report.html_table import Entry, PageColumn, PageTable, build, field
 from harmonia.report.run_files import DataFile, RunFiles

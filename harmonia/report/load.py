@@ -12,6 +12,7 @@ from harmonia.columns import Table
 from harmonia.errors import InputError, redacted
 from harmonia.files import read_text
 from harmonia.groups import GroupsSummary
+from harmonia.groups.confounds import CONFOUNDS, TARGET_LETTERS
 from harmonia.parsing import read_json_lines, read_object, validated
 from harmonia.report.run_files import LossCurve, ManifestFile, RunFiles
 
@@ -24,8 +25,8 @@ _WITHOUT: dict[Table[Any], str] = {
     tables.RESULTS: "no accuracies",
     tables.CONSISTENCY: "no consistency of knowledge",
     tables.DIFFERENCES: "no intervals of differences",
-    tables.CONFOUNDS: "no table of what else differs",
-    tables.TARGET_LETTERS: "no letters of the training sets",
+    CONFOUNDS: "no table of what else differs",
+    TARGET_LETTERS: "no letters of the training sets",
     tables.BELIEFS: "no counts of beliefs",
     tables.LETTER_BIAS: "no letter bias",
     tables.LETTERS: "no letters of the answers",
