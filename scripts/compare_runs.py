@@ -99,7 +99,16 @@ def rows_of(path: Path, top: Path) -> list[Row]:
     if not items.is_file() or not items.is_relative_to(top.resolve()):
         return rows
     known = {row["key"]: row for row in parquet.read_table(items).to_pylist()}
-    return [known[row["key"]] | note["asked"] | row for row in rows]
+    return [_whole(known[row["key"]] | note["asked"] | row, note) for row in rows]
+
+
+def _whole(row: Row, note: dict[str, Any]) -> Row:
+    """An answer with what follows from it and is not stored."""
+    if note.get("as_asked"):
+        row["asked_probs"] = row["probs"]
+    confidence = max(row["probs"])
+    pred = row["probs"].index(confidence)
+    return row | {"confidence": confidence, "pred": pred, "correct": pred == row.get("answer")}
 
 
 def _number(text: str) -> Any:
@@ -112,7 +121,11 @@ def _number(text: str) -> Any:
 def compare_rows(before: list[Row], after: list[Row]) -> Differences:
     """Compare two tables."""
     found = Differences()
-    columns = [dict.fromkeys(name for row in rows for name in row) for rows in (before, after)]
+    # A column of nothing says as little as none.
+    columns = [
+        dict.fromkeys(name for row in rows for name, value in row.items() if value is not None)
+        for rows in (before, after)
+    ]
     found.lacking("columns", *columns)
     shared = [name for name in columns[0] if name in columns[1]]
     keyed = [_by_key(rows, shared, [*before, *after]) for rows in (before, after)]

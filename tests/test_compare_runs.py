@@ -16,8 +16,8 @@ sys.path.insert(0, str(REPOSITORY / "scripts"))
 from compare_runs import main
 
 WIDE = [
-    {"id": "a", "question": "1 + 1?", "domain": "sums", "probs": [0.25, 0.75]},
-    {"id": "b", "question": "2 + 2?", "domain": "sums", "probs": [0.5, 0.5]},
+    {"id": "a", "question": "1 + 1?", "domain": "sums", "answer": 1, "probs": [0.25, 0.75]},
+    {"id": "b", "question": "2 + 2?", "domain": "sums", "answer": 1, "probs": [0.5, 0.5]},
 ]
 
 
@@ -47,27 +47,30 @@ def test_equal_runs_are_equal_in_bytes(before, tmp_path, capsys):
     assert said[:2] == ["groups/*.jsonl: 1 equal in bytes", "predictions/*.parquet: 1 equal in bytes"]
 
 
-def test_items_that_are_stored_once_are_joined_to_their_answers(before, tmp_path, capsys):
-    after = run(tmp_path / "after", [])
+def test_items_that_are_stored_once_are_joined_to_their_answers(tmp_path, capsys):
+    """What follows from the probabilities, and what is empty, need not be stored."""
+    told = ({"pred": 1, "correct": True}, {"pred": 0, "correct": False})
+    wide = [
+        row | more | {"asked_probs": row["probs"], "right_rate": None}
+        for row, more in zip(WIDE, told, strict=True)
+    ]
+    before, after = run(tmp_path / "before", wide), run(tmp_path / "after", [])
     answers = [{"key": 7, "probs": [0.5, 0.5]}, {"key": 4, "probs": [0.25, 0.75]}]
-    note = {"items": "../items/law.parquet", "asked": {"form": "icl5"}}
+    note = {"items": "../items/law.parquet", "asked": {"form": "icl5"}, "as_asked": True}
     table(after / "predictions" / "icl5.parquet", answers, note)
     items = [dict(row, key=key, source="exam") for row, key in zip(WIDE, (4, 7), strict=True)]
     table(after / "items" / "law.parquet", [{k: v for k, v in row.items() if k != "probs"} for row in items])
     assert main(before, after) == 0
     said = capsys.readouterr().out
-    # Two rows of id, question, domain and two probabilities each.
-    assert (
-        "predictions/*.parquet: 1 not equal in bytes: 10 values equal; columns only after: form, key, source"
-        in said
-    )
+    # Two rows of id, question, domain, answer, pred, correct and twice two probabilities each.
+    assert "predictions/*.parquet: 1 not equal in bytes: 20 values equal; columns only after: conf" in said
     assert "items/*.parquet: 1 only after" in said
 
 
 def test_the_largest_difference_of_a_number_is_told(before, tmp_path, capsys):
     moved = [WIDE[1] | {"probs": [0.5 - 2**-10, 0.5 + 2**-10]}, WIDE[0] | {"probs": [0.25, 0.75 - 2**-4]}]
     assert main(before, run(tmp_path / "after", moved)) == 1
-    assert "7 values equal; probs differs by up to 0.0625" in capsys.readouterr().out
+    assert "9 values equal; probs differs by up to 0.0625" in capsys.readouterr().out
 
 
 def test_another_text_and_a_row_that_is_missing_are_differences(before, tmp_path, capsys):
