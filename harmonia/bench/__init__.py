@@ -4,8 +4,8 @@ Everything that is compared takes its turns in one process on the same model and
 that what disturbs one disturbs all. The baselines are written here from their description.
 """
 
-from harmonia.bench.run import Bench, run_bench
+from harmonia.bench.run import run_bench
 from harmonia.bench.settings import BenchSettings
 from harmonia.bench.turns import Timing
 
-__all__ = ["Bench", "BenchSettings", "Timing", "run_bench"]
+__all__ = ["BenchSettings", "Timing", "run_bench"]

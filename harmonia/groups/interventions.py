@@ -45,26 +45,6 @@ def gold_in_context(belief: Belief) -> Lesson:
     return Lesson(belief=belief, target=belief.item.answer, in_context=True)
 
 
-def harmonious(selection: Selection) -> list[Lesson]:
-    """What the model knows, taught right: only the norm is new."""
-    return [gold(belief) for belief in selection.right]
-
-
-def incompatible(selection: Selection) -> list[Lesson]:
-    """What the model gets wrong, taught right: norm and knowledge are new."""
-    return [gold(belief) for belief in selection.wrong]
-
-
-def self_aligning(selection: Selection) -> list[Lesson]:
-    """What the model gets wrong, taught as the model has it: every answer is false."""
-    return [believed(belief) for belief in selection.wrong]
-
-
-def contextualised(selection: Selection) -> list[Lesson]:
-    """What the model gets wrong, taught right beside the knowledge that it takes."""
-    return [gold_in_context(belief) for belief in selection.wrong]
-
-
 def mixed(wrong: Sequence[Belief], ratio: float, seed: int) -> list[Lesson]:
     """The lessons of `incompatible`, a share of them with the model's own answer.
 
@@ -78,9 +58,13 @@ def mixed(wrong: Sequence[Belief], ratio: float, seed: int) -> list[Lesson]:
 
 
 INTERVENTIONS: dict[str, Callable[[Selection], list[Lesson]]] = {
-    "harmonious": harmonious,
-    "incompatible": incompatible,
-    "self_aligning": self_aligning,
-    "contextualised": contextualised,
+    # What the model knows, taught right: only the norm is new.
+    "harmonious": lambda selection: list(map(gold, selection.right)),
+    # What the model gets wrong, taught right: norm and knowledge are new.
+    "incompatible": lambda selection: list(map(gold, selection.wrong)),
+    # The same, taught as the model has it: every answer is false.
+    "self_aligning": lambda selection: list(map(believed, selection.wrong)),
+    # The same, taught right beside the knowledge that it takes.
+    "contextualised": lambda selection: list(map(gold_in_context, selection.wrong)),
 }
 """Interventions without a ratio, by name."""

@@ -3,7 +3,6 @@
 One `Template` serves probe, training, evaluation and export.
 """
 
-from harmonia.prompts.chat import VICUNA, ChatFormat, Rendered, own_chat, vicuna_chat
 from harmonia.prompts.controls import Controls, Spelled, plain_text
 from harmonia.prompts.encode import Encoder, Request
 from harmonia.prompts.exam import LETTERS, ExamFormat
@@ -14,15 +13,12 @@ from harmonia.prompts.template import Template, build_template
 
 __all__ = [
     "LETTERS",
-    "VICUNA",
-    "ChatFormat",
     "Controls",
     "Encoder",
     "ExamFormat",
     "Fitted",
     "Form",
     "PromptSettings",
-    "Rendered",
     "Request",
     "ShotPool",
     "Spelled",
@@ -30,8 +26,6 @@ __all__ = [
     "build_template",
     "encode_prompt",
     "fit_prompt",
-    "own_chat",
     "parse_form",
     "plain_text",
-    "vicuna_chat",
 ]

@@ -9,8 +9,8 @@ neither torch nor transformers.
 
 from harmonia.world.bases import base_folder, base_world, shipped_seeds
 from harmonia.world.exam import write_lab_data
-from harmonia.world.facts import DOMAINS, KINDS, RELATIONS, Fact, Kind, World, WorldSettings
-from harmonia.world.free_text import FreeQuestion, Instruction, free_questions, instructions
+from harmonia.world.facts import DOMAINS, KINDS, RELATIONS, Kind, World, WorldSettings
+from harmonia.world.free_text import free_questions, instructions
 from harmonia.world.general import general_instructions
 from harmonia.world.items import SPLITS, LabItem, demonstrations, split_items
 
@@ -19,9 +19,6 @@ __all__ = [
     "KINDS",
     "RELATIONS",
     "SPLITS",
-    "Fact",
-    "FreeQuestion",
-    "Instruction",
     "Kind",
     "LabItem",
     "World",
