@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +18,13 @@ from harmonia.parsing import json_rows, parquet_columns, parquet_rows
 
 Row = tuple[int, Mapping[str, Any] | InputError]
 """Its line (of several the first) or row, from 1; and its fields, or what is wrong with it."""
+Sheet = tuple[tuple[str, ...], tuple[Row, ...]]
+"""What stands in a file: the names of its columns in order, and its rows."""
 
 SUFFIXES = (".parquet", ".csv", ".jsonl", ".json")
 
 _WHAT = "the file of questions"
 _QUESTIONS = {"question", "question_stem"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sheet:
-    """What stands in a file: the names of its columns in order, and its rows."""
-
-    columns: tuple[str, ...]
-    rows: tuple[Row, ...]
 
 
 def read_sheet(path: Path, named: Collection[str] = ()) -> Sheet:
@@ -46,13 +39,13 @@ def read_sheet(path: Path, named: Collection[str] = ()) -> Sheet:
     if suffix == ".csv":
         return _read_csv(path, named)
     if suffix == ".parquet":
-        return Sheet(columns=parquet_columns(path, what=_WHAT), rows=tuple(parquet_rows(path, what=_WHAT)))
+        return parquet_columns(path, what=_WHAT), tuple(parquet_rows(path, what=_WHAT))
     if suffix not in SUFFIXES:
         remedy = f"Files of questions end in {', '.join(SUFFIXES)}."
         raise InputError("no format that is read here", file=path, seen=path.suffix, remedy=remedy)
     rows = tuple(json_rows(path, what=_WHAT))
     names = dict.fromkeys(name for _, fields in rows if not isinstance(fields, InputError) for name in fields)
-    return Sheet(columns=tuple(names), rows=rows)
+    return tuple(names), rows
 
 
 def _read_csv(path: Path, named: Collection[str]) -> Sheet:
@@ -71,7 +64,7 @@ def _read_csv(path: Path, named: Collection[str]) -> Sheet:
         lines = lines[1:]
     else:
         names = _mmlu_names(lines)
-    return Sheet(columns=names, rows=tuple((line, _fields(row, names, path, line)) for line, row in lines))
+    return names, tuple((line, _fields(row, names, path, line)) for line, row in lines)
 
 
 def _is_header(cells: Sequence[str], named: Collection[str]) -> bool:

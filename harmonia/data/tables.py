@@ -183,16 +183,16 @@ def _read(found: _Found, path: Path, source: ItemSource) -> DataTable:
         problem = f"the file's split is '{found.split}'"
         remedy = "Leave `split` out, or give the file of that split."
         raise InputError(problem, file=found.file, field="split", seen=source.split, remedy=remedy)
-    sheet = read_sheet(found.file, source.columns.names)
+    columns, rows = read_sheet(found.file, source.columns.names)
     inner = found.file.relative_to(path).as_posix()
     return DataTable(
         file=str(found.file),
         source=source.path if inner == "." else f"{source.path.rstrip('/')}/{inner}",
         split=found.split or source.split or "",
         # CMMLU's files bear the subject alone as their name.
-        subject=found.subject or (found.file.stem if sheet.columns[:2] == ("", "Question") else None),
-        columns=sheet.columns,
-        rows=sheet.rows,
+        subject=found.subject or (found.file.stem if columns[:2] == ("", "Question") else None),
+        columns=columns,
+        rows=rows,
     )
 
 

@@ -18,9 +18,8 @@ from functools import cached_property
 from typing import Any
 
 from harmonia.errors import InputError
-from harmonia.prompts.controls import BREAK
+from harmonia.prompts.controls import BREAK, LiteralEncoder
 from harmonia.prompts.lines import cut_lines, encodes_lines
-from harmonia.prompts.literal import LiteralEncoder
 from harmonia.types import Prompt
 
 _LINES_KEPT = 20_000

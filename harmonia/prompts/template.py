@@ -8,8 +8,7 @@ from typing import Any
 
 from harmonia.errors import InputError
 from harmonia.hashing import sha256_json
-from harmonia.prompts.brought import tells_date
-from harmonia.prompts.chat import ChatFormat, Rendered, own_chat, vicuna_chat
+from harmonia.prompts.chat import ChatFormat, Rendered, own_chat, tells_date, vicuna_chat
 from harmonia.prompts.controls import Controls, Spelled
 from harmonia.prompts.exam import ExamFormat
 from harmonia.prompts.presets import RENDER

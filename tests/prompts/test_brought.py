@@ -11,7 +11,7 @@ from transformers import AutoTokenizer
 
 from harmonia.errors import InputError
 from harmonia.prompts import Form, PromptSettings, build_template
-from harmonia.prompts.brought import brought_template, on_date
+from harmonia.prompts.chat import brought_template, on_date
 from harmonia.types import Item, Message
 
 CHAT = Form(chat=True, shots=0)

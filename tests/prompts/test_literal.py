@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerFast
 from harmonia.data import read_conversations
 from harmonia.errors import InputError
 from harmonia.prompts import Controls, Encoder, Form, PromptSettings, build_template, encode_prompt
-from harmonia.prompts.literal import LiteralEncoder
+from harmonia.prompts.controls import LiteralEncoder
 from harmonia.training import encode_rows
 from harmonia.types import Message
 
