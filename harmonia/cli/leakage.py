@@ -40,9 +40,8 @@ def leakage(
     from harmonia.data.leakage import LeakageSettings, Overlap, Pool, Role, find_overlaps
     from harmonia.table_file import TableFile
 
-    overlaps = TableFile(
-        what="the overlaps", columns=dict.fromkeys(Overlap.__dataclass_fields__, str), ending=".csv"
-    )
+    columns = dict.fromkeys(Overlap.__dataclass_fields__, str)
+    overlaps = TableFile(what="the overlaps", columns=columns, ending=".csv")
     if out is not None:
         overlaps.require_place(out, inputs=[*train, *suite, *(shots_from or ())])
     given = Given.here()
