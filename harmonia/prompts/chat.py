@@ -3,7 +3,7 @@
 A template is a Jinja text rendered by the tokenizer itself, so that the text trained
 on is the text any other tool renders from the saved model. It must write the same text
 whenever it is rendered. So one that asks for today's date is told a fixed one, by a macro of that
-name put in front of it, and one that draws at random is refused.
+name put in front of it. One that draws at random is refused.
 """
 
 from __future__ import annotations
