@@ -24,6 +24,13 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("filterwarnings", f"ignore:{message}")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        # Whichever test comes first reads the 262,144 tokens of Gemma: over ten seconds.
+        if "real_tokenizer" in getattr(item, "fixturenames", ()) and "gemma3" in item.name:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def data_root() -> Path:
     named = os.environ.get("HARMONIA_DATA_ROOT")
