@@ -131,12 +131,10 @@ class FakeModel:
     def _likelihoods(self, request: Request) -> tuple[Likelihood, ...]:
         said, found = self._said(request.context), []
         for ids in request.continuations:
-            tokens = tuple(
-                _reading(*_next(said, ids[:step], self.vocabulary), token, self.vocabulary)
-                for step, token in enumerate(ids)
-            )
-            total = math.fsum(token.logprob for token in tokens)
-            found.append(Likelihood(sum=total, tokens=tokens if request.per_token else ()))
+            probs = [_next(said, ids[:step], self.vocabulary) for step in range(len(ids))]
+            total = math.fsum(_log(after[token]) for after, token in zip(probs, ids, strict=True))
+            read = map(_reading, probs, ids) if request.per_token else ()
+            found.append(Likelihood(sum=total, tokens=tuple(read)))
         return tuple(found)
 
     def _continued(self, prompt: Sequence[int], settings: GenerationSettings, uniform: float) -> Continuation:
@@ -144,46 +142,35 @@ class FakeModel:
         if limit < 1:
             return Continuation(text="", tokens=(), ended="no room")
         said = self._said(prompt)
-        ids = _drawn(said, settings, uniform)[:-1] if said else ()
-        ended: Ended = "length" if len(ids) >= limit else "end"
-        ids = ids[:limit]
-        texts = [self._encoder.decode(ids[: count + 1]) for count in range(len(ids))]
-        for count, text in enumerate(texts):
-            if any(stop in text for stop in settings.stop):
-                ids, ended = ids[: count + 1], "stop"
+        written = _drawn(said, settings, uniform)[:-1] if said else ()
+        ended: Ended = "length" if len(written) >= limit else "end"
+        for count in range(1, len(ids := written[:limit]) + 1):
+            if any(stop in self._encoder.decode(ids[:count]) for stop in settings.stop):
+                ids, ended = ids[:count], "stop"
                 break
-        return Continuation(
-            text=until_stop(self._encoder.decode(ids), settings.stop), tokens=ids, ended=ended
-        )
+        text = until_stop(self._encoder.decode(ids), settings.stop)
+        return Continuation(text=text, tokens=ids, ended=ended)
 
 
-def _next(
-    said: Mapping[tuple[int, ...], float], before: tuple[int, ...], vocabulary: int
-) -> tuple[dict[int, float], float]:
-    """Probability of each token that the script has after some, and of each other token."""
+def _next(said: Mapping[tuple[int, ...], float], before: tuple[int, ...], vocabulary: int) -> list[float]:
+    """Probability of each token of the vocabulary after some."""
     named: dict[int, float] = {}
     for ids, prob in said.items():
         if prob and ids[: len(before)] == before and len(ids) > len(before):
             named[ids[len(before)]] = named.get(ids[len(before)], 0.0) + prob
-    whole = math.fsum(named.values())
-    if before and named:  # amid a continuation nothing else follows
-        return {token: prob / whole for token, prob in named.items()}, 0.0
-    return named, max(0.0, 1 - whole) / (vocabulary - len(named))
+    # Amid a continuation nothing else follows.
+    whole = math.fsum(named.values()) if before and named else 1.0
+    rest = max(0.0, 1 - math.fsum(named.values()) / whole) / (vocabulary - len(named))
+    return [named[token] / whole if token in named else rest for token in range(vocabulary)]
 
 
-def _reading(named: Mapping[int, float], rest: float, token: int, vocabulary: int) -> TokenReading:
-    """What is read of a token where `named` have their probabilities and each other token has `rest`."""
-    others = {one: prob for one, prob in named.items() if one != token}
-    unnamed = next(one for one in range(vocabulary) if one != token and one not in named)
-    other = max((unnamed, *others), key=lambda one: others.get(one, rest))
-    entropy = -math.fsum(prob * _log(prob) for prob in named.values() if prob)
-    if rest:
-        entropy -= (vocabulary - len(named)) * rest * _log(rest)
+def _reading(probs: Sequence[float], token: int) -> TokenReading:
+    other = max((one for one in range(len(probs)) if one != token), key=probs.__getitem__)
     return TokenReading(
-        logprob=_log(named.get(token, rest)),
-        entropy=entropy,
+        logprob=_log(probs[token]),
+        entropy=-math.fsum(prob * math.log(prob) for prob in probs if prob),
         other=other,
-        other_logprob=_log(others.get(other, rest)),
+        other_logprob=_log(probs[other]),
     )
 
 
