@@ -1,0 +1,78 @@
+"""The examples run, and say what the commands say of the same steps."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from command_line import harmonia
+from nbclient import NotebookClient
+
+from harmonia.world import base_folder
+
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+
+
+@pytest.fixture(scope="module")
+def by_hand(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder that `by_hand.py` wrote, and what it printed."""
+    folder = tmp_path_factory.mktemp("by_hand")
+    line = [sys.executable, str(EXAMPLES / "by_hand.py"), str(folder)]
+    done = subprocess.run(line, capture_output=True, text=True, check=True)
+    return folder, done.stdout
+
+
+def said_of(group: str, text: str) -> str:
+    """The comparison that stands below a group's name."""
+    return re.split(rf"^{group}.*\n", text, flags=re.MULTILINE)[1].split("\n\n")[0]
+
+
+@pytest.mark.slow
+def test_by_hand_says_what_the_commands_say(by_hand: tuple[Path, str], tmp_path: Path) -> None:
+    folder, printed = by_hand
+    data, base, out = folder / "data" / "person", base_folder(0), tmp_path
+    how = ("--domain", "person", "prompt.options_first=true")
+    shots = ("--shots-from", data / "dev.jsonl")
+    probe = ("probe", "--model", base, *shots, *how)
+    harmonia(*probe, "--items", data / "train.jsonl", "--out", out / "beliefs.parquet")
+    harmonia(*probe, "--items", data / "homogeneous.jsonl", "--out", out / "before.parquet")
+    harmonia(
+        "groups", "--beliefs", out / "beliefs.parquet", "--out", out / "groups", "prompt.options_first=true"
+    )
+    group, tuned = out / "groups" / "incompatible.jsonl", out / "tuned"
+    training = ("batch_size=16", "learning_rate=1e-3", "precision=fp32")
+    harmonia("train", "--model", base, "--group", group, "--out", tuned, *training)
+    weights = [path / "model.safetensors" for path in (tuned, folder / "incompatible")]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+    after = ("--items", data / "homogeneous.jsonl", "--out", out / "after.parquet")
+    harmonia("evaluate", "--model", tuned, *after, *how)
+    sides = ("--before", out / "before.parquet", "--after", out / "after.parquet")
+    found = json.loads(harmonia("consistency", *sides, "--json").stdout)
+    said = said_of("incompatible", printed)
+    for figures in (
+        "{n} items: {accuracy_before:.3f} right before, {accuracy_after:.3f} after",
+        "{kept} kept, {lost} lost, {gained} gained, {never} never right",
+        "rank agreement {rank_agreement:.3f} [{rank_agreement_low:.3f}, {rank_agreement_high:.3f}]",
+        "KL {kl:.3f} [{kl_low:.3f}, {kl_high:.3f}] nats",
+    ):
+        assert figures.format(**found) in said
+
+
+@pytest.mark.slow
+def test_the_notebook_runs_and_says_the_same(by_hand: tuple[Path, str], tmp_path: Path) -> None:
+    notebook = nbformat.read(EXAMPLES / "first_look.ipynb", nbformat.NO_CONVERT)
+    assert not any(cell.get("outputs") for cell in notebook.cells), "outputs are not committed"
+    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    pictures = [output for output in outputs if "image/png" in output.get("data", {})]
+    assert len(pictures) == 2
+    printed = "".join(output["text"] for output in outputs if output.get("name") == "stdout")
+    for group in ("harmonious", "incompatible"):
+        assert said_of(group, printed) == said_of(group, by_hand[1])
+    assert sorted(os.listdir(tmp_path)) == ["runs"]
