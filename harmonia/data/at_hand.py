@@ -15,7 +15,7 @@ from harmonia.data.read import ReadResult, items_of, read_items
 from harmonia.data.source import ItemSource
 from harmonia.data.tables import DataTable, dataset_table
 from harmonia.errors import InputError
-from harmonia.parsing import table_of_settings
+from harmonia.parsing import require_new, table_of_settings
 from harmonia.types import Item
 
 Questions = Any
@@ -70,10 +70,7 @@ def _source(path: str, settings: Mapping[str, Any] | None) -> ItemSource:
 def _kept(items: tuple[Item, ...]) -> ReadResult:
     first: dict[str, int] = {}
     for number, item in enumerate(items, start=1):
-        if first.setdefault(item.id, number) != number:
-            problem = f"the id was used in row {first[item.id]} already"
-            remedy = "Give each item an id of its own."
-            raise InputError(problem, file="Items", row=number, field="id", seen=item.id, remedy=remedy)
+        require_new(first, item.id, file="Items", row=number)
     return ReadResult(items=items, skipped=(), repeated=())
 
 

@@ -16,11 +16,6 @@ def refused(problem: str, *, file: str | Path, remedy: str) -> Iterator[None]:
 
     Broken files end in errors of every class, in code that expects whole ones.
 
-    Args:
-        problem: What cannot be done, without a full stop.
-        file: The file or folder read.
-        remedy: What to do about it.
-
     Raises:
         InputError: The block raised anything but an error of harmonia's own or a lack of
             memory.

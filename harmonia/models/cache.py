@@ -48,8 +48,7 @@ def cache_refusal(model: Any) -> str | None:
     It is tried out once, on one token: layers that keep a state instead of keys and
     values, or a cache of the model's own, are of another kind.
 
-    Args:
-        model: A causal language model of transformers, without wrappers.
+    The model is without wrappers.
     """
     if model not in _refusals:
         _refusals[model] = _try_out(model)

@@ -24,10 +24,7 @@ _OF_ONE_MODEL = "Give configuration and weights of one causal language model."
 def require_all_loaded(info: dict[str, Any], file: Path, remedy: str = _WHOLE) -> None:
     """Refuse a checkpoint of which anything is missing, left over or of another shape.
 
-    Args:
-        info: What `from_pretrained` and PEFT tell of a loading; tied weights count as there.
-        file: The file or folder it was loaded from.
-        remedy: What to do about it.
+    `info` is what `from_pretrained` and PEFT tell of a loading; tied weights count as there.
 
     Raises:
         InputError: The checkpoint and the model's configuration are not of one model.
@@ -50,10 +47,7 @@ def require_all_taken(model: Any, elements: int, file: Path) -> None:
 
     For most architectures transformers passes over tensors whose names it does not know.
 
-    Args:
-        model: The model that was made of it.
-        elements: Numbers that the file's tensors hold.
-        file: The GGUF file.
+    `elements` are the numbers that the file's tensors hold.
 
     Raises:
         InputError: The model has more numbers, or fewer.
@@ -74,11 +68,6 @@ def require_token_rows(tokenizer: Any, rows: int, folder: Path) -> None:
 
     Special tokens that nothing written holds (an image's place in a model for text) may be
     without one.
-
-    Args:
-        tokenizer: The tokenizer.
-        rows: Rows of the embedding.
-        folder: The model's folder.
 
     Raises:
         InputError: There are such tokens, or so few that they are another model's.
@@ -115,10 +104,6 @@ def unused_tokens(tokenizer: Any, rows: int) -> set[str]:
 
 def require_answers(model: Any, folder: Path) -> int:
     """See that a model answers in finite numbers, and to each token without regard to later ones.
-
-    Args:
-        model: A model in eval mode.
-        folder: Where it was loaded from.
 
     Returns:
         Rows of the embedding that a token's id may name.

@@ -133,10 +133,7 @@ def is_adapter(folder: Path) -> bool:
 def adapter_base(folder: Path, adapter: ModelSettings) -> ModelSettings:
     """The base model that an adapter folder belongs to.
 
-    Args:
-        folder: The adapter's folder.
-        adapter: How the adapter is asked for: its dtype and whether code is trusted, which
-            no file in the folder can grant, hold for the base too.
+    Its dtype and whether code is trusted, which no file in the folder can grant, hold for the base too.
 
     Raises:
         InputError: The adapter does not say, or says another adapter.

@@ -164,10 +164,7 @@ def end_tokens(model: Any, tokenizer: Any) -> set[int]:
 def _batch(waiting: Sequence[Draw], positions: int, spread: int) -> list[Draw]:
     """The first rows that go in step and together have no more than so many positions.
 
-    Args:
-        waiting: Rows, the longest first.
-        positions: Most positions of a batch.
-        spread: Tokens by which its prompts may differ in length.
+    `spread` is by how many tokens its prompts may differ in length. Rows come the longest first.
     """
     batch: list[Draw] = []
     for one in waiting:

@@ -27,12 +27,8 @@ def run_in_batches(
 ) -> int:
     """Run all that waits, in batches that are halved where they do not fit the memory.
 
-    Args:
-        waiting: What to run, in order.
-        size: Size of the first batch.
-        take: Gives the first of what waits, at least one, that a batch of a size holds.
-        run: Runs a batch.
-        weigh: Size of one row by itself.
+    `take` gives the first of what waits, at least one, that a batch of a size holds. `weigh` gives the size
+    of one row by itself.
 
     Returns:
         The size that the memory has shown to hold.

@@ -36,10 +36,7 @@ def rows_of(requests: Sequence[Request]) -> list[Row]:
 def next_rows(rows: Sequence[Row], most: int, most_logits: int) -> list[Row]:
     """The first rows that one batch may hold; at least one.
 
-    Args:
-        rows: What is still to be run.
-        most: Tokens of one batch, padding included.
-        most_logits: Positions of one batch whose logits are computed.
+    Tokens count padding included; `most_logits` are the positions whose logits are computed.
     """
     places: set[int] = set()
     for count, row in enumerate(rows):

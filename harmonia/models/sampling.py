@@ -14,11 +14,9 @@ from typing import Any
 def next_tokens(logits: Any, *, temperature: float, top_p: float, uniform: Sequence[float]) -> list[int]:
     """One token a row.
 
-    Args:
-        logits: Shape (rows, vocabulary).
-        temperature: What logits are divided by; 0 takes the likeliest token.
-        top_p: Probability that the kept tokens must reach together, 0 to 1.
-        uniform: One number in [0, 1) a row, not read at temperature 0.
+    Logits have the shape (rows, vocabulary). At temperature 0 it is the likeliest. `top_p` is the probability
+    that the kept tokens must reach together, 0 to 1. `uniform` is one number in [0, 1) a row, not read at
+    temperature 0.
     """
     import torch
 
@@ -35,9 +33,7 @@ def next_tokens(logits: Any, *, temperature: float, top_p: float, uniform: Seque
 def nucleus(probs: Any, top_p: float) -> Any:
     """Zero all but the likeliest tokens that together reach `top_p` (Holtzman et al. 2020).
 
-    Args:
-        probs: Shape (rows, vocabulary); each row sums to 1.
-        top_p: Probability to reach; the token that reaches it is kept.
+    Each row of shape (rows, vocabulary) sums to 1. The token that reaches `top_p` is kept.
     """
     import torch
 

@@ -54,9 +54,6 @@ def group_requests(requests: Sequence[Request]) -> list[Group]:
     shorter prefix of a larger set. The last token of a context always stays outside the
     prefix, because something is read after it.
 
-    Args:
-        requests: Any requests, in any order.
-
     Returns:
         Groups that hold each request once; members in the order of their tokens.
     """
@@ -93,11 +90,7 @@ def blocks_of(requests: Sequence[Request], members: Sequence[int], skip: int, le
     Rows that share tokens share them within a block. A request is never cut. Those that
     share half of their tokens are kept together while the block is of moderate size.
 
-    Args:
-        requests: All requests.
-        members: Those to lay out, in the order of their tokens.
-        skip: Length of their prefix.
-        least: Tokens of a block.
+    They come in the order of their tokens; `skip` is the length of their prefix.
     """
     block = Block()
     path: list[int] = []  # tokens, in the block, of the row written last
@@ -128,10 +121,7 @@ def blocks_of(requests: Sequence[Request], members: Sequence[int], skip: int, le
 def next_pass(blocks: Sequence[Block], most: int, most_reads: int) -> list[Block]:
     """The first blocks that one pass may hold; at least one.
 
-    Args:
-        blocks: What is still to be run. It is split into passes of about equal size.
-        most: Tokens of one pass.
-        most_reads: Positions of one pass whose logits are needed.
+    Blocks are split into passes of about equal size.
     """
     tokens = sum(len(block.ids) for block in blocks)
     even = -(-tokens // -(-tokens // most))

@@ -51,10 +51,7 @@ def reads_of(request: Request, index: int, option: int, places: Sequence[int]) -
 def read_off(logits: Any, rows: Sequence[int], reads: Sequence[Read]) -> list[Value]:
     """Read what is asked for.
 
-    Args:
-        logits: Shape (rows, vocabulary).
-        rows: The row of each read; each row has one.
-        reads: What to read.
+    Logits have the shape (rows, vocabulary).
     """
     import torch
 

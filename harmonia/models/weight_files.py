@@ -28,9 +28,7 @@ _GGUF_AXES = 4
 def require_weights(folder: Path, name: str = WEIGHTS) -> None:
     """See that the safetensors files of a folder are there and whole.
 
-    Args:
-        folder: The folder.
-        name: The file; for a model's weights, an index and its shards may stand for it.
+    For a model's weights, an index and its shards may stand for the file.
 
     Raises:
         InputError: One is missing, cut short or no safetensors file, or there are only

@@ -46,12 +46,6 @@ def analyse_run(
 ) -> None:
     """Write the tables of a run's answers into its directory.
 
-    Args:
-        run: The run directory, with the beliefs of the probe where there are any.
-        answers: What its models answered, without the excluded items.
-        threshold: Confidence above which a belief is known or conflicting.
-        excluded: What was left out, for the record.
-
     Raises:
         InputError: There are no answers.
     """

@@ -17,10 +17,6 @@ __all__ = ["check"]
 def check(bench: Workbench, stages: Sequence[Stage]) -> None:
     """Look for what the stages still to be run need.
 
-    Args:
-        bench: The run.
-        stages: What is not done yet.
-
     Raises:
         InputError: A file, a device, a tracker, a kind of attention or a server is not there,
             or what is to be trained is an adapter.

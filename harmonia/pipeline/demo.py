@@ -45,10 +45,6 @@ FULL = Grid(bases=len(shipped_seeds()), domains=len(DOMAINS), ratios=(0.05, 0.1,
 def demo_experiments(out: Path, grid: Grid = SMALL) -> list[Experiment]:
     """Write the lab's data beside the runs and give one experiment for each base model.
 
-    Args:
-        out: Folder for the runs and, in `data/`, their data.
-        grid: How much to run.
-
     Returns:
         Experiments that share nothing, to be run side by side.
 
@@ -71,13 +67,6 @@ def demo_experiment(
     out: Path, *, base_seed: int = 0, domains: int = 1, seeds: int = 3, ratios: tuple[float, ...] = ()
 ) -> Experiment:
     """Write one base model's data and give the experiment on it.
-
-    Args:
-        out: Folder for the run and, in `data/`, its data.
-        base_seed: Which of the shipped base models.
-        domains: How many of the lab's domains.
-        seeds: Fine-tuning seeds.
-        ratios: Shares of self-aligned rows for mixed groups.
 
     Raises:
         InputError: No such base is shipped.
