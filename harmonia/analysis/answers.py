@@ -143,11 +143,8 @@ def require_same_items(before: Answers, after: Answers) -> None:
         )
     unlike_I = (before.options_I != after.options_I) | (before.gold_I != after.gold_I)
     if unlike_I.any():
-        raise InputError(
-            f"item {before.ids_I[unlike_I][0]} has other options or another answer before than after",
-            field="choices",
-            remedy="Ask both models the same file.",
-        )
+        problem = f"item {before.ids_I[unlike_I][0]} has other options or another answer before than after"
+        raise InputError(problem, field="choices", remedy="Ask both models the same file.")
 
 
 def per_item(measure: Callable[..., Floats], *answers: Answers) -> Floats:

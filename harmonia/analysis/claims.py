@@ -156,10 +156,7 @@ def _require_different(runs: Sequence[RunAnswers]) -> None:
     for run in runs:
         for domain in run.domains:
             if other := seen.get((run.model, domain)):
-                raise InputError(
-                    f"runs {other} and {run.name} have the same base model and domain {domain}",
-                    field="model",
-                    seen=run.model,
-                    remedy="Pool runs of different base models or of different domains.",
-                )
+                problem = f"runs {other} and {run.name} have the same base model and domain {domain}"
+                remedy = "Pool runs of different base models or of different domains."
+                raise InputError(problem, field="model", seen=run.model, remedy=remedy)
             seen[run.model, domain] = run.name

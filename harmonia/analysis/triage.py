@@ -160,13 +160,9 @@ def _require_same(first: tuple[str, Item], item: Item, name: str) -> None:
     file, known = first
     for field in ("question", "choices", "answer"):
         if getattr(known, field) != getattr(item, field):
-            raise InputError(
-                f"item {item.id} is not the one of this id in {file}",
-                file=name,
-                field=field,
-                seen=getattr(item, field),
-                remedy="Give beliefs about the same items, with their options in the same order.",
-            )
+            problem = f"item {item.id} is not the one of this id in {file}"
+            remedy = "Give beliefs about the same items, with their options in the same order."
+            raise InputError(problem, file=name, field=field, seen=getattr(item, field), remedy=remedy)
 
 
 def _spells(item: Item, letter: int, index: int) -> bool:

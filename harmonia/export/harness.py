@@ -117,30 +117,20 @@ def _check(name: str, form: Form, preset: Preset, pool: ShotPool | None) -> None
             "not a task's name", field="--name", seen=name, remedy="Use letters, digits, _ and - only."
         )
     if form.chat:
-        raise InputError(
-            "the harness renders chats itself",
-            field="form",
-            seen=str(form),
-            remedy="Export icl<k>; give --apply_chat_template to lm_eval for a chat.",
-        )
+        remedy = "Export icl<k>; give --apply_chat_template to lm_eval for a chat."
+        raise InputError("the harness renders chats itself", field="form", seen=str(form), remedy=remedy)
     if preset == "repo":
+        problem = "the released scripts' token rules cannot be told to the harness"
         raise InputError(
-            "the released scripts' token rules cannot be told to the harness",
-            field="preset",
-            seen=preset,
-            remedy="Export with preset corrected or harness.",
+            problem, field="preset", seen=preset, remedy="Export with preset corrected or harness."
         )
     if form.shots and pool is None:
         raise InputError(
             f"form {form} needs demonstrations", field="shots", remedy="Give a file of them (--shots-from)."
         )
     if pool is not None and pool.choice != "fixed":
-        raise InputError(
-            "the harness shows the same demonstrations for all items",
-            field="shot_choice",
-            seen=pool.choice,
-            remedy="Use shot_choice: fixed.",
-        )
+        problem = "the harness shows the same demonstrations for all items"
+        raise InputError(problem, field="shot_choice", seen=pool.choice, remedy="Use shot_choice: fixed.")
 
 
 def _demonstrations(item: Item, pool: ShotPool | None) -> tuple[Item, ...]:

@@ -21,12 +21,9 @@ def context_length(config: Any, folder: Path) -> int:
         length = getattr(text, name, None)
         if isinstance(length, int) and length > 0:
             return length
-    raise InputError(
-        "the model does not say how long its context is",
-        file=folder / "config.json",
-        field="max_position_embeddings",
-        remedy="Write it into config.json.",
-    )
+    problem = "the model does not say how long its context is"
+    remedy = "Write it into config.json."
+    raise InputError(problem, file=folder / "config.json", field="max_position_embeddings", remedy=remedy)
 
 
 def device_of(model: Any) -> Any:

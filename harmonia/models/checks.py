@@ -35,11 +35,8 @@ def require_all_loaded(info: dict[str, Any], file: Path, remedy: str = _WHOLE) -
     found = {"missing": missing, "not the model's": left_over, "of another shape": shapes}
     wrong = "; ".join(f"{what}: {_some(names)}" for what, names in found.items() if names)
     if wrong:
-        raise InputError(
-            f"its tensors do not fit its configuration ({wrong})",
-            file=file,
-            remedy=remedy,
-        )
+        problem = f"its tensors do not fit its configuration ({wrong})"
+        raise InputError(problem, file=file, remedy=remedy)
 
 
 def require_all_taken(model: Any, elements: int, file: Path) -> None:
@@ -56,11 +53,9 @@ def require_all_taken(model: Any, elements: int, file: Path) -> None:
     # Some files hold a tied head a second time.
     tied = sum(weight.numel() for weight in model.state_dict().values())
     if elements not in (taken, tied):
-        raise InputError(
-            f"its tensors hold {elements:,} numbers, and {taken:,} of them went into the model",
-            file=file,
-            remedy="transformers does not read this file whole: use the model's safetensors.",
-        )
+        problem = f"its tensors hold {elements:,} numbers, and {taken:,} of them went into the model"
+        remedy = "transformers does not read this file whole: use the model's safetensors."
+        raise InputError(problem, file=file, remedy=remedy)
 
 
 def require_token_rows(tokenizer: Any, rows: int, folder: Path) -> None:
@@ -82,11 +77,8 @@ def require_token_rows(tokenizer: Any, rows: int, folder: Path) -> None:
             remedy="Enlarge the model (resize_token_embeddings) and train it, or use its own tokenizer.",
         )
     if 2 * max(ids.values(), default=0) < rows - 2:
-        raise InputError(
-            f"the tokenizer has {len(ids)} tokens and the model {rows} rows: it is another model's",
-            file=folder,
-            remedy="Put the model's own tokenizer files into the folder.",
-        )
+        problem = f"the tokenizer has {len(ids)} tokens and the model {rows} rows: it is another model's"
+        raise InputError(problem, file=folder, remedy="Put the model's own tokenizer files into the folder.")
 
 
 def unused_tokens(tokenizer: Any, rows: int) -> set[str]:
@@ -121,11 +113,9 @@ def require_answers(model: Any, folder: Path) -> int:
     # In a mixture of experts a rounding may send a token to another expert, but not in each trial.
     trials = (_logits_without_the_last(model, rows, first, folder) for first in (0, 1, 2))
     if all(_differ(one, other) for one, other in trials):
-        raise InputError(
-            "not a causal language model: a token changes the logits before it",
-            file=folder,
-            remedy="Give a decoder. An encoder (BERT) or a bidirectional model tells no next token.",
-        )
+        problem = "not a causal language model: a token changes the logits before it"
+        remedy = "Give a decoder. An encoder (BERT) or a bidirectional model tells no next token."
+        raise InputError(problem, file=folder, remedy=remedy)
     return rows
 
 

@@ -68,12 +68,9 @@ def model_folder(settings: ModelSettings) -> Path:
     folder = _resolved(settings)
     if settings.gguf_file and not (folder / settings.gguf_file).is_file():
         held = ", ".join(sorted(path.name for path in folder.glob("*.gguf"))) or "no GGUF file"
+        remedy = f"The folder holds {held}."
         raise InputError(
-            "no such GGUF file",
-            file=folder,
-            field="gguf_file",
-            seen=settings.gguf_file,
-            remedy=f"The folder holds {held}.",
+            "no such GGUF file", file=folder, field="gguf_file", seen=settings.gguf_file, remedy=remedy
         )
     for path in _deciding(folder, settings):
         if path.stat().st_size < _POINTER_BYTES and _begins(path, _POINTER):
@@ -107,11 +104,9 @@ def require_unchanged(settings: ModelSettings, noted: str | None) -> None:
         InputError: The files are others now.
     """
     if noted is not None and fingerprint(settings) != noted:
-        raise InputError(
-            "the model's files have changed since this run noted them",
-            file=settings.path,
-            remedy="Leave them alone while a run is at work, and start it again.",
-        )
+        problem = "the model's files have changed since this run noted them"
+        remedy = "Leave them alone while a run is at work, and start it again."
+        raise InputError(problem, file=settings.path, remedy=remedy)
 
 
 def require_whole(settings: ModelSettings) -> None:
@@ -145,13 +140,9 @@ def adapter_base(folder: Path, adapter: ModelSettings) -> ModelSettings:
     else:
         named = read_object(config, what=_ADAPTED, remedy=_AGAIN).get("base_model_name_or_path")
         if not isinstance(named, str):
-            raise InputError(
-                "the adapter does not name its base model",
-                file=config,
-                field="base_model_name_or_path",
-                seen=named,
-                remedy="Write the base model's folder or hub id there.",
-            )
+            problem = "the adapter does not name its base model"
+            remedy = "Write the base model's folder or hub id there."
+            raise InputError(problem, file=config, field="base_model_name_or_path", seen=named, remedy=remedy)
         base = ModelSettings(path=named)
     source = record if record.exists() else config
     try:
@@ -162,12 +153,8 @@ def adapter_base(folder: Path, adapter: ModelSettings) -> ModelSettings:
             "the adapter's base model is not to be found", file=source, seen=base.path, remedy=remedy
         ) from error
     if is_adapter(inner):
-        raise InputError(
-            "the adapter's base is an adapter itself",
-            file=source,
-            seen=base.path,
-            remedy=_MERGE,
-        )
+        problem = "the adapter's base is an adapter itself"
+        raise InputError(problem, file=source, seen=base.path, remedy=_MERGE)
     return base.model_copy(update={"dtype": adapter.dtype, "trust_remote_code": adapter.trust_remote_code})
 
 
@@ -182,12 +169,8 @@ def _resolved(settings: ModelSettings) -> Path:
     if folder.is_dir():
         return folder
     if folder.is_absolute() or settings.path.startswith((".", "~")) or settings.path.count("/") != 1:
-        raise InputError(
-            "no such model folder",
-            field="model",
-            seen=settings.path,
-            remedy="Give a model folder or a hub id.",
-        )
+        remedy = "Give a model folder or a hub id."
+        raise InputError("no such model folder", field="model", seen=settings.path, remedy=remedy)
     return _fetched(settings.path, settings.revision, settings.gguf_file)
 
 

@@ -103,11 +103,9 @@ class ServedModel:
             return self._httpx.Client(headers=self._key.headers, timeout=self._settings.timeout_s)
         except (ValueError, ImportError):
             # What the library says may hold the proxy's password.
-            raise InputError(
-                "the proxy that the environment names cannot be used",
-                field="HTTP_PROXY, HTTPS_PROXY, ALL_PROXY",
-                remedy="Correct it, or name the server's host in NO_PROXY.",
-            ) from None
+            problem = "the proxy that the environment names cannot be used"
+            remedy = "Correct it, or name the server's host in NO_PROXY."
+            raise InputError(problem, field="HTTP_PROXY, HTTPS_PROXY, ALL_PROXY", remedy=remedy) from None
 
     def _complete(self, client: Any, body: dict[str, Any]) -> Continuation:
         answer = self._post(client, body)

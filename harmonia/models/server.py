@@ -87,11 +87,9 @@ class ServerKey:
         key = os.environ.get(variable)
         # Neither name nor content is told: a key may have been given in place of the name.
         if not key:
-            raise InputError(
-                "the environment variable that it names, which should hold the server's key, is not set",
-                field="key_env",
-                remedy="Set it, or leave key_env out for a server without a key.",
-            )
+            problem = "the environment variable that it names, which should hold the server's key, is not set"
+            remedy = "Set it, or leave key_env out for a server without a key."
+            raise InputError(problem, field="key_env", remedy=remedy)
         if not re.fullmatch(r"[!-~]+", key):
             raise InputError(
                 "the environment variable that it names holds no key: a line end, a blank, or a "

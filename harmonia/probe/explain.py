@@ -151,11 +151,9 @@ def _as_it_comes(prompt: Prompt, encoder: Encoder) -> Request:
     )
     tails = tuple(whole[len(context) :] for whole in wholes)
     if not all(tails):
-        raise InputError(
-            "the tokenizer joins prompt and letters, so that nothing of them is left to score",
-            seen=encoder.tokens(wholes[0][-4:]),
-            remedy="Use the cloze method (method: cloze) with this tokenizer.",
-        )
+        problem = "the tokenizer joins prompt and letters, so that nothing of them is left to score"
+        remedy = "Use the cloze method (method: cloze) with this tokenizer."
+        raise InputError(problem, seen=encoder.tokens(wholes[0][-4:]), remedy=remedy)
     return Request(context=context, continuations=tails)
 
 

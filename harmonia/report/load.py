@@ -44,11 +44,8 @@ def load_run(run: Path) -> RunFiles:
     """
     for name in ("experiment.yaml", "manifest.json"):
         if not (run / name).is_file():
-            raise InputError(
-                f"not a run directory: it holds no {name}",
-                file=run,
-                remedy="Give the folder that `harmonia run` or `harmonia demo` wrote.",
-            )
+            remedy = "Give the folder that `harmonia run` or `harmonia demo` wrote."
+            raise InputError(f"not a run directory: it holds no {name}", file=run, remedy=remedy)
     manifest = _read_json(run / "manifest.json", ManifestFile)
     absent: list[tuple[str, str]] = []
     claims = None
