@@ -32,15 +32,15 @@ class ServedModel:
         MissingExtraError: httpx is not installed.
     """
 
-    def __init__(self, settings: ServedSettings) -> None:
-        self._settings = settings
-        self._httpx = _httpx()
-        self._key = ServerKey.of(settings.key_env)
-
     max_tokens: None = None
     controls: None = None
     slower_generating: tuple[str, ...] = ()
     """How the server writes is its own affair."""
+
+    def __init__(self, settings: ServedSettings) -> None:
+        self._settings = settings
+        self._httpx = _httpx()
+        self._key = ServerKey.of(settings.key_env)
 
     @property
     def identity(self) -> str:

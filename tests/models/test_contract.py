@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import math
 import random
 
 import pytest
-from models import make_tiny, sums
+from models import REPOSITORY, make_tiny, sums
 
 from harmonia.errors import InputError
 from harmonia.models import GenerationSettings, guarded, load_model
@@ -57,6 +59,20 @@ def requests(scorer, **options) -> list[Request]:
     encoder = Encoder(scorer.tokenizer)
     options_ids = tuple(encoder.encode(OPTIONS))
     return [Request(context=ids, continuations=options_ids, **options) for ids in encoder.encode(TEXTS)]
+
+
+SEEN = {"harmonia.models.protocols", "harmonia.models.folder", "harmonia.models.server"}
+"""Who answers, and the settings of who is asked: what `probe`, `slick` and `writers` may know of models."""
+
+
+@pytest.mark.parametrize("package", ["probe", "slick", "writers"])
+def test_who_asks_does_not_know_who_answers(package):
+    for path in (REPOSITORY / "harmonia" / package).glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("harmonia.models"):
+                module = importlib.import_module(node.module)
+                homes = {getattr(module, name.name).__module__ for name in node.names}
+                assert homes <= SEEN, f"{path.name}: {homes}"
 
 
 # Scorers.

@@ -12,6 +12,7 @@ from models import item
 
 from harmonia.analysis.letter_bias import letter_bias
 from harmonia.models import ModelSettings, load_model
+from harmonia.models.fake import FakeModel
 from harmonia.probe import ProbeSettings, ask
 from harmonia.probe.debias import divide_out, letter_prior, letter_priors, mean_over_orders, prior_sample
 from harmonia.probe.orders import cyclic_orders
@@ -86,6 +87,51 @@ def test_the_sample_is_a_share_of_each_number_of_options():
     found = letter_priors(items, seen, sample, 0)
     assert {count: prior.items for count, prior in found.items()} == counts
     assert found[4].probs == pytest.approx((0.1, 0.2, 0.3, 0.4))
+
+
+# A model by script whose taste for letters and beliefs in options are known.
+
+TASTE = (0.7, 0.15, 0.1, 0.05)
+BELIEVED = {"iron": 0.4, "zinc": 0.3, "tin": 0.2, "lead": 0.1}
+
+
+def weights(options) -> list[float]:
+    return [taste * BELIEVED[option] for taste, option in zip(TASTE, options, strict=True)]
+
+
+def by_taste(text: str) -> dict[str, float]:
+    """Answers ~ taste(letter) * belief(option), and something else altogether half of the time."""
+    shown = weights([line[3:] for line in text.splitlines()[-5:-1]])
+    return {f" {letter}": 0.5 * w / sum(shown) for letter, w in zip("ABCD", shown, strict=True)}
+
+
+def test_what_is_believed_behind_a_taste_is_found_by_script():
+    metals = tuple(BELIEVED)
+    items = [item(k, choices=metals[k % 4 :] + metals[: k % 4], answer=0) for k in range(12)]
+    settings, model = ProbeSettings(prior_fewest=4), FakeModel(by_taste)
+    sample = prior_sample(items, settings)
+    assert len(sample) == 4
+
+    def asked(method):
+        template = build_template(PromptSettings(method=method), model.tokenizer)
+        return ask(model, items, Form(chat=False, shots=0), template, settings=settings)
+
+    for one, belief in zip(items, asked("letter").beliefs, strict=True):
+        shown = weights(one.choices)
+        assert belief.probs == pytest.approx([w / sum(shown) for w in shown])
+        assert belief.letter_mass == pytest.approx(0.5)
+    for one, belief in zip(items, asked("letter_cyclic").beliefs, strict=True):
+        shares = dict.fromkeys(metals, 0.0)
+        for k in range(4):
+            turned = one.choices[k:] + one.choices[:k]
+            for option, weight in zip(turned, weights(turned), strict=True):
+                shares[option] += weight / sum(weights(turned)) / 4
+        assert belief.probs == pytest.approx([shares[option] for option in one.choices])
+    pride = asked("letter_pride")
+    assert pride.priors[0].probs == pytest.approx(TASTE)
+    for one, belief in zip(items, pride.beliefs, strict=True):
+        if one.id not in sample:
+            assert belief.probs == pytest.approx([BELIEVED[option] for option in one.choices])
 
 
 # A base model of the lab that knows its facts, and is made to prefer the letter A.
