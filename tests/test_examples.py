@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import json
 import os
 import re
@@ -62,6 +63,17 @@ def test_by_hand_says_what_the_commands_say(by_hand: tuple[Path, str], tmp_path:
         "KL {kl:.3f} [{kl_low:.3f}, {kl_high:.3f}] nats",
     ):
         assert figures.format(**found) in said
+
+
+def test_the_page_on_python_shows_what_python_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (EXAMPLES.parent / "docs" / "python.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    # The fences of Markdown are no output.
+    shown = re.sub("^```.*$", "", page, flags=re.MULTILINE)
+    test = doctest.DocTestParser().get_doctest(shown, {}, "python.md", "docs/python.md", 0)
+    assert len(test.examples) > 15
+    result = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(test)
+    assert not result.failed
 
 
 @pytest.mark.slow
