@@ -26,8 +26,6 @@ from harmonia.outputs import fresh_directory
 from harmonia.prompts import ExamFormat, Form, ShotPool
 from harmonia.types import Item, Preset
 
-__all__ = ["ExportedTask", "export_task"]
-
 _LOADER = '''"""Gives lm-evaluation-harness the rows that lie beside this file, wherever the folder is."""
 
 import json

@@ -11,8 +11,6 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 from pydantic import BaseModel
 
-__all__ = ["Described", "attributes_of", "described", "inner_tables"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Described:
