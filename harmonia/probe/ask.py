@@ -115,17 +115,9 @@ def ask(
     An item's belief depends on no other item, on no chunk and on no interruption, but for
     `letter_pride`, whose prior is measured on some of all the items given.
 
-    Args:
-        model: Who answers.
-        items: What to ask.
-        form: How to ask.
-        template: Renders the prompts.
-        settings: How beliefs are taken; None for the defaults.
-        pool: Demonstrations; needed for `icl<k>` with k above 0.
-        fitted: Keeps the prompts for other models asked the same; None keeps none.
-        journal: Where finished chunks are noted, to be taken up after an interruption;
-            the caller removes it when the result is safe.
-        progress: Told how far it is; an item counts once per draw.
+    Demonstrations are needed for `icl<k>` with k above 0. `fitted` keeps the prompts for other models
+    asked the same. Finished chunks are noted in the journal, to be taken up after an interruption; the
+    caller removes it when the result is safe. In the progress an item counts once per draw.
 
     Raises:
         InputError: No demonstrations where some are needed, an item too long for the
@@ -138,28 +130,8 @@ def ask(
         )
     settings = settings or ProbeSettings()
     sample = prior_sample(items, settings) if template.method == "letter_pride" else frozenset()
-    orders = [_orders(item, template, settings, sample) for item in items]
-    draws = settings.draws if form.shots else 1  # without demonstrations all draws are one
     asker = _Asker(model, form, template, settings, pool, fitted)
-    chunks = Chunks(journal)
-    results: list[list[DrawResult]] = [[] for _ in items]
-    priors: list[LetterPrior] = []
-    for draw in range(draws):
-
-        def views_of(start: int, chunk: Sequence[Item], draw: int = draw) -> list[tuple[View, ...]]:
-            return asker.views(chunk, orders[start : start + len(chunk)], draw)
-
-        def tell(done: int, _: int, before: int = draw * len(items)) -> None:
-            if progress:
-                progress(before + done, draws * len(items))
-
-        views = chunks.results(views_of, items, CHUNK, tuple[View, ...], progress=tell, draw=draw)
-        measured = letter_priors(items, views, sample, draw)
-        priors += measured.values()
-        for item, seen, place in zip(items, views, results, strict=True):
-            prior = None if item.id in sample else measured.get(len(item.choices))
-            probs = divide_out(seen[0], prior) if prior else mean_over_orders(seen)
-            place.append(DrawResult(views=seen, probs=probs))
+    results, priors = asker.draws(items, sample, Chunks(journal), progress)
     asking = Asking(form=str(form), method=template.method, preset=template.preset)
     beliefs = tuple(
         belief_from(item, draws_of_item, asking, settings)
@@ -234,6 +206,32 @@ class _Asker:
         self._encoder = Encoder(model.tokenizer)
         self._model, self._form, self._template = model, form, template
         self._settings, self._pool, self._kept = settings, pool, fitted
+
+    def draws(
+        self, items: Sequence[Item], sample: frozenset[str], chunks: Chunks, progress: Progress | None
+    ) -> tuple[list[list[DrawResult]], list[LetterPrior]]:
+        """Per item what each draw of demonstrations gave, and the priors measured on the sample."""
+        orders = [_orders(item, self._template, self._settings, sample) for item in items]
+        draws = self._settings.draws if self._form.shots else 1  # without demonstrations all draws are one
+        results: list[list[DrawResult]] = [[] for _ in items]
+        priors: list[LetterPrior] = []
+        for draw in range(draws):
+
+            def views_of(start: int, chunk: Sequence[Item], draw: int = draw) -> list[tuple[View, ...]]:
+                return self.views(chunk, orders[start : start + len(chunk)], draw)
+
+            def tell(done: int, _: int, before: int = draw * len(items)) -> None:
+                if progress:
+                    progress(before + done, draws * len(items))
+
+            views = chunks.results(views_of, items, CHUNK, tuple[View, ...], progress=tell, draw=draw)
+            measured = letter_priors(items, views, sample, draw)
+            priors += measured.values()
+            for item, seen, place in zip(items, views, results, strict=True):
+                prior = None if item.id in sample else measured.get(len(item.choices))
+                probs = divide_out(seen[0], prior) if prior else mean_over_orders(seen)
+                place.append(DrawResult(views=seen, probs=probs))
+        return results, priors
 
     def views(
         self, items: Sequence[Item], orders: Sequence[Sequence[Order]], draw: int
