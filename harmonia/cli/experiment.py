@@ -38,14 +38,15 @@ def demo(
     from harmonia.cli.progress import RunBars
     from harmonia.cli.progress import out as console
     from harmonia.pipeline.demo import FULL, SMALL, demo_experiments
-    from harmonia.pipeline.many import run_many
     from harmonia.pipeline.pool import pool
+    from harmonia.pipeline.processes import Processes
+    from harmonia.pipeline.run import run_experiments
 
     wanted = {"bases": bases, "domains": domains, "seeds": seeds, "ratios": ratios and _shares(ratios)}
     chosen = {name: value for name, value in wanted.items() if value is not None}
     grid = replace(FULL if full else SMALL, **chosen)  # type: ignore[arg-type]
     with RunBars() as bars:
-        runs = run_many(demo_experiments(out, grid), watch=bars.step)
+        runs = run_experiments(demo_experiments(out, grid), Processes(), bars)
     for run in runs:
         console.print(run.name)
         console.print(_results(run))
@@ -59,13 +60,13 @@ def run(file: ExperimentFile, settings: Overrides = None) -> None:
 
     Example: `harmonia run examples/engineering.yaml model.path=MODEL data_root=DATA`
     """
-    from harmonia.cli.progress import Bars
+    from harmonia.cli.progress import RunBars
     from harmonia.cli.progress import out as console
     from harmonia.pipeline.run import run_experiment
     from harmonia.pipeline.settings_file import load_experiment
 
     experiment = load_experiment(file, settings or ())
-    with Bars() as bars:
+    with RunBars() as bars:
         folder = run_experiment(experiment, bars)
     console.print(_results(folder))
     console.print(str(folder / "report.html"))

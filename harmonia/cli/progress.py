@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import re
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from harmonia.pipeline.watcher import Watcher
-
-if TYPE_CHECKING:
-    from harmonia.pipeline.many import Step
 
 # Control characters but line ends and tabs, halves of surrogate pairs, and what turns the direction of text.
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
@@ -56,72 +53,81 @@ def _progress() -> Progress:
     )
 
 
-class Bars(Watcher):
-    """Shows the stages of a run; also usable as a plain progress callback.
+class Bars:
+    """The bar of a command's work.
 
     Args:
-        title: What the first bar is called where no stage begins one.
+        title: What it is called.
     """
 
     def __init__(self, title: str = "") -> None:
         self._title = title
         self._task: TaskID | None = None
-        self._since = time.monotonic()
         self._bars = _progress()
 
-    def __enter__(self) -> Bars:
+    def __enter__(self) -> Self:
         self._bars.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._bars.stop()
-
-    def begin(self, key: str) -> None:
-        """A stage begins."""
-        self._since = time.monotonic()
-        self._title = key
-        if not err.is_terminal:
-            err.print(f"{key} ...")
 
     def progress(self, done: int, total: int) -> None:
         """It has done so much."""
         if self._task is None:
-            self._task = self._bars.add_task(self._title, total=total)
-        self._bars.update(self._task, completed=done, total=total, description=self._title)
-
-    def end(self, key: str, outcome: str) -> None:
-        """It ended."""
-        if self._task is not None:
-            self._bars.remove_task(self._task)
-            self._task = None
-        if outcome == "done":
-            err.print(f"{key}: done in {time.monotonic() - self._since:.1f} s")
-        elif outcome == "skipped":
-            err.print(f"{key}: was done before", style="dim")
-        else:
-            err.print(f"{key}: {outcome}", style="yellow")
+            self._task = self._bars.add_task(self._title)
+        self._bars.update(self._task, completed=done, total=total)
 
 
-class RunBars:
-    """One bar for each of several runs side by side."""
+class RunBars(Watcher):
+    """Shows the tasks of a run at work, or, of several runs, how far each is."""
 
     def __init__(self) -> None:
-        self._tasks: dict[str, TaskID] = {}
         self._bars = _progress()
+        self._shown: dict[tuple[str, str], TaskID] = {}
+        self._since: dict[tuple[str, str], float] = {}
+        self._ended: dict[str, int] = {}
+        self._total: dict[str, int] = {}
 
-    def __enter__(self) -> RunBars:
+    def __enter__(self) -> Self:
         self._bars.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._bars.stop()
 
-    def step(self, step: Step) -> None:
-        """A stage of one of them ended."""
-        if step.name not in self._tasks:
-            self._tasks[step.name] = self._bars.add_task(step.name, total=step.total)
-        self._bars.update(self._tasks[step.name], completed=step.done, description=f"{step.name} {step.key}")
-        if step.outcome not in ("done", "skipped"):
-            err.print(f"{step.name} {step.key}: {step.outcome}", style="yellow")
-        elif not err.is_terminal:
-            err.print(f"{step.name} {step.done}/{step.total} {step.key}: {step.outcome}")
+    def _show(self, run: str, key: str, done: int, total: int, title: str) -> None:
+        if (run, key) not in self._shown:
+            self._shown[run, key] = self._bars.add_task(title)
+        self._bars.update(self._shown[run, key], completed=done, total=total, description=title)
+
+    def start(self, run: str, tasks: int) -> None:
+        """A run starts."""
+        self._total[run], self._ended[run] = tasks, 0
+
+    def begin(self, run: str, key: str) -> None:
+        """A task begins."""
+        self._since[run, key] = time.monotonic()
+        if len(self._total) == 1 and not err.is_terminal:
+            err.print(f"{key} ...")
+
+    def progress(self, run: str, key: str, done: int, total: int) -> None:
+        """It has done so much."""
+        if len(self._total) == 1:
+            self._show(run, key, done, total, key)
+
+    def end(self, run: str, key: str, outcome: str) -> None:
+        """It ended."""
+        self._ended[run] += 1
+        if len(self._total) == 1:
+            if (shown := self._shown.pop((run, key), None)) is not None:
+                self._bars.remove_task(shown)
+            name, since = key, self._since.get((run, key), 0.0)
+            said = {"done": f"done in {time.monotonic() - since:.1f} s", "skipped": "was done before"}
+        else:
+            self._show(run, "", self._ended[run], self._total[run], f"{run} {key}")
+            if outcome in ("done", "skipped") and err.is_terminal:
+                return
+            name, said = f"{run} {self._ended[run]}/{self._total[run]} {key}", {}
+        style = {"done": "", "skipped": "dim"}.get(outcome, "yellow")
+        err.print(f"{name}: {said.get(outcome, outcome)}", style=style)

@@ -1,4 +1,4 @@
-"""What would fail a later stage, told before the first one: files, devices, libraries, servers."""
+"""What would fail a later task, told before the first one: files, devices, libraries, servers."""
 
 from __future__ import annotations
 
@@ -6,23 +6,25 @@ from collections.abc import Sequence
 
 from harmonia.models.folder import require_whole
 from harmonia.models.load import pick_device
-from harmonia.pipeline.stage import Stage
+from harmonia.pipeline.task import Task
 from harmonia.pipeline.texts import require_writers
+from harmonia.pipeline.work import read_sources
 from harmonia.pipeline.workbench import Workbench
 from harmonia.training.needs import require_trainable
 
-__all__ = ["check"]
 
-
-def check(bench: Workbench, stages: Sequence[Stage]) -> None:
-    """Look for what the stages still to be run need.
+def check(bench: Workbench, tasks: Sequence[Task]) -> None:
+    """Look for what the tasks still to be done need.
 
     Raises:
-        InputError: A file, a device, a tracker, a kind of attention or a server is not there,
+        InputError: A file, a row of data, a device, a tracker, a kind of attention or a server is not there,
             or what is to be trained is an adapter.
         MissingExtraError: A library is not.
     """
-    kinds = {stage.key.partition("/")[0] for stage in stages}
+    kinds = {task.kind for task in tasks}
+    for task in tasks:
+        if task.kind == "data":
+            read_sources(bench, task.key.partition("/")[2])
     if kinds & {"probe", "write", "train", "evaluate"}:
         pick_device(bench.experiment.model.device)
     if "write" in kinds:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -68,6 +68,19 @@ class DomainSettings(Settings):
         return suites
 
 
+class ExecutionSettings(Settings):
+    """Where the tasks of a run are done. Nothing here changes a result.
+
+    Attributes:
+        executor: `local` does one after the other in the command's own process, `processes`
+            those that wait for nothing side by side, in processes of their own.
+        workers: Processes at a time, each with its own model in memory; None for one a core.
+    """
+
+    executor: Literal["local", "processes"] = "local"
+    workers: int | None = Field(default=None, ge=1)
+
+
 class Experiment(Settings):
     """Everything that one experiment does. Relative paths start from where the command runs.
 
@@ -87,6 +100,7 @@ class Experiment(Settings):
         seeds: One fine-tuning run per group and seed.
         evaluation: Forms of the test suites.
         domains: Data by domain.
+        execution: Where the tasks are done.
     """
 
     name: str = Field(pattern=_NAME)
@@ -103,6 +117,7 @@ class Experiment(Settings):
     seeds: tuple[Annotated[int, Field(ge=0, lt=2**32)], ...] = Field(default=(0,), min_length=1)
     evaluation: EvaluationSettings = EvaluationSettings()
     domains: dict[Annotated[str, Field(pattern=_NAME)], DomainSettings] = Field(min_length=1)
+    execution: ExecutionSettings = Field(default=ExecutionSettings(), json_schema_extra=_EXECUTION)
 
     @model_validator(mode="after")
     def _has_what_it_asks_with(self) -> Experiment:

@@ -9,7 +9,6 @@ A damaged manifest therefore costs no work.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +22,7 @@ from harmonia.hashing import file_sha256
 from harmonia.journal import note, noted, write_notes
 from harmonia.outputs import mark, own_files, require_folder_place
 from harmonia.parsing import read_object
-from harmonia.pipeline.stage import Stage
+from harmonia.pipeline.task import Graph, Task
 
 NAME = "manifest.json"
 SETTINGS = "experiment.yaml"
@@ -35,21 +34,22 @@ log = logging.getLogger(__name__)
 
 
 class Noted(BaseModel):
-    """What is noted of a stage.
+    """What is noted of a task.
 
     Attributes:
-        status: `done`, or `not_computed` where it has no result.
+        status: `done`; `not_computed` where it can have no result; `failed` where another
+            try may have one.
         address: Its content address.
         reason: Why it has no result.
         notes: What a reader of the report should know.
         seconds: How long it took.
-        peak_memory_mb: The most memory that the process had taken by its end.
+        peak_memory_mb: The most memory that its process had taken by its end.
         outputs: Size and hash of each file it wrote, relative to the run directory.
     """
 
     model_config = ConfigDict(frozen=True)
 
-    status: Literal["done", "not_computed"]
+    status: Literal["done", "not_computed", "failed"]
     address: str = ""
     reason: str | None = None
     notes: tuple[str, ...] = ()
@@ -92,7 +92,7 @@ class Manifest:
 
     def begin(self) -> None:
         """Write down what is known so far."""
-        write_notes(self.run / NOTES, (_entry(key, stage) for key, stage in self.stages.items()))
+        write_notes(self.run / NOTES, (_entry(key, noted) for key, noted in self.stages.items()))
         self.write()
 
     def write(self) -> None:
@@ -100,56 +100,47 @@ class Manifest:
         stages = {key: stage.model_dump(mode="json") for key, stage in self.stages.items()}
         write_json(self.run / NAME, {**self.head, "stages": stages})
 
-    def knows(self, stage: Stage) -> bool:
-        """Whether the stage is noted as it is now; its files are not looked at."""
-        return stage.key in self.stages and self.stages[stage.key].address == stage.address
+    def keep(self, graph: Graph) -> None:
+        """Drop what the graph no longer has, what failed, and what was made without that; files stay."""
+        failed = {key for key, noted in self.stages.items() if noted.status == "failed"}
+        lost = failed | {key for key in graph.needing(failed) if self.reason(key)}
+        kept = graph.tasks.keys() - lost - graph.made_without(lost)
+        self.stages = {key: noted for key, noted in self.stages.items() if key in kept}
 
-    def is_done(self, stage: Stage) -> bool:
-        """Whether the stage need not run: its result is there, or cannot be had."""
-        return self.knows(stage) and all(
-            self._unchanged(path, was) for path, was in self.stages[stage.key].outputs.items()
+    def knows(self, task: Task) -> bool:
+        """Whether the task is noted as it is now; its files are not looked at."""
+        return task.key in self.stages and self.stages[task.key].address == task.address
+
+    def is_done(self, task: Task) -> bool:
+        """Whether the task need not be done: its result is there, or cannot be had."""
+        return self.knows(task) and all(
+            self._unchanged(path, was) for path, was in self.stages[task.key].outputs.items()
         )
 
     def has_unchanged(self, output: str) -> bool:
-        """Whether the files of one output are as the stage that wrote it left them."""
-        files = [file for stage in self.stages.values() for file in stage.outputs.items()]
+        """Whether the files of one output are as the task that wrote it left them."""
+        files = [file for noted in self.stages.values() for file in noted.outputs.items()]
         mine = [(path, was) for path, was in files if path == output or path.startswith(f"{output}/")]
         return bool(mine) and all(self._unchanged(path, was) for path, was in mine)
 
-    def note(self, stage: Stage, *, seconds: float, peak_memory_mb: float, notes: Iterable[str]) -> None:
-        """Note a stage as done."""
-        files = [file for output in stage.outputs for file in _files(self.run / output)]
-        self._note(
-            stage,
-            Noted(
-                status="done",
-                address=stage.address,
-                notes=tuple(notes),
-                seconds=round(seconds, 3),
-                peak_memory_mb=round(peak_memory_mb, 1),
-                outputs={file.relative_to(self.run).as_posix(): self._identity(file) for file in files},
-            ),
-        )
-
-    def note_not_computed(self, stage: Stage, reason: str) -> None:
-        """Note that a stage has no result, and why."""
-        self._note(stage, Noted(status="not_computed", address=stage.address, reason=reason))
-
-    def _note(self, stage: Stage, left: Noted) -> None:
-        self.stages[stage.key] = left
-        note(self.run / NOTES, _entry(stage.key, left))
+    def note(self, key: str, left: Noted) -> None:
+        """Note what a task left."""
+        self.stages[key] = left
+        note(self.run / NOTES, _entry(key, left))
         self.write()
 
     def reason(self, key: str) -> str | None:
-        """Why a stage has no result; None if it has one."""
+        """Why a task has no result; None if it has one."""
         return self.stages[key].reason if key in self.stages else None
-
-    def _identity(self, file: Path) -> dict[str, Any]:
-        return {"size": file.stat().st_size, "sha256": file_sha256(file)}
 
     def _unchanged(self, path: str, was: dict[str, Any]) -> bool:
         file = self.run / path
-        return file.is_file() and self._identity(file) == was
+        return file.is_file() and identity(file) == was
+
+
+def identity(file: Path) -> dict[str, Any]:
+    """What a file is known by."""
+    return {"size": file.stat().st_size, "sha256": file_sha256(file)}
 
 
 def is_run(folder: Path) -> bool:
@@ -185,7 +176,3 @@ def _written(run: Path) -> dict[str, Any]:
 
 def _entry(key: str, stage: Noted) -> dict[str, Any]:
     return {"key": key, **stage.model_dump(mode="json")}
-
-
-def _files(path: Path) -> list[Path]:
-    return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]

@@ -18,7 +18,6 @@ from harmonia.models.folder import ModelSettings, model_folder
 from harmonia.models.load import empty_model, pick_device
 from harmonia.pipeline.experiment import DomainSettings, Experiment
 from harmonia.pipeline.texts import needed_texts
-from harmonia.pipeline.watcher import Watcher
 from harmonia.pipeline.workbench import Workbench
 from harmonia.prompts import Encoder, ShotPool, Template, parse_form
 from harmonia.training.settings import FEW, optimizer_steps, say_steps
@@ -88,7 +87,7 @@ def make_plan(
     """
     notes: list[str] = []
     known = parameters or _parameters(experiment.model, notes)
-    bench = Workbench(experiment, Watcher())
+    bench = Workbench(experiment)
     measure = _Measure(bench, notes)
     steps: list[Step] = []
     for name, domain in experiment.domains.items():

@@ -1,38 +1,44 @@
-"""Run an experiment: each stage once, in order, resuming what was interrupted."""
+"""Run experiments: each task once, resuming what was interrupted."""
 
 from __future__ import annotations
 
 import sys
-import time
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 import harmonia
-from harmonia.errors import EmptyGroupError, HarmoniaError, redacted
+from harmonia.errors import HarmoniaError, redacted
 from harmonia.files import disk_told, write_text
 from harmonia.hashing import sha256_json
 from harmonia.models.load import pick_device
-from harmonia.outputs import remove_own
+from harmonia.pipeline.agenda import Agenda, Run
 from harmonia.pipeline.check import check
-from harmonia.pipeline.experiment import Experiment
-from harmonia.pipeline.machine import git_commit, machine, peak_memory_mb, versions
-from harmonia.pipeline.manifest import PARTIAL, SETTINGS, Manifest, claim_run, require_run_place
+from harmonia.pipeline.executors import Executor, Local
+from harmonia.pipeline.experiment import ExecutionSettings, Experiment
+from harmonia.pipeline.machine import git_commit, machine, versions
+from harmonia.pipeline.manifest import PARTIAL, SETTINGS, claim_run
+from harmonia.pipeline.processes import Processes
 from harmonia.pipeline.settings_file import dump_experiment
-from harmonia.pipeline.stage import Stage
-from harmonia.pipeline.stages import build_stages
 from harmonia.pipeline.watcher import Watcher
-from harmonia.pipeline.work import data_found
 from harmonia.pipeline.workbench import Workbench
 from harmonia.prompts import Encoder, encode_prompt, parse_form
 from harmonia.types import Item
 
+_MOST_NAMED = 12
+
+
+def executor_of(settings: ExecutionSettings) -> Executor:
+    """The executor that the settings name."""
+    return Local() if settings.executor == "local" else Processes(settings.workers)
+
 
 def run_experiment(experiment: Experiment, watcher: Watcher | None = None) -> Path:
-    """Run every stage that is not done yet.
+    """Run every task of an experiment that is not done yet, where its settings say.
 
     Args:
         experiment: The settings.
@@ -42,69 +48,67 @@ def run_experiment(experiment: Experiment, watcher: Watcher | None = None) -> Pa
         The run directory.
 
     Raises:
-        InputError: Settings, data or model are wrong.
-        TrainingError: A fine-tuning run cannot go on.
+        InputError: Settings, data or model are wrong; nothing was written.
+        HarmoniaError: Another run is at work there, or tasks failed; all that do not need
+            them were done.
+        OSError: Something could not be written.
     """
-    bench = Workbench(experiment, watcher or Watcher())
-    require_run_place(bench.run)
-    stages = build_stages(bench)
-    bench.watcher.start(len(stages))
-    manifest = Manifest.read(bench.run)
-    check(bench, [stage for stage in stages if not manifest.knows(stage)])
-    with disk_told(bench.run), _alone(bench.run):
-        manifest.head = _head(bench)
-        write_text(bench.run / SETTINGS, dump_experiment(experiment))
-        _forget(manifest, stages)
-        manifest.begin()
-        for stage in stages:
-            _run_stage(stage, bench, manifest)
-    return bench.run
+    return run_experiments([experiment], executor_of(experiment.execution), watcher)[0]
 
 
-def _run_stage(stage: Stage, bench: Workbench, manifest: Manifest) -> None:
-    if manifest.is_done(stage):
-        _note_data(stage, bench, manifest)
-        bench.watcher.end(stage.key, "skipped")
-        return
-    if blocked := next((key for key in stage.needs if manifest.reason(key)), None):
-        _not_computed(stage, f"it needs {blocked}, which could not be computed", bench, manifest)
-        return
-    bench.watcher.begin(stage.key)
-    started = time.perf_counter()
-    try:
-        notes = stage.action(bench)
-    except EmptyGroupError as error:
-        _not_computed(stage, str(error), bench, manifest)
-        return
-    seconds = time.perf_counter() - started
-    _note_data(stage, bench, manifest)
-    manifest.note(stage, seconds=seconds, peak_memory_mb=peak_memory_mb(), notes=notes)
-    bench.watcher.end(stage.key, "done")
+def run_experiments(
+    experiments: Sequence[Experiment], executor: Executor, watcher: Watcher | None = None
+) -> list[Path]:
+    """Run several experiments, each as `run_experiment` does, with one executor.
+
+    Args:
+        experiments: Experiments with run directories of their own.
+        executor: Does their tasks.
+        watcher: Told how far the runs are.
+
+    Returns:
+        The run directories, in order.
+    """
+    watcher = watcher or Watcher()
+    runs = [Run(Workbench(one), watcher) for one in experiments]
+    heads = [_head(run.bench, executor.threads) for run in runs]
+    for run in runs:
+        check(run.bench, [task for task in run.graph.tasks.values() if not run.manifest.knows(task)])
+    with ExitStack() as held:
+        for run, head in zip(runs, heads, strict=True):
+            held.enter_context(disk_told(run.bench.run))
+            held.enter_context(_alone(run.bench.run))
+            watcher.start(run.name, len(run.graph.tasks))
+            write_text(run.bench.run / SETTINGS, dump_experiment(run.bench.experiment))
+            run.manifest.head = head
+            run.manifest.begin()
+        executor.run(Agenda(runs))
+    if failed := [told for run in runs if (told := _failures(run))]:
+        raise HarmoniaError("\n".join(failed))
+    return [run.bench.run for run in runs]
 
 
-def _note_data(stage: Stage, bench: Workbench, manifest: Manifest) -> None:
-    kind, _, domain = stage.key.partition("/")
-    if kind == "data":
-        manifest.head["data"] |= data_found(bench.run, domain)
-        manifest.write()  # the report reads it there
+def _failures(run: Run) -> str:
+    """What failed, why, and what could not be computed because of it; nothing if nothing did."""
+    failed = {key: noted.reason for key, noted in run.manifest.stages.items() if noted.status == "failed"}
+    if not failed:
+        return ""
+    reasons: dict[str | None, list[str]] = defaultdict(list)
+    for key, reason in failed.items():
+        reasons[reason].append(key)
+    lines = [f"{run.bench.run}: {len(failed)} of {len(run.graph.tasks)} tasks failed."]
+    lines += [f"  {_named(keys)}: {reason}" for reason, keys in reasons.items()]
+    blocked = run.graph.needing(failed)
+    if lost := [key for key in run.manifest.stages if key in blocked and run.manifest.reason(key)]:
+        lines.append(f"  Not computed because of that: {_named(lost)}.")
+    return "\n".join([*lines, "  The same command takes them up again."])
 
 
-def _not_computed(stage: Stage, reason: str, bench: Workbench, manifest: Manifest) -> None:
-    """Note that a stage has no result; what an earlier setting left in its place would mislead."""
-    for output in stage.outputs:
-        path = bench.run / output
-        if path.is_dir():
-            remove_own(path)
-        else:
-            path.unlink(missing_ok=True)
-    manifest.note_not_computed(stage, reason)
-    bench.watcher.end(stage.key, f"not computed: {reason}")
-
-
-def _forget(manifest: Manifest, stages: Sequence[Stage]) -> None:
-    """Drop notes of stages that the settings no longer have; their files stay."""
-    keys = {stage.key for stage in stages}
-    manifest.stages = {key: noted for key, noted in manifest.stages.items() if key in keys}
+def _named(keys: Sequence[str]) -> str:
+    more = len(keys) - _MOST_NAMED
+    return ", ".join(keys[:_MOST_NAMED]) + (
+        f" and {more} more, which manifest.json lists" if more > 0 else ""
+    )
 
 
 @contextmanager
@@ -122,7 +126,7 @@ def _alone(run: Path) -> Iterator[None]:
         ) from error
 
 
-def _head(bench: Workbench) -> dict[str, Any]:
+def _head(bench: Workbench, threads: int) -> dict[str, Any]:
     experiment = bench.experiment
     template = bench.template()
     tokenizer = template.chat.tokenizer
@@ -143,7 +147,7 @@ def _head(bench: Workbench) -> dict[str, Any]:
         "method": experiment.prompt.method,
         **template.about,
         "answer_tokens": _answer_tokens(bench),
-        "machine": machine(pick_device(experiment.model.device)),
+        "machine": {**machine(pick_device(experiment.model.device)), "threads": threads},
         "data": {},
         "general": general and {"file": general, "sha256": bench.input_hash(general)},
     }

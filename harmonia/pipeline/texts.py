@@ -124,7 +124,7 @@ def write_texts(bench: Workbench, *, domain_name: str, address: str) -> list[str
                 writing.explanations,
                 seed=writing.seed,
                 journal=_journal(bench, address, name),
-                progress=bench.watcher.progress,
+                progress=bench.progress,
             )
     contexts = []
     if wanted.contexts:
@@ -135,7 +135,7 @@ def write_texts(bench: Workbench, *, domain_name: str, address: str) -> list[str
             writing.contexts,
             seed=writing.seed,
             journal=_journal(bench, address, "contexts"),
-            progress=bench.watcher.progress,
+            progress=bench.progress,
         )
     write_written(bench.run / "explanations" / f"{domain_name}.jsonl", explained)
     write_written(bench.run / "contexts" / f"{domain_name}.jsonl", contexts)

@@ -1,19 +1,22 @@
-"""Who is told how far a run is."""
+"""Who is told how far runs are."""
 
 from __future__ import annotations
 
 
 class Watcher:
-    """Told what happens, and says nothing; the command line draws bars, tests listen."""
+    """Told what happens, and says nothing; the command line draws bars, tests listen.
 
-    def start(self, stages: int) -> None:
-        """A run starts, of so many stages."""
+    Several runs may be at work at once, and several tasks of each.
+    """
 
-    def begin(self, key: str) -> None:
-        """A stage begins."""
+    def start(self, run: str, tasks: int) -> None:
+        """A run of this name starts, of so many tasks."""
 
-    def progress(self, done: int, total: int) -> None:
-        """The stage has done so much of its work."""
+    def begin(self, run: str, key: str) -> None:
+        """A task begins."""
 
-    def end(self, key: str, outcome: str) -> None:
-        """A stage ended: `done`, `skipped` (done before) or `not computed: why`."""
+    def progress(self, run: str, key: str, done: int, total: int) -> None:
+        """A task has done so much of its work."""
+
+    def end(self, run: str, key: str, outcome: str) -> None:
+        """A task ended: `done`, `skipped` (done before), `not computed: why` or `failed: why`."""

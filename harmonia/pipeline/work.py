@@ -26,26 +26,33 @@ from harmonia.training.sft import TrainingJob, fine_tune
 
 def read_data(bench: Workbench, *, domain_name: str) -> list[str]:
     """Read all of a domain's data once, before anything costly; store what is asked, note what was found."""
-    domain = bench.experiment.domains[domain_name]
-    sources: dict[str, ItemSource | None] = {"train": domain.train, "shots": domain.shots}
-    for suite_name, suite in domain.suites.items():
-        sources |= {suite_name: suite.items, f"{suite_name} shots": suite.shots}
     found: dict[str, Any] = {}
     skipped: list[dict[str, Any]] = []
     notes: list[str] = []
-    for name, source in sources.items():
-        if source is None:
-            continue
-        result = bench.items(source)
+    for name, (source, result) in read_sources(bench, domain_name).items():
         found[name] = _found(bench, source, result)
         skipped += [{"source": name, **row.parts()} for row in result.skipped]
         notes += [f"{domain_name}, {name}: {note}" for note in result.notes]
+    domain = bench.experiment.domains[domain_name]
     asked = [domain.train, *(suite.items for suite in domain.suites.values())]
     items = (item for source in asked for item in bench.items(source).items)
     write_items(bench.run / "items" / f"{domain_name}.parquet", items)
     write_json(bench.run / "data" / f"{domain_name}.json", found)
     write_json_lines(bench.run / "data" / f"{domain_name}.skipped.jsonl", skipped)
     return notes
+
+
+def read_sources(bench: Workbench, domain_name: str) -> dict[str, tuple[ItemSource, ReadResult]]:
+    """A domain's sources and what is in them, by what they are for.
+
+    Raises:
+        InputError: A file or a row is wrong.
+    """
+    domain = bench.experiment.domains[domain_name]
+    sources: dict[str, ItemSource | None] = {"train": domain.train, "shots": domain.shots}
+    for suite_name, suite in domain.suites.items():
+        sources |= {suite_name: suite.items, f"{suite_name} shots": suite.shots}
+    return {name: (one, bench.items(one)) for name, one in sources.items() if one is not None}
 
 
 def data_found(run: Path, domain_name: str) -> dict[str, Any]:
@@ -118,7 +125,7 @@ def _ask(
         pool=pool,
         fitted=fitted,
         journal=journal,
-        progress=bench.watcher.progress,
+        progress=bench.progress,
     )
     about = {"address": address, **template.about, **asked.about}
     # Under beliefs/ and predictions/ the domain comes next.
@@ -162,7 +169,7 @@ def train(bench: Workbench, *, domain_name: str, group: str, seed: int, address:
         job,
         out,
         work=checkpoints,
-        progress=bench.watcher.progress,
+        progress=bench.progress,
         sets=bench.training_sets,
         resident=bench.resident(),
         noted=bench.model_hash(),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from harmonia.data import (
     GENERAL,
@@ -20,7 +22,6 @@ from harmonia.models import LocalModel, ModelSettings, fingerprint, load_model, 
 from harmonia.models.folder import tuned_settings
 from harmonia.pipeline.experiment import Experiment
 from harmonia.pipeline.manifest import Manifest
-from harmonia.pipeline.watcher import Watcher
 from harmonia.probe import FittedPrompts
 from harmonia.prompts import Template, build_template
 from harmonia.training import EncodedSets
@@ -32,21 +33,27 @@ SMALL = 0.05
 
 
 class Workbench:
-    """The shared state of one run. Nothing here changes a result.
+    """The shared state of one run at one place. Nothing here changes a result.
 
     Args:
         experiment: The settings.
-        watcher: Told how far the run is.
+        fingerprints: Those of models that were seen in this run elsewhere.
+
+    Attributes:
+        run: The run directory.
+        progress: Called with (done, in all) by the task at hand.
     """
 
-    def __init__(self, experiment: Experiment, watcher: Watcher) -> None:
+    def __init__(
+        self, experiment: Experiment, fingerprints: Mapping[ModelSettings, str] = MappingProxyType({})
+    ) -> None:
         self.experiment = experiment
         self.run = experiment.run_directory
-        self.watcher = watcher
+        self.progress: Callable[[int, int], None] = lambda done, total: None
         self._items: dict[str, ReadResult] = {}
         self._instructions: Conversations | None = None
         self._hashes: dict[Path, str] = {}
-        self._fingerprints: dict[ModelSettings, str] = {}
+        self.fingerprints = dict(fingerprints)
         self._template: Template | None = None
         self._base: LocalModel | None = None
         self._tuned: tuple[str, LocalModel] | None = None
@@ -89,9 +96,9 @@ class Workbench:
     def model_hash(self, model: ModelSettings | None = None) -> str:
         """Fingerprint of the base model, or of another, as first seen in this run."""
         which = model or self.experiment.model
-        if which not in self._fingerprints:
-            self._fingerprints[which] = fingerprint(which)
-        return self._fingerprints[which]
+        if which not in self.fingerprints:
+            self.fingerprints[which] = fingerprint(which)
+        return self.fingerprints[which]
 
     def template(self) -> Template:
         """The template of every prompt and training row, bound to the base model's tokenizer."""
@@ -136,6 +143,11 @@ class Workbench:
         if self.experiment.training.lora is None:
             self.release_large_base()
         return self._base or (None if self.experiment.training.lora is None else self.base())
+
+    def release(self) -> None:
+        """Let go of all models."""
+        self.release_tuned()
+        self._base = None
 
     def release_tuned(self) -> None:
         """Let go of the tuned model."""

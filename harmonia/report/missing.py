@@ -23,17 +23,18 @@ def missing_parts(run: RunFiles) -> list[tuple[str, str]]:
 
 
 def _stages(run: RunFiles) -> Iterator[tuple[str, str]]:
-    failed: dict[str, list[str]] = {}
+    lost: dict[str, list[str]] = {}
     noted: dict[str, list[str]] = {}
     for key, stage in run.manifest.stages.items():
-        if stage.status == "not_computed":
-            failed.setdefault(stage.reason or "the run gives no reason", []).append(key)
+        if stage.status != "done":
+            reason = f"{stage.status.replace('_', ' ')}: {stage.reason or 'the run gives no reason'}"
+            lost.setdefault(reason, []).append(key)
         for note in stage.notes:
             noted.setdefault(note, []).append(key)
     if not run.manifest.stages:
         yield "all stages", "not run yet: manifest.json lists none"
-    for reason, keys in failed.items():
-        yield _keys(keys), f"not computed: {reason}"
+    for reason, keys in lost.items():
+        yield _keys(keys), reason
     for note, keys in noted.items():
         yield _keys(keys), f"note: {note}"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from recorder import Recorder
 
 from harmonia.data import ItemSource, read_items
 from harmonia.models import load_model
@@ -41,7 +40,7 @@ def test_a_model_that_writes_all_kinds_of_text_is_loaded_once(
                 letter_mass=1.0, form="icl2", method="letter", preset="corrected",
             )
         )  # fmt: skip
-    bench = Workbench(experiment, Recorder())
+    bench = Workbench(experiment)
     write_beliefs(bench.run / "beliefs" / "person.parquet", beliefs, {})
     loaded = []
     monkeypatch.setattr(texts, "load_model", lambda *how: loaded.append(how[0]) or load_model(*how))

@@ -14,12 +14,11 @@ from recorder import Recorder
 
 from harmonia.errors import HarmoniaError, InputError
 from harmonia.pipeline.experiment import Experiment
+from harmonia.pipeline.graph import build_graph
 from harmonia.pipeline.manifest import claim_run
-from harmonia.pipeline.many import Step, run_many
 from harmonia.pipeline.plan import make_plan
 from harmonia.pipeline.run import run_experiment
 from harmonia.pipeline.settings_file import apply_overrides, load_experiment
-from harmonia.pipeline.stages import build_stages
 from harmonia.pipeline.workbench import Workbench
 from harmonia.probe import read_beliefs
 
@@ -118,14 +117,14 @@ def _damaged_weights_are_made_again(run: Path, settings: dict[str, Any]) -> None
     # And between two stages of one run.
     weights.write_bytes(whole[:-1000] + bytes(1000))
     with pytest.raises(InputError, match="the tuned model has changed since this run noted it"):
-        Workbench(Experiment.model_validate(settings), Recorder()).tuned(folder)
+        Workbench(Experiment.model_validate(settings)).tuned(folder)
     weights.write_bytes(whole)
 
 
 def test_a_base_that_changes_during_a_run_is_refused(settings: dict[str, Any], tmp_path: Path) -> None:
     base = Path(shutil.copytree(settings["model"]["path"], tmp_path / "base"))
     settings["model"]["path"] = str(base)
-    bench = Workbench(Experiment.model_validate(settings), Recorder())
+    bench = Workbench(Experiment.model_validate(settings))
     bench.model_hash()
     with (base / "model.safetensors").open("r+b") as handle:
         handle.seek(-1000, 2)
@@ -157,7 +156,7 @@ def test_addresses_know_what_decides_a_result(settings: dict[str, Any]) -> None:
     def addresses(*changes: str) -> dict[str, str]:
         copy = apply_overrides(json.loads(json.dumps(settings)), changes)
         return {
-            s.key: s.address for s in build_stages(Workbench(Experiment.model_validate(copy), Recorder()))
+            s.key: s.address for s in build_graph(Workbench(Experiment.model_validate(copy))).tasks.values()
         }
 
     before = addresses()
@@ -278,42 +277,11 @@ def test_a_file_builds_on_another(settings: dict[str, Any], tmp_path: Path) -> N
         load_experiment(above)
 
 
-@pytest.mark.slow
-def test_experiments_side_by_side_are_those_run_alone(settings: dict[str, Any], tmp_path: Path) -> None:
-    one, two = (
-        {
-            **settings,
-            "name": name,
-            "out": str(tmp_path / name),
-            "groups": {"names": ["harmonious"], "size": 4, "seed": seed},
-            "evaluation": {"base_forms": ["chat0"], "tuned_forms": ["chat0"]},
-        }
-        for name, seed in (("one", 0), ("two", 1))
-    )
-    steps: list[Step] = []
-    runs = run_many([Experiment.model_validate(e) for e in (one, two)], workers=2, watch=steps.append)
-    assert runs == [tmp_path / "one", tmp_path / "two"]
-    for name in ("one", "two"):
-        mine = [step for step in steps if step.name == name]
-        assert [step.done for step in mine] == list(range(1, mine[0].total + 1))
-    alone = run_experiment(Experiment.model_validate({**two, "out": str(tmp_path / "alone")}))
-    group = "groups/person/harmonious.jsonl"
-    assert (tmp_path / "two" / group).read_bytes() == (alone / group).read_bytes()
-    # Threads are shared out, and sums of another order round otherwise: the answers are the same.
-    for path in sorted((alone / "predictions").rglob("*.parquet")):
-        twin = read_beliefs(tmp_path / "two" / path.relative_to(alone))
-        for here, there in zip(read_beliefs(path), twin, strict=True):
-            assert here.item == there.item and there.probs == pytest.approx(here.probs, abs=1e-5)
-    broken = Experiment.model_validate({**one, "general": "nothing.jsonl", "out": str(tmp_path / "no")})
-    with pytest.raises(InputError, match=r"nothing\.jsonl"):
-        run_many([broken])
-
-
 def test_plan_counts_what_would_run(settings: dict[str, Any]) -> None:
     experiment = Experiment.model_validate(settings)
     plan = make_plan(experiment, tflops=0.001)
     keys = [step.key for step in plan.steps]
-    stages = [s.key for s in build_stages(Workbench(experiment, Recorder()))]
+    stages = build_graph(Workbench(experiment)).tasks
     priced = ("probe", "write", "train", "evaluate")
     assert set(keys) == {key for key in stages if key.split("/")[0] in priced}
     probe = plan.steps[0]

@@ -1,7 +1,7 @@
-"""The experiment as a list of stages, in the order they run.
+"""An experiment as a graph of tasks.
 
-Each function describes one kind of stage: its recipe (what decides the result), what it
-needs, what it writes. The work itself is in `work.py`. A kind's VERSION is raised when
+Each function declares one kind of task: its recipe (what decides the result), what it
+waits for, what it writes. The work itself is in `work.py`. A kind's VERSION is raised when
 its code comes to give another result.
 """
 
@@ -11,15 +11,15 @@ from functools import partial
 from typing import Any
 
 from harmonia.analysis.tables import FOLDER, LEAKAGE
-from harmonia.data import ItemSource
+from harmonia.data import ItemSource, Suite
 from harmonia.groups import GroupSettings, PolicySettings
 from harmonia.groups.confounds import CONFOUNDS, TARGET_LETTERS
 from harmonia.groups.names import GroupName
 from harmonia.hashing import result_settings, sha256_json
 from harmonia.pipeline import overlaps, work
 from harmonia.pipeline.analyse import OUTPUTS, analyse
-from harmonia.pipeline.experiment import DomainSettings, Experiment
-from harmonia.pipeline.stage import Stage
+from harmonia.pipeline.experiment import DomainSettings
+from harmonia.pipeline.task import Graph, Task
 from harmonia.pipeline.texts import needed_texts, texts_recipe, write_texts
 from harmonia.pipeline.workbench import Workbench
 from harmonia.probe import ProbeSettings
@@ -30,48 +30,37 @@ VERSIONS = {
 }
 
 
-def build_stages(bench: Workbench) -> list[Stage]:
-    """All stages of the workbench's experiment.
+def build_graph(bench: Workbench) -> Graph:
+    """All tasks of the workbench's experiment.
 
     Raises:
         InputError: An input or the model is not there.
     """
     experiment = bench.experiment
-    data = {name: _data(bench, name, domain) for name, domain in experiment.domains.items()}
     # Before anything costly: what is wrong with any domain's data is told at once.
-    stages: list[Stage] = list(data.values())
-    leakage = _leakage(bench, stages) if experiment.leakage.check else None
-    if leakage:
-        stages.append(leakage)
-    asked: list[Stage] = []
+    data = {name: _data(bench, name, domain) for name, domain in experiment.domains.items()}
+    leakage = _leakage(bench, list(data.values())) if experiment.leakage.check else None
+    tasks = [*filter(None, (*data.values(), leakage))]
     for name, domain in experiment.domains.items():
+        asked = partial(_evaluations, bench, name, domain, data[name])
         probe = _probe(bench, name, domain, data[name])
         write = _write(bench, name, probe, leakage) if needed_texts(experiment).any else None
         groups = _groups(bench, name, probe, write, leakage)
-        base = [
-            _evaluate(bench, name, domain, data[name], None, form, suite)
-            for form in experiment.base_forms
-            for suite in domain.suites
-        ]
-        stages += [probe, *([write] if write else []), groups, *base]
-        asked += base
+        tasks += [*filter(None, (probe, write, groups)), *asked(None, experiment.base_forms)]
         for group in experiment.trained_groups:
             for seed in experiment.seeds:
                 train = _train(bench, name, group, seed, groups)
-                tuned = [
-                    _evaluate(bench, name, domain, data[name], train, form, suite)
-                    for form in experiment.tuned_forms
-                    for suite in domain.suites
-                ]
-                stages += [train, *tuned]
-                asked += tuned
-    grouped = [stage for stage in stages if stage.key.startswith("groups/")]
-    analysed = _analyse(bench, asked, grouped, leakage)
-    return [*stages, analysed, _report(experiment, analysed, stages)]
+                tasks += [train, *asked(train, experiment.tuned_forms)]
+    analysed = _analyse(bench, tasks, leakage)
+    return Graph([*tasks, analysed, _report(bench, analysed, tasks)])
 
 
 def _recipe(kind: str, **parts: Any) -> dict[str, Any]:
     return {"kind": kind, "version": VERSIONS[kind], **parts}
+
+
+def _addresses(tasks: list[Task]) -> dict[str, str]:
+    return {task.key: task.address for task in tasks}
 
 
 def _source(bench: Workbench, source: ItemSource | None) -> dict[str, Any] | None:
@@ -91,22 +80,21 @@ def _asking(bench: Workbench, settings: ProbeSettings) -> dict[str, Any]:
     }
 
 
-def _data(bench: Workbench, name: str, domain: DomainSettings) -> Stage:
+def _data(bench: Workbench, name: str, domain: DomainSettings) -> Task:
     suites = {
         suite: [_source(bench, one.items), _source(bench, one.shots)] for suite, one in domain.suites.items()
     }
-    return Stage(
+    return Task(
         key=f"data/{name}",
         recipe=_recipe(
             "data", train=_source(bench, domain.train), shots=_source(bench, domain.shots), suites=suites
         ),
-        needs=(),
         outputs=(f"items/{name}.parquet", f"data/{name}.json", f"data/{name}.skipped.jsonl"),
         action=partial(work.read_data, domain_name=name),
     )
 
 
-def _probe(bench: Workbench, name: str, domain: DomainSettings, data: Stage) -> Stage:
+def _probe(bench: Workbench, name: str, domain: DomainSettings, data: Task) -> Task:
     recipe = _recipe(
         "probe",
         model=bench.model_hash(),
@@ -114,7 +102,7 @@ def _probe(bench: Workbench, name: str, domain: DomainSettings, data: Stage) -> 
         items=_source(bench, domain.train),
         shots=_source(bench, domain.shots),
     )
-    return Stage(
+    return Task(
         key=f"probe/{name}",
         recipe=recipe,
         needs=(data.key,),
@@ -123,56 +111,61 @@ def _probe(bench: Workbench, name: str, domain: DomainSettings, data: Stage) -> 
     )
 
 
-def _leakage(bench: Workbench, data: list[Stage]) -> Stage:
-    return Stage(
+def _leakage(bench: Workbench, data: list[Task]) -> Task:
+    return Task(
         key="leakage",
         recipe=_recipe(
             "leakage",
-            data={stage.key: stage.address for stage in data},
+            data=_addresses(data),
             ngram=bench.experiment.leakage.ngram,
         ),
-        needs=tuple(stage.key for stage in data),
+        needs=tuple(task.key for task in data),
         outputs=LEAKAGE.files(FOLDER),
         action=overlaps.check_leakage,
     )
 
 
-def _left_out(bench: Workbench, leakage: Stage | None, of: str) -> str | None:
-    """Address of the leakage list where the settings take it out of `training` or `scores`."""
-    return leakage.address if leakage and bench.experiment.leakage.exclude == of else None
+def _left_out(bench: Workbench, leakage: Task | None, of: str) -> Task | None:
+    """The leakage check where the settings take what it lists out of `training` or `scores`."""
+    return leakage if bench.experiment.leakage.exclude == of else None
 
 
-def _write(bench: Workbench, name: str, probe: Stage, leakage: Stage | None) -> Stage:
-    recipe = _recipe(
-        "write",
-        probe=probe.address,
-        left_out=_left_out(bench, leakage, "training"),
-        **texts_recipe(bench),
-    )
-    return Stage(
+def _address(task: Task | None) -> str | None:
+    return task.address if task else None
+
+
+def _keys(*tasks: Task | None) -> tuple[str, ...]:
+    return tuple(task.key for task in tasks if task)
+
+
+def _write(bench: Workbench, name: str, probe: Task, leakage: Task | None) -> Task:
+    left_out = _left_out(bench, leakage, "training")
+    recipe = _recipe("write", probe=probe.address, left_out=_address(left_out), **texts_recipe(bench))
+    return Task(
         key=f"write/{name}",
         recipe=recipe,
-        needs=(probe.key, *([leakage.key] if leakage else [])),
+        needs=_keys(probe, left_out),
         outputs=(f"explanations/{name}.jsonl", f"contexts/{name}.jsonl"),
         action=partial(write_texts, domain_name=name, address=sha256_json(recipe)),
     )
 
 
-def _groups(bench: Workbench, name: str, probe: Stage, write: Stage | None, leakage: Stage | None) -> Stage:
+def _groups(bench: Workbench, name: str, probe: Task, write: Task | None, leakage: Task | None) -> Task:
     experiment = bench.experiment
+    left_out = _left_out(bench, leakage, "training")
     files = [f"groups/{name}/{group}.jsonl" for group in experiment.groups.group_names]
-    return Stage(
+    return Task(
         key=f"groups/{name}",
         recipe=_recipe(
             "groups",
             probe=probe.address,
-            texts=write.address if write else None,
-            left_out=_left_out(bench, leakage, "training"),
+            texts=_address(write),
+            left_out=_address(left_out),
             settings=result_settings(experiment.groups),
             prompt=result_settings(experiment.prompt),
             general=bench.input_hash(experiment.general) if experiment.general else None,
         ),
-        needs=(probe.key, *([write.key] if write else []), *([leakage.key] if leakage else [])),
+        needs=_keys(probe, write, left_out),
         outputs=(
             *files,
             f"groups/{name}/summary.json",
@@ -183,7 +176,7 @@ def _groups(bench: Workbench, name: str, probe: Stage, write: Stage | None, leak
     )
 
 
-def _train(bench: Workbench, name: str, group: str, seed: int, groups: Stage) -> Stage:
+def _train(bench: Workbench, name: str, group: str, seed: int, groups: Task) -> Task:
     experiment = bench.experiment
     recipe = _recipe(
         "train",
@@ -196,8 +189,10 @@ def _train(bench: Workbench, name: str, group: str, seed: int, groups: Stage) ->
         grouping=_grouping(experiment.groups, group),
         made_of={key: value for key, value in groups.recipe.items() if key not in ("settings", "kind")},
     )
-    return Stage(
-        key=f"train/{name}/{group}/seed{seed}",
+    key = f"train/{name}/{group}/seed{seed}"
+    return Task(
+        key=key,
+        unit=key,
         recipe=recipe,
         needs=(groups.key,),
         outputs=(f"models/{name}/{group}/seed{seed}",),
@@ -216,15 +211,22 @@ def _grouping(settings: GroupSettings, group: str) -> dict[str, Any]:
     return {**result_settings(alone), "policies": policies}
 
 
-def _evaluate(
+def _evaluations(
     bench: Workbench,
     name: str,
     domain: DomainSettings,
-    data: Stage,
-    train: Stage | None,
-    form: str,
-    suite: str,
-) -> Stage:
+    data: Task,
+    train: Task | None,
+    forms: tuple[str, ...],
+) -> list[Task]:
+    """What asks the base model, or a tuned one, every suite in these forms."""
+    ask = partial(_evaluate, bench, name, data, train)
+    return [ask(form, suite, of) for form in forms for suite, of in domain.suites.items()]
+
+
+def _evaluate(
+    bench: Workbench, name: str, data: Task, train: Task | None, form: str, suite: str, of: Suite
+) -> Task:
     who = "base" if train is None else train.key.removeprefix(f"train/{name}/")
     recipe = _recipe(
         "evaluate",
@@ -232,14 +234,16 @@ def _evaluate(
         dtype=bench.experiment.model.dtype,
         asking=_asking(bench, work.evaluation_settings(bench.experiment)),
         form=form,
-        items=_source(bench, domain.suites[suite].items),
-        shots=_source(bench, domain.suites[suite].shots),
+        items=_source(bench, of.items),
+        shots=_source(bench, of.shots),
     )
-    return Stage(
-        key=f"evaluate/{name}/{who}/{form}/{suite}",
+    place = f"{name}/{who}/{form}/{suite}"
+    return Task(
+        key=f"evaluate/{place}",
+        unit=train.unit if train else None,
         recipe=recipe,
-        needs=(data.key,) if train is None else (data.key, train.key),
-        outputs=(f"predictions/{name}/{who}/{form}/{suite}.parquet",),
+        needs=_keys(data, train),
+        outputs=(f"predictions/{place}.parquet",),
         action=partial(
             work.evaluate,
             domain_name=name,
@@ -251,31 +255,34 @@ def _evaluate(
     )
 
 
-def _analyse(bench: Workbench, asked: list[Stage], groups: list[Stage], leakage: Stage | None) -> Stage:
-    return Stage(
+def _analyse(bench: Workbench, tasks: list[Task], leakage: Task | None) -> Task:
+    asked = [task for task in tasks if task.kind == "evaluate"]
+    return Task(
         key="analyse",
         recipe=_recipe(
             "analyse",
-            predictions={stage.key: stage.address for stage in asked},
-            groups={stage.key: stage.address for stage in groups},
-            left_out=_left_out(bench, leakage, "scores"),
+            predictions=_addresses(asked),
+            groups=_addresses([task for task in tasks if task.kind == "groups"]),
+            left_out=_address(_left_out(bench, leakage, "scores")),
         ),
-        needs=(),
+        # It takes what is there of all of them.
+        after=_keys(*(task for task in tasks if task.kind in ("leakage", "probe", "groups", "evaluate"))),
         outputs=OUTPUTS,
-        action=partial(analyse, predictions=[stage.outputs[0] for stage in asked]),
+        action=partial(analyse, predictions=[task.outputs[0] for task in asked]),
     )
 
 
-def _report(experiment: Experiment, analysed: Stage, stages: list[Stage]) -> Stage:
-    return Stage(
+def _report(bench: Workbench, analysed: Task, tasks: list[Task]) -> Task:
+    return Task(
         key="report",
         recipe=_recipe(
             "report",
             analyse=analysed.address,
-            settings=experiment.model_dump(mode="json"),
-            stages={stage.key: stage.address for stage in stages},
+            settings=bench.experiment.model_dump(mode="json", exclude={"execution"}),
+            stages=_addresses(tasks),
         ),
         needs=(analysed.key,),
+        after=_keys(*tasks),
         outputs=("report.html", "figures"),
         action=work.report,
     )

@@ -1,0 +1,132 @@
+"""What is still to be done of runs, and what becomes of it: the driver's side of an executor.
+
+All of it is in the driver's process, which alone writes manifests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from harmonia.outputs import remove_own
+from harmonia.pipeline.graph import build_graph
+from harmonia.pipeline.manifest import Manifest, Noted, require_run_place
+from harmonia.pipeline.task import Task
+from harmonia.pipeline.watcher import Watcher
+from harmonia.pipeline.work import data_found
+from harmonia.pipeline.workbench import Workbench
+
+
+class Run:
+    """One experiment's tasks, and what its run directory has of them.
+
+    Args:
+        bench: The experiment.
+        watcher: Told how far it is.
+
+    Raises:
+        InputError: Data, the model, or the place of the run directory is not as it must be.
+    """
+
+    def __init__(self, bench: Workbench, watcher: Watcher) -> None:
+        self.bench = bench
+        self.name = bench.experiment.name
+        self.watcher = watcher
+        require_run_place(bench.run)
+        self.graph = build_graph(bench)
+        self.manifest = Manifest.read(bench.run)
+        self.manifest.keep(self.graph)
+        self._waiting = dict(self.graph.units)
+        self._ended: set[str] = set()
+
+    def take(self) -> Unit | None:
+        """A unit with something to do that waits for nothing; None if there is none now."""
+        while ready := next((name for name in self._waiting if self._is_ready(name)), None):
+            unit = Unit(self, self._waiting.pop(ready))
+            if unit.task:
+                return unit
+        return None
+
+    def _is_ready(self, name: str) -> bool:
+        mine = [task.key for task in self._waiting[name]]
+        return all(key in self._ended or key in mine for task in self._waiting[name] for key in task.awaited)
+
+    def must_do(self, task: Task) -> bool:
+        """Whether a task is to be done; if not, because it is or cannot be, that is noted."""
+        if self.manifest.is_done(task):
+            self._end(task, "skipped")
+            return False
+        if blocked := next((key for key in task.needs if self.manifest.reason(key)), None):
+            reason = f"it needs {blocked}, which could not be computed"
+            self.note(task, Noted(status="not_computed", address=task.address, reason=reason))
+            return False
+        self.watcher.begin(self.name, task.key)
+        return True
+
+    def note(self, task: Task, left: Noted) -> None:
+        """Note what a task left; where it has no result, what earlier settings left would mislead."""
+        if left.reason:
+            for key in self.graph.made_without({task.key}):
+                self.manifest.stages.pop(key, None)
+            for output in task.outputs:
+                path = self.bench.run / output
+                if path.is_dir():
+                    remove_own(path)
+                else:
+                    path.unlink(missing_ok=True)
+        self.manifest.note(task.key, left)
+        said = left.status.replace("_", " ")
+        self._end(task, f"{said}: {left.reason}" if left.reason else said)
+
+    def _end(self, task: Task, outcome: str) -> None:
+        if task.kind == "data" and outcome in ("done", "skipped"):
+            self.manifest.head["data"] |= data_found(self.bench.run, task.key.partition("/")[2])
+            self.manifest.write()  # the report reads it there
+        self._ended.add(task.key)
+        self.watcher.end(self.name, task.key, outcome)
+
+
+class Unit:
+    """Tasks of a run for one place, one after the other.
+
+    Attributes:
+        bench: The run's, in the driver's process.
+        task: What is to be done now; None when there is nothing more.
+    """
+
+    def __init__(self, run: Run, tasks: Sequence[Task]) -> None:
+        self.bench = run.bench
+        self._run = run
+        self._rest = iter(tasks)
+        self.task = self._next()
+
+    def _next(self) -> Task | None:
+        return next((task for task in self._rest if self._run.must_do(task)), None)
+
+    def progress(self, done: int, total: int) -> None:
+        """The task has done so much of its work."""
+        assert self.task is not None
+        self._run.watcher.progress(self._run.name, self.task.key, done, total)
+
+    def ended(self, left: Noted) -> None:
+        """The task ended; from now on `task` is the next one."""
+        assert self.task is not None
+        self._run.note(self.task, left)
+        self.task = self._next()
+
+
+class Agenda:
+    """The units of several runs that are still to be given out."""
+
+    def __init__(self, runs: Sequence[Run]) -> None:
+        self._runs = list(runs)
+
+    def take(self, near: Path | None = None) -> Unit | None:
+        """A unit that waits for nothing, first of the run in directory `near`; None if there is none now.
+
+        There may be one again when a unit under way has ended a task.
+        """
+        for run in sorted(self._runs, key=lambda run: run.bench.run != near):
+            if unit := run.take():
+                return unit
+        return None

@@ -1,0 +1,246 @@
+"""What every executor keeps to: the same files, a failure that stops only what needs it, resuming."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from recorder import Recorder
+
+from harmonia.errors import HarmoniaError, InputError
+from harmonia.pipeline.agenda import Agenda, Unit
+from harmonia.pipeline.executors import Executor, Local, perform
+from harmonia.pipeline.experiment import ExecutionSettings, Experiment
+from harmonia.pipeline.processes import Processes
+from harmonia.pipeline.run import executor_of, run_experiments
+from harmonia.pipeline.settings_file import apply_overrides
+from harmonia.pipeline.workbench import Workbench
+
+SMALL = [
+    "groups.names=[harmonious, incompatible]",
+    "groups.ratios=[]",
+    "groups.size=6",
+    "domains.person.train.limit=60",
+    "domains.person.suites.out_of_domain.items.limit=8",
+    "evaluation={base_forms: [chat0], tuned_forms: [chat0]}",
+]
+TRAINED = "train/person/harmonious/seed0"
+TUNED = {
+    f"evaluate/person/harmonious/seed0/chat0/{suite}"
+    for suite in ("homogeneous", "in_domain", "out_of_domain")
+}
+
+
+class InTurn:
+    """Two places in this process, and a task of each in turn: an executor as CONTRIBUTING says."""
+
+    threads = 1
+
+    def run(self, agenda: Agenda) -> None:
+        at_work: list[tuple[Unit, Workbench]] = []
+        while True:
+            while len(at_work) < 2 and (unit := agenda.take()):
+                at_work.append((unit, Workbench(unit.bench.experiment, unit.bench.fingerprints)))
+            if not at_work:
+                return
+            for unit, bench in at_work:
+                assert unit.task is not None
+                unit.ended(perform(unit.task, bench, unit.progress))
+            at_work = [(unit, bench) for unit, bench in at_work if unit.task]
+
+
+EXECUTORS: dict[str, Callable[[], Executor]] = {
+    "local": Local,
+    "in turn": InTurn,
+    "processes": lambda: Processes(2),
+}
+"""Each with one thread a place, so that sums are taken in one order."""
+
+
+@pytest.fixture(
+    params=[pytest.param(name, marks=[pytest.mark.slow] * (name == "processes")) for name in EXECUTORS]
+)
+def executor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Executor:
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    made = EXECUTORS[request.param]()
+    assert made.threads == 1
+    return made
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Any:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def _experiment(settings: dict[str, Any], *changes: str) -> Experiment:
+    return Experiment.model_validate(apply_overrides(json.loads(json.dumps(settings)), [*SMALL, *changes]))
+
+
+@pytest.fixture(scope="module")
+def finished(settings_of: Any, tmp_path_factory: pytest.TempPathFactory) -> Experiment:
+    """A finished run, by the local executor."""
+    experiment = _experiment(settings_of(tmp_path_factory.mktemp("finished") / "run"))
+    run_experiments([experiment], Local())
+    return experiment
+
+
+@pytest.fixture
+def copied(finished: Experiment, tmp_path: Path) -> Experiment:
+    shutil.copytree(finished.run_directory, tmp_path / "copy")
+    return finished.model_copy(update={"out": str(tmp_path / "copy")})
+
+
+def _files(run: Path) -> dict[str, bytes]:
+    """All results; the rest names the run directory and the time."""
+    named = {"manifest.json", "stages.jsonl", "report.html", "experiment.yaml"}
+    files = [path for path in run.rglob("*") if path.is_file() and ".partial" not in path.parts]
+    return {path.relative_to(run).as_posix(): path.read_bytes() for path in files if path.name not in named}
+
+
+def _statuses(run: Path) -> dict[str, str]:
+    stages = json.loads((run / "manifest.json").read_text())["stages"]
+    return {key: noted["status"] for key, noted in stages.items()}
+
+
+@pytest.mark.slow
+def test_the_files_are_the_same(executor: Executor, finished: Experiment, tmp_path: Path) -> None:
+    twins = [
+        finished.model_copy(update={"out": str(tmp_path / name), "name": name}) for name in ("one", "two")
+    ]
+    recorder = Recorder()
+    assert run_experiments(twins, executor, recorder) == [tmp_path / "one", tmp_path / "two"]
+    wanted = _files(finished.run_directory)
+    assert {name.split("/")[0] for name in wanted} >= {"beliefs", "groups", "predictions", "tables", "models"}
+    for twin in twins:
+        found = _files(twin.run_directory)
+        found["claims.json"] = found["claims.json"].replace(f'"{twin.name}"'.encode(), b'"small"')
+        differing = {name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name)}
+        # Tables that name the run do so.
+        assert {name for name in differing if not name.startswith("tables/differences")} == set()
+        assert set(_statuses(twin.run_directory).values()) == {"done"}
+        assert list((twin.run_directory / ".partial").iterdir()) == [twin.run_directory / ".partial" / "lock"]
+    # Each task has been begun after all it waits for, and nothing is done twice.
+    assert len(recorder.order) == 2 * len(_statuses(twins[0].run_directory))
+    recorder = Recorder()
+    run_experiments(twins, executor, recorder)
+    assert recorder.done() == set()
+
+
+class _Meddler(Recorder):
+    """Does something when a task has ended, or is at work."""
+
+    def __init__(
+        self, key: str, *, ended: Callable[[], None] | None = None, at_work: Callable[[], None] | None = None
+    ) -> None:
+        super().__init__()
+        self._key, self._do_ended, self._do_at_work = key, ended, at_work
+
+    def end(self, run: str, key: str, outcome: str) -> None:
+        super().end(run, key, outcome)
+        if key == self._key and self._do_ended:
+            self._do_ended()
+
+    def progress(self, run: str, key: str, done: int, total: int) -> None:
+        if key == self._key and self._do_at_work:
+            self._do_at_work()
+            self._do_at_work = None
+
+
+def test_what_fails_stops_what_needs_it_and_no_other(executor: Executor, copied: Experiment) -> None:
+    run = copied.run_directory
+    whole = _files(run)
+    group = run / "groups/person/harmonious.jsonl"
+    shutil.rmtree(run / "models")
+    shutil.rmtree(run / "predictions/person/harmonious")
+    meddler = _Meddler("groups/person", ended=lambda: group.write_text("{}\n"))
+    with pytest.raises(HarmoniaError) as caught:
+        run_experiments([copied], executor, meddler)
+    assert not isinstance(caught.value, InputError)
+    lines = str(caught.value).splitlines()
+    assert lines[0] == f"{run}: 1 of {len(_statuses(run))} tasks failed."
+    assert lines[1].startswith(f"  {TRAINED}: ") and "harmonious.jsonl, row 1" in lines[1]
+    assert lines[2].startswith("  Not computed because of that: evaluate/person/harmonious/seed0/")
+    statuses = _statuses(run)
+    assert {key for key, status in statuses.items() if status == "failed"} == {TRAINED}
+    assert {key for key, status in statuses.items() if status == "not_computed"} == TUNED
+    assert meddler.ended["train/person/incompatible/seed0"] == meddler.ended["report"] == "done"
+    results = (run / "tables/results.csv").read_text()
+    assert "incompatible" in results and "harmonious" not in results
+    assert not (run / "predictions/person/harmonious").exists() or not list(
+        (run / "predictions/person/harmonious").rglob("*.parquet")
+    )
+    page = (run / "report.html").read_text()
+    assert "failed: " in page and TRAINED in page
+    # Started again it takes up what failed, and what was made without it.
+    recorder = Recorder()
+    run_experiments([copied], executor, recorder)
+    assert recorder.done() == {"groups/person", TRAINED, *TUNED, "analyse", "report"}
+    assert _files(run) == whole
+
+
+def test_a_loss_that_is_no_number_fails_the_training_alone(copied: Experiment) -> None:
+    wild = copied.model_copy(update={"training": copied.training.model_copy(update={"learning_rate": 1e30})})
+    recorder = Recorder()
+    with pytest.raises(HarmoniaError, match=r"2 of \d+ tasks failed") as caught:
+        run_experiments([wild], Local(), recorder)
+    assert re.search(r"(loss|grad_norm) is (nan|inf) at optimizer step", str(caught.value))
+    assert {key for key, outcome in recorder.ended.items() if outcome.startswith("failed: ")} == {
+        TRAINED,
+        "train/person/incompatible/seed0",
+    }
+    assert recorder.done() == {"analyse", "report"}
+
+
+@pytest.mark.slow
+def test_a_process_that_dies_fails_its_task_alone(
+    copied: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    run = copied.run_directory
+    whole = _files(run)
+    shutil.rmtree(run / "models")
+    shutil.rmtree(run / "predictions/person/harmonious")
+
+    def kill() -> None:
+        (worker,) = (one for one in psutil.Process().children() if "spawn_main" in " ".join(one.cmdline()))
+        worker.kill()
+
+    meddler = _Meddler(TRAINED, at_work=kill)
+    with pytest.raises(HarmoniaError, match=f"{TRAINED}: its process ended with exit code -9"):
+        run_experiments([copied], Processes(1), meddler)
+    assert {key for key, status in _statuses(run).items() if status != "done"} == {TRAINED, *TUNED}
+    assert meddler.ended["train/person/incompatible/seed0"] == "done"
+    recorder = Recorder()
+    run_experiments([copied], Processes(1), recorder)
+    assert recorder.done() == {TRAINED, *TUNED, "analyse", "report"}
+    assert _files(run) == whole
+
+
+def test_wrong_input_of_one_experiment_is_told_before_any_is_begun(
+    executor: Executor, settings: dict[str, Any], tmp_path: Path
+) -> None:
+    good = _experiment(settings, f"out={tmp_path / 'good'}")
+    for change, words in (
+        ("general=nothing.jsonl", "nothing.jsonl"),
+        ("domains.person.train.path=general.jsonl", "general.jsonl"),
+    ):
+        with pytest.raises(InputError, match=words):
+            run_experiments([good, _experiment(settings, f"out={tmp_path / 'bad'}", change)], executor)
+    assert not list(tmp_path.iterdir())
+
+
+def test_settings_say_who_does_it() -> None:
+    assert isinstance(executor_of(ExecutionSettings()), Local)
+    chosen = executor_of(ExecutionSettings(executor="processes", workers=3))
+    assert isinstance(chosen, Processes) and chosen.threads >= 1

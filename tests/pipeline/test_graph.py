@@ -1,0 +1,130 @@
+"""The graph checks itself, and the addresses of an experiment's tasks are what they have always been."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harmonia.pipeline.experiment import Experiment
+from harmonia.pipeline.graph import VERSIONS, build_graph
+from harmonia.pipeline.settings_file import apply_overrides
+from harmonia.pipeline.task import Graph, Task
+from harmonia.pipeline.workbench import Workbench
+
+
+def _task(key: str, **given: Any) -> Task:
+    return Task(**{"key": key, "recipe": {}, "outputs": (key,), "action": lambda bench: [], **given})
+
+
+@pytest.mark.parametrize(
+    ("tasks", "message"),
+    [
+        ([_task("a"), _task("a")], "two tasks are called a"),
+        ([_task("a", needs=("b",))], "a waits for b, which does not come before it"),
+        (
+            [_task("a", after=("b",)), _task("b", needs=("a",))],
+            "a waits for b, which does not come before it",
+        ),
+        ([_task("a", needs=("a",))], "a waits for a"),
+        ([_task("a", outputs=("x", "y")), _task("b", outputs=("y",))], "a and b both write y"),
+        ([_task("a", outputs=("x",)), _task("b", outputs=("x/y/z",))], "a and b both write x/y/z"),
+        ([_task("a", outputs=("x/y",)), _task("b", outputs=("x",))], "b and a both write x/y"),
+        (
+            [_task("a", unit="u"), _task("b", needs=("a",)), _task("c", unit="u", after=("b",))],
+            "units wait for each other: .*u, b, u|b, u, b",
+        ),
+    ],
+)
+def test_a_graph_that_cannot_be_done_is_refused(tasks: list[Task], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Graph(tasks)
+
+
+def test_what_waits_and_what_is_blocked() -> None:
+    graph = Graph(
+        [
+            _task("a"),
+            _task("b", needs=("a",)),
+            _task("c", needs=("b",)),
+            _task("d", after=("c",)),
+            _task("e"),
+            _task("f", needs=("d",)),
+        ]
+    )
+    assert graph.needing({"a"}) == {"b", "c"} and graph.made_without({"a"}) == set()
+    assert graph.made_without({"c"}) == {"d", "f"} and graph.needing({"e"}) == set()
+
+
+def test_what_waits_for_what_in_an_experiment(settings: dict[str, Any]) -> None:
+    graph = build_graph(Workbench(Experiment.model_validate(settings)))
+    tuned = [key for key in graph.tasks if key.startswith("evaluate/person/harmonious/")]
+    assert [task.key for task in graph.units["train/person/harmonious/seed0"]] == [
+        "train/person/harmonious/seed0",
+        *tuned,
+    ]
+    assert len(tuned) == 3
+    # The analysis waits for all that it reads and is blocked by nothing; the page waits for all.
+    analyse, report = graph.tasks["analyse"], graph.tasks["report"]
+    read = {key for key in graph.tasks if key.startswith(("leakage", "probe/", "groups/", "evaluate/"))}
+    assert set(analyse.after) == read and not analyse.needs
+    assert report.needs == ("analyse",) and {*report.awaited, "report"} == graph.tasks.keys()
+    assert graph.behind({"groups/person"}, blocked=True) == [key for key in graph.tasks if "seed0" in key], (
+        "what is trained and asked behind the groups, and nothing else"
+    )
+    # Leaked items are taken out of groups only where the settings say so.
+    assert "leakage" not in graph.tasks["groups/person"].awaited
+    strict = apply_overrides(json.loads(json.dumps(settings)), ["leakage.exclude=training"])
+    graph = build_graph(Workbench(Experiment.model_validate(strict)))
+    assert "leakage" in graph.tasks["groups/person"].needs
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _address(recipe: dict[str, Any]) -> str:
+    text = json.dumps(recipe, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_addresses_are_made_of_this_and_nothing_else(settings: dict[str, Any], lab_data: Path) -> None:
+    """Worked out by hand, so that runs of earlier versions go on where they were."""
+    experiment = Experiment.model_validate(settings)
+    bench = Workbench(experiment)
+    tasks = build_graph(bench).tasks
+
+    def source(name: str, **settings: Any) -> dict[str, Any]:
+        base = {"path": f"person/{name}.jsonl", "domain": "person"}
+        known = experiment.domains["person"].train.model_dump(mode="json") | {"limit": None}
+        return {"settings": known | base | settings, "sha256": _sha256(lab_data / "person" / f"{name}.jsonl")}
+
+    suites = {
+        name: [source(name, limit=40), source("dev")]
+        for name in ("homogeneous", "in_domain", "out_of_domain")
+    }
+    data = {"kind": "data", "version": VERSIONS["data"], "train": source("train"), "shots": source("dev")}
+    data["suites"] = suites
+    assert tasks["data/person"].address == _address(data)
+    leakage = {"kind": "leakage", "version": VERSIONS["leakage"], "ngram": experiment.leakage.ngram}
+    assert tasks["leakage"].address == _address({**leakage, "data": {"data/person": _address(data)}})
+    evaluate: dict[str, Any] = tasks["evaluate/person/base/chat0/in_domain"].recipe
+    assert {key: evaluate[key] for key in ("kind", "version", "model", "dtype", "form")} == {
+        "kind": "evaluate",
+        "version": VERSIONS["evaluate"],
+        "model": bench.model_hash(),
+        "dtype": "float32",
+        "form": "chat0",
+    }
+    assert [evaluate["items"], evaluate["shots"]] == suites["in_domain"]
+    assert evaluate["asking"]["template"] == bench.template().hash
+    assert {"device", "batch_tokens", "executor", "workers"}.isdisjoint(json.dumps(evaluate).split('"'))
+    # Where the work is done is in no address.
+    placed = apply_overrides(settings, ["execution={executor: processes, workers: 3}"])
+    other = build_graph(Workbench(Experiment.model_validate(placed))).tasks
+    assert {key: task.address for key, task in tasks.items()} == {
+        k: task.address for k, task in other.items()
+    }
