@@ -16,7 +16,7 @@ from harmonia.parsing.models import (
     type_parts,
     validated,
 )
-from harmonia.parsing.parquet import noted_in, parquet_about, parquet_columns, parquet_rows, read_parquet
+from harmonia.parsing.parquet import noted_in, parquet_columns, parquet_rows, read_parquet
 from harmonia.parsing.yaml_text import Yaml, parse_yaml
 
 __all__ = [
@@ -27,7 +27,6 @@ __all__ = [
     "input_error",
     "json_rows",
     "noted_in",
-    "parquet_about",
     "parquet_columns",
     "parquet_rows",
     "parse_json",

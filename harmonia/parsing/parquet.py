@@ -53,18 +53,8 @@ def parquet_columns(path: Path, *, what: str) -> tuple[str, ...]:
         return tuple(file.schema_arrow.names)
 
 
-def parquet_about(path: Path, *, what: str) -> dict[str, Any]:
-    """What harmonia noted in a file about how it was made; empty if nothing.
-
-    Raises:
-        InputError: The file is missing or is not Parquet, or the note is not JSON.
-    """
-    with _opened(path, what) as file:
-        return noted_in(file.schema_arrow, path)
-
-
 def noted_in(schema: Any, path: Path) -> dict[str, Any]:
-    """The same of a `pyarrow.Schema` that was read from a file."""
+    """What harmonia noted, in the `pyarrow.Schema` of a file, about how it was made; empty if nothing."""
     about = parse_json((schema.metadata or {}).get(b"harmonia", b"{}"), file=path)
     return about if isinstance(about, dict) else {}
 

@@ -14,7 +14,7 @@ from typing import Any
 from harmonia.columns import columns_of
 from harmonia.data.stored_items import ITEM_FIELDS
 from harmonia.errors import InputError
-from harmonia.parsing import parquet_about, require_new
+from harmonia.parsing import require_new
 from harmonia.probe.belief_columns import belief_columns
 from harmonia.probe.belief_record import belief_of, checked, item_of
 from harmonia.probe.samples import is_sample, sample_record
@@ -73,11 +73,6 @@ def iter_beliefs(path: Path, *, domain: str | None = None) -> Iterator[Belief]:
         yield belief
     if not first:
         raise InputError("the file holds no belief", file=path, remedy="Probe some items first.")
-
-
-def read_about(path: Path) -> dict[str, Any]:
-    """How a Parquet belief file was made: what `write_beliefs` was told; empty if nothing."""
-    return parquet_about(path, what=BELIEFS.what)
 
 
 def _row(belief: Belief) -> dict[str, Any]:

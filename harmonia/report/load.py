@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import re
 from pathlib import Path
 from typing import Any, TypeVar
+
+from pydantic import BaseModel, StrictFloat, StrictInt
 
 from harmonia.analysis import ClaimsDocument, tables
 from harmonia.columns import Table
@@ -33,6 +34,13 @@ _WITHOUT: dict[Table[Any], str] = {
     tables.CALIBRATION: "no calibration",
     tables.RELIABILITY: "no reliability diagram",
 }
+
+
+class _Step(BaseModel):
+    """What the report reads of a line of `loss.jsonl`."""
+
+    step: StrictInt
+    loss: StrictFloat | StrictInt
 
 
 def load_run(run: Path) -> RunFiles:
@@ -104,7 +112,12 @@ def _losses(run: Path, absent: list[tuple[str, str]]) -> tuple[LossCurve, ...]:
         if not path.is_file():
             absent.append((name, "not written: no loss curve"))
             continue
-        points = tuple(_point(path, row, values) for row, values in read_json_lines(path, what="the losses"))
+        rows = read_json_lines(path, what="the losses")
+        steps = [
+            validated(_Step, values, file=path, row=row, remedy="Train this model again.")
+            for row, values in rows
+        ]
+        points = tuple((one.step, one.loss) for one in steps)
         if not points:
             absent.append((name, "has no rows: no loss curve"))
             continue
@@ -113,16 +126,6 @@ def _losses(run: Path, absent: list[tuple[str, str]]) -> tuple[LossCurve, ...]:
     if not curves and not any(name.endswith("loss.jsonl") for name, _ in absent):
         absent.append(("models", "no model has been tuned yet: no loss curves"))
     return tuple(curves)
-
-
-def _point(path: Path, row: int, values: dict[str, Any]) -> tuple[int, float]:
-    for field, kinds in (("step", (int,)), ("loss", (int, float))):
-        value = values.get(field)
-        if not isinstance(value, kinds) or isinstance(value, bool) or not math.isfinite(value):
-            raise InputError(
-                "not a number", file=path, row=row, field=field, seen=value, remedy="Train this model again."
-            )
-    return values["step"], float(values["loss"])
 
 
 def _read_json(path: Path, model: type[Model]) -> Model:

@@ -6,10 +6,11 @@ import json
 import shutil
 from pathlib import Path
 
+import pyarrow.parquet as parquet
 from command_line import harmonia
 
+from harmonia.parsing import noted_in
 from harmonia.probe import read_beliefs
-from harmonia.probe.belief_files import read_about
 from harmonia.world import base_folder
 
 SETTINGS = ["model.device=cpu", "prompt.options_first=true"]
@@ -61,7 +62,7 @@ def test_probe_writes_method_draws_and_priors_and_prints_the_letters(data: Path,
     beliefs = read_beliefs(out)
     assert {(one.method, one.preset, one.draws) for one in beliefs} == {("letter_pride", "corrected", 3)}
     assert all(one.category and one.agreement_low <= one.agreement <= one.agreement_high for one in beliefs)
-    about = read_about(out)
+    about = noted_in(parquet.read_schema(out), out)
     assert (about["method"], about["preset"], about["draws"]) == ("letter_pride", "corrected", 3)
     assert [prior["draw"] for prior in about["letter_priors"]] == [0, 1, 2]
     assert all(prior["items"] == 20 and len(prior["probs"]) == 4 for prior in about["letter_priors"])

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pyarrow.parquet as parquet
 import pytest
 from command_line import harmonia
 from models import make_tiny, wrapped
 
-from harmonia.probe.belief_files import read_about
+from harmonia.parsing import noted_in
 
 PLAIN = (
     "{% for m in messages %}<{{ m.role }}>\n{{ m.content }}{{ eos_token }}\n{% endfor %}"
@@ -50,7 +51,7 @@ def test_evaluate_counts_control_tokens_and_notes_the_date(model, tmp_path):
     )
     assert made.returncode == 0, made.stderr
     assert "that spell control tokens, read as text: 1 (</s>)" in made.stderr
-    about = read_about(out)
+    about = noted_in(parquet.read_schema(out), out)
     assert about["control_tokens"] == {"rows": 1, "tokens": ["</s>"], "read_as": "text"}
     assert about["template_date"] == "2024-07-26"
 

@@ -14,8 +14,8 @@ import pytest
 from models import item
 
 from harmonia.errors import InputError
+from harmonia.parsing import noted_in
 from harmonia.probe import read_beliefs, write_beliefs
-from harmonia.probe.belief_files import read_about
 from harmonia.types import Belief
 
 
@@ -65,7 +65,7 @@ def test_parquet_gives_back_every_bit(tmp_path):
     path = tmp_path / "deep" / "law.parquet"
     write_beliefs(path, BELIEFS, {"model": "x", "ids": [1, 2]})
     assert read_beliefs(path) == BELIEFS
-    assert read_about(path) == {"model": "x", "ids": [1, 2]}
+    assert noted_in(pq.read_schema(path), path) == {"model": "x", "ids": [1, 2]}
     assert [file.name for file in path.parent.iterdir()] == ["law.parquet"]
 
 
