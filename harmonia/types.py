@@ -199,10 +199,10 @@ class GroupRow:
     domain: str
     group: str
     question: str
-    choices: tuple[str, ...]
-    answer: int | None
-    target: int | None
-    explanation: str
+    choices: tuple[str, ...] = ()
+    answer: int | None = None
+    target: int | None = None
+    explanation: str = ""
     messages: tuple[Message, ...]
     weight: float = 1.0
     from_epoch: int = 0

@@ -83,7 +83,6 @@ def _frame_table(frame: Any, source: ItemSource) -> DataTable:
         file=source.path,
         source=source.path,
         split=source.split or "",
-        subject=None,
         columns=names,
         rows=tuple(_rows(frame, names)),
     )

@@ -22,68 +22,40 @@ _NEEDED = {"question": "question", "choices": "options", "answer": "answer"}
 """What a table must tell, in words."""
 
 
-def _labelled(question: str, explanation: str | None = None) -> ColumnMapping:
-    return ColumnMapping(
-        id="id",
-        question=question,
-        choices="choices.text",
-        labels="choices.label",
-        answer="answerKey",
-        answer_form="label",
-        explanation=explanation,
-    )
+def _columns(
+    question: str, choices: str | tuple[str, ...], answer: str, id: str | None = "id", **others: Any
+) -> ColumnMapping:
+    return ColumnMapping(id=id, question=question, choices=choices, answer=answer, **others)
 
 
-def _exam(choices: str | tuple[str, ...]) -> ColumnMapping:
-    return ColumnMapping(
-        id="id",
-        question="question",
-        choices=choices,
-        answer="answer",
-        explanation="explanation",
-        subject="subject",
-    )
-
+_LABELLED = {"labels": "choices.label", "answer_form": "label"}
+_EXAM = {"answer": "answer", "explanation": "explanation", "subject": "subject"}
+_OPTIONS = tuple(f"op{letter.lower()}" for letter in _LETTERS)
+_SCIQ = ("correct_answer", *(f"distractor{k}" for k in _NUMBERS[1:]))
 
 KNOWN: Mapping[str, ColumnMapping] = {
     # openlifescienceai/medmcqa: on the hub 0 to 3, in the original JSON 1 to 4.
-    "medmcqa": ColumnMapping(
-        id="id",
-        question="question",
-        choices=tuple(f"op{letter.lower()}" for letter in _LETTERS),
-        answer="cop",
-        answer_form="index",
-        explanation="exp",
-        subject="subject_name",
+    "medmcqa": _columns(
+        "question", _OPTIONS, "cop", answer_form="index", explanation="exp", subject="subject_name"
     ),
     # allenai/sciq: the right option has a column of its own; unshuffled it would be the same letter always.
-    "sciq": ColumnMapping(
-        question="question",
-        choices=("correct_answer", *(f"distractor{k}" for k in _NUMBERS[1:])),
-        answer="correct_answer",
-        answer_form="text",
-        explanation="support",
-        shuffle="sciq",
+    "sciq": _columns(
+        "question", _SCIQ, "correct_answer", None, answer_form="text", explanation="support", shuffle="sciq"
     ),
     # allenai/openbookqa
-    "openbookqa": _labelled("question_stem", "fact1"),
+    "openbookqa": _columns("question_stem", "choices.text", "answerKey", explanation="fact1", **_LABELLED),
     # allenai/ai2_arc, tau/commonsense_qa: labelled A to E in most rows of ARC, 1 to 5 in the others.
-    "arc": _labelled("question"),
+    "arc": _columns("question", "choices.text", "answerKey", **_LABELLED),
     # Our own form, and cais/mmlu.
-    "exam": _exam("choices"),
+    "exam": _columns("question", "choices", **_EXAM),
     # The records of Ren et al. (2024): Xiezhi's own fields below `raw`.
-    "raw": ColumnMapping(
-        id="id",
-        question="raw.question",
-        choices="raw.options",
-        answer="raw.answer",
-        answer_form="text",
-        explanation="explanation",
+    "raw": _columns(
+        "raw.question", "raw.options", "raw.answer", answer_form="text", explanation="explanation"
     ),
     # MMLU as CSV (Hendrycks et al. 2021), with a header or without.
-    "mmlu": _exam(tuple(f"choice{k}" for k in _NUMBERS)),
+    "mmlu": _columns("question", tuple(f"choice{k}" for k in _NUMBERS), **_EXAM),
     # C-Eval (Huang et al. 2023), CMMLU (Li et al. 2023), and any sheet with lettered options.
-    "ceval": _exam(tuple(_LETTERS)),
+    "ceval": _columns("question", tuple(_LETTERS), **_EXAM),
 }
 """The columns of known data sets and forms. Of numbered options as many are read as are there."""
 

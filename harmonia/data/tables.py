@@ -43,7 +43,7 @@ class DataTable:
     file: str
     source: str
     split: str
-    subject: str | None
+    subject: str | None = None
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
 
@@ -245,7 +245,6 @@ def dataset_table(dataset: Any, file: str, source: ItemSource) -> DataTable:
         file=file,
         source=source.path,
         split=split,
-        subject=None,
         columns=tuple(dataset.column_names),
         rows=tuple(enumerate(dataset, start=1)),
     )

@@ -82,8 +82,8 @@ def build_base(
         seed=seed,
         parameters=sum(weights.numel() for weights in model.parameters()),
         stages=stages,
-        wall_s=wall,
-        cpu_s=cpu,
+        wall_s=round(wall, 1),
+        cpu_s=round(cpu, 1),
         threads=torch.get_num_threads(),
         figures=figures(model, tokenizer, world),
     )
@@ -102,14 +102,8 @@ def _lab_json(report: BuildReport, world: World, training: PretrainingSettings) 
     return {
         "recipe_version": RECIPE_VERSION,
         "command": f"harmonia lab build --seed {report.seed} --out FOLDER" if plain else None,
-        "seed": report.seed,
         "world": asdict(world.settings),
         "training": asdict(training),
-        "parameters": report.parameters,
-        "stages": [asdict(stage) for stage in report.stages],
-        "wall_s": round(report.wall_s, 1),
-        "cpu_s": round(report.cpu_s, 1),
-        "threads": report.threads,
+        **{name: value for name, value in asdict(report).items() if name != "folder"},
         "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
-        "figures": report.figures,
     }
