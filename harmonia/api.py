@@ -114,13 +114,14 @@ def probe(
         raise InputError("Items are taken as they are", field=f"items.{min(source)}", remedy="Leave it out.")
     found = items_from(items, source)
     both = {key: value for key, value in source.items() if key not in ("limit", "seed")}
-    pool = None if shots is None else ShotPool.of(items_from(shots, both).items, words)
+    shown = None if shots is None else items_from(shots, both)
+    pool = None if shown is None else ShotPool.of(shown.items, words)
     template = build_template(words, model.tokenizer)
     asked = ask(model, found.items, asked_in, template, settings=how, pool=pool, progress=progress)
     return Beliefs(
         beliefs=asked.beliefs,
         about={"model": model.identity, **template.about, **asked.about},
-        notes=(*found.notes, *asked.notes),
+        notes=(*found.notes, *(f"shots: {note}" for note in (shown.notes if shown else ())), *asked.notes),
         skipped=found.skipped,
         prompt=words,
     )

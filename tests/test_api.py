@@ -22,6 +22,7 @@ from scipy.stats import entropy as kl_divergence
 
 import harmonia
 from harmonia.errors import InputError
+from harmonia.models.fake import FakeModel
 from harmonia.pipeline.settings_file import load_experiment
 from harmonia.types import Belief, Item
 from harmonia.world import base_folder
@@ -216,6 +217,27 @@ def test_a_bad_row_is_told_as_in_a_file(base: Any, name: str, tmp_path: Path) ->
     left = harmonia.probe(base, pd.DataFrame(rows), form="icl0", on_bad_row="skip")
     assert len(left) == 19 and [one.row for one in left.skipped] == [7]
     assert "bad rows left out: 1" in left.notes
+
+
+def test_whoever_scores_can_be_probed() -> None:
+    items = [
+        Item(id=str(k), domain="d", question=f"{k}?", choices=("u", "v", "w", "x"), answer=k)
+        for k in range(4)
+    ]
+    model = FakeModel(lambda text: {" B": 0.6, " A": 0.2, " C": 0.1, " D": 0.1})
+    asked = harmonia.probe(model, items, form="icl0")
+    assert [one.probs for one in asked] == [pytest.approx((0.2, 0.6, 0.1, 0.1))] * 4
+    assert [one.correct for one in asked] == [False, True, False, False]
+    assert asked.about["model"] == model.identity
+    assert "0.250 [" in repr(asked) and "1 known, 3 conflicting, 0 uncertain" in repr(asked)
+
+
+def test_notes_of_reading_and_of_asking_are_kept(base: Any, lab: Path) -> None:
+    few = pd.read_json(lab / "dev.jsonl", lines=True).head(3)
+    asked = harmonia.probe(base, lab / "some.jsonl", shots=few.assign(mood="glad"), limit=4)
+    assert "no domain is said, so prompts name none (`domain`)" in asked.notes
+    assert any(note.startswith("shots: columns not read: ") and "mood" in note for note in asked.notes)
+    assert "4 of 4 items were asked with fewer than 5 shots" in asked.notes
 
 
 def test_what_cannot_be_asked_is_refused(base: Any, lab: Path, beliefs: Any) -> None:
