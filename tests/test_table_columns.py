@@ -12,7 +12,9 @@ import pytest
 
 from harmonia.analysis.tables import TABLES
 from harmonia.columns import Count, Share, Table
+from harmonia.data.stored_items import ITEMS
 from harmonia.errors import InputError
+from harmonia.probe.answer_files import ANSWERS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +81,7 @@ def test_a_wrong_cell_is_named(tmp_path: Path, row: _Row, field: str | None, pro
 
 
 def test_every_column_of_a_run_has_a_meaning_and_every_key_is_a_column() -> None:
-    for table in TABLES:
+    for table in (*TABLES, ITEMS, ANSWERS):
         names = [column.name for column in table.columns]
         assert all(column.meaning for column in table.columns) and set(table.key) <= set(names)
         assert len(set(names)) == len(names)

@@ -10,40 +10,50 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harmonia.analysis.answers import Answers
+from harmonia.columns import Count, Share
 from harmonia.errors import InputError
 from harmonia.prompts import LETTERS
 from harmonia.types import Belief
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LetterBias:
-    """A model's letters over some items. Tuples run over the letters from A, as many as any item has.
-
-    Places are those of the item's own order, also where an item was asked in another. So random
-    orders hide a taste for a letter from `rstd` and `answered`, not from `prior`.
+@dataclass(frozen=True, kw_only=True)
+class LetterSummary:
+    """How much a model's answers follow the letters.
 
     Attributes:
-        n: Items.
-        rstd: Standard deviation of `recall` over the letters that are ever right, 0 to
-            0.5 (RStd, Zheng et al. 2024: population form; they print it in percent).
+        n: Questions.
+        rstd: Standard deviation of the letters' recalls (RStd).
+        letter_mass: Mean share of the vocabulary's probability on the letters; empty where not known.
+    """
+
+    n: Count
+    rstd: Share
+    letter_mass: Share | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LetterBias(LetterSummary):
+    """The same, letter by letter: tuples run over the letters from A, as many as any item has.
+
+    Places are those of the item's own order, also where an item was asked in another. Asking
+    in random orders hides a taste for a letter from `rstd` and `answered`, not from `prior`.
+    RStd is that of Zheng et al. 2024 over the letters that are ever right, 0 to 0.5
+    (population form; they print it in percent).
+
+    Attributes:
         recall: Share answered right of the items whose right answer is the letter; None
             for a letter that is never right.
         right: Share of the items whose right answer is the letter.
         answered: Share of the items that are answered with it.
-        prior: Mean probability of the letter as it was asked, over the items that have it,
-            whatever stood at it. Before any correction; None where letters were not
-            scored (`cloze`).
-        letter_mass: Mean share of the vocabulary's probability on the letters; None where
-            it is not known.
+        prior: Mean probability of the letter as it was asked, before any correction and
+            whatever stood at it, over the items that have it; None where letters were
+            not scored (`cloze`).
     """
 
-    n: int
-    rstd: float
     recall: tuple[float | None, ...]
     right: tuple[float, ...]
     answered: tuple[float, ...]
     prior: tuple[float, ...] | None
-    letter_mass: float | None
 
 
 def letter_bias(answers: Answers | Sequence[Belief]) -> LetterBias:

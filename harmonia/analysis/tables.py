@@ -9,6 +9,7 @@ from harmonia.analysis.accuracy import Accuracy
 from harmonia.analysis.calibration import Bin, Calibration
 from harmonia.analysis.consistency import Consistency
 from harmonia.analysis.differences import Difference
+from harmonia.analysis.letter_bias import LetterSummary
 from harmonia.analysis.run_answers import CHAT, Place, Who
 from harmonia.columns import Count, Share, Table
 from harmonia.data.leakage import Overlap
@@ -87,18 +88,8 @@ class BeliefsRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LetterBiasRow(Place):
-    """How much a model's answers follow the letters.
-
-    Attributes:
-        n: Questions.
-        rstd: Standard deviation of the letters' recalls (RStd).
-        letter_mass: Mean share of the vocabulary's probability on the letters; empty where not known.
-    """
-
-    n: Count
-    rstd: Share
-    letter_mass: Share | None
+class LetterBiasRow(LetterSummary, Place):
+    """How much a model's answers follow the letters."""
 
 
 @dataclass(frozen=True, kw_only=True)
