@@ -30,7 +30,7 @@ FILES = {
 TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in FILES.items()}
 
 # What still breaks a rule. These lists only shrink: what is mended is taken off.
-LONG = {"cli.groups.groups", "cli.write.write"}
+LONG: set[str] = set()
 MANY = {"probe.ask.ask"}
 NAMED_ALIKE = {"Finding", "Step"}
 

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from harmonia.cli.given import Given
+from harmonia.cli.progress import err, print_table
+from harmonia.cli.progress import out as console
 
 QUICK = {"questions": 16, "baseline_questions": 2, "rows": 4, "memory_items": 32, "repeats": 1}
 """Sizes that only show that all of it runs."""
@@ -34,13 +36,9 @@ def bench(
     Example: `harmonia bench --model MODEL --items train.jsonl --shots dev.jsonl --general alpaca.json
     threads=2 repeats=5`
     """
-    from rich.table import Table
-
     from harmonia.bench import BenchSettings, run_bench
     from harmonia.bench.table import HEADER, about, table_rows
     from harmonia.bench.table import markdown as as_markdown
-    from harmonia.cli.progress import err
-    from harmonia.cli.progress import out as console
     from harmonia.errors import InputError
     from harmonia.files import write_json
     from harmonia.outputs import require_file_place
@@ -61,9 +59,6 @@ def bench(
     if markdown:
         print(as_markdown(found))
         return
-    table = Table(*HEADER)
-    for row in table_rows(found):
-        table.add_row(*row)
     console.print(about(found))
-    console.print(table)
+    print_table(HEADER, table_rows(found))
     console.print(str(out))

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harmonia.cli import options as o
+from harmonia.cli.progress import out as console
+from harmonia.cli.progress import print_table
 
 if TYPE_CHECKING:
     from harmonia.analysis import ClaimsDocument
@@ -27,7 +29,6 @@ def claims(
 
     Example: `harmonia claims runs/demo/base0 runs/demo/base1 --out runs/both`
     """
-    from harmonia.cli.progress import out as console
     from harmonia.outputs import require_folder_place
     from harmonia.pipeline.pool import WRITTEN, pool
 
@@ -46,7 +47,6 @@ def claims(
 
 def print_claims(document: ClaimsDocument) -> None:
     """Print the cards of the report for a person."""
-    from harmonia.cli.progress import out as console
     from harmonia.report.cards import cards, policies_table
 
     for card in cards(document):
@@ -60,19 +60,13 @@ def print_claims(document: ClaimsDocument) -> None:
 
 def _print(shown: PageTable, lines: Sequence[Line], *, title: str) -> None:
     """Print lines of a table of the report: units go to its title, other small print below it."""
-    from rich.table import Table
-
-    from harmonia.cli.progress import out as console
-
     columns = [(place, *column) for place, column in enumerate(shown.columns) if column[0] != "what"]
     numbers = {place for place, *_, kind in columns if kind == "number"}
     units = dict.fromkeys(text for line in lines for place in numbers for text in line.entries[place].small)
-    table = Table(title=", ".join((title, *units)), title_justify="left")
-    for place, _, heading, _ in columns:
-        table.add_column(heading, justify="right" if place in numbers else "left")
-    for line in lines:
-        table.add_row(*(line.entries[place].text for place, *_ in columns))
-    console.print(table)
+    rows = [[line.entries[place].text for place, *_ in columns] for line in lines]
+    headings = [heading for _, _, heading, _ in columns]
+    right = {at for at, (place, *_) in enumerate(columns) if place in numbers}
+    print_table(headings, rows, title=", ".join((title, *units)), numbers=right)
     for line in lines:
         below = [text for place, *_ in columns if place not in numbers for text in line.entries[place].small]
         if below:

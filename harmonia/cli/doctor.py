@@ -8,6 +8,8 @@ import typer
 
 from harmonia.cli import options as o
 from harmonia.cli.given import Given
+from harmonia.cli.progress import err
+from harmonia.cli.progress import out as console
 
 
 def doctor(
@@ -20,8 +22,6 @@ def doctor(
     """
     from rich.table import Table
 
-    from harmonia.cli.progress import err
-    from harmonia.cli.progress import out as console
     from harmonia.models import ModelSettings
     from harmonia.pipeline.doctor import look
     from harmonia.prompts import PromptSettings

@@ -11,6 +11,8 @@ import typer
 from harmonia.cli import options as o
 from harmonia.cli.given import Given
 from harmonia.cli.items import read
+from harmonia.cli.progress import out as console
+from harmonia.cli.progress import print_table, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,26 +71,20 @@ def explain_scoring(
 
 def _print(found: Explanation) -> None:
     from rich.panel import Panel
-    from rich.table import Table
     from rich.text import Text
-
-    from harmonia.cli.progress import out as console
-    from harmonia.cli.progress import printable
 
     title = f"item {found.item_id}, form {found.form}, preset {found.preset}, {found.prompt_tokens} tokens"
     console.print(Panel(found.prompt, title=Text(printable(title))))
     console.print(f"first tokens: {_spelled(found.first)}")
     console.print(f"last tokens, before the answer: {_spelled(found.last)}")
-    letters = Table("letter", "token id", "text in the vocabulary", "probability")
-    for one in found.letters:
-        ids = " ".join(str(token.id) for token in one.tokens)
-        letters.add_row(one.letter, ids, _spelled(one.tokens), f"{one.prob:.6f}")
-    letters.add_row("all", "", "", f"{found.letter_mass:.6f}")
-    console.print(letters)
-    others = Table("likeliest other token", "token id", "probability")
-    for token in found.others:
-        others.add_row(repr(token.spelled), str(token.id), f"{token.prob:.6f}")
-    console.print(others)
+    letters = [
+        (one.letter, " ".join(str(token.id) for token in one.tokens), _spelled(one.tokens), f"{one.prob:.6f}")
+        for one in found.letters
+    ]
+    letters.append(("all", "", "", f"{found.letter_mass:.6f}"))
+    print_table(("letter", "token id", "text in the vocabulary", "probability"), letters)
+    others = [(repr(token.spelled), str(token.id), f"{token.prob:.6f}") for token in found.others]
+    print_table(("likeliest other token", "token id", "probability"), others)
     for warning in found.warnings:
         console.print(f"warning: {warning}", style="yellow")
     if not found.warnings:

@@ -10,6 +10,8 @@ import typer
 from harmonia.cli import options as o
 from harmonia.cli.given import Given
 from harmonia.cli.items import read, write_skipped_rows
+from harmonia.cli.progress import err
+from harmonia.cli.progress import out as console
 
 
 def export_task(
@@ -27,8 +29,6 @@ def export_task(
     --model_args pretrained=MODEL,dtype=float32 --include_path task --tasks engineering
     --log_samples --output_path log`; its `samples_*.jsonl` is read wherever beliefs are.
     """
-    from harmonia.cli.progress import err
-    from harmonia.cli.progress import out as console
     from harmonia.errors import InputError
     from harmonia.export.harness import export_task as export
     from harmonia.outputs import fresh_directory, require_folder_place

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harmonia.cli.progress import err
+
 if TYPE_CHECKING:
     from harmonia.data import ItemSource, ReadResult
 
 
 def read(source: ItemSource) -> ReadResult:
     """Read questions, and tell on the screen what should be known of it."""
-    from harmonia.cli.progress import err
     from harmonia.data import read_items
 
     result = read_items(source)
@@ -38,7 +39,6 @@ def skipped_beside(out: Path, source: ItemSource) -> Path:
 
 def write_skipped_rows(result: ReadResult, path: Path, *, told_as: Path | None = None) -> None:
     """Write the bad rows left out, if there are any, and say where: `told_as`, if they move there later."""
-    from harmonia.cli.progress import err
     from harmonia.data import write_skipped
 
     if result.skipped:

@@ -140,7 +140,8 @@ def named(command: str, name: str) -> list[Described]:
 def unknown(command: str, key: str) -> InputError:
     """What is said of a setting that the command does not take."""
     keys = [one.key for section in TAKES[command] for one in section.settings()]
-    near = [one.key for one in named(command, key)] or get_close_matches(key, keys, 1)
+    by_part = {part: one for one in reversed(keys) for part in (one, one.rpartition(".")[2])}
+    near = [by_part[one] for one in get_close_matches(key, by_part, 1)]
     return InputError(
         f"harmonia {command} takes no such setting",
         field=key,

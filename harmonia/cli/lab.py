@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from harmonia.cli import options as o
+from harmonia.cli.progress import err, print_table
+from harmonia.cli.progress import out as console
 
 lab = typer.Typer(help="The lab world: a small model whose knowledge is known.", no_args_is_help=True)
 
@@ -24,8 +25,6 @@ def build(out: o.Out, seed: Seed = 0) -> None:
 
     Example: `harmonia lab build --seed 0 --out my_base/`
     """
-    from harmonia.cli.progress import err
-    from harmonia.cli.progress import out as console
     from harmonia.outputs import require_folder_place
     from harmonia.world.build import Progress, build_base
 
@@ -46,16 +45,23 @@ def check(rebuilt: Rebuilt) -> None:
 
     Example: `harmonia lab check my_base/`
     """
-    from harmonia.cli.progress import out as console
     from harmonia.world.build import compare_builds
 
     differences = compare_builds(rebuilt)
-    table = Table("kind", "form", "figure", "shipped", "rebuilt", "bound", "")
-    for one in differences:
-        figures = (f"{one.shipped:.3f}", f"{one.rebuilt:.3f}", f"{one.bound:.2f}")
-        table.add_row(one.kind, one.form, one.measure, *figures, "" if one.within else "outside")
+    rows = [
+        (
+            one.kind,
+            one.form,
+            one.measure,
+            f"{one.shipped:.3f}",
+            f"{one.rebuilt:.3f}",
+            f"{one.bound:.2f}",
+            "" if one.within else "outside",
+        )
+        for one in differences
+    ]
+    print_table(("kind", "form", "figure", "shipped", "rebuilt", "bound", ""), rows)
     outside = sum(not one.within for one in differences)
-    console.print(table)
     console.print(f"{outside} of {len(differences)} figures outside their bounds")
     if outside:
         raise typer.Exit(1)
@@ -67,7 +73,6 @@ def data(out: o.Out, seed: Seed = 0) -> None:
 
     Example: `harmonia lab data --seed 0 --out lab_data/`
     """
-    from harmonia.cli.progress import out as console
     from harmonia.outputs import require_folder_place
     from harmonia.world import write_lab_data
 

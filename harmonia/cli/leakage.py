@@ -14,6 +14,8 @@ import typer
 from harmonia.cli import options as o
 from harmonia.cli.given import Given
 from harmonia.cli.items import read
+from harmonia.cli.progress import out as console
+from harmonia.cli.progress import print_table
 
 _SHOWN = 10
 
@@ -30,13 +32,10 @@ def leakage(
     """Find test questions that a model is shown: the same text, the same words, or a run of words.
 
     Example: `harmonia leakage --train engineering/train.jsonl --suite engineering/test.jsonl
-    --suite mmlu/test --out leakage.csv leakage.ngram=8 on_bad_row=fail`
+    --suite mmlu/test --out leakage.csv leakage.ngram=8`
 
     Bad rows are left out unless `on_bad_row=fail`.
     """
-    from rich.table import Table
-
-    from harmonia.cli.progress import out as console
     from harmonia.data.leakage import LeakageSettings, Overlap, Pool, Role, find_overlaps
     from harmonia.table_file import TableFile
 
@@ -66,14 +65,11 @@ def leakage(
         print(json.dumps([asdict(one) for one in found]))
         return
     counts = Counter((one.left, one.right, one.kind) for one in found)
-    table = Table()
-    for name in ("shown in", "asked in"):
-        table.add_column(name, overflow="fold")
-    for name in ("kind", "overlaps"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for place, count in counts.items():
-        table.add_row(*place, str(count))
-    console.print(table if found else "no overlaps")
+    if found:
+        rows = [(*place, str(count)) for place, count in counts.items()]
+        print_table(("shown in", "asked in", "kind", "overlaps"), rows, numbers={2, 3})
+    else:
+        console.print("no overlaps")
     for one in found[:_SHOWN]:
         console.print(f"{one.kind}: {one.left} {one.left_id}, {one.right} {one.right_id}: {one.text[:100]}")
     if len(found) > _SHOWN:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from harmonia.cli import options as o
+from harmonia.cli.progress import out as console
 
 
 def settings(
@@ -24,7 +25,6 @@ def settings(
     from rich.table import Table
 
     from harmonia.cli.keys import TAKES
-    from harmonia.cli.progress import out as console
     from harmonia.errors import InputError
 
     if command is None:

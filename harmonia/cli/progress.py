@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
 from rich.text import Text
 
 from harmonia.pipeline.watcher import Watcher
@@ -39,6 +41,19 @@ class Screen(Console):
 
 err = Screen(stderr=True)
 out = Screen()
+
+
+def print_table(
+    headings: Sequence[str], rows: Iterable[Sequence[str]], *, title: str = "", numbers: Collection[int] = ()
+) -> None:
+    """Print a table; columns of `numbers` are set flush right and not broken, others are folded."""
+    table = Table(title=title or None, title_justify="left", show_header=any(headings))
+    for place, heading in enumerate(headings):
+        number = place in numbers
+        table.add_column(heading, justify="right" if number else "left", no_wrap=number, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    out.print(table)
 
 
 def _progress() -> Progress:

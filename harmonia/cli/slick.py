@@ -10,6 +10,8 @@ import typer
 
 from harmonia.cli import options as o
 from harmonia.cli.given import Given
+from harmonia.cli.progress import Bars, err, print_table
+from harmonia.cli.progress import out as console
 
 
 def slick(
@@ -31,7 +33,6 @@ def slick(
     Example: `harmonia slick --model MODEL --items questions.jsonl --out known.parquet
     limit=500 slick.temperature=0.7`
     """
-    from harmonia.cli.progress import Bars, err
     from harmonia.models import ModelSettings, fingerprint, load_model
     from harmonia.slick.knowledge import SlickSettings, probe_knowledge
     from harmonia.slick.knowledge_file import KNOWLEDGE, write_knowledge
@@ -59,7 +60,6 @@ def slick(
 
 
 def _print(found: list[tuple[str, str]], out: Path, as_json: bool) -> None:
-    from harmonia.cli.progress import out as console
     from harmonia.slick.knowledge import CATEGORIES
 
     domains = sorted({domain for domain, _ in found})
@@ -69,10 +69,7 @@ def _print(found: list[tuple[str, str]], out: Path, as_json: bool) -> None:
     if as_json:
         print(json.dumps(counts))
         return
-    from rich.table import Table
-
-    table = Table("domain", *CATEGORIES)
-    for domain, row in counts.items():
-        table.add_row(domain, *(str(count) for count in row.values()))
-    console.print(table)
+    print_table(
+        ("domain", *CATEGORIES), [(domain, *map(str, row.values())) for domain, row in counts.items()]
+    )
     console.print(str(out))

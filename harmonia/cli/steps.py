@@ -12,6 +12,8 @@ import typer
 from harmonia.cli import options as o
 from harmonia.cli.given import Given
 from harmonia.cli.items import read, skipped_beside, write_skipped_rows
+from harmonia.cli.progress import Bars, err, print_table
+from harmonia.cli.progress import out as console
 
 if TYPE_CHECKING:
     from harmonia.data import ItemSource
@@ -40,8 +42,8 @@ def probe(
     given = Given.here()
     words = given.of(PromptSettings, {"shots": shots})
     source = {"domain": domain, "on_bad_row": on_bad_row}
-    questions, shown = given.items(items, source), given.shots(shots_from, source)
-    _ask(given, (model, keep_prompts), words.probe_form, words, (questions, shown), out)
+    files = given.items(items, source), given.shots(shots_from, source)
+    _ask(given, model, words.probe_form, words, files, keep_prompts, out)
 
 
 def evaluate(
@@ -64,8 +66,8 @@ def evaluate(
     given = Given.here()
     words = given.of(PromptSettings, {"chat": chat, "shots": parse_form(form).shots})
     source = {"domain": domain}
-    questions, shown = given.items(items, source), given.shots(shots_from, source)
-    _ask(given, (model, keep_prompts), form, words, (questions, shown), out)
+    files = given.items(items, source), given.shots(shots_from, source)
+    _ask(given, model, form, words, files, keep_prompts, out)
 
 
 def train(
@@ -83,17 +85,14 @@ def train(
     epochs=1 batch_size=16 precision=fp32`
     """
     import logging
-    import shutil
 
-    from harmonia.cli.progress import Bars
-    from harmonia.cli.progress import out as console
     from harmonia.files import require_file
-    from harmonia.hashing import file_sha256
-    from harmonia.models import ModelSettings, fingerprint
-    from harmonia.outputs import require_folder_place, scratch
+    from harmonia.models import ModelSettings
+    from harmonia.outputs import require_folder_place
     from harmonia.prompts import PromptSettings
     from harmonia.training import TrainingSettings
-    from harmonia.training.sft import TrainingJob, fine_tune, job_hash
+    from harmonia.training.alone import fine_tune_alone
+    from harmonia.training.sft import TrainingJob
 
     given = Given.here()
     require_folder_place(out, inputs=(model, group))
@@ -106,12 +105,8 @@ def train(
     )
     # The rows that show the loss mask go to the screen: a person should see what is learned.
     logging.getLogger("harmonia").setLevel(logging.INFO)
-    noted = fingerprint(job.model)
-    address = job_hash(job, noted, file_sha256(group))
-    work = scratch(out, f"checkpoints-{address[:12]}")
     with Bars("training") as bars:
-        trained = fine_tune(job, out, work=work, progress=bars.progress, noted=noted)
-    shutil.rmtree(work, ignore_errors=True)
+        trained = fine_tune_alone(job, out, progress=bars.progress)
     console.print(f"optimizer steps: {trained.steps}; rows: {trained.rows}")
     for note in trained.notes:
         console.print(f"note: {note}")
@@ -127,10 +122,9 @@ def consistency(
 
     Example: `harmonia consistency --before base.parquet --after tuned.parquet --json`
     """
-    from harmonia.analysis import consistency_of
-    from harmonia.probe import read_beliefs
+    from harmonia.api import compare, read_beliefs
 
-    found = asdict(consistency_of(read_beliefs(before), read_beliefs(after)))
+    found = asdict(compare(read_beliefs(before), read_beliefs(after)).consistency)
     if json_:
         print(json.dumps(found))
         return
@@ -139,74 +133,62 @@ def consistency(
 
 def _ask(
     given: Given,
-    asked_of: tuple[str, bool],
+    model: str,
     form: str,
     words: PromptSettings,
     files: tuple[ItemSource, ItemSource | None],
+    keep_prompts: bool,
     out: Path,
 ) -> None:
     """Read, ask, write and print a summary: the whole of `probe` and `evaluate`."""
     from collections import Counter
 
+    from harmonia import api
     from harmonia.analysis import accuracy_of
     from harmonia.analysis.letter_bias import by_letter, letter_bias
-    from harmonia.cli.progress import Bars, err
-    from harmonia.cli.progress import out as console
     from harmonia.models import ModelSettings, fingerprint, load_model
-    from harmonia.probe import BELIEFS, ProbeSettings, ask, write_beliefs
-    from harmonia.prompts import ShotPool, build_template, parse_form
+    from harmonia.probe import BELIEFS, ProbeSettings
+    from harmonia.prompts import parse_form
 
-    (folder, keep_prompts), (items, shots) = asked_of, files
+    items, shots = files
     BELIEFS.require_place(out, inputs=(items.path, shots.path if shots else None))
     skipped = skipped_beside(out, items)
-    how = parse_form(form)
-    settings = given.of(ProbeSettings, {"keep_prompts": keep_prompts or None})
-    model = given.of(ModelSettings, {"path": folder})
-    found = read(items)
-    pool = None
-    if how.shots and shots is not None:
-        pool = ShotPool.of(read(shots).items, words)
-    noted = fingerprint(model)
-    loaded = load_model(model, noted)
-    template = build_template(words, loaded.tokenizer)
+    asking = given.of(ProbeSettings, {"keep_prompts": keep_prompts or None})
+    which = given.of(ModelSettings, {"path": model})
+    found = read(items)  # before the model: a bad row is told at once
+    shown = read(shots) if shots is not None and parse_form(form).shots else None
+    loaded = load_model(which, fingerprint(which))
     with Bars("asking") as bars:
-        asked = ask(
+        asked = api.probe(
             loaded,
             found.items,
-            how,
-            template,
-            settings=settings,
-            pool=pool,
+            shots=None if shown is None else shown.items,
+            form=form,
+            prompt=words,
+            probe=asking,
             progress=bars.progress,
         )
-    about = {"model": noted, **template.about, **asked.about}
-    write_beliefs(out, asked.beliefs, about)
+    asked.save(out)
     write_skipped_rows(found, skipped)
     for line in asked.notes:
         err.print(line)
-    bias = letter_bias(asked.beliefs)
+    bias = letter_bias(asked)
     _print_pairs(
         {
-            **asdict(accuracy_of(asked.beliefs)),
-            "confidence above 0.5": sum(belief.confidence > 0.5 for belief in asked.beliefs),
+            **asdict(accuracy_of(asked)),
+            "confidence above 0.5": sum(belief.confidence > 0.5 for belief in asked),
             "RStd of the letters": bias.rstd,
             "letters answered": by_letter(bias.answered),
             "letter prior": by_letter(bias.prior),
-            **Counter(belief.category for belief in asked.beliefs if belief.category),
+            **Counter(belief.category for belief in asked if belief.category),
         }
     )
     console.print(str(out))
 
 
 def _print_pairs(values: dict[str, Any]) -> None:
-    from rich.table import Table
+    def shown(value: Any) -> str:
+        return "-" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value)
 
-    from harmonia.cli.progress import out as console
-
-    table = Table(show_header=False)
-    table.add_column()
-    table.add_column(justify="right")
-    for name, value in values.items():
-        shown = "-" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value)
-        table.add_row(name.replace("_", " "), shown)
-    console.print(table)
+    rows = [(name.replace("_", " "), shown(value)) for name, value in values.items()]
+    print_table(("", ""), rows, numbers={1})

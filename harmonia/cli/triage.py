@@ -9,6 +9,7 @@ import typer
 
 from harmonia.cli import options as o
 from harmonia.cli.given import Given
+from harmonia.cli.progress import out as console
 
 
 def triage(
@@ -27,7 +28,6 @@ def triage(
 
     from harmonia.analysis.triage import REVIEW, TriageSettings, write_review
     from harmonia.analysis.triage import triage as doubtful
-    from harmonia.cli.progress import out as console
     from harmonia.probe import read_beliefs
 
     REVIEW.require_place(out, inputs=beliefs)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from harmonia.cli import options as o
 from harmonia.cli.given import Given
+from harmonia.cli.progress import Bars, err
+from harmonia.cli.progress import out as console
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from harmonia.models import Generator
-    from harmonia.writers import WritingSettings
+    from harmonia.types import Belief
+    from harmonia.writers import WritingSettings, Written
+    from harmonia.writers.settings import WantedSettings
 
 
 def write(
@@ -38,25 +43,15 @@ def write(
     Example: `harmonia write --model MODEL --beliefs beliefs.parquet --what explanations --out own.jsonl
     writing.explanations.temperature=0.5`
     """
-    from harmonia.cli.progress import Bars, err
     from harmonia.hashing import sample
     from harmonia.probe import read_beliefs
-    from harmonia.writers import (
-        TEXTS,
-        Wanted,
-        WritingSettings,
-        dropped,
-        write_contexts,
-        write_explanations,
-        write_written,
-    )
+    from harmonia.writers import TEXTS, WritingSettings, dropped, write_contexts, write_written
     from harmonia.writers.settings import WantedSettings
 
     TEXTS.require_place(out, inputs=[beliefs])
     given = Given.here()
     wanted = given.of(WantedSettings, {"what": what, "target": target, "of": of})
-    explaining = wanted.what == "explanations"
-    nobody = model is None and served is None and not explaining
+    nobody = model is None and served is None and wanted.what == "contexts"
     who = {"model.path": model, "served.url": served, "contexts.writer": None if nobody else "base"}
     settings = given.of(WritingSettings, who, **({"served": {"model": "default"}} if served else {}))
     kept = [
@@ -68,33 +63,40 @@ def write(
     if wanted.limit is not None:
         names = [belief.item.id for belief in kept]
         kept = sample(settings.seed, "limit", kept, names, wanted.limit)
-    items = [belief.item for belief in kept]
     if nobody:
-        written = write_contexts(None, items, settings.contexts)
+        written = write_contexts(None, [belief.item for belief in kept], settings.contexts)
     else:
-        writer = _writer(settings)
-        for line in writer.slower_generating:
-            err.print(line)
-        if writer.controls:
-            texts = ((one.question, *one.choices, one.explanation) for one in items)
-            spelled = writer.controls.spelled(texts, literal=True)
-            if spelled.rows:
-                err.print(spelled.note("items"))
-        with Bars("writing") as bars:
-            how: dict[str, Any] = {"seed": settings.seed, "progress": bars.progress}
-            if explaining:
-                asked = [
-                    Wanted(
-                        item=belief.item, target=belief.pred if wanted.target == "own" else belief.item.answer
-                    )
-                    for belief in kept
-                ]
-                written = write_explanations(writer, asked, settings.explanations, **how)
-            else:
-                written = write_contexts(writer, items, settings.contexts, **how)
+        written = _written(kept, wanted, settings)
     write_written(out, written)
     lost = dropped(written)
-    _print({"written": len(written) - sum(lost.values()), "dropped": lost}, out, json_)
+    found = {"written": len(written) - sum(lost.values()), "dropped": lost}
+    if json_:
+        print(json.dumps(found))
+        return
+    reasons = ", ".join(f"{reason}: {count}" for reason, count in lost.items())
+    console.print(f"{found['written']} texts written" + (f"; dropped, {reasons}" if reasons else ""))
+    console.print(str(out))
+
+
+def _written(kept: Sequence[Belief], wanted: WantedSettings, settings: WritingSettings) -> list[Written]:
+    """The texts of whoever the settings name."""
+    from harmonia.writers import Wanted, write_contexts, write_explanations
+
+    writer, items = _writer(settings), [belief.item for belief in kept]
+    for line in writer.slower_generating:
+        err.print(line)
+    if writer.controls:
+        texts = ((one.question, *one.choices, one.explanation) for one in items)
+        spelled = writer.controls.spelled(texts, literal=True)
+        if spelled.rows:
+            err.print(spelled.note("items"))
+    with Bars("writing") as bars:
+        how: dict[str, Any] = {"seed": settings.seed, "progress": bars.progress}
+        if wanted.what == "contexts":
+            return write_contexts(writer, items, settings.contexts, **how)
+        targets = [belief.pred if wanted.target == "own" else belief.item.answer for belief in kept]
+        asked = [Wanted(item=item, target=target) for item, target in zip(items, targets, strict=True)]
+        return write_explanations(writer, asked, settings.explanations, **how)
 
 
 def _writer(settings: WritingSettings) -> Generator:
@@ -111,14 +113,3 @@ def _writer(settings: WritingSettings) -> Generator:
         field="--model, --served",
         remedy="Name a local model (--model) or a server (--served).",
     )
-
-
-def _print(found: dict[str, Any], out: Path, as_json: bool) -> None:
-    from harmonia.cli.progress import out as console
-
-    if as_json:
-        print(json.dumps(found))
-        return
-    reasons = ", ".join(f"{reason}: {count}" for reason, count in found["dropped"].items())
-    console.print(f"{found['written']} texts written" + (f"; dropped, {reasons}" if reasons else ""))
-    console.print(str(out))

@@ -70,7 +70,7 @@ def first_of(bad: Sequence[InputError], *, can_skip: bool = False) -> InputError
         further, f"{further} further rows are bad"
     )
     if can_skip:
-        told += f"; --on-bad-row skip (YAML: on_bad_row: skip) leaves {'them' if further else 'it'} out"
+        told += f"; on_bad_row=skip (YAML: on_bad_row: skip) leaves {'them' if further else 'it'} out"
     return bad[0].but(remedy=f"{bad[0].remedy} {told}.")
 
 

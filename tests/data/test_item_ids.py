@@ -60,7 +60,7 @@ def test_a_bad_field_is_named(read, tmp_path, row, field, seen, problem):
     assert problem in error.problem
     if seen is not None:
         assert error.seen == seen
-    assert "No further row is bad; --on-bad-row skip (YAML: on_bad_row: skip) leaves it out." in str(error)
+    assert "No further row is bad; on_bad_row=skip (YAML: on_bad_row: skip) leaves it out." in str(error)
 
     result = read(content, on_bad_row="skip")
     assert [item.id for item in result.items] == ["0"]
@@ -98,7 +98,7 @@ def test_labels_must_be_one_for_each_option(read):
 
 def test_further_bad_rows_are_counted(read):
     lines = [{**GOOD, "id": k, "answer": answer} for k, answer in enumerate([0, 9, 1, 9, 9])]
-    with pytest.raises(InputError, match=r"row 2, field 'answer'.*2 further rows are bad; --on-bad-row skip"):
+    with pytest.raises(InputError, match=r"row 2, field 'answer'.*2 further rows are bad; on_bad_row=skip"):
         read("\n".join(map(json.dumps, lines)))
 
 

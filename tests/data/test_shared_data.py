@@ -45,7 +45,7 @@ def test_every_exam_is_read_and_its_flaws_counted(data_root, name):
 
 
 def test_the_first_bad_row_of_the_engineering_exam_is_reported(data_root):
-    with pytest.raises(InputError, match="13 further rows are bad; --on-bad-row skip"):
+    with pytest.raises(InputError, match="13 further rows are bad; on_bad_row=skip"):
         read_items(ItemSource(path="exams/engineering/train.jsonl"), data_root)
 
 

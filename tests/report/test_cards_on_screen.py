@@ -10,8 +10,7 @@ from pathlib import Path
 from report_run import write_run
 
 from harmonia.analysis import ClaimsDocument
-from harmonia.cli import progress
-from harmonia.cli.claims import print_claims
+from harmonia.cli import claims, progress
 from harmonia.parsing import read_object, validated
 from harmonia.report import write_report
 
@@ -21,7 +20,8 @@ def test_the_screen_says_what_the_page_says(tmp_path: Path, monkeypatch) -> None
     document = validated(ClaimsDocument, read_object(run / "claims.json", what="claims"), file=None)
     screen = progress.Screen(width=300, file=io.StringIO())
     monkeypatch.setattr(progress, "out", screen)
-    print_claims(document)
+    monkeypatch.setattr(claims, "console", screen)
+    claims.print_claims(document)
     shown = " ".join(screen.file.getvalue().split())
     page = write_report(run).read_text(encoding="utf-8")
     articles = re.findall(r'<article id="C.*?</article>', page, re.DOTALL)
