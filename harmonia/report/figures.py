@@ -28,21 +28,6 @@ _PNG_SCALE = 2.0
 _Charts: TypeAlias = Iterator[tuple[str, str, Chart]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Panel:
-    """One domain's chart as the page shows it.
-
-    Attributes:
-        domain: The domain.
-        svg: The drawing, for the page itself.
-        file: Name of the SVG file in `figures/`.
-    """
-
-    domain: str
-    svg: Markup
-    file: str
-
-
 @dataclass(frozen=True, slots=True)
 class Figure:
     """A figure's declaration; the page says how to read it.
@@ -137,25 +122,24 @@ FIGURES = (
 )
 
 
-def write_figures(run: RunFiles) -> dict[str, list[Panel]]:
+def write_figures(run: RunFiles) -> dict[str, list[tuple[str, Markup]]]:
     """Write all figures as SVG and PNG into the run's `figures/`, in one step.
 
     Returns:
-        The panels of each figure by its name; a figure without data has none.
+        (domain, drawing) of each panel of each figure by its name; a figure without data has none.
     """
-    panels: dict[str, list[Panel]] = {figure.name: [] for figure in FIGURES}
+    panels: dict[str, list[tuple[str, Markup]]] = {figure.name: [] for figure in FIGURES}
     with fresh_directory(run.path / "figures") as folder:
         for figure in FIGURES:
             for domain, words, chart in figure.charts(run):
                 stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", f"{figure.name}-{domain}")
-                panels[figure.name].append(
-                    save_chart(folder, stem, domain, f"{figure.title}, {domain}. {words}.", chart)
-                )
+                drawing = save_chart(folder, stem, f"{figure.title}, {domain}. {words}.", chart)
+                panels[figure.name].append((domain, drawing))
     return panels
 
 
-def save_chart(folder: Path, stem: str, domain: str, words: str, chart: Chart) -> Panel:
-    """Draw a chart into a folder, as SVG and PNG, and for a page."""
+def save_chart(folder: Path, stem: str, words: str, chart: Chart) -> Markup:
+    """Draw a chart into a folder, as SVG and PNG; returns it for a page."""
     spec = {**chart.to_dict(), "config": theme.config()}
     version = ".".join(alt.SCHEMA_VERSION.split(".")[:2])
     # An empty list of addresses keeps the renderer off the network.
@@ -164,11 +148,7 @@ def save_chart(folder: Path, stem: str, domain: str, words: str, chart: Chart) -
     svg = re.sub(r"<svg ", f'<svg role="img" aria-label="{label}" ', svg, count=1)
     (folder / f"{stem}.svg").write_text(svg, encoding="utf-8")
     (folder / f"{stem}.png").write_bytes(vlc.svg_to_png(svg, scale=_PNG_SCALE))
-    return Panel(domain=domain, svg=_inline(svg, stem), file=f"{stem}.svg")
-
-
-def _inline(svg: str, stem: str) -> Markup:
-    """The drawing as part of a page: the page's colours, ids of its own, no name spaces."""
+    # As part of a page it has the page's colours, ids of its own, and no name spaces.
     svg = re.sub(r' xmlns(:xlink)?="[^"]*"', "", svg)
     svg = svg.replace(theme.INK, "currentColor").replace(theme.PAPER, "var(--page)")
     svg = svg.replace(theme.BLANK, "var(--line)")

@@ -123,4 +123,4 @@ def _figure(folder: Path, rows: Sequence[Difference]) -> Markup | None:
         return None
     folder.mkdir()
     words = "Points gained over ratio 0 by the share of self-aligned rows, a panel a suite."
-    return save_chart(folder, "sweep", "all", words, charts.ratios(swept, around_zero(swept))).svg
+    return save_chart(folder, "sweep", words, charts.ratios(swept, around_zero(swept)))
