@@ -170,7 +170,13 @@ class Trainers:
         gc.collect()  # trainers are cycles, and hold their weights until somebody looks
         if self._cuda:
             torch.cuda.empty_cache()
-        return copy.deepcopy(self._loaded.model).float().requires_grad_(True)
+        model, device = self._loaded.model, self._loaded.device
+        # Each weight goes over once, as it is: main memory need not hold another model in float32.
+        there = {
+            id(one): torch.nn.Parameter(one.detach().to(device, copy=True).float())
+            for one in model.parameters()
+        }
+        return copy.deepcopy(model, there).to(device).requires_grad_(True)
 
     def _steps(self, trainer: Any) -> Steps:
         from transformers import PrinterCallback

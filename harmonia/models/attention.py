@@ -11,7 +11,7 @@ computed for it, all of them, whatever the layer's window.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -98,10 +98,20 @@ def attending(model: Any, pack: Pack) -> Iterator[None]:
     token = _CURRENT.set(pack)
     try:
         inner.set_attn_implementation(NAME)
-        yield
+        with _kernels(pack.device):
+            yield
     finally:
         inner.set_attn_implementation(before)
         _CURRENT.reset(token)
+
+
+def _kernels(device: Any) -> AbstractContextManager[None]:
+    """Leave out kernels that a GPU plans for each shape (cuDNN's): hardly two blocks are equally long."""
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    if device.type != "cuda":
+        return nullcontext()
+    return sdpa_kernel([SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH])
 
 
 class _Masks:
@@ -112,20 +122,24 @@ class _Masks:
 
         self.blocks = []
         self.tiled: dict[int, list[Any]] = {}
-        prefix = torch.arange(len(pack.prefix.ids))
-        none = torch.zeros((), dtype=torch.long)
-        for block in pack.blocks:
-            at, ends = torch.arange(len(block.ids)), torch.tensor(block.ends)
-            # True positions, not places in the row: a window reaches as far as in each request alone.
-            queries = torch.tensor(block.depths) + len(prefix)
+        # Where the model is: made on the CPU, they would keep a GPU waiting.
+        there = {"device": pack.device, "dtype": torch.long}
+        # True positions, not places in the row: a window reaches as far as in each request alone.
+        positions = torch.tensor(pack.positions, **there)
+        subtrees = torch.tensor([end for block in pack.blocks for end in block.ends], **there)
+        prefix = torch.arange(len(pack.prefix.ids), **there)
+        none = torch.zeros((), **there)
+        for start, stop in pack.spans():
+            queries, ends = positions[start:stop], subtrees[start:stop]
+            at = torch.arange(stop - start, **there)
             keys = torch.cat([prefix, queries])
             seen = allowed(none, none, queries[:, None], keys[None, :])
             # Blocks are laid out depth first: a key's subtree is the row from it to its end.
             above = (at[None, :] <= at[:, None]) & (at[:, None] < ends[None, :])
             seen = seen.expand(len(queries), len(keys)).clone()
             seen[:, len(prefix) :] &= above
-            mask = torch.zeros(seen.shape, dtype=dtype).masked_fill_(~seen, -torch.inf)
-            self.blocks.append(mask.to(pack.device))
+            mask = torch.zeros(seen.shape, dtype=dtype, device=pack.device)
+            self.blocks.append(mask.masked_fill_(~seen, -torch.inf))
 
     def for_groups(self, groups: int) -> list[Any]:
         """The masks for `groups` query heads, one below the other, that share a key head."""
@@ -176,7 +190,8 @@ def _attend(
         mixed = scaled_dot_product_attention(
             block, keys[:, :, :end], values[:, :, :end], attn_mask=mask.to(query.device), scale=scaling
         )
-        out[0, start:stop] = mixed.view(heads, stop - start, -1).transpose(0, 1)
+        # A GPU's kernels give tokens before heads, which has no view by key head.
+        out[0, start:stop] = mixed.reshape(heads, stop - start, -1).transpose(0, 1)
     if pack.grown is not None:
         # Such a pack has one block, which still stands behind the prefix here.
         pack.grown.layers[module] = (keys[:, :, :end].clone(), values[:, :, :end].clone())

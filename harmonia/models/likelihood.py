@@ -19,7 +19,7 @@ from harmonia.prompts.encode import Request
 
 _START = {"cpu": 2048, "cuda": 32768}
 """Tokens of the first pass, by device; halved where memory runs out."""
-_BLOCK = {"cpu": 64, "cuda": 1024}
+_BLOCK = {"cpu": 64, "cuda": 512}
 """Tokens whose attention is computed together: a CPU loses little to many small products,
 a GPU little to positions that see nothing of one another."""
 _LOGITS_MB = {"cpu": 192, "cuda": 2048}

@@ -12,9 +12,10 @@ from typing import Any
 
 from harmonia.training.encode import IGNORED, Encoded
 
-PASS_COST = 64
+PASS_COST = {"cpu": 64, "cuda": 512}
 """What one more pass costs, in tokens: below about so many, a pass takes as long (measured
-on CPU with 0.9M and 135M parameters)."""
+on CPU with 0.9M and 135M parameters). On a GPU each pass rounds all weights to bf16 and adds
+up all gradients, which takes as long as the products for so many tokens."""
 
 
 def step_tokens(rows: Sequence[Encoded]) -> float:
@@ -23,7 +24,11 @@ def step_tokens(rows: Sequence[Encoded]) -> float:
 
 
 def micro_batches(
-    rows: Sequence[Encoded], tokens: int, processes: int = 1, shared: int = 0
+    rows: Sequence[Encoded],
+    tokens: int,
+    processes: int = 1,
+    shared: int = 0,
+    pass_cost: int = PASS_COST["cpu"],
 ) -> list[list[list[Encoded]]]:
     """Cut the rows of a step for some processes that work in step.
 
@@ -32,7 +37,7 @@ def micro_batches(
     of weight 0. Rows of weight 0 are left out.
 
     A micro-batch has at most `tokens`, padding included; a longer row goes alone. All rows begin with the
-    same `shared` tokens, which a pass computes once.
+    same `shared` tokens, which a pass computes once. One more pass costs as much as `pass_cost` tokens.
     """
     kept = sorted([row for row in rows if row.weight] or rows[:1], key=lambda row: len(row.input_ids))
     spare = replace(kept[0], weight=0.0)
@@ -40,7 +45,7 @@ def micro_batches(
     dealt = [*[spare] * short, *kept]
     rounds = [dealt[start : start + processes] for start in range(0, len(dealt), processes)]
     lengths = [len(one[-1].input_ids) for one in rounds]
-    cuts = _cut([length - shared for length in lengths], tokens, PASS_COST + shared)
+    cuts = _cut([length - shared for length in lengths], tokens, pass_cost + shared)
     return [[[one[who] for one in rounds[start:stop]] for start, stop in cuts] for who in range(processes)]
 
 

@@ -25,7 +25,7 @@ from trl import SFTConfig, SFTTrainer
 from harmonia.errors import TrainingError
 from harmonia.models.cache import behind
 from harmonia.models.memory import out_of_memory
-from harmonia.training.batches import micro_batches, step_tokens, tensors
+from harmonia.training.batches import PASS_COST, micro_batches, step_tokens, tensors
 from harmonia.training.encode import IGNORED, Encoded
 from harmonia.training.memory import recomputes
 from harmonia.training.prefix import cached_prefix, common_prefix, share_refusal
@@ -84,7 +84,8 @@ class StepTrainer(SFTTrainer):  # type: ignore[misc]
     def _passes(self, model: Any, rows: Sequence[Encoded]) -> torch.Tensor:
         processes, own = self.accelerator.num_processes, self.accelerator.process_index
         shared = common_prefix(rows) if self._shares else 0
-        batches = micro_batches(rows, self.micro_tokens, processes, shared)[own]
+        cost = PASS_COST["cuda" if self.args.device.type == "cuda" else "cpu"]
+        batches = micro_batches(rows, self.micro_tokens, processes, shared, cost)[own]
         scale = processes / (step_tokens(rows) or 1.0)
         total = torch.zeros((), device=self.args.device)
         for place, batch in enumerate(batches, start=1):

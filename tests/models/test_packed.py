@@ -315,6 +315,23 @@ def test_a_batch_that_does_not_fit_is_halved_and_remembered(tiny, monkeypatch, e
     assert max(small.sizes) <= small.hold
 
 
+def test_kernels_may_lay_out_what_they_give_by_token(tiny, monkeypatch):
+    """As those of a GPU do: there is then no view of it by head."""
+    by_head = torch.nn.functional.scaled_dot_product_attention
+
+    def by_token(*args, **kwargs):
+        return by_head(*args, **kwargs).transpose(1, 2).contiguous().transpose(1, 2)
+
+    loaded = load_model(tiny("llama"))
+    config = loaded.model.config
+    assert config.num_key_value_heads < config.num_attention_heads
+    expected = [alone(loaded.model, one) for one in asked(61)]
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", by_token)
+    assert refusal(loaded.model) is None
+    for one, other in zip(sums(loaded, asked(61)), expected, strict=True):
+        assert one == pytest.approx(other, abs=1e-5)
+
+
 def test_one_request_that_does_not_fit_is_an_error(tiny):
     loaded = load_model(tiny("llama"))
     sums(loaded, asked(7)[:1])

@@ -25,7 +25,7 @@ def rows(count: int, seed: int = 0) -> list[Encoded]:
 
 
 def cost(batches: list[list[Encoded]]) -> int:
-    return sum(len(batch) * max(len(one.input_ids) for one in batch) + PASS_COST for batch in batches)
+    return sum(len(batch) * max(len(one.input_ids) for one in batch) + PASS_COST["cpu"] for batch in batches)
 
 
 @pytest.mark.parametrize("processes", [1, 2, 3, 8])
@@ -67,6 +67,13 @@ def test_little_is_padding():
     tokens = sum(len(one.input_ids) for one in step)
     padded = sum(len(batch) * max(len(one.input_ids) for one in batch) for batch in batches)
     assert padded < 1.05 * tokens
+
+
+def test_where_passes_cost_much_there_are_few():
+    step = rows(256)
+    few, many = (micro_batches(step, 4096, pass_cost=PASS_COST[kind])[0] for kind in ("cuda", "cpu"))
+    assert len(few) < len(many)
+    assert sum(map(len, few)) == sum(map(len, many)) == 256
 
 
 def test_rows_without_weight_are_left_out():
