@@ -180,10 +180,11 @@ def groups(
         texts(read_written(Path(explanations_from))) if explanations_from else {},
         {name: text for (name, _), text in texts(given).items()},
     )
-    notes = [f"{count} items left out: {why}" for why, count in built.left_out.items()]
-    notes += [f"{count} {what}" for what, count in built.told.items()]
-    notes += [f"general instructions: {note}" for note in (mixed_in.notes if mixed_in else ())]
-    return Groups(built, tuple(beliefs), how.threshold, words, tuple(notes))
+    notes = (
+        *built.notes,
+        *(f"general instructions: {note}" for note in (mixed_in.notes if mixed_in else ())),
+    )
+    return Groups(built, tuple(beliefs), how.threshold, words, notes)
 
 
 def train(

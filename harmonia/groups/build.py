@@ -41,6 +41,12 @@ class BuiltGroups:
     left_out: dict[str, int]
     told: dict[str, int]
 
+    @property
+    def notes(self) -> list[str]:
+        """What was left out, and what else a person should know, a sentence each."""
+        notes = [f"{count} items left out: {why}" for why, count in self.left_out.items()]
+        return [*notes, *(f"{count} {what}" for what, count in self.told.items())]
+
 
 def build_groups(
     beliefs: Sequence[Belief],

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from harmonia.data import ItemSource, ReadResult, Suite
 from harmonia.data.stored_items import write_items
 from harmonia.files import write_json, write_json_lines
-from harmonia.groups import build_groups, summary_of, write_group
-from harmonia.groups.confounds import CONFOUNDS, TARGET_LETTERS, confounds, target_letters
+from harmonia.groups import build_groups
+from harmonia.groups.folder import write_groups
 from harmonia.models import LocalModel
 from harmonia.parsing import read_object
 from harmonia.pipeline.experiment import Experiment
@@ -144,13 +143,8 @@ def build(bench: Workbench, *, domain_name: str) -> list[str]:
     general = bench.instructions()
     built = build_groups(beliefs, settings, bench.template().exam, general.rows, explanations, contexts)
     folder = bench.run / "groups" / domain_name
-    for name, rows in built.rows.items():
-        write_group(folder / f"{name}.jsonl", rows)
-    CONFOUNDS.write(folder, confounds(domain_name, built.rows, beliefs))
-    TARGET_LETTERS.write(folder, target_letters(domain_name, built.rows))
-    write_json(folder / "summary.json", asdict(summary_of(built, beliefs, settings.threshold)))
-    notes = [f"{domain_name}: {count} items left out: {why}" for why, count in built.left_out.items()]
-    notes += [f"{domain_name}: {count} {what}" for what, count in built.told.items()]
+    write_groups(folder, built, beliefs, domain=domain_name, threshold=settings.threshold)
+    notes = [f"{domain_name}: {note}" for note in built.notes]
     return [*notes, *(f"general instructions: {note}" for note in general.notes)]
 
 
