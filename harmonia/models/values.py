@@ -23,7 +23,6 @@ class Read:
         token: The token's id.
         request: Index of the request.
         option: Index of its continuation.
-        step: Index of the token there.
         whole: Whether entropy and likeliest other token are wanted, too.
     """
 
@@ -31,7 +30,6 @@ class Read:
     token: int
     request: int
     option: int
-    step: int
     whole: bool = False
 
 
@@ -43,8 +41,8 @@ def reads_of(request: Request, index: int, option: int, places: Sequence[int]) -
     """What to read of a continuation; each token stands after its place in `places`."""
     ids = request.continuations[option]
     return [
-        Read(at=at, token=token, request=index, option=option, step=step, whole=request.per_token)
-        for step, (at, token) in enumerate(zip(places, ids, strict=False))
+        Read(at=at, token=token, request=index, option=option, whole=request.per_token)
+        for at, token in zip(places, ids, strict=False)
     ]
 
 
@@ -90,7 +88,7 @@ def _reading(
 
 
 def collected(requests: Sequence[Request], values: Iterable[Value]) -> list[tuple[Likelihood, ...]]:
-    """Likelihood of each option of each request."""
+    """Likelihood of each option of each request; values of one option come in the order of its tokens."""
     found: list[list[list[Value]]] = [[[] for _ in one.continuations] for one in requests]
     for value in values:
         found[value[0].request][value[0].option].append(value)
@@ -98,9 +96,8 @@ def collected(requests: Sequence[Request], values: Iterable[Value]) -> list[tupl
 
 
 def _likelihood(values: list[Value]) -> Likelihood:
-    in_order = sorted(values, key=lambda value: value[0].step)
     return Likelihood(
         # fsum: the same sum in whatever order the passes came.
         sum=math.fsum(value for _, value, _ in values),
-        tokens=tuple(reading for *_, reading in in_order if reading is not None),
+        tokens=tuple(reading for *_, reading in values if reading is not None),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 import torch
@@ -38,15 +39,20 @@ def same(found: TokenReading, expected: TokenReading, tolerance: float) -> None:
         assert getattr(found, name) == pytest.approx(getattr(expected, name), abs=tolerance), name
 
 
-def requests(length: int) -> list[Request]:
-    """Requests behind a common beginning, every second of which is read token by token."""
+def requests(length: int, model) -> list[Request]:
+    """Requests behind a common beginning, every second of which is read token by token.
+
+    The last continuation is what the model finds likeliest, the first ones share tokens.
+    """
     draws = random.Random(length)
     shared = tuple(draws.randrange(5, 250) for _ in range(length))
     found = []
     for k in range(8):
         context = shared + tuple(draws.randrange(5, 250) for _ in range(1 + k))
         option = tuple(draws.randrange(5, 250) for _ in range(4 + 9 * (k % 3)))
-        answers = (option, (*option[:3], 9), (option[0],), (7,))
+        with torch.no_grad():
+            likeliest = int(model(torch.tensor([context])).logits[0, -1].argmax())
+        answers = (option, (*option[:3], 9), (option[0],), (likeliest, 7))
         found.append(Request(context=context, continuations=answers, per_token=k % 2 == 0))
     return found
 
@@ -58,9 +64,10 @@ def test_tokens_are_read_as_a_plain_pass_gives_them(tiny_loaded, monkeypatch, na
     loaded = tiny_loaded(name)
     if path == "plain":
         monkeypatch.setattr(likelihood, "refusal", lambda model: "asked so")
+    asked = requests(length, loaded.model)
     for batch_tokens in (1, None):
-        found = loaded.loglikelihoods(requests(length), batch_tokens=batch_tokens)
-        for request, several in zip(requests(length), found, strict=True):
+        found = loaded.loglikelihoods(asked, batch_tokens=batch_tokens)
+        for request, several in zip(asked, found, strict=True):
             for ids, one in zip(request.continuations, several, strict=True):
                 expected = plain(loaded.model, request.context, ids)
                 assert one.sum == pytest.approx(sum(token.logprob for token in expected), abs=1e-5)
@@ -74,18 +81,15 @@ def test_tokens_cost_no_pass_of_their_own(tiny, monkeypatch, path):
     loaded = load_model(tiny("llama"))
     if path == "plain":
         monkeypatch.setattr(likelihood, "refusal", lambda model: "asked so")
-    loaded.loglikelihoods(requests(61)[:1])
+    asked = requests(61, loaded.model)
+    loaded.loglikelihoods(asked[:1])
     shapes: list[tuple[int, ...]] = []
     loaded.model.register_forward_pre_hook(
         lambda module, args, kwargs: shapes.append(tuple(kwargs["input_ids"].shape)), with_kwargs=True
     )
     taken = []
     for per_token in (False, True):
-        asked = [
-            Request(context=one.context, continuations=one.continuations, per_token=per_token)
-            for one in requests(61)
-        ]
-        loaded.loglikelihoods(asked)
+        loaded.loglikelihoods([replace(one, per_token=per_token) for one in asked])
         taken.append(list(shapes))
         shapes.clear()
     assert taken[0] == taken[1] and taken[0]
