@@ -40,7 +40,7 @@ _TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Unit:
+class PairedUnit:
     """Two kinds of model on the same items, in one domain of one base model.
 
     Attributes:
@@ -97,7 +97,7 @@ class Estimate:
 
 
 def paired_bootstrap(
-    units: Sequence[Unit], *, address: str, seed: int = 0, resamples: int = 10_000
+    units: Sequence[PairedUnit], *, address: str, seed: int = 0, resamples: int = 10_000
 ) -> Estimate:
     """Estimate a mean paired difference over items and seeds.
 
@@ -177,7 +177,7 @@ class _Stratum:
     units: int
 
 
-def _strata(units: Sequence[Unit]) -> Iterator[_Stratum]:
+def _strata(units: Sequence[PairedUnit]) -> Iterator[_Stratum]:
     first = np.cumsum([0, *(len(unit.change_S_I) for unit in units)])
     asked: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for number, unit in enumerate(units):
@@ -206,7 +206,7 @@ def _strata(units: Sequence[Unit]) -> Iterator[_Stratum]:
 
 
 def _resampled(
-    units: Sequence[Unit], strata: Sequence[_Stratum], rng: np.random.Generator, resamples: int
+    units: Sequence[PairedUnit], strata: Sequence[_Stratum], rng: np.random.Generator, resamples: int
 ) -> Floats:
     runs = sum(len(unit.change_S_I) for unit in units)
     means_B_R = np.zeros((resamples, runs))
@@ -251,7 +251,7 @@ def _item_variance(strata: Sequence[_Stratum]) -> tuple[float, float]:
     return variance, freedom
 
 
-def _seed_variances(units: Sequence[Unit]) -> tuple[float, float, float]:
+def _seed_variances(units: Sequence[PairedUnit]) -> tuple[float, float, float]:
     """Variance over seeds, that of the interaction, and what seeds give to Satterthwaite's sum."""
     variance, mixed, freedom = 0.0, 0.0, 0.0
     for unit in units:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from harmonia.analysis.agreement import rank_agreement
 from harmonia.analysis.answers import per_item
-from harmonia.analysis.bootstrap import Unit, paired_bootstrap
+from harmonia.analysis.bootstrap import PairedUnit, paired_bootstrap
 from harmonia.analysis.partial import Form, cluster_interval, partial_spearman
 from harmonia.analysis.run_answers import CHAT, RunAnswers, units_of
 from harmonia.analysis.sweep import pick, sweeps_of
@@ -133,7 +133,7 @@ def mixture_beats_full(runs: Sequence[RunAnswers], suite: str) -> Finding:
             continue
         best_S_I = sweep.best(sweep.between)
         right = pick(best_S_I, {ratio: sweep.right(ratio) for ratio in sweep.between})
-        units.append(Unit(items_I=sweep.base.items_I, left_S_I=right, right_S_I=sweep.right(1.0)))
+        units.append(PairedUnit(items_I=sweep.base.items_I, left_S_I=right, right_S_I=sweep.right(1.0)))
         chosen[sweep.name] = np.unique(best_S_I).tolist()
     without = "no domain has ratio 1 and a mixture between 0 and 1 under a common seed"
     return _finding(what, suite, "points", units, without=without, chosen_ratios=chosen)
@@ -146,13 +146,13 @@ def mixture_moves_less(runs: Sequence[RunAnswers], suite: str) -> Finding:
     for sweep in sweeps_of(runs, suite):
         if sweep.between and 0.0 in sweep.tuned:
             kl = pick(sweep.best(sweep.between), {ratio: sweep.kl(ratio) for ratio in sweep.between})
-            units.append(Unit(items_I=sweep.base.items_I, left_S_I=kl, right_S_I=sweep.kl(0.0)))
+            units.append(PairedUnit(items_I=sweep.base.items_I, left_S_I=kl, right_S_I=sweep.kl(0.0)))
     without = "no domain has ratio 0 and a mixture between 0 and 1 under a common seed"
     return _finding(what, suite, "nats", units, without=without)
 
 
 def _finding(
-    what: str, suite: str, unit: Measured, units: Sequence[Unit], *, without: str, **details: Any
+    what: str, suite: str, unit: Measured, units: Sequence[PairedUnit], *, without: str, **details: Any
 ) -> Finding:
     """The effect over units; if there are none, `without` says why."""
     if not units:

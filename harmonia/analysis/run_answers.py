@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from harmonia.analysis.answers import Answers, read_answers, require_same_items
-from harmonia.analysis.bootstrap import Unit
+from harmonia.analysis.bootstrap import PairedUnit
 from harmonia.groups.names import BASE, GroupName
 from harmonia.probe.belief_columns import ItemColumns
 
@@ -151,7 +151,7 @@ def units_of(
     form: str = CHAT,
     domain: str | None = None,
     seed: int | None = None,
-) -> list[Unit]:
+) -> list[PairedUnit]:
     """Differences in being right between models tuned on two groups.
 
     Without a domain all count, without a seed all that both groups have.
@@ -171,5 +171,7 @@ def units_of(
                     np.stack([kind[number].correct_I for number in seeds]).astype(np.float64)
                     for kind in (one, other)
                 )
-                units.append(Unit(items_I=one[seeds[0]].items_I, left_S_I=left_S_I, right_S_I=right_S_I))
+                units.append(
+                    PairedUnit(items_I=one[seeds[0]].items_I, left_S_I=left_S_I, right_S_I=right_S_I)
+                )
     return units

@@ -22,7 +22,7 @@ from harmonia.writers.checks import context_problem, passage_problem
 from harmonia.writers.demonstrations import passage_prompt
 from harmonia.writers.settings import ContextSettings
 from harmonia.writers.text_files import Written
-from harmonia.writers.tries import Task, write_checked
+from harmonia.writers.tries import WritingTask, write_checked
 
 BLANK = "_____"
 
@@ -64,7 +64,7 @@ def write_contexts(
     if writer is None:
         raise ValueError(f"contexts by '{settings.writer}' need a writer")
     tasks = [
-        Task(
+        WritingTask(
             id=item.id,
             target=item.answer,
             prompt=passage_prompt(item, settings.language),

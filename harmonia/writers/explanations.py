@@ -12,7 +12,7 @@ from harmonia.writers.checks import explanation_problem
 from harmonia.writers.demonstrations import explanation_prompt
 from harmonia.writers.settings import ExplanationSettings
 from harmonia.writers.text_files import Wanted, Written
-from harmonia.writers.tries import Task, write_checked
+from harmonia.writers.tries import WritingTask, write_checked
 
 
 def write_explanations(
@@ -35,7 +35,7 @@ def write_explanations(
         One result a text wanted, in order.
     """
     tasks = [
-        Task(
+        WritingTask(
             id=one.item.id,
             target=one.target,
             prompt=explanation_prompt(one.item, one.target, settings.language),

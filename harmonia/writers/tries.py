@@ -17,7 +17,7 @@ CHUNK = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
+class WritingTask:
     """A text to write: its prompt, and what is wrong with a try (None if nothing)."""
 
     id: str
@@ -28,7 +28,7 @@ class Task:
 
 def write_checked(
     writer: Generator,
-    tasks: Sequence[Task],
+    tasks: Sequence[WritingTask],
     settings: ExplanationSettings | ContextSettings,
     *,
     seed: int,
@@ -48,7 +48,7 @@ def write_checked(
 
 def _write(
     writer: Generator,
-    tasks: Sequence[Task],
+    tasks: Sequence[WritingTask],
     settings: ExplanationSettings | ContextSettings,
     seed: int,
     stage: str,
