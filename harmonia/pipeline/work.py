@@ -11,7 +11,7 @@ from harmonia.data.stored_items import write_items
 from harmonia.files import write_json, write_json_lines
 from harmonia.groups import build_groups
 from harmonia.groups.folder import write_groups
-from harmonia.models import LocalModel
+from harmonia.models import Scorer
 from harmonia.parsing import read_object
 from harmonia.pipeline.experiment import Experiment
 from harmonia.pipeline.manifest import PARTIAL
@@ -101,7 +101,7 @@ def evaluation_settings(experiment: Experiment) -> ProbeSettings:
 
 def _ask(
     bench: Workbench,
-    model: LocalModel,
+    model: Scorer,
     suite: Suite,
     form_name: str,
     out: Path,
