@@ -81,9 +81,10 @@ def plan(
     tflops: Annotated[
         float | None, typer.Option(help="Rate to reckon with, in TFLOP/s; default measures this machine.")
     ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Each task, not only how many of each kind.")] = False,
     json_: o.Json = False,
 ) -> None:
-    """Show what would run, with estimated time, memory and disk; run nothing.
+    """Show what is to be done and what is done already, with time, memory and disk; run nothing.
 
     Example: `harmonia plan examples/engineering.yaml model.path=MODEL data_root=DATA`
     """
@@ -98,21 +99,29 @@ def plan(
     if json_:
         print(json.dumps(asdict(found)))
         return
-    table = Table("stage", "what", "tokens", "time")
-    for column in table.columns[:2]:
-        column.overflow = "fold"
-    for step in found.steps:
-        table.add_row(step.key, step.what, _tokens(step.tokens), _time(found.seconds(step)))
-    seconds = [found.seconds(step) for step in found.steps]
-    known = [value for value in seconds if value is not None]
-    total = sum(known) if len(known) == len(seconds) else None
-    table.add_row("all", "", _tokens(sum(step.tokens or 0 for step in found.steps)), _time(total))
-    console.print(table)
-    disk = sum(step.disk_bytes for step in found.steps)
-    memory = "unknown" if found.memory_bytes is None else f"{found.memory_bytes / 1e9:.1f} GB"
+    if every:
+        table = Table("task", "what", "tokens", "time")
+        for column in table.columns[:2]:
+            column.overflow = "fold"
+        for step in found.steps:
+            cost = (step.cost.what, f"{step.cost.tokens:,.0f}") if step.cost else ("", "")
+            table.add_row(step.key, *cost, "done" if step.done else _time(step.seconds) if step.cost else "")
+    else:
+        table = Table("kind", "domain", "tasks", "done", "tokens", "time", "disk")
+        for one in (*found.totals, found.all):
+            counts = (f"{one.tasks:,}", f"{one.done:,}", f"{one.tokens:,.0f}")
+            table.add_row(one.kind, one.domain, *counts, _time(one.seconds), _size(one.disk_bytes))
+    left = found.all
     console.print(
-        f"memory for weights, gradients and optimizer: {memory}; models on disk: {disk / 1e9:.1f} GB; "
-        f"reckoned at {found.flops_per_s / 1e12:.3g} TFLOP/s"
+        f"{left.tasks - left.done:,} of {left.tasks:,} tasks are to be done: {_time(left.seconds)} one after "
+        f"the other, {_size(left.memory_bytes)} of memory for weights, gradients and optimizer, "
+        f"{_size(left.disk_bytes)} of models on disk"
+    )
+    console.print(table)
+    scoring, training = (f"{rate / 1e12:.3g}" for rate in found.flops_per_s)
+    console.print(
+        f"reckoned with .6 to .85 of the rate of matrix products for scoring ({scoring} TFLOP/s), "
+        f"with .3 to .4 of it for training ({training} TFLOP/s)"
     )
     for note in found.notes:
         console.print(f"note: {note}")
@@ -167,13 +176,17 @@ def _results(folder: Path) -> object:
     return table
 
 
-def _tokens(count: float | None) -> str:
-    return "" if count is None else f"{count:,.0f}"
+def _size(count: float | None) -> str:
+    if count is None:
+        return "unknown"
+    return f"{count / 1e9:,.1f} GB" if count >= 1e8 or not count else f"{count / 1e6:,.1f} MB"
 
 
-def _time(seconds: float | None) -> str:
+def _time(seconds: tuple[float, float] | None) -> str:
+    """A range of times, both ends in the unit of the longer."""
     if seconds is None:
         return "unknown"
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    most = seconds[1]
+    size, unit = (1, "s") if most < 60 else (60, "min") if most < 5400 else (3600, "h")
+    low, high = (f"{one / size:.0f}" if unit != "h" else f"{one / size:,.1f}" for one in seconds)
+    return f"{high} {unit}" if low == high else f"{low} to {high} {unit}"

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from harmonia.groups.interventions import INTERVENTIONS, Lesson, mixed
-from harmonia.groups.policies import Policies, apply_policies
+from harmonia.groups.policies import Policies, apply_policies, conflicting_in_budget
 from harmonia.groups.select import Selection, select
 from harmonia.groups.settings import GroupSettings, Match
-from harmonia.groups.texts import Need, Texts, policy_need, selection_need
+from harmonia.groups.texts import Need, Texts, need_of
 from harmonia.types import Belief, Item
 
 
@@ -69,8 +69,11 @@ def plan_groups(beliefs: Sequence[Belief], settings: GroupSettings, texts: Texts
     selections: dict[Match, Selection] = {}
     for match in ((), *settings.match):
         chosen = select(beliefs, settings, match)
-        selections[match] = chosen.without(missing(selection_need(chosen.wrong, settings, match)))
-    policies = apply_policies(beliefs, settings, missing(policy_need(beliefs, settings)))
+        named = (name for name in settings.groups if name.matched == match and not name.policy)
+        selections[match] = chosen.without(missing(need_of(named, chosen.wrong, settings)))
+    named = (name for name in settings.groups if name.policy)
+    need = need_of(named, conflicting_in_budget(beliefs, settings), settings)
+    policies = apply_policies(beliefs, settings, missing(need))
     return GroupPlan(
         selections=selections,
         policies=policies,

@@ -6,13 +6,12 @@ that needs the text: groups that are compared stay about the same items.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harmonia.data.other_options import speak_of_others
 from harmonia.groups.names import GroupName
-from harmonia.groups.policies import conflicting_in_budget
-from harmonia.groups.settings import GroupSettings, Match
+from harmonia.groups.settings import GroupSettings
 from harmonia.prompts import LETTERS
 from harmonia.prompts.letters import named_letters
 from harmonia.types import Belief, Item
@@ -85,23 +84,15 @@ def moves_options(item: Item, settings: GroupSettings) -> bool:
     return settings.shuffle_options and not speak_of_others(item.choices)
 
 
-def selection_need(wrong: tuple[Belief, ...], settings: GroupSettings, match: Match) -> Need:
-    """What the groups of one selection need of its wrong beliefs: the plain one, or a matched one."""
-    # Mixed groups take their members' own answers by share: any member may be asked for its own.
-    aligned = "self_aligning" in settings.names or (not match and any(settings.ratios))
-    return Need(
-        beliefs=wrong,
-        explanation=settings.explanations == "own" and aligned,
-        context="contextualised" in settings.names,
-    )
+def need_of(names: Iterable[GroupName], beliefs: Sequence[Belief], settings: GroupSettings) -> Need:
+    """What groups of these names need of the wrong beliefs that they are made from.
 
-
-def policy_need(beliefs: Sequence[Belief], settings: GroupSettings) -> Need:
-    """What the policies need."""
-    names = settings.policies.names
-    aligned = any(name == "self_align" or GroupName.parse(name).ratio for name in names)
+    Mixed groups take their members' own answers by share: any member may be asked for its own.
+    """
+    named = list(names)
+    aligned = any(name.kind in ("self_aligning", "self_align") or name.ratio for name in named)
     return Need(
-        beliefs=tuple(conflicting_in_budget(beliefs, settings)),
+        beliefs=tuple(beliefs),
         explanation=settings.explanations == "own" and aligned,
-        context="contextualise" in names,
+        context=any(name.kind in ("contextualised", "contextualise") for name in named),
     )

@@ -39,10 +39,10 @@ class Run:
         self._waiting = dict(self.graph.units)
         self._ended: set[str] = set()
 
-    def take(self) -> Unit | None:
+    def take(self) -> GivenUnit | None:
         """A unit with something to do that waits for nothing; None if there is none now."""
         while ready := next((name for name in self._waiting if self._is_ready(name)), None):
-            unit = Unit(self, self._waiting.pop(ready))
+            unit = GivenUnit(self, self._waiting.pop(ready))
             if unit.task:
                 return unit
         return None
@@ -86,7 +86,7 @@ class Run:
         self.watcher.end(self.name, task.key, outcome)
 
 
-class Unit:
+class GivenUnit:
     """Tasks of a run for one place, one after the other.
 
     Attributes:
@@ -121,7 +121,7 @@ class Agenda:
     def __init__(self, runs: Sequence[Run]) -> None:
         self._runs = list(runs)
 
-    def take(self, near: Path | None = None) -> Unit | None:
+    def take(self, near: Path | None = None) -> GivenUnit | None:
         """A unit that waits for nothing, first of the run in directory `near`; None if there is none now.
 
         There may be one again when a unit under way has ended a task.

@@ -18,9 +18,10 @@ from harmonia.groups.names import GroupName
 from harmonia.hashing import result_settings, sha256_json
 from harmonia.pipeline import overlaps, work
 from harmonia.pipeline.analyse import OUTPUTS, analyse
+from harmonia.pipeline.costs import Costs
 from harmonia.pipeline.experiment import DomainSettings
 from harmonia.pipeline.task import Graph, Task
-from harmonia.pipeline.texts import needed_texts, texts_recipe, write_texts
+from harmonia.pipeline.texts import texts_recipe, write_texts, writers_of
 from harmonia.pipeline.workbench import Workbench
 from harmonia.probe import ProbeSettings
 
@@ -44,7 +45,7 @@ def build_graph(bench: Workbench) -> Graph:
     for name, domain in experiment.domains.items():
         asked = partial(_evaluations, bench, name, domain, data[name])
         probe = _probe(bench, name, domain, data[name])
-        write = _write(bench, name, probe, leakage) if needed_texts(experiment).any else None
+        write = _write(bench, name, probe, leakage) if writers_of(experiment) else None
         groups = _groups(bench, name, probe, write, leakage)
         tasks += [*filter(None, (probe, write, groups)), *asked(None, experiment.base_forms)]
         for group in experiment.trained_groups:
@@ -75,7 +76,7 @@ def _asking(bench: Workbench, settings: ProbeSettings) -> dict[str, Any]:
     return {
         "prompt": result_settings(experiment.prompt),
         # A wording changed in the code changes every answer, whoever forgets to raise a VERSION.
-        "template": bench.template().hash,
+        "template": bench.template_hash(),
         "probe": result_settings(settings),
     }
 
@@ -108,6 +109,7 @@ def _probe(bench: Workbench, name: str, domain: DomainSettings, data: Task) -> T
         needs=(data.key,),
         outputs=(f"beliefs/{name}.parquet",),
         action=partial(work.probe, domain_name=name, address=sha256_json(recipe)),
+        cost=partial(Costs.probe, domain=name),
     )
 
 
@@ -147,6 +149,7 @@ def _write(bench: Workbench, name: str, probe: Task, leakage: Task | None) -> Ta
         needs=_keys(probe, left_out),
         outputs=(f"explanations/{name}.jsonl", f"contexts/{name}.jsonl"),
         action=partial(write_texts, domain_name=name, address=sha256_json(recipe)),
+        cost=partial(Costs.write, domain=name),
     )
 
 
@@ -182,7 +185,7 @@ def _train(bench: Workbench, name: str, group: str, seed: int, groups: Task) -> 
         "train",
         model=bench.model_hash(),
         prompt=result_settings(experiment.prompt),
-        template=bench.template().hash,
+        template=bench.template_hash(),
         settings=result_settings(experiment.training),
         seed=seed,
         group=group,
@@ -197,6 +200,7 @@ def _train(bench: Workbench, name: str, group: str, seed: int, groups: Task) -> 
         needs=(groups.key,),
         outputs=(f"models/{name}/{group}/seed{seed}",),
         action=partial(work.train, domain_name=name, group=group, seed=seed, address=sha256_json(recipe)),
+        cost=partial(Costs.train, domain=name),
     )
 
 
@@ -252,6 +256,7 @@ def _evaluate(
             who=who,
             address=sha256_json(recipe),
         ),
+        cost=partial(Costs.evaluate, domain=name, suite=suite, form=form),
     )
 
 

@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from harmonia.pipeline.agenda import Agenda, Unit
+from harmonia.pipeline.agenda import Agenda, GivenUnit
 from harmonia.pipeline.executors import perform
 from harmonia.pipeline.manifest import Noted
 from harmonia.pipeline.workbench import Workbench
@@ -65,7 +65,7 @@ class _Worker:
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
-        self.unit: Unit | None = None
+        self.unit: GivenUnit | None = None
         self.near: Path | None = None
         self._start()
 
@@ -77,7 +77,7 @@ class _Worker:
         self.process.start()
         theirs.close()
 
-    def take(self, unit: Unit) -> None:
+    def take(self, unit: GivenUnit) -> None:
         """Have the process do this unit from now on."""
         self.unit, self.near = unit, unit.bench.run
         self._go_on()

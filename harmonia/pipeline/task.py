@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from harmonia.hashing import sha256_json
 
 if TYPE_CHECKING:
+    from harmonia.pipeline.costs import Costs, TaskCost
     from harmonia.pipeline.workbench import Workbench
 
 Action = Callable[["Workbench"], "list[str]"]
@@ -31,6 +32,7 @@ class Task:
         outputs: What it writes, relative to the run directory.
         unit: Tasks of one unit are done at one place, one after the other; None for one alone.
         action: Does it.
+        cost: Works out what it takes; None where that is next to nothing.
     """
 
     key: str
@@ -40,6 +42,7 @@ class Task:
     outputs: tuple[str, ...]
     unit: str | None = None
     action: Action
+    cost: Callable[[Costs], TaskCost] | None = None
 
     @property
     def kind(self) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harmonia.errors import EmptyGroupError
 from harmonia.groups import WantedTexts, wanted_texts
+from harmonia.groups.texts import need_of
 from harmonia.hashing import result_settings
 from harmonia.models import GenerationSettings, Generator, load_model, load_tokenizer
 from harmonia.models.load import pick_device
@@ -30,36 +30,18 @@ from harmonia.writers import (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NeededTexts:
-    """Which kinds of text the groups of an experiment need at all.
-
-    Attributes:
-        own: Explanations of answers that the model believes.
-        gold: New explanations of right answers.
-        contexts: Knowledge to be written into prompts.
-    """
-
-    own: bool
-    gold: bool
-    contexts: bool
-
-    @property
-    def any(self) -> bool:
-        """Whether there is anything to write."""
-        return self.own or self.gold or self.contexts
-
-
-def needed_texts(experiment: Experiment) -> NeededTexts:
-    """What the experiment's settings call for."""
-    groups = experiment.groups
-    kinds = {name.kind for name in groups.groups}
-    aligned = kinds & {"self_aligning", "self_align"} or any(name.ratio for name in groups.groups)
-    return NeededTexts(
-        own=groups.explanations == "own" and bool(aligned),
-        gold=groups.explanations != "none" and experiment.writing.explanations.gold != "data",
-        contexts=bool(kinds & {"contextualised", "contextualise"}),
-    )
+def writers_of(experiment: Experiment) -> dict[str, str]:
+    """Who writes each kind of text that the groups need: `own` and `gold` explanations, `contexts`."""
+    groups, writing = experiment.groups, experiment.writing
+    need = need_of(groups.groups, (), groups)
+    asked = {
+        "own": need.explanation and writing.explanations.own,
+        "gold": groups.explanations != "none"
+        and writing.explanations.gold != "data"
+        and writing.explanations.gold,
+        "contexts": need.context and writing.contexts.writer,
+    }
+    return {kind: who for kind, who in asked.items() if who}
 
 
 def require_writers(experiment: Experiment) -> None:
@@ -69,12 +51,7 @@ def require_writers(experiment: Experiment) -> None:
         InputError: A model, its device, or a server is not.
         MissingExtraError: The library for servers is not installed.
     """
-    needed, writing = needed_texts(experiment), experiment.writing
-    who = {
-        *([writing.explanations.own] if needed.own else []),
-        *([writing.explanations.gold] if needed.gold else []),
-        *([writing.contexts.writer] if needed.contexts else []),
-    }
+    who, writing = writers_of(experiment).values(), experiment.writing
     if "model" in who and writing.model is not None:
         load_tokenizer(writing.model)
         pick_device(writing.model.device)
@@ -90,9 +67,9 @@ def texts_recipe(bench: Workbench) -> dict[str, Any]:
     """
     experiment = bench.experiment
     groups, writer = experiment.groups, experiment.writing.model
-    needed = needed_texts(experiment)
+    needed = writers_of(experiment)
     return {
-        "needed": [needed.own, needed.gold, needed.contexts],
+        "needed": [kind in needed for kind in ("own", "gold", "contexts")],
         "groups": result_settings(groups.model_copy(update={"names": (), "ratios": ()})),
         "writing": result_settings(experiment.writing),
         "model": bench.model_hash(),
@@ -109,28 +86,22 @@ def write_texts(bench: Workbench, *, domain_name: str, address: str) -> list[str
         # The groups themselves will say so; here there is nothing to write.
         wanted = WantedTexts(explanations=(), gold=(), contexts=())
     writing = bench.experiment.writing
-    needed = needed_texts(bench.experiment)
+    writers = _Writers(bench)
     explained: list[Written] = []
-    # One writer may write several kinds, and its model is loaded once.
-    writers: dict[str, Generator] = {}
-    for name, chosen, who in (
-        ("own", wanted.explanations if needed.own else (), writing.explanations.own),
-        ("gold", wanted.gold if needed.gold else (), writing.explanations.gold),
-    ):
-        if chosen:
+    for kind, chosen in (("own", wanted.explanations), ("gold", wanted.gold)):
+        if chosen and (writer := writers.of(kind)):
             explained += write_explanations(
-                _writer(bench, who, writers),
+                writer,
                 [Wanted(item=item, target=target) for item, target in chosen],
                 writing.explanations,
                 seed=writing.seed,
-                journal=_journal(bench, address, name),
+                journal=_journal(bench, address, kind),
                 progress=bench.progress,
             )
     contexts = []
     if wanted.contexts:
-        author = writing.contexts.writer
         contexts = write_contexts(
-            None if author == "explanation" else _writer(bench, author, writers),
+            writers.of("contexts"),
             [item for item, _ in wanted.contexts],
             writing.contexts,
             seed=writing.seed,
@@ -141,7 +112,7 @@ def write_texts(bench: Workbench, *, domain_name: str, address: str) -> list[str
     write_written(bench.run / "contexts" / f"{domain_name}.jsonl", contexts)
     for name in ("own", "gold", "contexts"):
         _journal(bench, address, name).unlink(missing_ok=True)
-    slower = dict.fromkeys(line for writer in writers.values() for line in writer.slower_generating)
+    slower = dict.fromkeys(line for writer in writers.made.values() for line in writer.slower_generating)
     return [*slower] + [
         f"{domain_name}: {count} {what} of {len(written)} could not be written: {reason}"
         for what, written in (("explanations", explained), ("contexts", contexts))
@@ -151,7 +122,7 @@ def write_texts(bench: Workbench, *, domain_name: str, address: str) -> list[str
 
 def texts_of(bench: Workbench, domain_name: str) -> tuple[Mapping[tuple[str, int], str], Mapping[str, str]]:
     """The explanations by (item id, option) and the contexts by item id that a domain has."""
-    if not needed_texts(bench.experiment).any:
+    if not writers_of(bench.experiment):
         return {}, {}
     explained, contexts = (
         texts(read_written(bench.run / kind / f"{domain_name}.jsonl"))
@@ -160,22 +131,32 @@ def texts_of(bench: Workbench, domain_name: str) -> tuple[Mapping[tuple[str, int
     return explained, {name: text for (name, _), text in contexts.items()}
 
 
-def _writer(bench: Workbench, who: str, writers: dict[str, Generator]) -> Generator:
-    """Who writes, of `writers` if there already, else made and put there."""
-    if who not in writers:
-        writers[who] = _new_writer(bench, who)
-    return writers[who]
+class _Writers:
+    """Who writes a domain's texts; one writes several kinds, and its model is loaded once."""
 
+    def __init__(self, bench: Workbench) -> None:
+        self._bench = bench
+        self._who = writers_of(bench.experiment)
+        self.made: dict[str, Generator] = {}
 
-def _new_writer(bench: Workbench, who: str) -> Generator:
-    writing = bench.experiment.writing
-    if who == "base":
-        return bench.base()
-    if who == "served":
-        assert writing.served is not None  # the settings are checked
-        return ServedModel(writing.served)
-    assert writing.model is not None
-    return load_model(writing.model, bench.model_hash(writing.model))
+    def of(self, kind: str) -> Generator | None:
+        """Who writes a kind of text; None where the data's own explanations are taken."""
+        who = self._who.get(kind)
+        if who in (None, "explanation"):
+            return None
+        if who not in self.made:
+            self.made[who] = self._new(who)
+        return self.made[who]
+
+    def _new(self, who: str) -> Generator:
+        writing = self._bench.experiment.writing
+        if who == "base":
+            return self._bench.base()
+        if who == "served":
+            assert writing.served is not None  # the settings are checked
+            return ServedModel(writing.served)
+        assert writing.model is not None
+        return load_model(writing.model, self._bench.model_hash(writing.model))
 
 
 def _journal(bench: Workbench, address: str, name: str) -> Path:

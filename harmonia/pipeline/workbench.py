@@ -107,6 +107,10 @@ class Workbench:
             self._template = build_template(self.experiment.prompt, tokenizer)
         return self._template
 
+    def template_hash(self) -> str:
+        """Hash of its words."""
+        return self.template().hash
+
     def base(self) -> LocalModel:
         """The base model, ready to be asked."""
         self.release_tuned()

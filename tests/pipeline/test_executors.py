@@ -14,7 +14,7 @@ import pytest
 from recorder import Recorder
 
 from harmonia.errors import HarmoniaError, InputError
-from harmonia.pipeline.agenda import Agenda, Unit
+from harmonia.pipeline.agenda import Agenda, GivenUnit
 from harmonia.pipeline.executors import Executor, Local, perform
 from harmonia.pipeline.experiment import ExecutionSettings, Experiment
 from harmonia.pipeline.processes import Processes
@@ -43,7 +43,7 @@ class InTurn:
     threads = 1
 
     def run(self, agenda: Agenda) -> None:
-        at_work: list[tuple[Unit, Workbench]] = []
+        at_work: list[tuple[GivenUnit, Workbench]] = []
         while True:
             while len(at_work) < 2 and (unit := agenda.take()):
                 at_work.append((unit, Workbench(unit.bench.experiment, unit.bench.fingerprints)))

@@ -16,7 +16,6 @@ from harmonia.errors import HarmoniaError, InputError
 from harmonia.pipeline.experiment import Experiment
 from harmonia.pipeline.graph import build_graph
 from harmonia.pipeline.manifest import claim_run
-from harmonia.pipeline.plan import make_plan
 from harmonia.pipeline.run import run_experiment
 from harmonia.pipeline.settings_file import apply_overrides, load_experiment
 from harmonia.pipeline.workbench import Workbench
@@ -131,16 +130,6 @@ def test_a_base_that_changes_during_a_run_is_refused(settings: dict[str, Any], t
         handle.write(bytes(1000))
     with pytest.raises(InputError, match="have changed since this run noted them"):
         bench.base()
-
-
-def test_a_plan_of_a_model_that_makes_no_sense_is_refused(settings: dict[str, Any], tmp_path: Path) -> None:
-    base = Path(shutil.copytree(settings["model"]["path"], tmp_path / "base"))
-    config = json.loads((base / "config.json").read_text())
-    (base / "config.json").write_text(json.dumps({**config, "num_attention_heads": 0}))
-    settings["model"]["path"] = str(base)
-    with pytest.raises(InputError, match="no causal language model can be read") as caught:
-        make_plan(Experiment.model_validate(settings), tflops=1.0)
-    assert caught.value.file == str(base)
 
 
 def test_domain_without_groups_is_told_and_the_rest_goes_on(settings: dict[str, Any]) -> None:
@@ -275,24 +264,3 @@ def test_a_file_builds_on_another(settings: dict[str, Any], tmp_path: Path) -> N
     below.unlink()
     with pytest.raises(InputError, match=r"all\.yaml"):
         load_experiment(above)
-
-
-def test_plan_counts_what_would_run(settings: dict[str, Any]) -> None:
-    experiment = Experiment.model_validate(settings)
-    plan = make_plan(experiment, tflops=0.001)
-    keys = [step.key for step in plan.steps]
-    stages = build_graph(Workbench(experiment)).tasks
-    priced = ("probe", "write", "train", "evaluate")
-    assert set(keys) == {key for key in stages if key.split("/")[0] in priced}
-    probe = plan.steps[0]
-    assert probe.what.startswith("540 items")
-    assert probe.flops == pytest.approx(2 * plan.parameters * probe.tokens)
-    assert plan.seconds(probe) == pytest.approx(probe.flops / 1e9)
-    (trained,) = {step.what for step in plan.steps if step.key.startswith("train/")}
-    assert trained == "about 12 rows and 12 general ones, 2 epochs, 6 optimizer steps"
-    assert [note.split(":")[0] for note in plan.notes if "optimizer" in note] == [
-        "a fine-tuning has about 6 optimizer steps of up to 8 rows"
-    ]
-    settings["training"]["batch_size"] = 4
-    assert not [n for n in make_plan(Experiment.model_validate(settings), tflops=1).notes if "optimizer" in n]
-    assert not Path(settings["out"]).exists()
