@@ -32,7 +32,7 @@ TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in FIL
 # What still breaks a rule. These lists only shrink: what is mended is taken off.
 LONG: set[str] = set()
 MANY = {"probe.ask.ask"}
-NAMED_ALIKE = {"Finding"}
+NAMED_ALIKE: set[str] = set()
 
 
 def _imported(name: str) -> set[str]:
