@@ -225,9 +225,8 @@ def _value(setting: Described, name: str, values: Sequence[str]) -> str:
 
 
 def _section_of(command: str, key: str) -> Section:
-    first = key.partition(".")[0]
     for section in TAKES[command]:
-        if section.table == first or (section.bare and first in section.model.model_fields):
+        if section.holds(key):
             return section
     raise unknown(command, key)
 

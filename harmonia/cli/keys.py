@@ -15,39 +15,46 @@ if TYPE_CHECKING:
     from harmonia.parsing.described import Described
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Section:
     """A table of settings that a command takes.
 
     Attributes:
         table: Its name in the experiment file; empty for what no experiment has.
-        where: Its class, as `module:Class`: imported when it is needed.
-        only: Keys that the command takes; empty for all.
+        where: Its class in the package, as `module:Class`: imported when it is needed.
+        only: Keys that the command takes, with blanks between; empty for all.
         without: Keys that it does not take: it has an option for them, or decides them.
         bare: Whether the keys may go without the table's name.
     """
 
     table: str
     where: str
-    only: tuple[str, ...] = ()
-    without: tuple[str, ...] = ()
+    only: str = ""
+    without: str = ""
     bare: bool = False
 
     @property
     def model(self) -> type[Settings]:
         """The settings class."""
         module, _, name = self.where.partition(":")
-        return getattr(import_module(module), name)  # type: ignore[no-any-return]
+        return getattr(import_module(f"harmonia.{module}"), name)  # type: ignore[no-any-return]
 
     @property
     def prefix(self) -> str:
         """What stands before a key in messages."""
         return f"{self.table}." if self.table else ""
 
+    def holds(self, key: str) -> bool:
+        """Whether a key, as it is typed, stands in this table."""
+        first = key.partition(".")[0]
+        return first == self.table or ((self.bare or not self.table) and first in self.model.model_fields)
+
     def takes(self, key: str) -> bool:
         """Whether a key without the table's name belongs to the command."""
         inside = {*(key[:place] for place, mark in enumerate(key) if mark == "."), key}
-        return not inside & set(self.without) and (not self.only or bool(inside & set(self.only)))
+        if inside & set(self.without.split()):
+            return False
+        return not self.only or bool(inside & set(self.only.split()))
 
     def settings(self) -> Iterator[Described]:
         """All settings that the command takes from it, by the names to write."""
@@ -60,27 +67,17 @@ class Section:
                 yield replace(one, key=f"{prefix}{one.key}")
 
 
-def _section(table: str, where: str, *, only: str = "", without: str = "", bare: bool = False) -> Section:
-    return Section(
-        table=table,
-        where=f"harmonia.{where}",
-        only=tuple(only.split()),
-        without=tuple(without.split()),
-        bare=bare or not table,
-    )
-
-
-_ITEMS = _section("items", "data:ItemSource", without="path", bare=True)
-_SHOTS = _section("shots", "data:ItemSource", without="path limit seed")
-_MODEL = _section("model", "models:ModelSettings", without="path")
-_PROBE = _section("probe", "probe:ProbeSettings")
-_EXPERIMENT = (_section("", "pipeline.experiment:Experiment"),)
+_ITEMS = Section("items", "data:ItemSource", without="path", bare=True)
+_SHOTS = Section("shots", "data:ItemSource", without="path limit seed")
+_MODEL = Section("model", "models:ModelSettings", without="path")
+_PROBE = Section("probe", "probe:ProbeSettings")
+_EXPERIMENT = (Section("", "pipeline.experiment:Experiment"),)
 _WORDS = "domain split config columns.question columns.answer columns.id columns.subject"
 """Settings of a file of questions that are answered in words."""
 
 
 def _prompt(*, only: str = "", without: str = "") -> Section:
-    return _section("prompt", "prompts:PromptSettings", only=only, without=without)
+    return Section("prompt", "prompts:PromptSettings", only=only, without=without)
 
 
 TAKES: dict[str, tuple[Section, ...]] = {
@@ -89,35 +86,35 @@ TAKES: dict[str, tuple[Section, ...]] = {
     "probe": (_ITEMS, _SHOTS, _prompt(without="chat chat_date"), _PROBE, _MODEL),
     "evaluate": (_ITEMS, _SHOTS, _prompt(without="shots"), _PROBE, _MODEL),
     "groups": (
-        _section("groups", "groups:GroupSettings", bare=True),
+        Section("groups", "groups:GroupSettings", bare=True),
         _prompt(only="language options_first"),
-        _section("", "writers.settings:WrittenFiles", only="contexts"),
+        Section("", "writers.settings:WrittenFiles", only="contexts"),
     ),
     "train": (
-        _section("training", "training:TrainingSettings", bare=True),
+        Section("training", "training:TrainingSettings", bare=True),
         _prompt(only="chat chat_date control_tokens"),
         _MODEL,
     ),
     "write": (
-        _section("", "writers.settings:WantedSettings"),
-        _section(
+        Section("", "writers.settings:WantedSettings"),
+        Section(
             "writing",
             "writers:WritingSettings",
             without="explanations.own explanations.gold contexts.writer",
         ),
     ),
     "slick": (
-        _section("items", "data:ItemSource", only=f"{_WORDS} limit seed", bare=True),
-        _section("shots", "data:ItemSource", only=_WORDS),
-        _section("slick", "slick.knowledge:SlickSettings"),
+        Section("items", "data:ItemSource", only=f"{_WORDS} limit seed", bare=True),
+        Section("shots", "data:ItemSource", only=_WORDS),
+        Section("slick", "slick.knowledge:SlickSettings"),
         _MODEL,
     ),
     "export-task": (_ITEMS, _SHOTS, _prompt(only="method preset language options_first shots")),
     "explain-scoring": (_ITEMS, _SHOTS, _prompt(without="method shots"), _MODEL),
-    "triage": (_section("", "analysis.triage:TriageSettings"),),
-    "leakage": (_ITEMS, _SHOTS, _section("leakage", "data.leakage:LeakageSettings", only="ngram")),
+    "triage": (Section("", "analysis.triage:TriageSettings"),),
+    "leakage": (_ITEMS, _SHOTS, Section("leakage", "data.leakage:LeakageSettings", only="ngram")),
     "doctor": (_prompt(only="chat"), _MODEL),
-    "bench": (_section("", "bench.settings:BenchSettings"),),
+    "bench": (Section("", "bench.settings:BenchSettings"),),
 }
 """The settings of each command."""
 
