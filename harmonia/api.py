@@ -259,7 +259,7 @@ def run(experiment: str | Path, /, **overrides: Any) -> Path:
 
     Raises:
         InputError: Settings, data or model are wrong.
-        TrainingError: A fine-tuning cannot go on.
+        HarmoniaError: Tasks failed; all that do not need them were done.
     """
     from harmonia.pipeline.run import run_experiment
     from harmonia.pipeline.settings_file import load_experiment, override_texts

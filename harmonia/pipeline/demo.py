@@ -1,6 +1,6 @@
 """The embedded experiment: small language models whose knowledge is known, tuned in the paper's ways.
 
-They are real experiments run by the same stages as any other; only models and data come
+They are real experiments run as any other is; only models and data come
 with the package (harmonia.world).
 """
 

@@ -71,7 +71,7 @@ def _stopped_by(number: int, before: str = "") -> subprocess.CompletedProcess[st
     code = (
         f"import os, signal, sys; {before}\n"
         "import harmonia.cli.main as main\n"
-        f"main.app = lambda: os.kill(os.getpid(), {int(number)}) or print('goes on')\n"
+        f"main.app = lambda **_: os.kill(os.getpid(), {int(number)}) or print('goes on')\n"
         "main.main()"
     )
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
