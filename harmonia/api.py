@@ -23,6 +23,7 @@ from harmonia.data import GENERAL, read_conversations
 from harmonia.data.at_hand import Questions, is_at_hand, items_from
 from harmonia.errors import InputError
 from harmonia.groups import GroupSettings, build_groups, wanted_texts
+from harmonia.journal import Chunks
 from harmonia.models import LocalModel, ModelSettings, Scorer, load_model
 from harmonia.models.folder import tuned_settings
 from harmonia.models.served import ServedModel
@@ -117,7 +118,8 @@ def probe(
     shown = None if shots is None else items_from(shots, both)
     pool = None if shown is None else ShotPool.of(shown.items, words)
     template = build_template(words, model.tokenizer)
-    asked = ask(model, found.items, asked_in, template, settings=how, pool=pool, progress=progress)
+    chunks = Chunks(progress=progress)
+    asked = ask(model, found.items, asked_in, template, settings=how, pool=pool, chunks=chunks)
     return Beliefs(
         beliefs=asked.beliefs,
         about={"model": model.identity, **template.about, **asked.about},

@@ -35,10 +35,11 @@ class Chunks:
 
     Args:
         journal: The notes; what they hold is not done again. None notes nothing.
+        progress: Told how far it is.
     """
 
-    def __init__(self, journal: Path | None) -> None:
-        self._journal = journal
+    def __init__(self, journal: Path | None = None, progress: Progress | None = None) -> None:
+        self._journal, self._progress = journal, progress
         self._done = {_place(entry): entry["found"] for entry in noted(journal) if "found" in entry}
 
     def results(
@@ -48,27 +49,27 @@ class Chunks:
         size: int,
         kind: type[Result],
         *,
-        progress: Progress | None = None,
-        **part: int,
+        draw: int = 0,
+        draws: int = 1,
     ) -> list[Result]:
         """One result a thing, in order.
 
         `work` is given the place of a chunk's first thing, and the chunk. The caller fixes `size`, so that
-        batches fall alike in a run and in its resume. By `kind` JSON becomes a result again. `part` says
-        which of several passes over the things this is.
+        batches fall alike in a run and in its resume. By `kind` JSON becomes a result again. This is
+        the `draw`-th of several passes over the things.
         """
         stored = TypeAdapter(list[kind])  # type: ignore[valid-type]
         found: list[Result] = []
         for start in range(0, len(things), size):
-            place = {**part, "start": start}
+            place = {"draw": draw, "start": start}
             if (done := self._done.get(_place(place))) is not None:
                 found += stored.validate_python(done)
             else:
                 new = work(start, things[start : start + size])
                 note(self._journal, {**place, "found": stored.dump_python(new, mode="json")})
                 found += new
-            if progress:
-                progress(len(found), len(things))
+            if self._progress:
+                self._progress(draw * len(things) + len(found), draws * len(things))
         return found
 
 

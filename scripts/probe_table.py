@@ -18,6 +18,7 @@ from recovery import Recovery, recovery_of
 
 from harmonia.cli.progress import Bars
 from harmonia.hashing import sample
+from harmonia.journal import Chunks
 from harmonia.models import LocalModel, ModelSettings, load_model
 from harmonia.probe import ProbeSettings, ask
 from harmonia.prompts import PromptSettings, ShotPool, build_template, parse_form
@@ -63,7 +64,7 @@ def beliefs_of(
         build_template(settings, loaded.tokenizer),
         settings=ProbeSettings(draws=draws),
         pool=pool,
-        progress=bars.progress,
+        chunks=Chunks(progress=bars.progress),
     )
     return list(asked.beliefs)
 

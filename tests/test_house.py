@@ -31,7 +31,7 @@ TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in FIL
 
 # What still breaks a rule. These lists only shrink: what is mended is taken off.
 LONG: set[str] = set()
-MANY = {"probe.ask.ask"}
+MANY: set[str] = set()
 NAMED_ALIKE: set[str] = set()
 
 

@@ -80,9 +80,8 @@ def test_finished_chunks_are_taken_up_whatever_else_stands_there(tmp_path: Path,
             assert list(chunk) == list(range(start, min(start + 2, 5)))
             return [(one * one, "ü") for one in chunk]
 
-        chunks, kind = Chunks(journal), tuple[int, str]
-        tell = lambda *at: told.append(at)  # noqa: E731
-        return [chunks.results(work, range(5), 2, kind, progress=tell, of=k) for k in range(passes)]
+        chunks, kind = Chunks(journal, lambda *at: told.append(at)), tuple[int, str]
+        return [chunks.results(work, range(5), 2, kind, draw=k, draws=passes) for k in range(passes)]
 
     with pytest.raises(KeyboardInterrupt):
         squares(finished, 2, [])
@@ -90,4 +89,4 @@ def test_finished_chunks_are_taken_up_whatever_else_stands_there(tmp_path: Path,
     with pytest.raises(KeyboardInterrupt):
         squares(5 - finished, 2, [])  # one chunk short
     assert squares(1, 2, told) == [[(k * k, "ü") for k in range(5)]] * 2
-    assert told == [(2, 5), (4, 5), (5, 5)] * 2
+    assert told == [(2, 10), (4, 10), (5, 10), (7, 10), (9, 10), (10, 10)]

@@ -11,6 +11,7 @@ from harmonia.data.stored_items import write_items
 from harmonia.files import write_json, write_json_lines
 from harmonia.groups import build_groups
 from harmonia.groups.folder import write_groups
+from harmonia.journal import Chunks
 from harmonia.models import Scorer
 from harmonia.parsing import read_object
 from harmonia.pipeline.experiment import Experiment
@@ -123,8 +124,7 @@ def _ask(
         settings=settings,
         pool=pool,
         fitted=fitted,
-        journal=journal,
-        progress=bench.progress,
+        chunks=Chunks(journal, bench.progress),
     )
     about = {"address": address, **template.about, **asked.about}
     # Under beliefs/ and predictions/ the domain comes next.

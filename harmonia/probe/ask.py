@@ -9,12 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from harmonia.data.other_options import OWN_ORDER, speak_of_others
 from harmonia.errors import HarmoniaError, InputError
-from harmonia.journal import Chunks, Progress
+from harmonia.journal import Chunks
 from harmonia.models import Likelihood, Scorer
 from harmonia.probe.belief import Asking, DrawResult, belief_from
 from harmonia.probe.debias import LetterPrior, divide_out, letter_priors, mean_over_orders, prior_sample
@@ -107,8 +106,7 @@ def ask(
     settings: ProbeSettings | None = None,
     pool: ShotPool | None = None,
     fitted: FittedPrompts | None = None,
-    journal: Path | None = None,
-    progress: Progress | None = None,
+    chunks: Chunks | None = None,
 ) -> Asked:
     """Ask a model every item, by the template's method and preset.
 
@@ -116,8 +114,8 @@ def ask(
     `letter_pride`, whose prior is measured on some of all the items given.
 
     Demonstrations are needed for `icl<k>` with k above 0. `fitted` keeps the prompts for other models
-    asked the same. Finished chunks are noted in the journal, to be taken up after an interruption; the
-    caller removes it when the result is safe. In the progress an item counts once per draw.
+    asked the same. `chunks` has the journal of finished chunks, to be taken up after an interruption; the
+    caller removes it when the result is safe. In its progress an item counts once per draw.
 
     Raises:
         InputError: No demonstrations where some are needed, an item too long for the
@@ -131,7 +129,7 @@ def ask(
     settings = settings or ProbeSettings()
     sample = prior_sample(items, settings) if template.method == "letter_pride" else frozenset()
     asker = _Asker(model, form, template, settings, pool, fitted)
-    results, priors = asker.draws(items, sample, Chunks(journal), progress)
+    results, priors = asker.draws(items, sample, chunks or Chunks())
     asking = Asking(form=str(form), method=template.method, preset=template.preset)
     beliefs = tuple(
         belief_from(item, draws_of_item, asking, settings)
@@ -208,7 +206,7 @@ class _Asker:
         self._settings, self._pool, self._kept = settings, pool, fitted
 
     def draws(
-        self, items: Sequence[Item], sample: frozenset[str], chunks: Chunks, progress: Progress | None
+        self, items: Sequence[Item], sample: frozenset[str], chunks: Chunks
     ) -> tuple[list[list[DrawResult]], list[LetterPrior]]:
         """Per item what each draw of demonstrations gave, and the priors measured on the sample."""
         orders = [_orders(item, self._template, self._settings, sample) for item in items]
@@ -220,11 +218,7 @@ class _Asker:
             def views_of(start: int, chunk: Sequence[Item], draw: int = draw) -> list[tuple[View, ...]]:
                 return self.views(chunk, orders[start : start + len(chunk)], draw)
 
-            def tell(done: int, _: int, before: int = draw * len(items)) -> None:
-                if progress:
-                    progress(before + done, draws * len(items))
-
-            views = chunks.results(views_of, items, CHUNK, tuple[View, ...], progress=tell, draw=draw)
+            views = chunks.results(views_of, items, CHUNK, tuple[View, ...], draw=draw, draws=draws)
             measured = letter_priors(items, views, sample, draw)
             priors += measured.values()
             for item, seen, place in zip(items, views, results, strict=True):

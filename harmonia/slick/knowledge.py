@@ -125,8 +125,8 @@ def probe_knowledge(
         InputError: Too few demonstrations, or a prompt too long for the model.
     """
     prompts = _Prompts(pool, settings, partial(guarded, model))
-    tallies = Chunks(journal).results(
-        lambda _, chunk: _ask(model, chunk, prompts, settings), questions, CHUNK, _Tally, progress=progress
+    tallies = Chunks(journal, progress).results(
+        lambda _, chunk: _ask(model, chunk, prompts, settings), questions, CHUNK, _Tally
     )
     return tuple(_knowledge(one, tally, settings) for one, tally in zip(questions, tallies, strict=True))
 

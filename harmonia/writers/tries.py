@@ -37,12 +37,8 @@ def write_checked(
     progress: Progress | None = None,
 ) -> list[Written]:
     """One result a task, in order."""
-    return Chunks(journal).results(
-        lambda _, chunk: _write(writer, chunk, settings, seed, stage),
-        tasks,
-        CHUNK,
-        Written,
-        progress=progress,
+    return Chunks(journal, progress).results(
+        lambda _, chunk: _write(writer, chunk, settings, seed, stage), tasks, CHUNK, Written
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 from models import item
 
 from harmonia.errors import InputError
+from harmonia.journal import Chunks
 from harmonia.probe import ProbeSettings, ask
 from harmonia.prompts import Form, PromptSettings, ShotPool, build_template
 
@@ -52,9 +53,11 @@ def asking(request, tiny_loaded):
     loaded = tiny_loaded("llama")
     template = build_template(PromptSettings(method=request.param), loaded.tokenizer)
 
-    def run(calls=99, **options):
+    def run(calls=99, journal=None, progress=None):
         model = Cut(loaded, calls)
-        return ask(model, ITEMS, FORM, template, pool=SHOTS, settings=SETTINGS, **options), model.scored
+        return ask(
+            model, ITEMS, FORM, template, pool=SHOTS, settings=SETTINGS, chunks=Chunks(journal, progress)
+        ), model.scored
 
     return run
 

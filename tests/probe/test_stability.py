@@ -9,6 +9,7 @@ import pytest
 from models import item
 from scipy.stats import binomtest
 
+from harmonia.journal import Chunks
 from harmonia.probe import ProbeSettings, ask, read_beliefs, write_beliefs
 from harmonia.probe.stability import stability_of, wilson
 from harmonia.prompts import Form, PromptSettings, ShotPool, build_template
@@ -59,9 +60,11 @@ def asking(tiny_loaded):
     loaded = tiny_loaded("llama")
     template = build_template(PromptSettings(), loaded.tokenizer)
 
-    def run(draws, *, form=FORM, pool=POOL, **options):
+    def run(draws, *, form=FORM, pool=POOL, journal=None, progress=None):
         settings = ProbeSettings(draws=draws, keep_prompts=True)
-        return ask(loaded, ITEMS, form, template, pool=pool, settings=settings, **options).beliefs
+        return ask(
+            loaded, ITEMS, form, template, pool=pool, settings=settings, chunks=Chunks(journal, progress)
+        ).beliefs
 
     return run
 
