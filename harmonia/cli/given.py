@@ -1,8 +1,9 @@
-"""What a command was given: KEY=VALUE texts, checked, as settings; options of 0.1 are told their new name."""
+"""What a command was given: KEY=VALUE texts, checked, as settings; options of 0.1 are read so and told."""
 
 from __future__ import annotations
 
 import json
+import logging
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from harmonia.parsing.described import Described
 
 S = TypeVar("S", bound="Settings")
+log = logging.getLogger(__name__)
 _RUNNING: ContextVar[tuple[str, Sequence[str]]] = ContextVar("command and its KEY=VALUE texts")
 
 
@@ -162,10 +164,8 @@ class Command(TyperCommand):
         return [*super().collect_usage_pieces(ctx), *(["[KEY=VALUE]..."] if self.allow_extra_args else [])]
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Take the options, and refuse those that are KEY=VALUE now."""
-        if self.allow_extra_args:
-            self._refuse_moved(args)
-        return super().parse_args(ctx, args)
+        """Take the options; those that are KEY=VALUE now are read so, which is told."""
+        return super().parse_args(ctx, self._as_now(args) if self.allow_extra_args else args)
 
     def invoke(self, ctx: Any) -> Any:
         """Run, with the KEY=VALUE texts at hand."""
@@ -175,7 +175,7 @@ class Command(TyperCommand):
         finally:
             _RUNNING.reset(token)
 
-    def _refuse_moved(self, args: Sequence[str]) -> None:
+    def _as_now(self, args: list[str]) -> list[str]:
         options = {name: one for one in self.params for name in one.opts}
         kept: list[str] = []
         moved: dict[str, list[str]] = {}
@@ -192,17 +192,17 @@ class Command(TyperCommand):
             if not equals:
                 value = rest.pop(0) if rest and not rest[0].startswith("--") and "=" not in rest[0] else ""
             moved.setdefault(name, []).append(value)
+        new = [
+            f"{one.key}={_value(one, name, values)}"
+            for name, values in moved.items()
+            for one in _settings_of(str(self.name), name)
+        ]
+        now = f"{shlex.join(new)}: {shlex.join(['harmonia', str(self.name), *kept, *new])}"
+        if any(text.endswith("=VALUE") for text in new):
+            raise InputError("an option without its value", field=next(iter(moved)), remedy=f"Write {now}")
         if moved:
-            new = [
-                f"{one.key}={_value(one, name, values)}"
-                for name, values in moved.items()
-                for one in _settings_of(str(self.name), name)
-            ]
-            raise InputError(
-                f"harmonia {self.name} has no such option",
-                field=next(iter(moved)),
-                remedy=f"Write {shlex.join(new)}: {shlex.join(['harmonia', str(self.name), *kept, *new])}",
-            )
+            log.warning("%s is no option any more and is read as %s", ", ".join(moved), now)
+        return [*kept, *new]
 
 
 def _settings_of(command: str, option: str) -> list[Described]:
