@@ -1,6 +1,6 @@
-"""`manifest.json`: how a run was made, and which of its stages are done.
+"""`manifest.json`: how a run was made, and which of its tasks are done.
 
-A stage counts as done when its address is noted and every file it wrote is still as it was.
+A task counts as done when its address is noted and every file it wrote is still as it was.
 The note is made last, so that nothing half-written looks finished. It is a line of
 `stages.jsonl`, which is only added to; the manifest is written anew from all notes.
 A damaged manifest therefore costs no work.
@@ -28,7 +28,7 @@ NAME = "manifest.json"
 SETTINGS = "experiment.yaml"
 NOTES = "stages.jsonl"
 PARTIAL = ".partial"
-"""Folder in the run for what an interrupted stage can take up again."""
+"""Folder in the run for what an interrupted task can take up again."""
 
 log = logging.getLogger(__name__)
 
@@ -64,8 +64,8 @@ class Manifest:
 
     Attributes:
         run: The run directory.
-        head: Everything but the stages.
-        stages: What each stage left, by key.
+        head: Everything but the tasks.
+        stages: What each task left, by key.
     """
 
     run: Path
@@ -185,5 +185,5 @@ def _written(run: Path) -> dict[str, Any]:
         return {}
 
 
-def _entry(key: str, stage: Noted) -> dict[str, Any]:
-    return {"key": key, **stage.model_dump(mode="json")}
+def _entry(key: str, left: Noted) -> dict[str, Any]:
+    return {"key": key, **left.model_dump(mode="json")}

@@ -1,4 +1,4 @@
-"""What each stage does, with the stages' own packages; everything is written in the run directory."""
+"""What each task does, with the packages of its kind; everything is written in the run directory."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def read_sources(bench: Workbench, domain_name: str) -> dict[str, tuple[ItemSour
 
 
 def data_found(run: Path, domain_name: str) -> dict[str, Any]:
-    """What was read of a domain, by `DOMAIN/SOURCE`; its data stage is done."""
+    """What was read of a domain, by `DOMAIN/SOURCE`; its data have been read."""
     found = read_object(run / "data" / f"{domain_name}.json", what="the note of the data")
     return {f"{domain_name}/{name}": one for name, one in found.items()}
 

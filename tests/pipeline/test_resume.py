@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from harmonia.hashing import file_sha256
 
@@ -26,6 +27,10 @@ KILLS = [
     ("analyse", None),
     ("report", None),
 ]
+
+
+# The driver is killed here, too; the processes that work for it end with it.
+IN_PROCESSES = [KILLS[1], KILLS[4], KILLS[5], KILLS[8]]
 
 
 def _start(experiment: Path, out: Path) -> subprocess.Popen[str]:
@@ -97,10 +102,17 @@ def _manifest(run: Path) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_killed_run_ends_like_an_undisturbed_one(experiment_file: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("executor", "kills"), [("local", KILLS), ("processes", IN_PROCESSES)])
+def test_killed_run_ends_like_an_undisturbed_one(
+    executor: str, kills: list[tuple[str, str | None]], settings: dict[str, Any], tmp_path: Path
+) -> None:
+    experiment_file = tmp_path / "small.yaml"
+    experiment_file.write_text(
+        yaml.safe_dump({**settings, "execution": {"executor": executor, "workers": 2}})
+    )
     calm, killed = tmp_path / "a" / "run", tmp_path / "b" / "run"
     _finish(experiment_file, calm)
-    for stage, half_done in KILLS:
+    for stage, half_done in kills:
         assert any(_kill_in(experiment_file, killed, stage, half_done) for _ in range(5)), stage
     resumed = _finish(experiment_file, killed)
     assert "probe/person: was done before" in resumed
