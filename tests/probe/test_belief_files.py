@@ -188,16 +188,23 @@ COLUMNS = pa.schema(
 )
 
 
-@pytest.mark.parametrize("name", BAD)
+def _fits_columns(name: str) -> bool:
+    """Whether a column of the type that it has in Parquet can hold the wrong value at all."""
+    change, *_ = BAD[name]
+    record = {key: None if value is ... else value for key, value in {**RECORD, **change}.items()}
+    try:
+        pa.Table.from_pylist([record], schema=COLUMNS)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return False
+    return True
+
+
+@pytest.mark.parametrize("name", filter(_fits_columns, BAD))
 def test_a_wrong_row_is_named_alike_whether_columns_or_lines_are_read(tmp_path, name):
     change, *_ = BAD[name]
     record = {key: None if value is ... else value for key, value in {**RECORD, "id": "9", **change}.items()}
     rows = [{**RECORD, "id": "7"}, record]
-    try:
-        table = pa.Table.from_pylist(rows, schema=COLUMNS)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
-        pytest.skip("no column of this type holds such a value")
-    pq.write_table(table, tmp_path / "b.parquet")
+    pq.write_table(pa.Table.from_pylist(rows, schema=COLUMNS), tmp_path / "b.parquet")
     with pytest.raises(InputError) as columns:
         read_beliefs(tmp_path / "b.parquet")
     if name == "a prob that is no number":  # which JSON cannot hold

@@ -248,7 +248,7 @@ def test_figures_exist_in_both_kinds(finished: Path) -> None:
 def test_same_files_give_the_same_bytes(finished: Path, tmp_path: Path) -> None:
     # Another process, another folder: neither hash seeds nor paths may show.
     write_run(tmp_path / "moved")
-    code = "import sys, pathlib, harmonia.report as r; r.write_report(pathlib.Path(sys.argv[1]))"
+    code = "import pathlib, sys; from harmonia.report import write_report as w; w(pathlib.Path(sys.argv[1]))"
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "moved")], check=True)
     for path in [finished / "report.html", *sorted((finished / "figures").iterdir())]:
         assert path.read_bytes() == (tmp_path / "moved" / path.relative_to(finished)).read_bytes(), path.name
