@@ -218,11 +218,11 @@ def train(
         TrainingError: The run cannot go on, or nothing was learned.
     """
     from harmonia.training.alone import fine_tune_alone, written_out
-    from harmonia.training.sft import TrainingJob
+    from harmonia.training.sft import RECORD, TrainingJob
 
     base = ModelSettings(path=str(model)) if isinstance(model, (str, Path)) else model.settings
     place, rows = Path(out), None if isinstance(group, TrainingSet) else Path(group)
-    require_folder_place(place, inputs=(base.path, rows))
+    require_folder_place(place, inputs=(base.path, rows), holds=RECORD)
     if isinstance(group, TrainingSet) and prompt is None:
         prompt = group.prompt
     words = _checked(PromptSettings, "prompt", prompt)

@@ -58,12 +58,18 @@ def require_file_place(
 
 
 def require_folder_place(
-    path: Path, *, inputs: Inputs = (), names: Sequence[str] | None = None, field: str = "--out"
+    path: Path,
+    *,
+    inputs: Inputs = (),
+    names: Sequence[str] | None = None,
+    holds: str | None = None,
+    field: str = "--out",
 ) -> None:
     """Require that a folder can be written, and that nothing of others is lost by it.
 
     `names` will be written in it, beside whatever else it holds; None if the folder is to be harmonia's
-    alone. Links are followed.
+    alone. `holds` is a file that every such folder holds: harmonia's folder for another use is not
+    replaced. Links are followed.
 
     Raises:
         InputError: It cannot, or something would be.
@@ -73,6 +79,9 @@ def require_folder_place(
         raise InputError("is not a folder", file=path, field=field, remedy="Name a folder.")
     _require_writable(place, path, field)
     own = own_files(place)
+    if holds and own and holds not in own:
+        problem = f"the folder holds '{min(own)}' and no '{holds}': harmonia wrote it for another use"
+        raise InputError(problem, file=path, field=field, remedy="Give another folder.")
     wanted = [place] if names is None else [place / name for name in names]
     for found in (file for one in wanted for file in _files(one)):
         name = found.relative_to(place).as_posix()

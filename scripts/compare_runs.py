@@ -4,7 +4,7 @@ python scripts/compare_runs.py RUN_BEFORE RUN_AFTER
 
 A folder above several runs does too. A table is compared row by row, whatever its columns' order:
 rows are found by their id, or else by their texts, or else by their place. Where a run stores its
-items apart from its answers, they are joined first. Exits 1 if a value differs.
+items apart from its answers, they are joined first. Exits 1 if a value differs or a file is gone.
 """
 
 from __future__ import annotations
@@ -198,6 +198,9 @@ def main(before: Path, after: Path) -> int:
         print(f"no folder: {', '.join(missing)}")
         return 2
     sides = [files_of(top) for top in (before, after)]
+    if not sides[0]:
+        print(f"nothing of a run: {before}")
+        return 2
     equal: Counter[str] = Counter()
     unequal: dict[tuple[Any, ...], Differences] = defaultdict(Differences)
     files: Counter[tuple[Any, ...]] = Counter()
@@ -222,10 +225,12 @@ def main(before: Path, after: Path) -> int:
         for kind, count in sorted(Counter(_kind(name, top) for name in names).items()):
             print(f"{kind}: {count} only {side}")
     print(f"not compared: {', '.join(sorted(NOT_COMPARED))}")
-    return int(any(found.differs for found in unequal.values()))
+    lost = sides[0].keys() - sides[1].keys()
+    return int(bool(lost) or any(found.differs for found in unequal.values()))
 
 
 if __name__ == "__main__":
     if len(sys.argv) != 3:
-        sys.exit(__doc__)
+        print(__doc__)
+        sys.exit(2)
     sys.exit(main(*map(Path, sys.argv[1:])))

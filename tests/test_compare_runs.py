@@ -108,3 +108,12 @@ def test_tables_that_lay_beside_the_manifest_are_the_same_tables(before, tmp_pat
         path.write_text("domain,accuracy\nsums,0.5\n")
     assert main(before, after) == 0
     assert "tables/*.csv: 1 equal in bytes" in capsys.readouterr().out
+
+
+def test_a_file_that_is_gone_is_a_difference_and_an_empty_folder_is_no_run(before, tmp_path, capsys):
+    after = run(tmp_path / "after", WIDE)
+    next(path for path in after.rglob("*.parquet")).unlink()
+    assert main(before, after) == 1
+    assert "1 only before" in capsys.readouterr().out
+    (tmp_path / "empty").mkdir()
+    assert main(tmp_path / "empty", before) == 2

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from command_line import harmonia
 
 from harmonia.errors import InputError
 from harmonia.files import disk_told, fresh_file, write_text
@@ -18,6 +19,7 @@ from harmonia.outputs import (
     require_folder_place,
     scratch,
 )
+from harmonia.world import base_folder, write_lab_data
 
 
 def _write(folder: Path, *names: str, keep: bool = False) -> None:
@@ -208,3 +210,28 @@ def test_a_file_written_half_leaves_the_old_one(tmp_path: Path) -> None:
         partial.write_text("half")
         raise RuntimeError
     assert path.read_text() == "old"
+
+
+def test_a_folder_that_harmonia_wrote_for_another_use_is_not_replaced(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    require_folder_place(folder, holds="training.json")
+    _write(folder, "truth.jsonl", "person/train.jsonl")
+    require_folder_place(folder, holds="truth.jsonl")
+    with pytest.raises(InputError, match="for another use"):
+        require_folder_place(folder, holds="training.json")
+
+
+def test_no_command_replaces_data_by_a_model(tmp_path: Path) -> None:
+    write_lab_data(tmp_path / "data", 0)
+    before = {file: file.read_bytes() for file in (tmp_path / "data").rglob("*") if file.is_file()}
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"prompt": "a", "completion": "b"}\n')
+    commands = (
+        ("train", "--model", base_folder(0), "--group", rows, "--out", "data"),
+        ("lab", "build", "--out", "data"),
+        ("export-task", "--items", rows, "--out", "data"),
+    )
+    for words in commands:
+        done = harmonia(*words, cwd=tmp_path)
+        assert done.returncode == 2 and "another use" in done.stderr, words
+    assert {file: file.read_bytes() for file in (tmp_path / "data").rglob("*") if file.is_file()} == before

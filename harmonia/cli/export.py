@@ -34,7 +34,7 @@ def export_task(
     from harmonia.outputs import fresh_directory, require_folder_place
     from harmonia.prompts import ExamFormat, Form, PromptSettings, ShotPool
 
-    require_folder_place(out, inputs=(items, shots_from))
+    require_folder_place(out, inputs=(items, shots_from), holds="harmonia_data.py")
     given = Given.here()
     words = given.of(PromptSettings, {"shots": shots})
     if words.method not in ("letter", "cloze"):

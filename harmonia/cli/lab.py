@@ -28,7 +28,7 @@ def build(out: o.Out, seed: Seed = 0) -> None:
     from harmonia.outputs import require_folder_place
     from harmonia.world.build import Progress, build_base
 
-    require_folder_place(out)
+    require_folder_place(out, holds="lab.json")
 
     def tell(progress: Progress) -> None:
         losses = ", ".join(f"{name} {value:.3f}" for name, value in progress.losses.items())
@@ -76,6 +76,6 @@ def data(out: o.Out, seed: Seed = 0) -> None:
     from harmonia.outputs import require_folder_place
     from harmonia.world import write_lab_data
 
-    require_folder_place(out)
+    require_folder_place(out, holds="truth.jsonl")
     write_lab_data(out, seed)
     console.print(str(out))

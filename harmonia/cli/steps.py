@@ -92,10 +92,10 @@ def train(
     from harmonia.prompts import PromptSettings
     from harmonia.training import TrainingSettings
     from harmonia.training.alone import fine_tune_alone
-    from harmonia.training.sft import TrainingJob
+    from harmonia.training.sft import RECORD, TrainingJob
 
     given = Given.here()
-    require_folder_place(out, inputs=(model, group))
+    require_folder_place(out, inputs=(model, group), holds=RECORD)
     job = TrainingJob(
         model=given.of(ModelSettings, {"path": model}),
         prompt=given.of(PromptSettings, {"chat": chat}),

@@ -56,7 +56,7 @@ def demo_experiments(out: Path, grid: Grid = SMALL) -> list[Experiment]:
     bases = shipped_seeds()[: grid.bases]
     for seed in bases:
         require_run_place(out / f"base{seed}")
-        require_folder_place(out / "data" / f"base{seed}")
+        require_folder_place(out / "data" / f"base{seed}", holds="truth.jsonl")
     return [
         demo_experiment(out, base_seed=seed, domains=grid.domains, seeds=grid.seeds, ratios=grid.ratios)
         for seed in bases
@@ -72,9 +72,8 @@ def demo_experiment(
         InputError: No such base is shipped.
     """
     data = out / "data" / f"base{base_seed}"
-    write_lab_data(data, base_seed)
     shots = {name: {"path": f"{name}/dev.jsonl", "domain": name} for name in DOMAINS}
-    return Experiment.model_validate(
+    experiment = Experiment.model_validate(
         {
             "name": f"lab-base{base_seed}",
             "out": str(out / f"base{base_seed}"),
@@ -112,3 +111,5 @@ def demo_experiment(
             },
         }
     )
+    write_lab_data(data, base_seed)
+    return experiment

@@ -119,6 +119,13 @@ class Experiment(Settings):
     domains: dict[Annotated[str, Field(pattern=_NAME)], DomainSettings] = Field(min_length=1)
     execution: ExecutionSettings = Field(default=ExecutionSettings(), json_schema_extra=_EXECUTION)
 
+    @field_validator("seeds")
+    @classmethod
+    def _differ(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(seeds)) < len(seeds):
+            raise ValueError("a seed stands twice: each is one fine-tuning")
+        return seeds
+
     @model_validator(mode="after")
     def _has_what_it_asks_with(self) -> Experiment:
         if self.prompt.shots and any(domain.shots is None for domain in self.domains.values()):

@@ -165,7 +165,9 @@ def require_run_place(run: Path) -> None:
     Raises:
         InputError: It holds files of others, or cannot be written.
     """
-    require_folder_place(run, names=() if is_run(run) else None, field="out")
+    require_folder_place(
+        run, names=() if is_run(run) else None, holds=None if is_run(run) else NAME, field="out"
+    )
 
 
 def claim_run(folder: Path) -> None:

@@ -6,6 +6,7 @@ measured (docs/performance.md). It is an order of magnitude, not a promise.
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 
@@ -103,6 +104,11 @@ def make_plan(
         InputError: Data are missing or wrong.
     """
     manifest = Manifest.read(experiment.run_directory)
+    for name, value in (("--parameters", parameters), ("--tflops", tflops)):
+        if value is not None and not 0 < value < math.inf:
+            raise InputError(
+                "not a number above 0", field=name, seen=value, remedy="Correct or leave it out."
+            )
     bench = Workbench(experiment) if manifest.stages else _Unhashed(experiment)
     costs = Costs(bench, parameters)
     try:

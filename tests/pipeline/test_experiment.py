@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from harmonia.pipeline.demo import Grid, demo_experiments
 from harmonia.pipeline.experiment import Experiment
 
 
@@ -30,3 +32,14 @@ def test_suites_have_any_names() -> None:
 def test_a_suite_is_not_called_as_something_else_in_the_run(name: str) -> None:
     with pytest.raises(ValidationError):
         Experiment.model_validate(_settings({name: None}))
+
+
+def test_a_seed_stands_once() -> None:
+    with pytest.raises(ValidationError, match="a seed stands twice"):
+        Experiment.model_validate({**_settings({"test": None}), "seeds": [1, 0, 1]})
+
+
+def test_a_demo_that_cannot_be_writes_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError):
+        demo_experiments(tmp_path / "demo", Grid(bases=1, domains=1, ratios=(2.0,)))
+    assert not (tmp_path / "demo").exists()
