@@ -29,7 +29,7 @@ from harmonia.models.folder import tuned_settings
 from harmonia.models.served import ServedModel
 from harmonia.models.server import ServedSettings
 from harmonia.outputs import require_folder_place
-from harmonia.parsing import Settings, table_of_settings
+from harmonia.parsing import Settings, require_new, table_of_settings
 from harmonia.probe import ProbeSettings, ask
 from harmonia.probe import read_beliefs as read_belief_file
 from harmonia.prompts import ExamFormat, PromptSettings, ShotPool, build_template, parse_form
@@ -62,6 +62,8 @@ def load(folder: str | Path, **settings: Any) -> LocalModel:
     Raises:
         InputError: It is not a whole causal language model.
     """
+    if "path" in settings:
+        raise InputError("given twice", field="path", seen=settings["path"], remedy="Give the folder alone.")
     return load_model(_checked(ModelSettings, "model", {**settings, "path": str(folder)}))
 
 
@@ -107,6 +109,9 @@ def probe(
     Raises:
         InputError: A row or a setting is wrong, or the model cannot be asked so.
     """
+    if not hasattr(model, "loglikelihoods"):
+        _require_kind(model, (LocalModel,), "model", "Give what harmonia.load or harmonia.train gives.")
+    _require_kind(form, (str, type(None)), "form", "Write it like icl5 or chat0.")
     words = _checked(PromptSettings, "prompt", prompt)
     how = _checked(ProbeSettings, "probe", probe)
     asked_in = parse_form(form or words.probe_form)
@@ -166,6 +171,7 @@ def groups(
         EmptyGroupError: There are no beliefs for a group.
         InputError: A setting or a file is wrong.
     """
+    _require_beliefs(beliefs, "beliefs")
     how, words = _checked(GroupSettings, "groups", settings), _words_of(beliefs, prompt)
     exam = ExamFormat(method=words.style, language=words.language, options_first=words.options_first)
     mixed_in = read_conversations(Path(general), what=GENERAL) if general else None
@@ -220,6 +226,9 @@ def train(
     from harmonia.training.alone import fine_tune_alone, written_out
     from harmonia.training.sft import RECORD, TrainingJob
 
+    _require_kind(model, (LocalModel, str, Path), "model", "Give what harmonia.load gives, or a folder.")
+    _require_kind(group, (TrainingSet, str, Path), "group", "Give one of harmonia.groups(...), or a file.")
+    _require_seed(seed)
     base = ModelSettings(path=str(model)) if isinstance(model, (str, Path)) else model.settings
     place, rows = Path(out), None if isinstance(group, TrainingSet) else Path(group)
     require_folder_place(place, inputs=(base.path, rows), holds=RECORD)
@@ -247,6 +256,9 @@ def compare(before: Sequence[Belief], after: Sequence[Belief], *, seed: int = 0)
     from harmonia.analysis import Answers, consistency_of, mcnemar
     from harmonia.analysis.outcomes import outcomes
 
+    _require_beliefs(before, "before")
+    _require_beliefs(after, "after")
+    _require_seed(seed)
     consistency = consistency_of(before, after, seed=seed)
     *_, p = mcnemar(Answers.of(before).correct_I, Answers.of(after).correct_I)
     return Comparison(consistency=consistency, outcomes=outcomes(before, after), p=p)
@@ -308,6 +320,31 @@ def report(run_directory: str | Path) -> Path:
 
 def _checked(model: type[_Settings], table: str, values: Mapping[str, Any] | Settings | None) -> _Settings:
     return values if isinstance(values, model) else table_of_settings(model, values or {}, table)
+
+
+def _require_kind(given: Any, kinds: tuple[type, ...], field: str, remedy: str) -> None:
+    if not isinstance(given, kinds):
+        raise InputError("not of the kind needed", field=field, seen=given, remedy=remedy)
+
+
+def _require_beliefs(given: Any, field: str) -> None:
+    """Require beliefs of items that each stand once; a repeated one would count twice."""
+    if isinstance(given, (str, Path)) or not isinstance(given, Sequence):
+        raise InputError(
+            "not a sequence of beliefs",
+            field=field,
+            seen=given,
+            remedy="Give what harmonia.probe or harmonia.read_beliefs gives.",
+        )
+    first: dict[tuple[str, str], int] = {}
+    for number, belief in enumerate(given, start=1):
+        _require_kind(belief, (Belief,), field, "Give what harmonia.probe or harmonia.read_beliefs gives.")
+        require_new(first, (belief.item.domain, belief.item.id), file=field, row=number)
+
+
+def _require_seed(seed: Any) -> None:
+    if type(seed) is not int or not 0 <= seed < 2**32:
+        raise InputError("not a seed", field="seed", seen=seed, remedy="Give 0 to 2**32 - 1.")
 
 
 def _words_of(beliefs: Sequence[Belief], prompt: PromptTable | None) -> PromptSettings:

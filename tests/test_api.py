@@ -371,3 +371,52 @@ def test_an_experiment_from_python(experiment: Path, tmp_path: Path) -> None:
     page.unlink()
     assert harmonia.report(run) == page and page.is_file()
     assert len(harmonia.read_beliefs(run / "beliefs" / "person.parquet")) == 60
+
+
+ITEM = {"id": "a", "domain": "d", "question": "Which?", "choices": ("one", "two"), "answer": 0}
+BAD_ITEMS: dict[str, tuple[Any, ...]] = {
+    "answer": (5, -1, True, "A"),
+    "choices": (("one",), (), tuple(map(str, range(27)))),
+    "choices.1": (("one", " "), ("one", None)),
+    "question": ("", None, "half a character \ud800"),
+    "id": (5, ""),
+    "domain": (None,),
+}
+
+
+@pytest.mark.parametrize("field", BAD_ITEMS)
+def test_items_are_checked_as_rows_of_a_file_are(field: str) -> None:
+    for value in BAD_ITEMS[field]:
+        bad = Item(**{**ITEM, field.partition(".")[0]: value})
+        with pytest.raises(InputError) as told:
+            harmonia.probe(FakeModel({" A": 1.0}), [Item(**{**ITEM, "id": "b"}), bad], form="icl0")
+        assert (told.value.field, told.value.row) == (field, 2), value
+
+
+def test_what_is_not_of_its_kind_is_one_line(base: Any, beliefs: Any, tmp_path: Path) -> None:
+    known = harmonia.groups(beliefs)["harmonious"]
+    wrong: tuple[tuple[str, Callable[[], Any]], ...] = (
+        ("model", lambda: harmonia.probe("folder", [Item(**ITEM)])),
+        ("form", lambda: harmonia.probe(base, [Item(**ITEM)], form=5)),
+        ("path", lambda: harmonia.load(base_folder(0), path="x")),
+        ("beliefs", lambda: harmonia.groups("beliefs.parquet")),
+        ("beliefs", lambda: harmonia.groups(iter(beliefs))),
+        ("before", lambda: harmonia.compare(None, beliefs)),
+        ("after", lambda: harmonia.compare(beliefs, [1])),
+        ("seed", lambda: harmonia.compare(beliefs, beliefs, seed=-1)),
+        ("seed", lambda: harmonia.train(base, known, out=tmp_path / "m", seed=2**32)),
+        ("group", lambda: harmonia.train(base, [known], out=tmp_path / "m")),
+        ("model", lambda: harmonia.train(FakeModel({" A": 1.0}), known, out=tmp_path / "m")),
+    )
+    for field, call in wrong:
+        with pytest.raises(InputError) as told:
+            call()
+        assert told.value.field == field
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_belief_that_stands_twice_would_count_twice(beliefs: Any) -> None:
+    twice = [*beliefs, beliefs[0]]
+    for call in (lambda: harmonia.groups(twice), lambda: harmonia.compare(beliefs, twice)):
+        with pytest.raises(InputError, match="used in row 1 already"):
+            call()

@@ -70,8 +70,34 @@ def _source(path: str, settings: Mapping[str, Any] | None) -> ItemSource:
 def _kept(items: tuple[Item, ...]) -> ReadResult:
     first: dict[str, int] = {}
     for number, item in enumerate(items, start=1):
+        _require_sound(item, number)
         require_new(first, item.id, file="Items", row=number)
     return ReadResult(items=items, skipped=(), repeated=())
+
+
+def _require_sound(item: Item, number: int) -> None:
+    """Require of an item what the rows of a file are checked for; its class checks nothing."""
+    choices = item.choices if isinstance(item.choices, (tuple, list)) else ()
+    told = {"id": item.id, "question": item.question}
+    told |= {f"choices.{place}": text for place, text in enumerate(choices)}
+    free = {name: getattr(item, name) for name in ("domain", "explanation", "source", "split")}
+    wrong: list[tuple[str, Any, str]] = [
+        *((name, text, "a text") for name, text in told.items() if not _is_text(text) or not text.strip()),
+        *((name, text, "a text or an empty one") for name, text in free.items() if not _is_text(text)),
+    ]
+    if not 2 <= len(choices) <= 26:
+        wrong.append(("choices", item.choices, "2 to 26 options"))
+    elif type(item.answer) is not int or not 0 <= item.answer < len(choices):
+        wrong.append(("answer", item.answer, "the index of one of the options"))
+    for name, seen, needed in wrong[:1]:
+        raise InputError(
+            f"{needed} is needed", file="Items", row=number, field=name, seen=seen, remedy="Correct the item."
+        )
+
+
+def _is_text(text: Any) -> bool:
+    # Half a character can neither be encoded for a tokenizer nor be written.
+    return isinstance(text, str) and not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _frame_table(frame: Any, source: ItemSource) -> DataTable:
