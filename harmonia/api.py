@@ -251,7 +251,7 @@ def compare(before: Sequence[Belief], after: Sequence[Belief], *, seed: int = 0)
         seed: Seed of the intervals.
 
     Raises:
-        InputError: The two do not hold the same items with the same options and answer.
+        InputError: The two do not hold the same items with the same question, options and answer.
     """
     from harmonia.analysis import Answers, consistency_of, mcnemar
     from harmonia.analysis.outcomes import outcomes
@@ -336,10 +336,10 @@ def _require_beliefs(given: Any, field: str) -> None:
             seen=given,
             remedy="Give what harmonia.probe or harmonia.read_beliefs gives.",
         )
-    first: dict[tuple[str, str], int] = {}
+    first: dict[str, int] = {}
     for number, belief in enumerate(given, start=1):
         _require_kind(belief, (Belief,), field, "Give what harmonia.probe or harmonia.read_beliefs gives.")
-        require_new(first, (belief.item.domain, belief.item.id), file=field, row=number)
+        require_new(first, belief.item.id, file=field, row=number)
 
 
 def _require_seed(seed: Any) -> None:

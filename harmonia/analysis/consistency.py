@@ -131,10 +131,10 @@ def consistency_of(
         seed: Seed of the intervals.
 
     Raises:
-        InputError: The two do not hold the same items with the same options and answer.
+        InputError: The two do not hold the same items with the same question, options and answer.
     """
     if not isinstance(before, Answers) and not isinstance(after, Answers):
-        _require_same_choices(before, after)
+        _require_same_texts(before, after)
     before, after = (one if isinstance(one, Answers) else Answers.of(one) for one in (before, after))
     require_same_items(before, after)
     values = measures(before, after)
@@ -189,15 +189,21 @@ def _outcomes(was_I: NDArray[np.bool_], now_I: NDArray[np.bool_]) -> dict[str, i
     }
 
 
-def _require_same_choices(before: Sequence[Belief], after: Sequence[Belief]) -> None:
-    """Arrays hold no option texts: where these are at hand, they are compared too."""
+def _require_same_texts(before: Sequence[Belief], after: Sequence[Belief]) -> None:
+    """Arrays hold no texts: where these are at hand, they are compared too."""
     second = {belief.item.id: belief.item for belief in after}
-    for belief in before:
-        other = second.get(belief.item.id, belief.item)
-        if belief.item.choices != other.choices:
-            raise InputError(
-                f"item {other.id} has other options or another answer before than after",
-                field="choices",
-                seen=[list(belief.item.choices), list(other.choices)],
-                remedy="Ask both models the same file.",
-            )
+    for item in (belief.item for belief in before):
+        other = second.get(item.id, item)
+        # Logs of other programs keep the white space around a question.
+        if item.question.split() != other.question.split():
+            field, problem = "question", "another question"
+        elif item.choices != other.choices:
+            field, problem = "choices", "other options or another answer"
+        else:
+            continue
+        raise InputError(
+            f"item {item.id} has {problem} before than after",
+            field=field,
+            seen=[getattr(item, field), getattr(other, field)],
+            remedy="Ask both models the same file.",
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -47,6 +47,7 @@ def test_pairs_by_id_and_counts() -> None:
         (AFTER[:3], "lost"),
         ([*AFTER[:3], belief("lost", (0.5, 0.5), 0)], "other options"),
         ([*AFTER[:3], belief("lost", (0.2, 0.6, 0.2), 1)], "another answer"),
+        ([*AFTER[:3], replace(AFTER[3], item=replace(AFTER[3].item, question="Whose?"))], "another question"),
     ],
 )
 def test_unlike_items_are_refused(after: list[Belief], words: str) -> None:
