@@ -16,7 +16,7 @@ from harmonia.columns import Column, Table, columns_of
 from harmonia.errors import InputError
 from harmonia.groups import BuiltGroups, GroupsSummary, summary_of, write_group
 from harmonia.groups.confounds import CONFOUNDS, confounds
-from harmonia.groups.folder import folder_files, write_groups
+from harmonia.groups.folder import SUMMARY, folder_files, write_groups
 from harmonia.groups.group_files import group_record
 from harmonia.outputs import fresh_directory, require_file_place, require_folder_place
 from harmonia.probe import BELIEFS, write_beliefs
@@ -204,7 +204,7 @@ class Groups(Mapping[str, TrainingSet]):
             InputError: A file of others would be overwritten.
         """
         place = Path(folder)
-        require_folder_place(place, names=folder_files(list(self)), field="folder")
+        require_folder_place(place, names=folder_files(list(self)), holds=SUMMARY, field="folder")
         with fresh_directory(place, keep=True) as partial:
             write_groups(partial, self.built, self.beliefs, domain=self.domain, threshold=self.threshold)
         return place

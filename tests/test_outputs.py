@@ -221,7 +221,7 @@ def test_a_folder_that_harmonia_wrote_for_another_use_is_not_replaced(tmp_path: 
         require_folder_place(folder, holds="training.json")
 
 
-def test_no_command_replaces_data_by_a_model(tmp_path: Path) -> None:
+def test_no_command_writes_into_the_folder_of_another_use(tmp_path: Path) -> None:
     write_lab_data(tmp_path / "data", 0)
     before = {file: file.read_bytes() for file in (tmp_path / "data").rglob("*") if file.is_file()}
     rows = tmp_path / "rows.jsonl"
@@ -230,6 +230,9 @@ def test_no_command_replaces_data_by_a_model(tmp_path: Path) -> None:
         ("train", "--model", base_folder(0), "--group", rows, "--out", "data"),
         ("lab", "build", "--out", "data"),
         ("export-task", "--items", rows, "--out", "data"),
+        ("groups", "--beliefs", rows, "--out", "data"),
+        ("claims", "data", "--out", "data"),
+        ("demo", "--out", "data"),
     )
     for words in commands:
         done = harmonia(*words, cwd=tmp_path)

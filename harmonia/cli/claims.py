@@ -33,7 +33,7 @@ def claims(
     from harmonia.pipeline.pool import WRITTEN, pool
 
     if out is not None:
-        require_folder_place(out, inputs=runs, names=WRITTEN)
+        require_folder_place(out, inputs=runs, names=WRITTEN, holds=WRITTEN[0])
     found = pool(runs)
     if json_:
         print(json.dumps(asdict(found.document)))

@@ -44,7 +44,7 @@ def groups(
     from harmonia import api
     from harmonia.groups import GroupSettings
     from harmonia.groups.confounds import confounds, target_letters
-    from harmonia.groups.folder import folder_files
+    from harmonia.groups.folder import SUMMARY, folder_files
     from harmonia.outputs import require_folder_place
     from harmonia.prompts import PromptSettings
     from harmonia.writers.settings import WrittenFiles
@@ -57,7 +57,8 @@ def groups(
         "explanations_from": explanations_from,
         "contexts": given.of(WrittenFiles).contexts,
     }
-    require_folder_place(out, inputs=(beliefs, *files.values()), names=folder_files(settings.group_names))
+    inputs = (beliefs, *files.values())
+    require_folder_place(out, inputs=inputs, names=folder_files(settings.group_names), holds=SUMMARY)
     asked = api.read_beliefs(beliefs, domain=domain)
     words = given.of(PromptSettings).model_dump(exclude_unset=True)
     found = api.groups(asked, prompt=words, **files, **settings.model_dump(exclude_unset=True))

@@ -12,13 +12,14 @@ from harmonia.groups.confounds import CONFOUNDS, TARGET_LETTERS, confounds, targ
 from harmonia.groups.group_files import write_group
 from harmonia.types import Belief
 
-_SUMMARY = "summary.json"
+SUMMARY = "summary.json"
+"""What every such folder holds."""
 
 
 def folder_files(names: Sequence[str]) -> list[str]:
     """All files of a folder of training sets of these names."""
     tables = (*CONFOUNDS.files("."), *TARGET_LETTERS.files("."))
-    return [*(f"{name}.jsonl" for name in names), *tables, _SUMMARY]
+    return [*(f"{name}.jsonl" for name in names), *tables, SUMMARY]
 
 
 def write_groups(
@@ -41,5 +42,5 @@ def write_groups(
     CONFOUNDS.write(folder, confounds(domain, built.rows, beliefs))
     TARGET_LETTERS.write(folder, target_letters(domain, built.rows))
     summary = summary_of(built, beliefs, threshold)
-    write_json(folder / _SUMMARY, asdict(summary))
+    write_json(folder / SUMMARY, asdict(summary))
     return summary

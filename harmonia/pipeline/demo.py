@@ -52,7 +52,7 @@ def demo_experiments(out: Path, grid: Grid = SMALL) -> list[Experiment]:
         InputError: The folder holds something of others where a run, its data or the
             judgement of all runs would be written.
     """
-    require_folder_place(out, names=WRITTEN)
+    require_folder_place(out, names=WRITTEN, holds=WRITTEN[0])
     bases = shipped_seeds()[: grid.bases]
     for seed in bases:
         require_run_place(out / f"base{seed}")
