@@ -389,7 +389,7 @@ def test_items_are_checked_as_rows_of_a_file_are(field: str) -> None:
     for value in BAD_ITEMS[field]:
         bad = Item(**{**ITEM, field.partition(".")[0]: value})
         with pytest.raises(InputError) as told:
-            harmonia.probe(FakeModel({" A": 1.0}), [Item(**{**ITEM, "id": "b"}), bad], form="icl0")
+            harmonia.probe(FakeModel({"": {" A": 1.0}}), [Item(**{**ITEM, "id": "b"}), bad], form="icl0")
         assert (told.value.field, told.value.row) == (field, 2), value
 
 
@@ -406,7 +406,7 @@ def test_what_is_not_of_its_kind_is_one_line(base: Any, beliefs: Any, tmp_path: 
         ("seed", lambda: harmonia.compare(beliefs, beliefs, seed=-1)),
         ("seed", lambda: harmonia.train(base, known, out=tmp_path / "m", seed=2**32)),
         ("group", lambda: harmonia.train(base, [known], out=tmp_path / "m")),
-        ("model", lambda: harmonia.train(FakeModel({" A": 1.0}), known, out=tmp_path / "m")),
+        ("model", lambda: harmonia.train(FakeModel({"": {" A": 1.0}}), known, out=tmp_path / "m")),
     )
     for field, call in wrong:
         with pytest.raises(InputError) as told:

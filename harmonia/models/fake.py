@@ -7,8 +7,10 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from itertools import accumulate
+from numbers import Real
 from typing import Any
 
+from harmonia.errors import InputError
 from harmonia.hashing import addressed_random, sha256_json
 from harmonia.models.protocols import (
     Continuation,
@@ -41,8 +43,8 @@ class FakeModel:
         name: Which fake it is. Functions that answer otherwise need other names.
 
     Raises:
-        ValueError: From its methods: the script has no key for a text, or its
-            probabilities are none.
+        InputError: The script is neither, or its probabilities are none. From its methods:
+            the mapping has no key for a text, or the function gives no probabilities.
     """
 
     slower_scoring: tuple[str, ...] = ()
@@ -55,6 +57,10 @@ class FakeModel:
         max_tokens: int = 16_384,
         name: str = "fake",
     ) -> None:
+        if not callable(script):
+            if not (isinstance(script, Mapping) and script and all(isinstance(key, str) for key in script)):
+                raise _no_script("neither a function nor a mapping of texts to what follows them", script)
+            script = {key: _probabilities(said) for key, said in script.items()}
         self.max_tokens = max_tokens
         self._script = script
         self.identity = sha256_json([name, None if callable(script) else script])
@@ -115,14 +121,12 @@ class FakeModel:
         """Token ids of the script's continuations, each with the end mark, and their probabilities."""
         text = self._encoder.decode(context)
         if callable(self._script):
-            said = self._script(text)
+            said = _probabilities(self._script(text))
         else:
             key = max(self._script, key=text.rfind)
             if key not in text:
-                raise ValueError(f"the script has no key for the text that ends in {text[-80:]!r}")
+                raise _no_script(f"no key for the text that ends in {text[-80:]!r}", list(self._script))
             said = self._script[key]
-        if min(said.values(), default=0) < 0 or math.fsum(said.values()) > 1 + 1e-9:
-            raise ValueError(f"these are no probabilities: {said}")
         ids = self._encoder.encode(list(said))
         return {
             (*one, self.tokenizer.eos_token_id): prob for one, prob in zip(ids, said.values(), strict=True)
@@ -150,6 +154,23 @@ class FakeModel:
                 break
         text = until_stop(self._encoder.decode(ids), settings.stop)
         return Continuation(text=text, tokens=ids, ended=ended)
+
+
+def _probabilities(said: Any) -> Says:
+    """What a script says after a text, if it can be said."""
+    if (
+        not isinstance(said, Mapping)
+        or not all(isinstance(text, str) for text in said)
+        or not all(isinstance(prob, Real) and float(prob) >= 0 for prob in said.values())
+        or math.fsum(said.values()) > 1 + 1e-9
+    ):
+        raise _no_script("no mapping of texts to probabilities that sum to 1 at most", said)
+    return dict(said)
+
+
+def _no_script(problem: str, seen: Any) -> InputError:
+    remedy = 'Give what follows each text, as in {"the sky": {" blue": 0.7}}.'
+    return InputError(problem, field="script", seen=seen, remedy=remedy)
 
 
 def _next(said: Mapping[tuple[int, ...], float], before: tuple[int, ...], vocabulary: int) -> list[float]:

@@ -230,10 +230,34 @@ def test_a_fake_says_its_script():
     assert likelihood("Of the sea:", " blown") == pytest.approx(0.25)
     assert likelihood("Of the sea:", " blot") == 0
     assert [one.text for (one,) in write(model, ["the sky", "the sea"])] == [" A", " blue"]
-    with pytest.raises(ValueError, match="no key for the text that ends in 'elsewhere'"):
+    with pytest.raises(InputError, match="no key for the text that ends in 'elsewhere'"):
         write(model, ["elsewhere"])
-    with pytest.raises(ValueError, match="no probabilities"):
-        write(FakeModel({"a": {"b": 0.7, "c": 0.7}}), ["a"])
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"b": 0.7, "c": 0.7},
+        {"b": -0.1},
+        {"b": math.nan},
+        {"b": math.inf},
+        {"b": "0.5"},
+        {"b": None},
+        {3: 0.5},
+        0.5,
+        [("b", 0.5)],
+        "b",
+    ],
+)
+def test_a_fake_says_probabilities_or_nothing(said):
+    for made in (lambda: FakeModel({"a": said}), lambda: write(FakeModel(lambda _: said), ["a"])):
+        with pytest.raises(InputError, match="no mapping of texts to probabilities") as caught:
+            made()
+        assert caught.value.field == "script"
+    for script in ({}, said, {3: {"b": 0.5}}, None):
+        with pytest.raises(InputError) as caught:
+            FakeModel(script)
+        assert caught.value.field == "script"
 
 
 def test_a_fake_draws_by_weight():
