@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
 
 from harmonia.columns import Table
+from harmonia.errors import InputError
 from harmonia.hashing import sha256_json
+from harmonia.parsing import read_parquet
 from harmonia.types import Item
 
 ITEM_FIELDS = tuple(field.name for field in fields(Item))
@@ -29,7 +34,24 @@ ITEMS = Table(name="items", row=StoredItem, key=("key",))
 
 def item_key(item: Item) -> str:
     """The key of an item: equal for equal items, and for no others."""
-    return sha256_json([getattr(item, name) for name in ITEM_FIELDS])[:16]
+    return _key([getattr(item, name) for name in ITEM_FIELDS])
+
+
+def read_items_table(path: Path) -> pa.Table:
+    """The table of a file of items, each of which is the one that its key says.
+
+    Raises:
+        InputError: The file is missing or damaged, a column is not there or of another type,
+            or an item was changed and kept its key.
+    """
+    table = ITEMS.typed(read_parquet(path, what="the file of items"), path)
+    columns = (table[name].to_pylist() for name in (*ITEM_FIELDS, "key"))
+    for row, (*values, key) in enumerate(zip(*columns, strict=True), start=1):
+        if key != _key(values):
+            problem = "the item is not the one of this key: it was changed after it was written"
+            remedy = "Take the file as it was, or let the run write it again: harmonia run."
+            raise InputError(problem, file=path, row=row, field="key", seen=key, remedy=remedy)
+    return table
 
 
 def write_items(path: Path, items: Iterable[Item]) -> None:
@@ -37,3 +59,7 @@ def write_items(path: Path, items: Iterable[Item]) -> None:
     found = {item_key(item): item for item in items}
     columns = {name: [getattr(item, name) for item in found.values()] for name in ITEM_FIELDS}
     ITEMS.write_file(path, {**columns, "key": list(found)}, {})
+
+
+def _key(values: Sequence[Any]) -> str:
+    return sha256_json(values)[:16]

@@ -6,7 +6,7 @@ could break one; what is wrong with it, if anything, `checked` says.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from hashlib import sha256
@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from harmonia.columns import columns_of
-from harmonia.data.stored_items import ITEM_FIELDS, ITEMS
+from harmonia.data.stored_items import ITEM_FIELDS, read_items_table
 from harmonia.errors import InputError
 from harmonia.parsing import noted_in, read_parquet, require_new
 from harmonia.probe.answer_files import ANSWERS, SAME
@@ -41,6 +41,7 @@ _WORDS = {
     "normalisation": get_args(Normalisation),
     "category": get_args(Category),
 }
+_REMEDY = "Let the run write the file again: harmonia run."
 _LOST = "Give the file where it lies in its run directory, with the run's items beside it."
 
 
@@ -257,8 +258,10 @@ def _of_run(path: Path, table: pa.Table, known: dict[Path, ItemColumns]) -> Beli
     place = (path.resolve().parent / str(note.get("items"))).resolve()
     if place not in known:
         if not place.is_file():
-            raise InputError("the file of its items is not there", file=path, seen=str(place), remedy=_LOST)
-        known[place] = ItemColumns(ITEMS.typed(read_parquet(place, what="the file of items"), place))
+            # As it is noted: from where the answers lie now, it may lead anywhere.
+            problem = "the file of its items is not there"
+            raise InputError(problem, file=path, seen=note.get("items"), remedy=_LOST)
+        known[place] = ItemColumns(read_items_table(place))
     items, rows = known[place], ANSWERS.typed(table, path)
     row_I = pc.index_in(rows["key"], value_set=items.table["key"].combine_chunks())
     if row_I.null_count:
@@ -267,14 +270,28 @@ def _of_run(path: Path, table: pa.Table, known: dict[Path, ItemColumns]) -> Beli
         raise InputError(
             f"no such item in {place}", file=path, row=row + 1, field="key", seen=key, remedy=_LOST
         )
-    asked = note.get("asked")
-    same = [asked.get(name) if isinstance(asked, dict) else None for name in SAME]
     columns = {name: rows[name] for name in rows.schema.names}
     if note.get("as_asked"):
         columns["asked_probs"] = rows["probs"]
-    columns |= {name: pa.array([value] * len(rows)) for name, value in zip(SAME, same, strict=True)}
+    columns |= {
+        name: pa.array([value] * len(rows), _TYPES[name]) for name, value in _same(note, path).items()
+    }
     whole = {name: columns.get(name, pa.nulls(len(rows))).cast(_TYPES[name]) for name in _ANSWER_FIELDS}
     return BeliefColumns(path, items, np.asarray(row_I.to_numpy(), dtype=np.int64), pa.table(whole))
+
+
+def _same(note: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """What a file of a run notes that all its answers have in common."""
+    asked = note.get("asked")
+    if not isinstance(asked, dict) or not set(SAME) <= set(asked):
+        problem = f"the file's metadata do not say how the items were asked: {', '.join(SAME)}"
+        raise InputError(problem, file=path, field="asked", seen=asked, remedy=_REMEDY)
+    for name in SAME:
+        kind = int if pa.types.is_integer(_TYPES[name]) else str
+        if asked[name] is not None and type(asked[name]) is not kind:
+            problem = f"the file's metadata hold no {kind.__name__} here"
+            raise InputError(problem, file=path, field=f"asked.{name}", seen=asked[name], remedy=_REMEDY)
+    return {name: asked[name] for name in SAME}
 
 
 def _typed(table: pa.Table, name: str) -> Any:

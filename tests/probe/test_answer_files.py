@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -86,7 +87,7 @@ def test_what_is_not_where_it_should_be_is_named(run: Path, tmp_path: Path) -> N
     shutil.copy(run / "beliefs" / "law.parquet", alone)
     with pytest.raises(InputError, match="the file of its items is not there") as caught:
         read_beliefs(alone)
-    assert "run directory" in caught.value.remedy
+    assert "run directory" in caught.value.remedy and caught.value.seen == "'../items/law.parquet'"
     write_items(run / "items" / "law.parquet", ITEMS[:4])
     with pytest.raises(InputError, match="no such item") as caught:
         read_answers(run / "beliefs" / "law.parquet")
@@ -116,12 +117,41 @@ def test_a_wrong_answer_is_named(run: Path, column: str, value: object, field: s
         assert (caught.value.file, caught.value.row, caught.value.field) == (str(path), 4, field)
 
 
-def test_a_wrong_item_is_named(run: Path) -> None:
-    write_items(run / "items" / "law.parquet", ITEMS)
-    table = pq.read_table(run / "items" / "law.parquet")
+@pytest.mark.parametrize(
+    ("column", "value"), [("question", " \u2003"), ("question", "Who?"), ("answer", 1), ("choices", None)]
+)
+def test_an_item_that_was_changed_is_named_where_it_stands(run: Path, column: str, value: object) -> None:
+    path = run / "items" / "law.parquet"
+    table = pq.read_table(path)
     rows = table.to_pylist()
-    rows[2]["question"] = " \u2003"
-    pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), run / "items" / "law.parquet")
-    with pytest.raises(InputError, match="empty or only white space") as caught:
-        read_beliefs(run / "beliefs" / "law.parquet")
-    assert (caught.value.row, caught.value.field) == (3, "question")
+    assert rows[2][column] != value
+    rows[2][column] = value
+    pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), path)
+    for read in (read_beliefs, read_answers):
+        with pytest.raises(InputError, match="not the one of this key") as caught:
+            read(run / "beliefs" / "law.parquet")
+        assert (caught.value.file, caught.value.row, caught.value.field) == (str(path), 3, "key")
+
+
+@pytest.mark.parametrize(
+    ("asked", "field", "problem"),
+    [
+        ({"form": 5}, "asked.form", "hold no str"),
+        ({"draws": "many"}, "asked.draws", "hold no int"),
+        ({"draws": True}, "asked.draws", "hold no int"),
+        ({"form": "chat"}, "form", "neither icl<k> nor chat0"),
+        (None, "asked", "do not say how"),
+    ],
+)
+def test_wrong_metadata_are_named(
+    run: Path, asked: dict[str, object] | None, field: str, problem: str
+) -> None:
+    path = run / "beliefs" / "law.parquet"
+    table = pq.read_table(path)
+    note = json.loads(table.schema.metadata[b"harmonia"])
+    note["asked"] = None if asked is None else {**note["asked"], **asked}
+    pq.write_table(table.replace_schema_metadata({"harmonia": json.dumps(note)}), path)
+    for read in (read_beliefs, read_answers):
+        with pytest.raises(InputError, match=problem) as caught:
+            read(path)
+        assert (caught.value.file, caught.value.field) == (str(path), field)
