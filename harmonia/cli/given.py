@@ -209,7 +209,8 @@ def _settings_of(command: str, option: str) -> list[Described]:
     """The settings that an option of version 0.1 set."""
     if not option.startswith("--") or option == "--help":
         return []
-    return named(command, option.removeprefix("--").removeprefix("no-").replace("-", "_"))
+    found = named(command, option.removeprefix("--").removeprefix("no-").replace("-", "_"))
+    return [one for one in found if not one.kind.startswith("table")]
 
 
 def _value(setting: Described, name: str, values: Sequence[str]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -136,11 +135,11 @@ def named(command: str, name: str) -> list[Described]:
 
 def unknown(command: str, key: str) -> InputError:
     """What is said of a setting that the command does not take."""
-    keys = [one.key for section in TAKES[command] for one in section.settings()]
-    by_part = {part: one for one in reversed(keys) for part in (one, one.rpartition(".")[2])}
-    near = [by_part[one] for one in get_close_matches(key, by_part, 1)]
+    from harmonia.parsing.described import meant
+
+    keys = (one.key for section in TAKES[command] for one in section.settings())
     return InputError(
         f"harmonia {command} takes no such setting",
         field=key,
-        remedy=(f"Did you mean {near[0]}? " if near else "") + f"`harmonia settings {command}` lists all.",
+        remedy=f"{meant(key, keys)}`harmonia settings {command}` lists all.",
     )

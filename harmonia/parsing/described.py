@@ -5,8 +5,9 @@ from __future__ import annotations
 import inspect
 import re
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel
@@ -55,6 +56,13 @@ def described(model: type[BaseModel], above: str = "", *, deep: bool = False) ->
             )
         for table, named in inside if deep else ():
             yield from described(table, f"{key}{named}.", deep=True)
+
+
+def meant(key: str, keys: Iterable[str]) -> str:
+    """`Did you mean ...?` with the setting or table that is most like a key; empty if none is like it."""
+    found = [".".join(one.split(".")[:end]) for one in keys for end in range(one.count(".") + 1, 0, -1)]
+    by_part = {part: one for one in reversed(found) for part in (one, one.rpartition(".")[2])}
+    return "".join(f"Did you mean {by_part[one]}? " for one in get_close_matches(key, by_part, 1))
 
 
 def attributes_of(row: type) -> Mapping[str, str]:

@@ -18,6 +18,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from harmonia.errors import InputError
+from harmonia.parsing.described import described, meant
 
 Model = TypeVar("Model")
 Table = TypeVar("Table", bound="Settings")
@@ -48,7 +49,8 @@ def validated(
         if not isinstance(remedy, str):
             name = str((*error.errors()[0]["loc"], "")[0])
             remedy = remedy.get(name, next(iter(remedy.values())))
-        raise input_error(error, values, file=file, row=row, remedy=remedy) from error
+        known = model if isinstance(model, type) and issubclass(model, Settings) else None
+        raise input_error(error, values, file=file, row=row, remedy=remedy, known=known) from error
 
 
 def require_new(
@@ -102,11 +104,12 @@ def input_error(
     file: str | Path | None = None,
     row: int | None = None,
     remedy: str = "",
+    known: type[BaseModel] | None = None,
 ) -> InputError:
     """The first error of a validation, with how many more there are.
 
     `values` are what was validated: they tell fields from the alternatives of a type that pydantic names
-    among them.
+    among them. Of the settings of `known` the one is named that is like an unknown one.
     """
     first, *others = error.errors()
     place = tuple(map(str, first["loc"])) if values is _ABSENT else _fields(first, values)
@@ -114,6 +117,10 @@ def input_error(
     hidden = first["type"] in ("missing", "extra_forbidden", _SECRET) or isinstance(first["input"], dict)
     seen = first["input"] if place and not hidden else _ABSENT
     problem = first["msg"].removeprefix("Value error, ").rstrip(".")
+    if first["type"] == "model_type":
+        problem = "a table of settings is needed"
+    if known is not None and first["type"] == "extra_forbidden":
+        remedy = meant(".".join(place), (one.key for one in described(known, deep=True))) + remedy
     return InputError(
         problem + (f" ({len(others)} more wrong)" if others else ""),
         file=file,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
         InputError: The file or an override is wrong; the message names the field.
     """
     files = [(path, _read(path))]
-    values = files[0][1].values
+    values = deepcopy(files[0][1].values)
     seen = [path.resolve()]
     while EXTENDS in values:
         below = seen[-1].parent / str(values.pop(EXTENDS))
@@ -158,11 +159,13 @@ def _input_error(
         "extra_forbidden": "Remove it, or correct its spelling; docs/settings.md lists all settings.",
     }.get(first["type"], "docs/settings.md says what it may be.")
     place = [str(part) for part in first["loc"]]
+    said = place[:-1] if first["type"] == "missing" else place
     keys = [override.partition("=")[0].split(".") for override in overrides]
-    if any(place[: len(key)] == key for key in keys):
-        return input_error(error, values, remedy=remedy)
-    path, settings = next((one for one in files if _holds(one[1].values, first["loc"])), files[0])
-    return input_error(error, values, file=path, row=settings.line(place), remedy=remedy)
+    found = next((one for one in files if _holds(one[1].values, first["loc"][: len(said)])), None)
+    if any(place[: len(key)] == key or (found is None and key[: len(said)] == said) for key in keys):
+        return input_error(error, values, remedy=remedy, known=Experiment)
+    path, settings = found or files[0]
+    return input_error(error, values, file=path, row=settings.line(place), remedy=remedy, known=Experiment)
 
 
 def _holds(values: Any, place: Sequence[Any]) -> bool:

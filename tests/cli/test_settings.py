@@ -111,6 +111,7 @@ PROBE = ["probe", "--model", "m", "--items", "x.jsonl", "--out", "o"]
         (["=3"], ["not a setting"]),
         (["probe.draws=[1"], ["probe.draws"]),
         (["--nonsense", "3"], ["--nonsense"]),
+        (["--columns", "3"], ["No such option: --columns"]),
         (["--shots", "many"], ["--shots", "a valid integer", "probe --help"]),
     ],
 )

@@ -192,7 +192,8 @@ def test_two_runs_cannot_share_a_directory(settings: dict[str, Any]) -> None:
         ("- a", None, "not a table"),
         ("name: x\nmodel: {path: m}\ndomains: {}\n", 3, "at least 1"),
         ("name: a/b\nmodel: {path: m}\n", 1, "a/b"),
-        ("name: x\nmodel:\n  path: m\n  pth: 3\n", 4, "pth"),
+        ("name: x\nmodel:\n  path: m\n  dtyp: 3\n", 4, "'model.dtyp': Extra inputs are not permitted"),
+        ("name: x\nmodel:\n  path: m\n  dtyp: 3\n", 4, "Did you mean model.dtype?"),
         ("name: x\nmodel:\n  path: m\ntraining:\n  epochs: 0\n", 5, "training.epochs"),
         ("name: x\nmodel: {path: m}\ntraining: {batch_size: 0}\n", 3, "greater than"),
         ("name: x\nseeds: [0]\nname: y\n", 3, "the key stands twice, first in line 1; saw 'name'"),
@@ -230,6 +231,29 @@ def test_wrong_overrides_name_the_setting(overrides: list[str], words: str) -> N
     with pytest.raises(InputError, match=words) as caught:
         apply_overrides({}, overrides)
     assert caught.value.field == overrides[-1].partition("=")[0]
+
+
+@pytest.mark.parametrize(
+    ("override", "field", "remedy"),
+    [
+        ("trainig.epochs=1", "trainig", "Did you mean training?"),
+        ("training.epoch=1", "training.epoch", "Did you mean training.epochs?"),
+        ("domains.law.train.pth=x", "domains.law.train.path", "Add it."),
+        ("nonsense=1", "nonsense", "Remove it, or correct its spelling"),
+        ("training.lora=4", "training.lora", "docs/settings.md"),
+    ],
+)
+def test_what_an_override_brings_is_not_told_of_the_file(
+    override: str, field: str, remedy: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "e.yaml"
+    domain = "domains: {d: {train: {path: t}, suites: {s: {items: {path: i}}}}}"
+    path.write_text(f"name: x\nmodel: {{path: m}}\n{domain}\n")
+    load_experiment(path)
+    with pytest.raises(InputError) as caught:
+        load_experiment(path, [override])
+    assert (caught.value.file, caught.value.row, caught.value.field) == (None, None, field)
+    assert caught.value.remedy.startswith(remedy)
 
 
 def test_a_part_of_a_table_may_be_set_after_it() -> None:
