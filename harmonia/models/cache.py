@@ -11,6 +11,8 @@ import inspect
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from harmonia.models.memory import out_of_memory
+
 NAMES = ("cache", "past_key_values")
 """What forward's argument is called, the newest name first."""
 
@@ -67,6 +69,8 @@ def _try_out(model: Any) -> str | None:
         with torch.no_grad():
             cache = cache_of(model(input_ids=one, use_cache=True))
     except (TypeError, ValueError, LookupError, AttributeError, RuntimeError) as error:
+        if out_of_memory(error):
+            raise
         return f"its code gives no cache ({type(error).__name__}: {error})"
     if not isinstance(cache, DynamicCache):
         return f"its cache is a {type(cache).__name__}" if cache is not None else "its code gives no cache"

@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 from harmonia.models.architecture import keeps_logits, scaled_by_length, without_adapter
 from harmonia.models.attention import UnsupportedError
 from harmonia.models.cache import cache_refusal
+from harmonia.models.memory import out_of_memory
 from harmonia.models.packed import compute_prefix, read_blocks
 from harmonia.models.plain import read_rows, rows_of
 from harmonia.models.trie import blocks_of
@@ -72,6 +73,8 @@ def _try_out(model: Any) -> str | None:
     except UnsupportedError as error:
         return str(error)
     except (TypeError, ValueError, LookupError, AttributeError, RuntimeError) as error:
+        if out_of_memory(error):
+            raise
         return f"its code does not take packs ({type(error).__name__}: {error})"
     pairs = [pair for rows in zip(packed, plain, strict=True) for pair in zip(*rows, strict=True)]
     off = fmean(abs(one.sum - other.sum) / max(1.0, abs(other.sum)) for one, other in pairs)

@@ -14,6 +14,7 @@ from models import TINY, make_tiny, real_model, sums
 from harmonia.data import ItemSource, read_items
 from harmonia.models import LocalModel, attention, likelihood, load_model, packed
 from harmonia.models.architecture import scaled_by_length
+from harmonia.models.cache import cache_refusal
 from harmonia.models.load import load_checked
 from harmonia.models.support import refusal
 from harmonia.prompts import Encoder, Form, PromptSettings, Request, build_template, fit_prompt
@@ -338,6 +339,21 @@ def test_one_request_that_does_not_fit_is_an_error(tiny):
     loaded.model.register_forward_pre_hook(Small(3, ERRORS["gpu"]), with_kwargs=True)
     with pytest.raises(torch.OutOfMemoryError):
         sums(loaded, asked(7)[:1])
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_a_memory_that_is_full_once_says_nothing_of_a_model(tiny, error):
+    def full(module, args, kwargs):
+        if "position_ids" in kwargs or kwargs["use_cache"]:
+            raise ERRORS[error]
+
+    loaded = load_model(tiny("llama"))
+    hook = loaded.model.register_forward_pre_hook(full, with_kwargs=True)
+    for trial in (refusal, cache_refusal):
+        with pytest.raises(type(ERRORS[error])):
+            trial(loaded.model)
+    hook.remove()
+    assert refusal(loaded.model) is None and cache_refusal(loaded.model) is None
 
 
 def test_an_error_of_another_kind_is_not_taken_for_a_full_memory(tiny):
