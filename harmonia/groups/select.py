@@ -39,8 +39,6 @@ class Selection:
         wrong: Confident beliefs that are not.
         found_right: How many there were to choose from.
         pairs: Ids of a right and a wrong belief, as they were chosen.
-        left_out: Pairs chosen and then left out, because a text that a group needs of
-            the wrong belief's item is missing.
     """
 
     right: tuple[Belief, ...]
@@ -48,7 +46,6 @@ class Selection:
     found_right: int
     found_wrong: int
     pairs: tuple[tuple[str, str], ...]
-    left_out: int = 0
 
     def without(self, ids: Collection[str]) -> Selection:
         """The selection without some wrong beliefs and their partners.
@@ -67,7 +64,6 @@ class Selection:
             right=tuple(belief for belief in self.right if belief.item.id in chosen),
             wrong=tuple(belief for belief in self.wrong if belief.item.id in chosen),
             pairs=kept,
-            left_out=self.left_out + len(self.pairs) - len(kept),
         )
 
 
