@@ -16,6 +16,7 @@ from harmonia.models.load import empty_model
 from harmonia.pipeline.texts import writers_of
 from harmonia.pipeline.workbench import Workbench
 from harmonia.prompts import Encoder, ShotPool, Template, parse_form
+from harmonia.prompts.encode import common_length
 from harmonia.training.settings import FEW, optimizer_steps, say_steps
 from harmonia.types import Item
 
@@ -189,7 +190,7 @@ class Costs:
             self._template.prompt(item, form, shots) for item, shots in zip(some, shots_of, strict=True)
         ]
         rows = self._encoder.encode([prompt.context for prompt in prompts])
-        shared_tokens = _opening(rows) if len(rows) > 1 else 0
+        shared_tokens = common_length(rows) if len(rows) > 1 else 0
         own = sum(len(row) - shared_tokens for row in rows) / len(rows)
         if self._template.exam.method == "cloze":
             # A letter is read off the context's last position; options in words are computed on top.
@@ -231,14 +232,6 @@ class Costs:
 
     def _tokens(self, text: str) -> float:
         return len(self._encoder.encode([text])[0]) if self._template else len(text) / _CHARS_PER_TOKEN
-
-
-def _opening(rows: Sequence[Sequence[int]]) -> int:
-    """Tokens that all rows begin with."""
-    for place, column in enumerate(zip(*rows, strict=False)):
-        if len(set(column)) > 1:
-            return place
-    return min(map(len, rows))
 
 
 def _parameters(settings: ModelSettings, notes: list[str]) -> float | None:

@@ -86,8 +86,9 @@ def merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     found = dict(below)
     for key, value in above.items():
         under = found.get(key)
-        both = isinstance(under, dict) and isinstance(value, dict)
-        found[key] = merged(under, value) if both else value  # type: ignore[arg-type]
+        if isinstance(under, dict) and isinstance(value, dict):
+            value = merged(under, value)
+        found[key] = value
     return found
 
 
