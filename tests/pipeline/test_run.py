@@ -244,11 +244,10 @@ def test_wrong_overrides_name_the_setting(overrides: list[str], words: str) -> N
     ],
 )
 def test_what_an_override_brings_is_not_told_of_the_file(
-    override: str, field: str, remedy: str, tmp_path: Path
+    override: str, field: str, remedy: str, settings: dict[str, Any], tmp_path: Path
 ) -> None:
     path = tmp_path / "e.yaml"
-    domain = "domains: {d: {train: {path: t}, suites: {s: {items: {path: i}}}}}"
-    path.write_text(f"name: x\nmodel: {{path: m}}\n{domain}\n")
+    path.write_text(yaml.safe_dump(settings))
     load_experiment(path)
     with pytest.raises(InputError) as caught:
         load_experiment(path, [override])
