@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import GenericAlias
 from typing import Any
 
 from harmonia.errors import InputError
@@ -112,7 +113,7 @@ class TableFile:
         import pyarrow as pa
 
         plain = {str: pa.string(), int: pa.int32(), float: pa.float64(), bool: pa.bool_()}
-        types = plain | {list[kind]: pa.list_(name) for kind, name in plain.items()}  # type: ignore[valid-type]
+        types = plain | {GenericAlias(list, kind): pa.list_(name) for kind, name in plain.items()}
         schema = pa.schema([(name, types[self.columns[name]]) for name in columns])
         note = {"harmonia": json.dumps(dict(about), sort_keys=True)}
         write_parquet(path, pa.Table.from_pylist(rows, schema=schema).replace_schema_metadata(note))

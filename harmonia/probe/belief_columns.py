@@ -72,7 +72,7 @@ class ItemColumns:
 
     def texts_I(self, name: str) -> NDArray[np.object_]:
         """A column of texts."""
-        return np.array(self.table[name].to_pylist(), dtype=object)
+        return np.asarray(self.table[name].to_numpy(), dtype=object)
 
     @cached_property
     def doubtful_I(self) -> Rows:
@@ -84,7 +84,7 @@ class ItemColumns:
             if name == "domain":  # nobody need say one
                 blank = pc.and_(blank, pc.not_equal(self.table[name], ""))
             found |= _flags(blank.fill_null(name in _NEEDED))
-        choices = pc.utf8_trim_whitespace(_flat(self.table["choices"]))
+        choices = pc.utf8_trim_whitespace(pc.list_flatten(self.table["choices"]))
         empty = _flags(pc.equal(pc.binary_length(choices), 0).fill_null(True))
         row_O = np.repeat(np.arange(len(lengths)), lengths)
         first_O = np.repeat(np.cumsum(lengths) - lengths, lengths)
@@ -166,12 +166,13 @@ class BeliefColumns:
         if otherwise_I_C is None:
             otherwise_I_C = np.zeros((len(lengths), lengths.max()))
         found_I_C = otherwise_I_C.copy()
-        found_I_C[np.arange(found_I_C.shape[1]) < lengths[:, None]] = _flat(self.answers[name]).to_numpy()
+        values_O = pc.list_flatten(self.answers[name]).to_numpy()
+        found_I_C[np.arange(found_I_C.shape[1]) < lengths[:, None]] = values_O
         return found_I_C
 
     def texts_I(self, name: str) -> NDArray[np.object_]:
         """A column of texts; None where there is none."""
-        return np.array(self.answers[name].to_pylist(), dtype=object)
+        return np.asarray(self.answers[name].to_numpy(), dtype=object)
 
     def numbers(self, name: str) -> Floats:
         """A column of numbers; nan where there is none."""
@@ -322,17 +323,13 @@ def _lengths(column: Any) -> NDArray[np.int64]:
     return np.asarray(pc.list_value_length(column).fill_null(0).to_numpy(), dtype=np.int64)
 
 
-def _flat(column: Any) -> Any:
-    return pc.list_flatten(column)
-
-
 def _flags(column: Any) -> Rows:
     return np.asarray(column.fill_null(False).to_numpy(), dtype=bool)
 
 
 def _no_distribution(column: Any, options_I: NDArray[np.int64]) -> Rows:
-    lengths, probs_O = _lengths(column), _flat(column).to_numpy()
-    row_O = np.repeat(np.arange(len(lengths)), lengths)
+    lengths, probs_O = _lengths(column), pc.list_flatten(column).to_numpy()
+    row_O = pc.list_parent_indices(column).to_numpy()
     outside_I = np.bincount(row_O, ~((probs_O >= 0) & (probs_O <= 1)), len(lengths))
     sum_I = np.bincount(row_O, probs_O, len(lengths))
     off_I = ~(np.abs(sum_I - 1) < 0.99 * TOLERANCE)

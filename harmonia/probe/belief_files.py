@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import GenericAlias
 from typing import Any
 
 from harmonia.columns import columns_of
@@ -24,7 +25,7 @@ from harmonia.types import Belief, Item
 BELIEFS = TableFile(
     what="the belief file",
     columns={
-        column.name: list[column.kind] if column.many else column.kind  # type: ignore[name-defined]
+        column.name: GenericAlias(list, column.kind) if column.many else column.kind
         for row in (Item, Belief)
         for column in columns_of(row)
         if column.name != "item"
