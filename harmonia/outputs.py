@@ -78,19 +78,19 @@ def require_folder_place(
     if place.exists() and not place.is_dir():
         raise InputError("is not a folder", file=path, field=field, remedy="Name a folder.")
     _require_writable(place, path, field)
-    wanted = [place] if names is None else [place / name for name in names]
-    for one in _there(inputs):
-        if any(_inside(one, other) for other in wanted):
-            _refuse_input(path, one, field)
     own = own_files(place)
-    if holds and own and holds not in own:
-        problem = f"the folder holds '{min(own)}' and no '{holds}': harmonia wrote it for another use"
-        raise InputError(problem, file=path, field=field, remedy="Give another folder.")
+    wanted = [place] if names is None else [place / name for name in names]
     for found in (file for one in wanted for file in _files(one)):
         name = found.relative_to(place).as_posix()
         if name not in own:
             problem = f"the folder holds '{name}', which harmonia did not write"
             raise InputError(problem, file=path, field=field, remedy="Move it away, or give another folder.")
+    for one in _there(inputs):
+        if any(_inside(one, other) for other in wanted):
+            _refuse_input(path, one, field)
+    if holds and own and holds not in own:
+        problem = f"the folder holds '{min(own)}' and no '{holds}': harmonia wrote it for another use"
+        raise InputError(problem, file=path, field=field, remedy="Give another folder.")
 
 
 def own_files(folder: Path) -> frozenset[str]:
