@@ -7,7 +7,6 @@ docstring, its unit and range in its type.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -131,10 +130,8 @@ class Table(Generic[Row]):
         """
         empty = {name for name, cells in values.items() if all(cell is None for cell in cells)}
         kept = [one for one in self.columns if not (self.sparse and one.optional and one.name in empty)]
-        note = {"harmonia": json.dumps(dict(about), sort_keys=True)}
-        schema = pa.schema([(column.name, column.arrow) for column in kept], metadata=note)
-        arrays = [pa.array(values[column.name], column.arrow) for column in kept]
-        write_parquet(path, pa.Table.from_arrays(arrays, schema=schema))
+        arrays = {column.name: pa.array(values[column.name], column.arrow) for column in kept}
+        write_parquet(path, pa.table(arrays), about)
 
     def read(self, folder: Path) -> tuple[Row, ...]:
         """Read the table of a folder and check every cell.

@@ -93,9 +93,16 @@ def write_json_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
             handle.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def write_parquet(path: Path, table: Any) -> None:
-    """Write a `pyarrow.Table` in one step, its pages with checksums."""
+def write_parquet(path: Path, table: Any, about: Mapping[str, Any] | None = None) -> None:
+    """Write a `pyarrow.Table` in one step, its pages with checksums.
+
+    `about` is how it was made, kept as JSON in the file's metadata under `harmonia`.
+    """
     import pyarrow.parquet as pq
+
+    if about is not None:
+        note = json.dumps(dict(about), sort_keys=True)
+        table = table.replace_schema_metadata({"harmonia": note})
 
     # A path would be taken for the address of a server where it has a colon.
     with fresh_file(path) as partial, partial.open("wb") as handle:

@@ -115,8 +115,7 @@ class TableFile:
         plain = {str: pa.string(), int: pa.int32(), float: pa.float64(), bool: pa.bool_()}
         types = plain | {GenericAlias(list, kind): pa.list_(name) for kind, name in plain.items()}
         schema = pa.schema([(name, types[self.columns[name]]) for name in columns])
-        note = {"harmonia": json.dumps(dict(about), sort_keys=True)}
-        write_parquet(path, pa.Table.from_pylist(rows, schema=schema).replace_schema_metadata(note))
+        write_parquet(path, pa.Table.from_pylist(rows, schema=schema), about)
 
     def _csv_rows(self, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         remedy = "Write the table again."

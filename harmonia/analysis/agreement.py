@@ -16,15 +16,6 @@ FLOOR = 1e-12
 """Probabilities are raised to this before a logarithm."""
 
 
-def dense_ranks(probs_I_C: Floats) -> NDArray[np.int64]:
-    """Dense ranks of each row: 1 = most probable, equal values share a rank.
-
-    Returns:
-        Shape (I, C), values 1 to C without gaps.
-    """
-    return np.asarray(_dense(_by_option(probs_I_C)).T, dtype=np.int64)
-
-
 def rank_agreement(before_I_C: Floats, after_I_C: Floats) -> Floats:
     """Pearson correlation of the two models' dense ranks, item by item.
 

@@ -19,6 +19,7 @@ from harmonia.analysis.agreement import (
 )
 from harmonia.analysis.answers import Answers, Texts, per_item, require_same_items
 from harmonia.analysis.bootstrap import mean_intervals
+from harmonia.analysis.outcomes import OUTCOMES
 from harmonia.columns import Correlation, Count, Nats, Share, ShareChange
 from harmonia.errors import InputError
 from harmonia.probe.level import LEVELS, level
@@ -181,12 +182,7 @@ def levels(base: Answers, threshold: float = 0.5) -> Texts:
 
 def _outcomes(was_I: NDArray[np.bool_], now_I: NDArray[np.bool_]) -> dict[str, int]:
     """How many items were kept, lost, gained and never right."""
-    return {
-        "kept": int((was_I & now_I).sum()),
-        "lost": int((was_I & ~now_I).sum()),
-        "gained": int((~was_I & now_I).sum()),
-        "never": int((~was_I & ~now_I).sum()),
-    }
+    return {name: int(((was_I == was) & (now_I == now)).sum()) for (was, now), name in OUTCOMES.items()}
 
 
 def _require_same_texts(before: Sequence[Belief], after: Sequence[Belief]) -> None:

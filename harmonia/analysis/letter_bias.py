@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from harmonia.analysis.answers import Answers
 from harmonia.columns import Count, Share
-from harmonia.errors import InputError
 from harmonia.prompts import LETTERS
 from harmonia.types import Belief
 
@@ -60,10 +59,8 @@ def letter_bias(answers: Answers | Sequence[Belief]) -> LetterBias:
     """Summarise the letters of one probe or evaluation.
 
     Raises:
-        InputError: There are no beliefs.
+        InputError: There are no answers.
     """
-    if not len(answers):
-        raise InputError("there are no beliefs to look at")
     if not isinstance(answers, Answers):
         answers = Answers.of(answers)
     n, places = len(answers), answers.probs_I_C.shape[1]

@@ -14,7 +14,7 @@ from harmonia.types import Belief, Category
 
 Outcome = Literal["kept", "lost", "gained", "never"]
 
-_OUTCOMES: dict[tuple[bool, bool], Outcome] = {
+OUTCOMES: dict[tuple[bool, bool], Outcome] = {
     (True, True): "kept",
     (True, False): "lost",
     (False, True): "gained",
@@ -88,7 +88,7 @@ def outcomes(
                 domain=was.item.domain,
                 question=was.item.question,
                 level=level_of(was, threshold),
-                outcome=_OUTCOMES[was.correct, now.correct],
+                outcome=OUTCOMES[was.correct, now.correct],
                 pred_before=was.pred,
                 pred_after=now.pred,
                 confidence_before=was.confidence,

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeAlias
 
+from harmonia.analysis.outcomes import OUTCOMES
 from harmonia.analysis.tables import CONSISTENCY, ConsistencyRow
 from harmonia.probe.level import LEVELS
 from harmonia.report.html_table import Entry, PageColumn, PageTable, build, field
 from harmonia.report.run_files import RunFiles
 from harmonia.report.words import count, decimal, in_form_order, in_group_order, in_suite_order, plain
 
-_OUTCOMES = ("kept", "lost", "gained", "never")
 _Seeds: TypeAlias = list[ConsistencyRow]
 """The same comparison under all seeds; what they have in common stands in the first."""
 
@@ -79,7 +79,7 @@ def outcomes_tables(run: RunFiles) -> list[PageTable]:
         ),
     ]
     for category in ("", *LEVELS):
-        for outcome in _OUTCOMES:
+        for outcome in OUTCOMES.values():
             name = f"{category}_{outcome}" if category else outcome
             total = partial(_total, name=name)
             columns.append(PageColumn(name, outcome.capitalize(), total, category or "all questions"))

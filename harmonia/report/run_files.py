@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -19,7 +19,13 @@ from harmonia.groups import GroupsSummary
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+    class _OfDomain(DataclassInstance, Protocol):
+        @property
+        def domain(self) -> str: ...
+
+
 Row = TypeVar("Row", bound="DataclassInstance")
+DomainRow = TypeVar("DomainRow", bound="_OfDomain")
 
 
 class _Read(BaseModel):
@@ -119,10 +125,10 @@ class RunFiles:
         return self.tables.get(table.name, ())
 
     def by_domain(
-        self, table: Table[Row], where: Callable[[Row], bool] = lambda _: True
-    ) -> dict[str, list[Row]]:
+        self, table: Table[DomainRow], where: Callable[[DomainRow], bool] = lambda _: True
+    ) -> dict[str, list[DomainRow]]:
         """The rows of a table that has a column `domain`, by domain; domains by name."""
-        found: dict[str, list[Row]] = {}
+        found: dict[str, list[DomainRow]] = {}
         for row in filter(where, self.rows(table)):
-            found.setdefault(row.domain, []).append(row)  # type: ignore[attr-defined]
+            found.setdefault(row.domain, []).append(row)
         return dict(sorted(found.items()))

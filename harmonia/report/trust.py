@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from functools import partial
+from operator import attrgetter
 
-from harmonia.analysis import Place
 from harmonia.analysis.tables import (
     BELIEFS,
     CALIBRATION,
@@ -16,11 +16,13 @@ from harmonia.analysis.tables import (
     LetterBiasRow,
     LetterRow,
 )
+from harmonia.probe.level import LEVELS
 from harmonia.report.grid import grids
 from harmonia.report.html_table import Entry, PageColumn, PageTable, build, field
 from harmonia.report.run_files import RunFiles
 from harmonia.report.words import ABSENT, count, decimal, percent
 
+_place = attrgetter(*LETTER_BIAS.key)
 _SHARES = {
     "prior": "mean probability of the letter, %",
     "answered": "answered, %",
@@ -35,13 +37,12 @@ def beliefs_table(run: RunFiles) -> PageTable | None:
         number = getattr(row, name)
         return Entry(text=count(number), small=(percent(number / row.n),))
 
-    levels = ("known", "conflicting", "uncertain")
     columns = (
         field(BeliefsRow, "domain", "Domain", "head"),
         field(BeliefsRow, "form", "Form", "text"),
         field(BeliefsRow, "n", "n"),
         field(BeliefsRow, "draws", "Draws"),
-        *(PageColumn(name, name.capitalize(), partial(part, name=name)) for name in levels),
+        *(PageColumn(name, name.capitalize(), partial(part, name=name)) for name in LEVELS),
         field(BeliefsRow, "agreement", "Agreement of draws"),
         field(BeliefsRow, "right_rate", "Draws right"),
     )
@@ -92,10 +93,6 @@ def letter_bias_tables(run: RunFiles) -> list[PageTable]:
 
     rows = run.by_domain(LETTER_BIAS, lambda row: row.suite != PROBE)
     return grids(rows, "RStd, letter mass, and the letters’ shares in %", shown)
-
-
-def _place(row: Place) -> tuple[object, ...]:
-    return row.domain, row.group, row.seed, row.form, row.suite
 
 
 def probe_calibration_table(run: RunFiles) -> PageTable | None:

@@ -12,7 +12,6 @@ from scipy.stats import entropy, kendalltau, pearsonr, rankdata, spearmanr
 
 from harmonia.analysis import agreement
 from harmonia.analysis.agreement import (
-    dense_ranks,
     jensen_shannon,
     kendall,
     kl_divergence,
@@ -27,11 +26,6 @@ def pair(request: pytest.FixtureRequest) -> tuple[np.ndarray, np.ndarray]:
     # Few distinct values, so that most rows hold ties and some are constant.
     p, q = (rng.integers(1, 4, size=(300, request.param)).astype(float) for _ in range(2))
     return p / p.sum(axis=1, keepdims=True), q / q.sum(axis=1, keepdims=True)
-
-
-def test_dense_ranks_are_scipys(pair: tuple[np.ndarray, np.ndarray]) -> None:
-    expected = [rankdata(-row, method="dense") for row in pair[0]]
-    assert np.array_equal(dense_ranks(pair[0]), expected)
 
 
 def test_rank_agreement_is_pearson_of_ranks(pair: tuple[np.ndarray, np.ndarray]) -> None:
@@ -72,8 +66,6 @@ def test_worked_by_hand() -> None:
     # Ranks 1 2 3 3 against 3 1 2 2: means 2.25 and 2, products -1.25*1 + -.25*-1 + 0 + 0 = -1,
     # squares 2.75 and 2.
     p, q = np.array([[0.5, 0.3, 0.1, 0.1]]), np.array([[0.1, 0.4, 0.25, 0.25]])
-    assert dense_ranks(p).tolist() == [[1, 2, 3, 3]]
-    assert dense_ranks(q).tolist() == [[3, 1, 2, 2]]
     assert rank_agreement(p, q)[0] == pytest.approx(-1 / math.sqrt(2.75 * 2))
     # KL of (1, 0) from (.5, .5) is ln 2; the floor keeps the zero finite the other way round.
     sure, even = np.array([[1.0, 0.0]]), np.array([[0.5, 0.5]])
