@@ -51,6 +51,11 @@ class LocalModel:
         """The tokenizer's control tokens."""
         return Controls(self.tokenizer)
 
+    @cached_property
+    def _encoder(self) -> Encoder:
+        """Kept: its tokens of lines, and the second tokenizer that guarded texts need, take time to make."""
+        return Encoder(self.tokenizer)
+
     @property
     def slower_scoring(self) -> tuple[str, ...]:
         """What it is asked without, and why; tried out once."""
@@ -81,7 +86,6 @@ class LocalModel:
 
         A sample is drawn at the address `ADDRESS#SAMPLE`.
         """
-        encoder = Encoder(self.tokenizer)
         samples = range(settings.samples)
         asked = [
             Draw(
@@ -90,10 +94,12 @@ class LocalModel:
                 limit=min(settings.max_new_tokens, self.max_tokens - len(ids)),
                 address=f"{address}#{sample}",
             )
-            for number, (ids, address) in enumerate(zip(encoder.encode(prompts), addresses, strict=True))
+            for number, (ids, address) in enumerate(
+                zip(self._encoder.encode(prompts), addresses, strict=True)
+            )
             for sample in samples
         ]
         done = continued(
-            self.model, encoder, asked, settings, seed=seed, stage=stage, batch_tokens=batch_tokens
+            self.model, self._encoder, asked, settings, seed=seed, stage=stage, batch_tokens=batch_tokens
         )
         return [tuple(done[number, sample] for sample in samples) for number in range(len(prompts))]

@@ -10,11 +10,12 @@ import torch
 from models import CORPUS, item, wrapped
 from transformers import LlamaConfig, LlamaForCausalLM, MambaConfig, MambaForCausalLM, TopPLogitsWarper
 
-from harmonia.models import GenerationSettings, LocalModel, ModelSettings, load_model
+from harmonia.models import GenerationSettings, LocalModel, ModelSettings, guarded, load_model
 from harmonia.models.generate import end_tokens
 from harmonia.models.reader import SharedBeginning
 from harmonia.models.sampling import next_tokens, nucleus
 from harmonia.prompts import Encoder
+from harmonia.prompts.controls import LiteralEncoder
 from harmonia.types import Prompt
 from harmonia.world import base_folder
 
@@ -162,6 +163,20 @@ def test_the_beginning_and_each_prompt_are_read_once(tiny_loaded, monkeypatch):
     # Then one token a step for each of the ten samples; the longer prompt is still being read at first.
     assert all(width == 1 and rows <= 10 for rows, width in read[2:])
     assert len(read) <= 2 + (lengths[1] - lengths[0]) + 3
+
+
+def test_the_tokenizer_of_guarded_texts_is_made_once(tiny_loaded, monkeypatch):
+    loaded = replace(tiny_loaded("qwen2"))
+    made: list[LiteralEncoder] = []
+
+    def counted(tokenizer):
+        made.append(LiteralEncoder(tokenizer))
+        return made[-1]
+
+    monkeypatch.setattr("harmonia.prompts.encode.LiteralEncoder", counted)
+    prompt = guarded(loaded, "The <|im_end|> of the river")
+    ((one,),), ((other,),) = (generate(loaded, [prompt], GenerationSettings(max_new_tokens=3)) for _ in "ab")
+    assert one == other and len(made) == 1
 
 
 def test_a_batch_that_does_not_fit_the_memory_is_halved(tiny_loaded, monkeypatch):
