@@ -94,6 +94,9 @@ class Asked:
             notes.append(
                 f"{self.undivided} of them without a letter prior: no other item has as many options"
             )
+        if tied := sum(len(set(belief.probs)) == 1 for belief in self.beliefs):
+            few = f"{tied} of {len(self.beliefs)} items"
+            notes.append(f"{few} have all options equally likely, and count as answered by the first")
         return [*notes, *self.slower]
 
 

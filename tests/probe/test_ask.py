@@ -9,6 +9,7 @@ from models import item
 
 from harmonia.errors import InputError
 from harmonia.journal import Chunks
+from harmonia.models.fake import FakeModel
 from harmonia.probe import ProbeSettings, ask
 from harmonia.prompts import Form, PromptSettings, ShotPool, build_template
 
@@ -119,3 +120,12 @@ def test_the_tuned_form_has_no_demonstrations(tiny_loaded):
     (belief,) = ask(loaded, ITEMS[:1], Form(chat=True, shots=0), template, settings=SETTINGS).beliefs
     assert belief.prompt == template.prompt(ITEMS[0], Form(chat=True, shots=0)).context
     assert (belief.form, belief.shots) == ("chat0", 0)
+
+
+def test_items_whose_options_are_all_equally_likely_are_told():
+    even = FakeModel(lambda text: {" A": 0.3, " B": 0.3} if "Question 1" in text else {" A": 0.3, " B": 0.1})
+    template = build_template(PromptSettings(), even.tokenizer)
+    items = [item(k, options=2, question=f"Question {k}?") for k in range(3)]
+    asked = ask(even, items, Form(chat=False, shots=0), template)
+    assert [belief.confidence for belief in asked.beliefs] == pytest.approx([0.75, 0.5, 0.75])
+    assert asked.notes == ["1 of 3 items have all options equally likely, and count as answered by the first"]
