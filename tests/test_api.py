@@ -252,6 +252,9 @@ def test_what_cannot_be_asked_is_refused(base: Any, lab: Path, beliefs: Any) -> 
         harmonia.probe(base, lab / "some.jsonl")
     with pytest.raises(InputError, match="two columns have one name"):
         harmonia.probe(base, pd.DataFrame([["a", "b"]], columns=["question", "question"]), form="icl0")
+    half = pd.DataFrame([{"question": "which?", "choices": ["a", "half \ud800"], "answer": 0}])
+    with pytest.raises(InputError, match=r"row 1, field 'choices\[1\]': half a character"):
+        harmonia.probe(base, half, form="icl0")
     with pytest.raises(InputError, match="a served model writes texts, and says no likelihoods yet"):
         harmonia.probe(harmonia.serve("http://localhost:1/v1", "m"), [item], form="icl0")
 
@@ -376,8 +379,8 @@ def test_an_experiment_from_python(experiment: Path, tmp_path: Path) -> None:
 ITEM = {"id": "a", "domain": "d", "question": "Which?", "choices": ("one", "two"), "answer": 0}
 BAD_ITEMS: dict[str, tuple[Any, ...]] = {
     "answer": (5, -1, True, "A"),
-    "choices": (("one",), (), tuple(map(str, range(27)))),
-    "choices.1": (("one", " "), ("one", None)),
+    "choices": (("one",), (), tuple(map(str, range(27))), "one", None),
+    "choices[1]": (("one", " "), ("one", None), ("one", "one"), ("one", "half a character \ud800")),
     "question": ("", None, "half a character \ud800"),
     "id": (5, ""),
     "domain": (None,),
@@ -387,7 +390,7 @@ BAD_ITEMS: dict[str, tuple[Any, ...]] = {
 @pytest.mark.parametrize("field", BAD_ITEMS)
 def test_items_are_checked_as_rows_of_a_file_are(field: str) -> None:
     for value in BAD_ITEMS[field]:
-        bad = Item(**{**ITEM, field.partition(".")[0]: value})
+        bad = Item(**{**ITEM, field.partition("[")[0]: value})
         with pytest.raises(InputError) as told:
             harmonia.probe(FakeModel({"": {" A": 1.0}}), [Item(**{**ITEM, "id": "b"}), bad], form="icl0")
         assert (told.value.field, told.value.row) == (field, 2), value

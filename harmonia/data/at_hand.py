@@ -10,7 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from harmonia.data.cells import RowPlace
 from harmonia.data.formats import Row
+from harmonia.data.items import options_of
 from harmonia.data.read import ReadResult, items_of, read_items
 from harmonia.data.source import ItemSource
 from harmonia.data.tables import DataTable, dataset_table
@@ -77,27 +79,14 @@ def _kept(items: tuple[Item, ...]) -> ReadResult:
 
 def _require_sound(item: Item, number: int) -> None:
     """Require of an item what the rows of a file are checked for; its class checks nothing."""
-    choices = item.choices if isinstance(item.choices, (tuple, list)) else ()
-    told = {"id": item.id, "question": item.question}
-    told |= {f"choices.{place}": text for place, text in enumerate(choices)}
-    free = {name: getattr(item, name) for name in ("domain", "explanation", "source", "split")}
-    wrong: list[tuple[str, Any, str]] = [
-        *((name, text, "a text") for name, text in told.items() if not _is_text(text) or not text.strip()),
-        *((name, text, "a text or an empty one") for name, text in free.items() if not _is_text(text)),
-    ]
-    if not 2 <= len(choices) <= 26:
-        wrong.append(("choices", item.choices, "2 to 26 options"))
-    elif type(item.answer) is not int or not 0 <= item.answer < len(choices):
-        wrong.append(("answer", item.answer, "the index of one of the options"))
-    for name, seen, needed in wrong[:1]:
-        raise InputError(
-            f"{needed} is needed", file="Items", row=number, field=name, seen=seen, remedy="Correct the item."
-        )
-
-
-def _is_text(text: Any) -> bool:
-    # Half a character can neither be encoded for a tokenizer nor be written.
-    return isinstance(text, str) and not any("\ud800" <= letter <= "\udfff" for letter in text)
+    place = RowPlace(file="Items", row=number)
+    for name in ("id", "question", "domain", "explanation", "source", "split"):
+        place.text(getattr(item, name), name, blank=name not in ("id", "question"))
+    if not isinstance(item.choices, (tuple, list)):
+        raise place.wrong("choices", "not a list of options", item.choices)
+    options_of(item.choices, [f"choices[{k}]" for k in range(len(item.choices))], "choices", place)
+    if type(item.answer) is not int or item.answer not in range(len(item.choices)):
+        raise place.wrong("answer", "the answer is not the index of an option", item.answer)
 
 
 def _frame_table(frame: Any, source: ItemSource) -> DataTable:

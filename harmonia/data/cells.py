@@ -43,6 +43,10 @@ class RowPlace:
             raise self.wrong(field, f"{_kind(value)} where a text belongs", value)
         if not blank and not value.strip():
             raise self.wrong(field, "empty or only white space", value, "Fill it in or remove the row.")
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise self.wrong(field, "half a character, which no file can hold", value) from error
         return value
 
     def texts(self, value: Any, field: str) -> list[Any]:

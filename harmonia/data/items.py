@@ -10,7 +10,7 @@ that. An explanation that is missing or null becomes an empty text.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,9 +120,18 @@ def _choices(fields: Mapping[str, Any], layout: Layout, place: RowPlace) -> tupl
         # Questions with four and with five options stand in one sheet: blank columns at the end are none.
         while len(values) > MIN_CHOICES and _is_blank(values[-1]):
             values.pop()
+    return options_of(values, names, whole, place)
+
+
+def options_of(values: Sequence[Any], names: Sequence[str], whole: str, place: RowPlace) -> tuple[str, ...]:
+    """The options of a question, each called by its name, all together by `whole`.
+
+    Raises:
+        InputError: They are too few or too many, or one is no text or stands twice.
+    """
     if not MIN_CHOICES <= len(values) <= MAX_CHOICES:
         problem = f"{len(values)} options; an item has {MIN_CHOICES} to {MAX_CHOICES}"
-        raise place.wrong(whole, problem, values)
+        raise place.wrong(whole, problem, list(values))
     found: list[str] = []
     for name, value in zip(names, values, strict=False):
         choice = place.text(value, name).strip()
