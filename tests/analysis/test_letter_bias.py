@@ -66,5 +66,5 @@ def test_texts_have_no_letters():
 
 
 def test_nothing_is_refused():
-    with pytest.raises(InputError, match="no beliefs"):
+    with pytest.raises(InputError, match="no answers"):
         letter_bias([])
