@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import pytest
 
@@ -20,15 +20,7 @@ class Scripted:
         self.asked: list[tuple[str, str]] = []
         self.settings: list[GenerationSettings] = []
 
-    def generate(
-        self,
-        prompts: Sequence[str],
-        settings: GenerationSettings,
-        *,
-        addresses: Sequence[str],
-        seed: int,
-        stage: str,
-    ) -> list[tuple[Continuation, ...]]:
+    def generate(self, prompts, settings, *, addresses, seed, stage):
         self.settings.append(settings)
         self.asked += list(zip(addresses, prompts, strict=True))
         said = [self.say(address, int(address.rsplit("/", 1)[1])) for address in addresses]
