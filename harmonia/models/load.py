@@ -14,9 +14,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from harmonia.errors import InputError, MissingExtraError
+from harmonia.errors import InputError
 from harmonia.models.architecture import context_length
-from harmonia.models.border import refused
+from harmonia.models.border import needed, refused
 from harmonia.models.checks import require_all_loaded, require_all_taken, require_answers, require_token_rows
 from harmonia.models.folder import (
     ADAPTER_CONFIG,
@@ -212,7 +212,7 @@ def _load_weights(settings: ModelSettings, folder: Path) -> Any:
 def _load_adapter(settings: ModelSettings, folder: Path) -> Any:
     base = adapter_base(folder, settings)
     require_weights(folder, ADAPTER_WEIGHTS)
-    peft, model = _peft(), _load_weights(base, model_folder(base))
+    peft, model = needed("peft", by="adapters", extra="lora"), _load_weights(base, model_folder(base))
     remedy = "Give the adapter with the base model that it was trained on, whole."
     with (
         refused("the adapter does not fit its base model", file=folder, remedy=remedy),
@@ -275,13 +275,3 @@ def _shared_out() -> bool:
     from transformers.integrations import is_deepspeed_zero3_enabled, is_fsdp_enabled
 
     return bool(is_deepspeed_zero3_enabled() or is_fsdp_enabled())
-
-
-def _peft() -> Any:
-    try:
-        import peft
-    except ImportError as error:
-        raise MissingExtraError(
-            "adapters need the library peft", remedy="Install it: pip install 'harmonia[lora]'."
-        ) from error
-    return peft

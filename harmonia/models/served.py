@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any
 
-from harmonia.errors import HarmoniaError, InputError, MissingExtraError
+from harmonia.errors import HarmoniaError, InputError
 from harmonia.hashing import draw, result_settings, sha256_json
+from harmonia.models.border import needed
 from harmonia.models.protocols import Continuation, Ended, GenerationSettings, Likelihood, until_stop
 from harmonia.models.server import ServedSettings, ServerKey
 from harmonia.parsing import parse_json
@@ -39,7 +40,7 @@ class ServedModel:
 
     def __init__(self, settings: ServedSettings) -> None:
         self._settings = settings
-        self._httpx = _httpx()
+        self._httpx = needed("httpx", by="served models", extra="served")
         self._key = ServerKey.of(settings.key_env)
 
     @property
@@ -202,13 +203,3 @@ def _no_scores(settings: ServedSettings) -> InputError:
         seen=settings.model,
         remedy="Ask a local model.",
     )
-
-
-def _httpx() -> Any:
-    try:
-        import httpx
-    except ImportError as error:
-        raise MissingExtraError(
-            "served models need the library httpx", remedy="Install it: pip install 'harmonia[served]'."
-        ) from error
-    return httpx

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from models import item
 from pydantic import ValidationError
 
-from harmonia.errors import HarmoniaError, InputError
+from harmonia.errors import HarmoniaError, InputError, MissingExtraError
 from harmonia.models import GenerationSettings
 from harmonia.models.served import ServedModel
 from harmonia.models.server import ServedSettings
@@ -245,3 +246,9 @@ def test_explanations_by_a_served_writer(server):
     wanted = [Wanted(item=item(k), target=1) for k in range(3)]
     found = write_explanations(server.writer(), wanted, ExplanationSettings())
     assert [one.text for one in found] == ["It is hard."] * 3
+
+
+def test_without_its_library_a_served_model_names_what_to_install(server, monkeypatch):
+    monkeypatch.setitem(sys.modules, "httpx", None)
+    with pytest.raises(MissingExtraError, match=r"need the library httpx\. .*'harmonia\[served\]'"):
+        server.writer()
