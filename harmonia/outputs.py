@@ -32,7 +32,7 @@ def require_file_place(
     *,
     inputs: Inputs = (),
     ours: Callable[[Path], bool] | None = None,
-    field: str = "--out",
+    field: str = "out",
 ) -> None:
     """Require that a file can be written, and that nothing of others is lost by it.
 
@@ -63,7 +63,7 @@ def require_folder_place(
     inputs: Inputs = (),
     names: Sequence[str] | None = None,
     holds: str | None = None,
-    field: str = "--out",
+    field: str = "out",
 ) -> None:
     """Require that a folder can be written, and that nothing of others is lost by it.
 

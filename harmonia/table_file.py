@@ -93,7 +93,7 @@ class TableFile:
         if ending not in _ENDINGS:
             problem = "no records are written in files of this ending"
             remedy = f"Let the name end in {', '.join(_ENDINGS)}."
-            raise InputError(problem, file=path, field="--out", seen=path.suffix, remedy=remedy)
+            raise InputError(problem, file=path, field="out", seen=path.suffix, remedy=remedy)
         return ending
 
     def _wrote(self, path: Path) -> bool:

@@ -73,7 +73,7 @@ def test_parquet_under_another_name_is_read(tmp_path: Path) -> None:
 
 def test_other_endings_and_files_of_others_are_refused(tmp_path: Path) -> None:
     for name in ("r.txt", "r.json", "r.xlsx", "r.parquet.gz", "thesis.tex"):
-        with pytest.raises(InputError, match=r"'--out'.*Let the name end in \.parquet, \.jsonl, \.csv"):
+        with pytest.raises(InputError, match=r"'out'.*Let the name end in \.parquet, \.jsonl, \.csv"):
             TABLE.require_place(tmp_path / name)
     others = {
         "o.csv": "id,question\n1,x\n",

@@ -112,7 +112,7 @@ def export_task(
 def _check(name: str, form: Form, preset: Preset, pool: ShotPool | None) -> None:
     if not re.fullmatch(r"\w[\w-]*", name):
         raise InputError(
-            "not a task's name", field="--name", seen=name, remedy="Use letters, digits, _ and - only."
+            "not a task's name", field="name", seen=name, remedy="Use letters, digits, _ and - only."
         )
     if form.chat:
         remedy = "Export icl<k>; give --apply_chat_template to lm_eval for a chat."
@@ -124,7 +124,9 @@ def _check(name: str, form: Form, preset: Preset, pool: ShotPool | None) -> None
         )
     if form.shots and pool is None:
         raise InputError(
-            f"form {form} needs demonstrations", field="shots", remedy="Give a file of them (--shots-from)."
+            f"form {form} needs demonstrations",
+            field="shots",
+            remedy="Give a file of them (at the command line --shots-from).",
         )
     if pool is not None and pool.choice != "fixed":
         problem = "the harness shows the same demonstrations for all items"

@@ -241,7 +241,7 @@ def _parameters(settings: ModelSettings, notes: list[str]) -> float | None:
     except InputError:
         notes.append(
             f"the model {settings.path} is not at hand, so times are not known; "
-            "give --parameters (such as 6.7e9)"
+            "say how many `parameters` it has, such as 6.7e9"
         )
         return None
     model = empty_model(settings)

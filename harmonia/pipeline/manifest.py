@@ -165,9 +165,7 @@ def require_run_place(run: Path) -> None:
     Raises:
         InputError: It holds files of others, or cannot be written.
     """
-    require_folder_place(
-        run, names=() if is_run(run) else None, holds=None if is_run(run) else NAME, field="out"
-    )
+    require_folder_place(run, names=() if is_run(run) else None, holds=None if is_run(run) else NAME)
 
 
 def claim_run(folder: Path) -> None:

@@ -104,7 +104,7 @@ def make_plan(
         InputError: Data are missing or wrong.
     """
     manifest = Manifest.read(experiment.run_directory)
-    for name, value in (("--parameters", parameters), ("--tflops", tflops)):
+    for name, value in (("parameters", parameters), ("tflops", tflops)):
         if value is not None and not 0 < value < math.inf:
             raise InputError(
                 "not a number above 0", field=name, seen=value, remedy="Correct or leave it out."

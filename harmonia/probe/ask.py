@@ -127,7 +127,9 @@ def ask(
     """
     if form.shots and pool is None:
         raise InputError(
-            f"form {form} needs demonstrations", field="shots", remedy="Give a file of them (--shots-from)."
+            f"form {form} needs demonstrations",
+            field="shots",
+            remedy="Give a file of them (at the command line --shots-from).",
         )
     settings = settings or ProbeSettings()
     sample = prior_sample(items, settings) if template.method == "letter_pride" else frozenset()

@@ -51,7 +51,7 @@ def _all(folder: Path) -> dict[str, str]:
 def test_a_folder_of_others_is_refused_before_the_work(command: str, out: str, here: Path) -> None:
     (here / "link").symlink_to("mine")
     before = _all(here)
-    with pytest.raises(InputError, match=r"'--out'.*(did not write|is not a folder)"):
+    with pytest.raises(InputError, match=r"'out'.*(did not write|is not a folder)"):
         _harmonia(command, *FOLDERS[command], "--out", out)
     assert _all(here) == before
 
@@ -61,7 +61,7 @@ def test_a_file_of_others_in_a_shared_folder_is_refused_before_the_work(command:
     words, written = SHARED[command]
     (here / "mine" / written).write_text("mine")
     before = _all(here)
-    with pytest.raises(InputError, match=f"'--out'.*'{written}', which harmonia did not write"):
+    with pytest.raises(InputError, match=f"'out'.*'{written}', which harmonia did not write"):
         _harmonia(command, *words, "--out", "mine")
     assert _all(here) == before
 
@@ -86,7 +86,7 @@ def test_a_file_of_others_where_bad_rows_go_is_refused_before_the_work(command: 
     words = ["--model", "no/such/model", "--items", "in.jsonl", "--out", "b.parquet"]
     path = here / "b.parquet.skipped.jsonl"
     path.write_text('{"id": 1, "mine": true}\n')
-    with pytest.raises(InputError, match=r"skipped\.jsonl, field '--out': .*harmonia did not write it"):
+    with pytest.raises(InputError, match=r"skipped\.jsonl, field 'out': .*harmonia did not write it"):
         _harmonia(command, *words, "on_bad_row=skip")
     with pytest.raises(InputError, match="no such model"):
         _harmonia(command, *words, "on_bad_row=fail")  # it writes no such file
