@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -42,9 +42,14 @@ def demo(
     from harmonia.pipeline.processes import Processes
     from harmonia.pipeline.run import run_experiments
 
-    wanted = {"bases": bases, "domains": domains, "seeds": seeds, "ratios": ratios and _shares(ratios)}
+    wanted: dict[str, Any] = {
+        "bases": bases,
+        "domains": domains,
+        "seeds": seeds,
+        "ratios": ratios and _shares(ratios),
+    }
     chosen = {name: value for name, value in wanted.items() if value is not None}
-    grid = replace(FULL if full else SMALL, **chosen)  # type: ignore[arg-type]
+    grid = replace(FULL if full else SMALL, **chosen)
     with RunBars() as bars:
         runs = run_experiments(demo_experiments(out, grid), Processes(), bars)
     for run in runs:

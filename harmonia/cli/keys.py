@@ -36,7 +36,8 @@ class Section:
     def model(self) -> type[Settings]:
         """The settings class."""
         module, _, name = self.where.partition(":")
-        return getattr(import_module(f"harmonia.{module}"), name)  # type: ignore[no-any-return]
+        found: type[Settings] = getattr(import_module(f"harmonia.{module}"), name)
+        return found
 
     @property
     def prefix(self) -> str:
