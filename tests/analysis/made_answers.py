@@ -21,14 +21,20 @@ def belief(name: str, probs: Sequence[float], answer: int, *, domain: str = "d",
 def belief_in(item: Item, probs: Sequence[float], **fields: Any) -> Belief:
     """What a model believes of an item."""
     pred = list(probs).index(max(probs))
-    about = {"letter_mass": None, "form": "icl5", "method": "letter", "preset": "corrected", **fields}
+    about: dict[str, Any] = {
+        "letter_mass": None,
+        "form": "icl5",
+        "method": "letter",
+        "preset": "corrected",
+        **fields,
+    }
     return Belief(
         item=item,
         probs=tuple(probs),
         pred=pred,
         confidence=max(probs),
         correct=pred == item.answer,
-        **about,  # type: ignore[arg-type]
+        **about,
     )
 
 
@@ -53,10 +59,12 @@ def run(
     name: str = "run",
 ) -> RunAnswers:
     """A run of answers by (domain, group, seed, form, suite)."""
-    fields = ("domain", "group", "seed", "form", "suite")
     return RunAnswers(
         name=name,
         model=model,
         probe_form="icl5",
-        answers={Place(**dict(zip(fields, key, strict=True))): one for key, one in found.items()},  # type: ignore[arg-type]
+        answers={
+            Place(domain=domain, group=group, seed=seed, form=form, suite=suite): one
+            for (domain, group, seed, form, suite), one in found.items()
+        },
     )

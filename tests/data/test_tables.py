@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import datasets
 import pyarrow as pa
@@ -23,8 +24,8 @@ ROWS = [
 EXAM = [{"id": f"a-{k}", "question": f"{k}?", "choices": ["x", "y"], "answer": k} for k in range(2)]
 
 
-def read(root: Path, path: str = "data", **fields: object) -> ReadResult:
-    return read_items(ItemSource(path=path, **fields), root)  # type: ignore[arg-type]
+def read(root: Path, path: str = "data", **fields: Any) -> ReadResult:
+    return read_items(ItemSource(path=path, **fields), root)
 
 
 def questions(root: Path, path: str = "data", **fields: object) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -144,7 +145,7 @@ def manifest(name: str) -> dict[str, object]:
     }
 
 
-def summary() -> dict[str, object]:
+def summary() -> dict[str, Any]:
     return {
         "beliefs": 1000,
         "confident": 620,

@@ -205,7 +205,7 @@ def test_groups_with_the_same_rows_are_not_missing(tmp_path: Path) -> None:
     for domain in DOMAINS:
         found = summary()
         twins = {"mixed_0": "incompatible", "mixed_1": "self_aligning"}
-        found["groups"] |= {name: found["groups"][twin] for name, twin in twins.items()}  # type: ignore[index,operator]
+        found["groups"] |= {name: found["groups"][twin] for name, twin in twins.items()}
         (run / "groups" / domain / "summary.json").write_text(json.dumps(found))
     assert list(missing(run)) == ["claim C1 on out-of-domain questions"]
     text = (run / "report.html").read_text(encoding="utf-8")
@@ -214,7 +214,7 @@ def test_groups_with_the_same_rows_are_not_missing(tmp_path: Path) -> None:
     # Without its twin, a mixed group of ratio 0 is a group like any other.
     for domain in DOMAINS:
         found = summary()
-        found["groups"]["mixed_0"] = found["groups"].pop("incompatible")  # type: ignore[index,attr-defined]
+        found["groups"]["mixed_0"] = found["groups"].pop("incompatible")
         (run / "groups" / domain / "summary.json").write_text(json.dumps(found))
     waiting = "train/engineering/mixed_0/seed0"
     assert missing(run)[waiting] == "not run yet"
