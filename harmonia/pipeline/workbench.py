@@ -103,6 +103,7 @@ class Workbench:
     def template(self) -> Template:
         """The template of every prompt and training row, bound to the base model's tokenizer."""
         if self._template is None:
+            self.model_hash()  # before: by it `base` tells whether this is still the model's tokenizer
             tokenizer = load_tokenizer(self.experiment.model)
             self._template = build_template(self.experiment.prompt, tokenizer)
         return self._template
@@ -115,7 +116,8 @@ class Workbench:
         """The base model, ready to be asked."""
         self.release_tuned()
         if self._base is None:
-            self._base = load_model(self.experiment.model, self.model_hash())
+            tokenizer = self.template().chat.tokenizer
+            self._base = load_model(self.experiment.model, self.model_hash(), tokenizer=tokenizer)
         return self._base
 
     def tuned(self, folder: str) -> LocalModel:

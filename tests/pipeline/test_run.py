@@ -132,6 +132,18 @@ def test_a_base_that_changes_during_a_run_is_refused(settings: dict[str, Any], t
         bench.base()
 
 
+def test_the_tokenizer_of_a_base_is_read_once_and_must_stay(settings: dict[str, Any], tmp_path: Path) -> None:
+    base = Path(shutil.copytree(settings["model"]["path"], tmp_path / "base"))
+    settings["model"]["path"] = str(base)
+    bench, another = (Workbench(Experiment.model_validate(settings)) for _ in range(2))
+    assert bench.base().tokenizer is bench.template().chat.tokenizer
+    another.template()
+    with (base / "tokenizer.json").open("a") as handle:
+        handle.write("\n")
+    with pytest.raises(InputError, match="have changed since this run noted them"):
+        another.base()
+
+
 def test_domain_without_groups_is_told_and_the_rest_goes_on(settings: dict[str, Any]) -> None:
     run, recorder = _run(settings, "groups.threshold=0.999999")
     assert recorder.ended["groups/person"].startswith("not computed: ")
