@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -9,11 +10,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 def rendered(template: str, **values: Any) -> str:
     """A page; text is escaped, and a name that is not given is an error."""
-    environment = Environment(
+    return _templates().get_template(template).render(values)
+
+
+@cache
+def _templates() -> Environment:
+    return Environment(
         loader=PackageLoader("harmonia.report", "."),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template(template).render(values)
