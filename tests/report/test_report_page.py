@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -69,6 +70,7 @@ class Tables(HTMLParser):
             self.tables[self._caption][-1][self._cell] += data
 
 
+@cache
 def parse(page: str) -> Tables:
     parsed = Tables()
     parsed.feed(page)
