@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -26,9 +27,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        # Whichever test comes first reads the 262,144 tokens of Gemma: over ten seconds.
-        if "real_tokenizer" in getattr(item, "fixturenames", ()) and "gemma3" in item.name:
+        if item.get_closest_marker("models"):
             item.add_marker(pytest.mark.slow)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    # Each training looks through all objects for garbage: half a second where those of the libraries count.
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -58,7 +58,6 @@ def harness_samples(loaded: LocalModel, folder: Path, name: str = "ours") -> tup
     return found["results"][name], sorted(found["samples"][name], key=lambda sample: sample["doc_id"])
 
 
-@pytest.mark.slow
 @needs_harness
 @pytest.mark.models
 @pytest.mark.shared

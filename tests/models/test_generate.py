@@ -70,7 +70,6 @@ def test_greedy_is_transformers_own_on_the_lab():
     assert greedy(loaded, prompts, 12) == [reference(loaded, prompt, 12) for prompt in prompts]
 
 
-@pytest.mark.slow
 @pytest.mark.models
 def test_greedy_is_transformers_own_on_a_real_model(smollm2):
     opening = "The capital of France is Paris. The capital of Japan is Tokyo."

@@ -180,7 +180,6 @@ def plain_smollm2():
     return Plain(settings.path, settings.gguf_file)
 
 
-@pytest.mark.slow
 @pytest.mark.models
 @pytest.mark.shared
 @pytest.mark.parametrize("batch_tokens", [200, None])

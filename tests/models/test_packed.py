@@ -373,7 +373,6 @@ def gemma3(real_tokenizer):
     return LocalModel(settings=settings, model=model, tokenizer=tokenizer, device="cpu", max_tokens=8192)
 
 
-@pytest.mark.slow
 @pytest.mark.models
 @pytest.mark.shared
 @pytest.mark.parametrize("method", ["letter", "cloze"])

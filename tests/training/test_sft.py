@@ -436,7 +436,6 @@ def test_the_papers_settings_are_the_defaults():
     assert paper.lora is None
 
 
-@pytest.mark.slow
 @pytest.mark.models
 def test_a_real_gguf_model_is_tuned_into_an_ordinary_folder(train, exam_rows, tmp_path):
     base = real_model("smollm2", dtype="bfloat16")
