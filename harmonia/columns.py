@@ -53,7 +53,7 @@ class Column:
 
     Attributes:
         name: Its name.
-        kind: Python type of its values.
+        kind: Python type of its values; what is none of a file's types is a `dict`.
         many: Whether a cell is a list of them.
         measure: Their unit and range.
         optional: Whether a cell may be empty.
@@ -201,7 +201,7 @@ def _column(name: str, hint: Any, meaning: str) -> Column:
     values = tuple(part for part in parts if isinstance(part, str))  # of a Literal
     return Column(
         name=name,
-        kind=next((part for part in parts if part in _ARROW), str),
+        kind=str if values else next((part for part in parts if part in _ARROW), dict),
         many=any(get_origin(part) is tuple for part in parts),
         measure=measures[0] if measures else Measure(""),
         optional=type(None) in parts,

@@ -190,7 +190,7 @@ class GroupRow:
         answer: Index of the right option; None for `general`.
         target: Index of the option trained on; None for `general`.
         explanation: The explanation that the assistant gives; may be empty.
-        messages: The conversation to train on; its last turn is the assistant's.
+        messages: The conversation to train on, turns of `role` and `content`; the last is the assistant's.
         weight: Weight of the row in the loss.
         from_epoch: First epoch, from 0, in which the row is shown.
     """

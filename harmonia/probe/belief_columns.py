@@ -31,8 +31,10 @@ from harmonia.types import Belief, Category, Item, Method, Normalisation, Preset
 Rows = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
-_TYPES = {column.name: column.arrow for row in (Item, Belief) for column in columns_of(row)}
 _ANSWER_FIELDS = tuple(column.name for column in columns_of(Belief) if column.name != "item")
+_TYPES = {
+    column.name: column.arrow for row in (Item, Belief) for column in columns_of(row) if column.name != "item"
+}
 _NEEDED = ("id", "question", "choices", "answer", "probs")
 _SHARES = ("confidence", "letter_mass", "agreement", "agreement_low", "agreement_high", "right_rate")
 _WORDS = {
