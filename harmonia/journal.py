@@ -58,15 +58,16 @@ class Chunks:
         batches fall alike in a run and in its resume. By `kind` JSON becomes a result again. This is
         the `draw`-th of several passes over the things.
         """
-        stored = TypeAdapter(list[kind])  # type: ignore[valid-type]
+        stored = TypeAdapter(kind)
         found: list[Result] = []
         for start in range(0, len(things), size):
             place = {"draw": draw, "start": start}
             if (done := self._done.get(_place(place))) is not None:
-                found += stored.validate_python(done)
+                found += map(stored.validate_python, done)
             else:
                 new = work(start, things[start : start + size])
-                note(self._journal, {**place, "found": stored.dump_python(new, mode="json")})
+                values = [stored.dump_python(one, mode="json") for one in new]
+                note(self._journal, {**place, "found": values})
                 found += new
             if self._progress:
                 self._progress(draw * len(things) + len(found), draws * len(things))

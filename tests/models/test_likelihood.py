@@ -197,7 +197,7 @@ class Limited(torch.nn.Module):
         super().__init__()
         self.inner, self.config, self.dtype = inner, inner.config, inner.dtype
 
-    def forward(self, input_ids, use_cache):  # type: ignore[no-untyped-def]
+    def forward(self, input_ids, use_cache):
         return self.inner(input_ids=input_ids, use_cache=use_cache)
 
 

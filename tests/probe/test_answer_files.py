@@ -26,7 +26,7 @@ def answer(asked: Item, probs: tuple[float, ...], **fields: object) -> Belief:
         **{"correct": pred == asked.answer, "letter_mass": 0.1 + 0.2, "form": "icl5", "method": "letter"},
         **{"preset": "corrected", "shots": 5, "asked_probs": probs[::-1], "draws": 1},
     }
-    return Belief(**{**values, **fields})  # type: ignore[arg-type]
+    return Belief(**{**values, **fields})
 
 
 ITEMS = [item(number, options=2 + number % 3, explanation="é\n" * number) for number in range(6)]
@@ -76,7 +76,7 @@ def test_equal_items_have_one_key_and_others_another() -> None:
 
     first = ITEMS[0]
     changes = {"id": "x", "domain": "x", "question": "x", "choices": ("x", "y"), "answer": 1 - first.answer}
-    others = [replace(first, **{name: value}) for name, value in changes.items()]  # type: ignore[arg-type]
+    others = [replace(first, **{name: value}) for name, value in changes.items()]
     others += [replace(first, **{name: "other"}) for name in ("explanation", "source", "split")]
     assert item_key(replace(first)) == item_key(first)
     assert len({item_key(one) for one in (first, *others)}) == 1 + len(others)

@@ -34,7 +34,7 @@ def belief(index: int, probs: tuple[float, ...], **fields: object) -> Belief:
         "preset": "corrected",
         "shots": 5,
     }
-    return Belief(**{**values, **fields})  # type: ignore[arg-type]
+    return Belief(**{**values, **fields})
 
 
 THIRD = 1 / 3
