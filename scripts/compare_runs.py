@@ -4,7 +4,8 @@ python scripts/compare_runs.py RUN_BEFORE RUN_AFTER
 
 A folder above several runs does too. A table is compared row by row, whatever its columns' order:
 rows are found by their id, or else by their texts, or else by their place. Where a run stores its
-items apart from its answers, they are joined first. Exits 1 if a value differs or a file is gone.
+items apart from its answers, they are joined first. Exits 1 if a value differs, or a file, column,
+key or row is gone.
 """
 
 from __future__ import annotations
@@ -34,13 +35,15 @@ class Differences:
         same: How many values are equal.
         largest: The largest difference of two numbers, by column.
         other: How many values differ and are no numbers, by column.
-        only: Columns and rows that one side alone has, as text.
+        only: Columns, keys and rows that one side alone has, as text.
+        uneven: Whether something of `before` is gone, or there are other rows.
     """
 
     same: int = 0
     largest: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     other: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     only: list[str] = field(default_factory=list)
+    uneven: bool = False
 
     def add(self, name: str, before: Any, after: Any) -> None:
         """Compare two values, those inside them too."""
@@ -62,12 +65,13 @@ class Differences:
         """Note the keys that one side alone has."""
         for side, keys in (("before", before.keys() - after.keys()), ("after", after.keys() - before.keys())):
             if keys:
-                self.only.append(f"{what} only {side}: {_few(keys)}")
+                self.only.append(f"{what} only {side}: {_few(keys)}".lstrip())
+                self.uneven |= side == "before" or what == "rows"
 
     @property
     def differs(self) -> bool:
-        """Whether a value that both have is another, or rows are missing."""
-        return bool(self.largest or self.other or any(text.startswith("rows") for text in self.only))
+        """Whether a value that both have is another, or one is gone."""
+        return bool(self.largest or self.other or self.uneven)
 
     def said(self) -> str:
         """The differences in words."""
@@ -178,6 +182,7 @@ def files_of(top: Path) -> dict[str, Path]:
 def _merge(into: Differences, found: Differences) -> None:
     into.same += found.same
     into.only += found.only
+    into.uneven |= found.uneven
     for name, value in found.largest.items():
         into.largest[name] = max(into.largest[name], value)
     for name, count in found.other.items():

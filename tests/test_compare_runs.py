@@ -117,3 +117,14 @@ def test_a_file_that_is_gone_is_a_difference_and_an_empty_folder_is_no_run(befor
     assert "1 only before" in capsys.readouterr().out
     (tmp_path / "empty").mkdir()
     assert main(tmp_path / "empty", before) == 2
+
+
+def test_a_column_or_a_key_that_is_gone_is_a_difference(before, tmp_path, capsys):
+    narrow = [{name: value for name, value in row.items() if name != "question"} for row in WIDE]
+    assert main(before, run(tmp_path / "narrow", narrow)) == 1
+    assert "columns only before: question" in capsys.readouterr().out
+    for side, claims in ((before, {"C1": 1, "C2": 2}), (run(tmp_path / "after", WIDE), {"C1": 1})):
+        (side / "claims.json").write_text(json.dumps(claims))
+    assert main(before, tmp_path / "after") == 1
+    assert "claims.json: 1 not equal in bytes: 1 values equal; only before: C2" in capsys.readouterr().out
+    assert main(tmp_path / "after", before) == 0
