@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import vl_convert
 from models import REPOSITORY, make_tiny, mistral_folder, real_model
 
 from harmonia.models import LocalModel, ModelSettings, load_model, load_tokenizer
@@ -52,6 +53,27 @@ def lab_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("lab") / "data"
     write_lab_data(folder, 0)
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def same_charts_drawn_once() -> Iterator[None]:
+    """Reports of tests differ in a cell or two: a chart that is the same in every byte is drawn once."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("vegalite_to_svg", "svg_to_png"):
+            patch.setattr(vl_convert, name, drawn_once(getattr(vl_convert, name)))
+        yield
+
+
+def drawn_once(draw: Any) -> Any:
+    known: dict[str, Any] = {}
+
+    def drawn(chart: Any, **options: Any) -> Any:
+        key = repr((chart, options))
+        if key not in known:
+            known[key] = draw(chart, **options)
+        return known[key]
+
+    return drawn
 
 
 @pytest.fixture

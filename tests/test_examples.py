@@ -65,6 +65,7 @@ def test_by_hand_says_what_the_commands_say(by_hand: tuple[Path, str], tmp_path:
         assert figures.format(**found) in said
 
 
+@pytest.mark.slow
 def test_the_page_on_python_shows_what_python_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = (EXAMPLES.parent / "docs" / "python.md").read_text(encoding="utf-8")
     monkeypatch.chdir(tmp_path)

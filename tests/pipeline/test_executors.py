@@ -157,6 +157,7 @@ class _Meddler(Recorder):
             self._do_at_work = None
 
 
+@pytest.mark.slow
 def test_what_fails_stops_what_needs_it_and_no_other(executor: Executor, copied: Experiment) -> None:
     run = copied.run_directory
     whole = _files(run)
@@ -189,6 +190,7 @@ def test_what_fails_stops_what_needs_it_and_no_other(executor: Executor, copied:
     assert _files(run) == whole
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_no_number_fails_the_training_alone(copied: Experiment) -> None:
     wild = copied.model_copy(update={"training": copied.training.model_copy(update={"learning_rate": 1e30})})
     recorder = Recorder()

@@ -17,6 +17,8 @@ from harmonia.pipeline.manifest import Manifest
 from harmonia.pipeline.run import run_experiment
 from harmonia.pipeline.settings_file import apply_overrides, load_experiment
 
+pytestmark = pytest.mark.slow
+
 SMALL = [
     "groups.names=[harmonious]",
     "groups.ratios=[]",

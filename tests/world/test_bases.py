@@ -38,7 +38,7 @@ def picks(model, tokenizer, world, items):
         encoded = tokenizer(
             [prompt(world, lab.item) for lab in part], return_tensors="pt", padding=True, padding_side="left"
         )
-        logits = model(**encoded).logits[:, -1]
+        logits = model(**encoded, logits_to_keep=1).logits[:, -1]
         found += logits[:, letters].argmax(-1).tolist()
     return found
 
