@@ -46,6 +46,9 @@ def explain_scoring(
     asked, demonstrations = EXAMPLE, EXAMPLE_SHOTS
     if items is None:
         given.none("items", "--items")
+        if item is not None:
+            problem = "the built-in question is asked where no questions are given"
+            raise InputError(problem, field="--item", seen=item, remedy="Give --items, too.")
     else:
         found = read(given.items(items)).items
         named = [one for one in found if item in (None, one.id)]

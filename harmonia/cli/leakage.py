@@ -44,6 +44,7 @@ def leakage(
     if out is not None:
         overlaps.require_place(out, inputs=[*train, *suite, *(shots_from or ())])
     given = Given.here()
+    ngram = given.of(LeakageSettings).ngram
     paths: dict[Role, Sequence[str | None]] = {"train": train, "shots": shots_from or [None], "suite": suite}
     sources = [
         (
@@ -57,7 +58,7 @@ def leakage(
     ]
     found = find_overlaps(
         [Pool(domain="", role=role, name=one.path, items=read(one).items) for role, one in sources if one],
-        ngram=given.of(LeakageSettings).ngram,
+        ngram=ngram,
     )
     if out is not None:
         overlaps.write(out, map(asdict, found))

@@ -150,13 +150,14 @@ def _ask(
     from harmonia.probe import BELIEFS, ProbeSettings
     from harmonia.prompts import parse_form
 
-    items, shots = files
+    (items, shots), shown_in = files, parse_form(form)
     BELIEFS.require_place(out, inputs=(items.path, shots.path if shots else None))
     skipped = skipped_beside(out, items)
     asking = given.of(ProbeSettings, {"keep_prompts": keep_prompts or None})
     which = given.of(ModelSettings, {"path": model})
-    found = read(items)  # before the model: a bad row is told at once
-    shown = read(shots) if shots is not None and parse_form(form).shots else None
+    found = read(items)  # before the model: a bad row is told at once, and so is what is missing
+    shown_in.require_shots(shots)
+    shown = read(shots) if shots is not None and shown_in.shots else None
     loaded = load_model(which, fingerprint(which))
     with Bars("asking") as bars:
         asked = api.probe(

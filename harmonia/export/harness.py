@@ -122,12 +122,7 @@ def _check(name: str, form: Form, preset: Preset, pool: ShotPool | None) -> None
         raise InputError(
             problem, field="preset", seen=preset, remedy="Export with preset corrected or harness."
         )
-    if form.shots and pool is None:
-        raise InputError(
-            f"form {form} needs demonstrations",
-            field="shots",
-            remedy="Give a file of them (at the command line --shots-from).",
-        )
+    form.require_shots(pool)
     if pool is not None and pool.choice != "fixed":
         problem = "the harness shows the same demonstrations for all items"
         raise InputError(problem, field="shot_choice", seen=pool.choice, remedy="Use shot_choice: fixed.")

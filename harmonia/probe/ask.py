@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from harmonia.data.other_options import OWN_ORDER, speak_of_others
-from harmonia.errors import HarmoniaError, InputError
+from harmonia.errors import HarmoniaError
 from harmonia.journal import Chunks
 from harmonia.models import Likelihood, Scorer
 from harmonia.probe.belief import Asking, DrawResult, belief_from
@@ -125,12 +125,7 @@ def ask(
             model, or an answer that cannot be told apart in tokens.
         HarmoniaError: The model answers with something that is not a number.
     """
-    if form.shots and pool is None:
-        raise InputError(
-            f"form {form} needs demonstrations",
-            field="shots",
-            remedy="Give a file of them (at the command line --shots-from).",
-        )
+    form.require_shots(pool)
     settings = settings or ProbeSettings()
     sample = prior_sample(items, settings) if template.method == "letter_pride" else frozenset()
     asker = _Asker(model, form, template, settings, pool, fitted)

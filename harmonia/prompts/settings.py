@@ -26,6 +26,16 @@ class Form:
     def __str__(self) -> str:
         return "chat0" if self.chat else f"icl{self.shots}"
 
+    def require_shots(self, given: object) -> None:
+        """Require demonstrations, where some are shown.
+
+        Raises:
+            InputError: What is given is None.
+        """
+        if self.shots and given is None:
+            remedy = "Give a file of them (at the command line --shots-from)."
+            raise InputError(f"form {self} needs demonstrations", field="shots", remedy=remedy)
+
 
 @cache  # files of beliefs say it once a row
 def parse_form(text: str) -> Form:

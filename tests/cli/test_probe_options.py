@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pyarrow.parquet as parquet
+import pytest
 from command_line import harmonia
 
 from harmonia.parsing import noted_in
@@ -15,6 +16,23 @@ from harmonia.world import base_folder
 
 SETTINGS = ["model.device=cpu", "prompt.options_first=true"]
 BASE = ["--model", str(base_folder(0)), *SETTINGS]
+NO_MODEL = ["--model", "nowhere", "domain=d"]
+
+
+@pytest.mark.parametrize(
+    ("words", "field"),
+    [
+        (["explain-scoring", *BASE, "--item", "5"], "--item"),
+        (["evaluate", *NO_MODEL, "--items", "one.jsonl", "--form", "icl2", "--out", "b.parquet"], "shots"),
+        (["leakage", "--train", "none.jsonl", "--suite", "none.jsonl", "leakage.ngram=0"], "leakage.ngram"),
+    ],
+)
+def test_what_is_missing_is_told_before_the_work(words: list[str], field: str, tmp_path: Path) -> None:
+    row = {"id": "a", "question": "Which?", "choices": ["one", "two"], "answer": "B"}
+    (tmp_path / "one.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    made = harmonia(*words, cwd=tmp_path)
+    assert made.returncode == 2 and made.stderr.count("\n") == 1 and f"'{field}'" in made.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["one.jsonl"]
 
 
 def test_explain_scoring_tells_a_machine_and_a_person(data: Path) -> None:
