@@ -165,7 +165,10 @@ def require_run_place(run: Path) -> None:
     Raises:
         InputError: It holds files of others, or cannot be written.
     """
-    require_folder_place(run, names=() if is_run(run) else None, holds=None if is_run(run) else NAME)
+    if is_run(run):
+        require_folder_place(run, names=())
+    else:
+        require_folder_place(run, holds=NAME)
 
 
 def claim_run(folder: Path) -> None:
