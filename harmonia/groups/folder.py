@@ -16,10 +16,10 @@ SUMMARY = "summary.json"
 """What every such folder holds."""
 
 
-def folder_files(names: Sequence[str]) -> list[str]:
-    """All files of a folder of training sets of these names."""
-    tables = (*CONFOUNDS.files("."), *TARGET_LETTERS.files("."))
-    return [*(f"{name}.jsonl" for name in names), *tables, SUMMARY]
+def folder_files(names: Sequence[str], folder: str = ".") -> tuple[str, ...]:
+    """All files of a folder of training sets of these names, as paths from where the folder is."""
+    tables = (*CONFOUNDS.files(folder), *TARGET_LETTERS.files(folder))
+    return *(f"{folder}/{name}.jsonl" for name in names), *tables, f"{folder}/{SUMMARY}"
 
 
 def write_groups(

@@ -13,7 +13,7 @@ from typing import Any
 from harmonia.analysis.tables import FOLDER, LEAKAGE
 from harmonia.data import ItemSource, Suite
 from harmonia.groups import GroupSettings, PolicySettings
-from harmonia.groups.confounds import CONFOUNDS, TARGET_LETTERS
+from harmonia.groups.folder import folder_files
 from harmonia.groups.names import GroupName
 from harmonia.hashing import result_settings, sha256_json
 from harmonia.pipeline import overlaps, work
@@ -156,7 +156,6 @@ def _write(bench: Workbench, name: str, probe: Task, leakage: Task | None) -> Ta
 def _groups(bench: Workbench, name: str, probe: Task, write: Task | None, leakage: Task | None) -> Task:
     experiment = bench.experiment
     left_out = _left_out(bench, leakage, "training")
-    files = [f"groups/{name}/{group}.jsonl" for group in experiment.groups.group_names]
     return Task(
         key=f"groups/{name}",
         recipe=_recipe(
@@ -169,12 +168,7 @@ def _groups(bench: Workbench, name: str, probe: Task, write: Task | None, leakag
             general=bench.input_hash(experiment.general) if experiment.general else None,
         ),
         needs=_keys(probe, write, left_out),
-        outputs=(
-            *files,
-            f"groups/{name}/summary.json",
-            *CONFOUNDS.files(f"groups/{name}"),
-            *TARGET_LETTERS.files(f"groups/{name}"),
-        ),
+        outputs=folder_files(experiment.groups.group_names, f"groups/{name}"),
         action=partial(work.build, domain_name=name),
     )
 
