@@ -96,7 +96,7 @@ def plan(
     from rich.table import Table
 
     from harmonia.cli.progress import out as console
-    from harmonia.pipeline.plan import make_plan
+    from harmonia.pipeline.plan import SHARES, make_plan
     from harmonia.pipeline.settings_file import load_experiment
 
     experiment = load_experiment(file, settings or ())
@@ -123,11 +123,11 @@ def plan(
         f"{_size(left.disk_bytes)} of models on disk"
     )
     console.print(table)
-    scoring, training = (f"{rate / 1e12:.3g}" for rate in found.flops_per_s)
-    console.print(
-        f"reckoned with .6 to .85 of the rate of matrix products for scoring ({scoring} TFLOP/s), "
-        f"with .3 to .4 of it for training ({training} TFLOP/s)"
+    scoring, training = (
+        f"{least:g} to {most:g} of the rate of matrix products for {what} ({rate / 1e12:.3g} TFLOP/s)"
+        for what, (least, most), rate in zip(("scoring", "training"), SHARES, found.flops_per_s, strict=True)
     )
+    console.print(f"reckoned with {scoring}, with {training}")
     for note in found.notes:
         console.print(f"note: {note}")
     console.print(f"run directory: {experiment.run_directory}")

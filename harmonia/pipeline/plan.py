@@ -19,7 +19,7 @@ from harmonia.pipeline.graph import build_graph
 from harmonia.pipeline.manifest import Manifest
 from harmonia.pipeline.workbench import Workbench
 
-SHARES = {False: (0.6, 0.85), True: (0.3, 0.4)}
+SHARES = ((0.6, 0.85), (0.3, 0.4))
 """Least and most of the rate of matrix products that scoring, and training, were measured to reach."""
 
 
