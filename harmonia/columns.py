@@ -162,7 +162,7 @@ class Table(Generic[Row]):
             rows.append(self.row(**values))
         return tuple(rows)
 
-    def typed(self, table: pa.Table, path: Path, remedy: str = _REMEDY) -> pa.Table:
+    def typed(self, table: pa.Table, path: Path) -> pa.Table:
         """The table's columns of what a file holds; their types are right, their cells unread.
 
         Raises:
@@ -175,7 +175,7 @@ class Table(Generic[Row]):
             elif here != column.arrow:
                 problem = "no such column" if here is None else f"a column of type {here}"
                 raise InputError(
-                    problem, file=path, field=column.name, seen=table.schema.names, remedy=remedy
+                    problem, file=path, field=column.name, seen=table.schema.names, remedy=_REMEDY
                 )
         return table.select([column.name for column in self.columns])
 
