@@ -34,10 +34,14 @@ class Run:
         self.watcher = watcher
         require_run_place(bench.run)
         self.graph = build_graph(bench)
-        self.manifest = Manifest.read(bench.run)
-        self.manifest.keep(self.graph)
+        self.look()
         self._waiting = dict(self.graph.units)
         self._ended: set[str] = set()
+
+    def look(self) -> None:
+        """Read what the run directory has of the tasks."""
+        self.manifest = Manifest.read(self.bench.run)
+        self.manifest.keep(self.graph)
 
     def take(self) -> GivenUnit | None:
         """A unit with something to do that waits for nothing; None if there is none now."""

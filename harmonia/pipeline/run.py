@@ -80,6 +80,7 @@ def run_experiments(
             held.enter_context(_alone(run.bench.run))
             watcher.start(run.name, len(run.graph.tasks))
             write_text(run.bench.run / SETTINGS, dump_experiment(run.bench.experiment))
+            run.look()  # another run may have been at work here until now
             run.manifest.head = head
             run.manifest.begin()
         executor.run(Agenda(runs))

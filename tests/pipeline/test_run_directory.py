@@ -214,3 +214,16 @@ def test_a_run_killed_before_its_first_stage_is_taken_up(finished: Experiment, t
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     assert Manifest.read(place).stages == {}
     assert "probe/person" in _again(finished.model_copy(update={"out": str(place)}))
+
+
+def test_what_another_run_did_before_this_one_holds_the_directory_stays_done(
+    settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment = _experiment(settings)
+
+    def check(*_: Any) -> None:
+        monkeypatch.undo()
+        run_experiment(experiment)
+
+    monkeypatch.setattr("harmonia.pipeline.run.check", check)
+    assert _again(experiment) == set()
