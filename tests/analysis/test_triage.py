@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -140,6 +141,7 @@ SIMPLE = re.compile(
 )
 
 
+@cache
 def published(root: Path, group: str) -> dict[tuple[str, str, str], Item]:
     found = {}
     for model, domain in CELLS:
