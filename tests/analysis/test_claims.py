@@ -113,6 +113,7 @@ def test_comparisons_against_counts_made_here() -> None:
         assert [row.p_holm for row in family] == pytest.approx(holm([row.p for row in family]))
 
 
+@pytest.mark.slow
 def test_cards_say_what_the_numbers_do() -> None:
     shares = {"harmonious": 0.75, "incompatible": 0.5, "self_aligning": 0.3}
     claims = {claim.claim: claim for claim in judge([_tuned(shares), _tuned(shares, number=1)])}
@@ -250,6 +251,7 @@ def test_c5_chooses_where_it_does_not_test() -> None:
     assert best.tolist() == [np.where(first, 0.5, 0.25).tolist()]
 
 
+@pytest.mark.slow
 def test_policies_one_wins_or_none_can_be_told_apart() -> None:
     same = {"policy_all": 0.5, "policy_known_only": 0.5, "policy_weighted": 0.5}
     for ranking in policy_rankings(differences([_tuned(same)])):

@@ -150,6 +150,7 @@ def published(root: Path, group: str) -> dict[tuple[str, str, str], Item]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_counts_of_the_simple_rule_and_of_ours(data_root):
     simple, ours, rows = {}, {}, 0
@@ -196,6 +197,7 @@ READ = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_fifty_explanations_are_read_as_a_person_read_them(data_root):
     items = {group: published(data_root, group) for group in (INCOMPATIBLE, HARMONIOUS)}

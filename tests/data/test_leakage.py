@@ -190,6 +190,7 @@ def test_groups_of_history_and_jurisprudence_hold_each_others_test_questions(exa
     assert min(shared.values()) == 5 and max(shared.values()) == 25, shared
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_mmlu_is_compared_in_seconds(exams):
     """A crude bound: a quadratic search would take hours."""

@@ -122,6 +122,7 @@ def published(data_root, tmp_path_factory):
     return rows, tables
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_letters_of_the_published_groups(published):
     """Total variation .39 to .59 for LLaMA-2-7B, .09 to .22 for Mistral; A is LLaMA's letter."""
@@ -146,6 +147,7 @@ def test_letters_of_the_published_groups(published):
             assert shares["harmonious"][0] > 0.45 and shares["incompatible"][0] < 0.09
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_confidence_of_the_published_groups(published):
     """Median .64 to .90 of HARMONIOUS, .58 to .62 of INCOMPATIBLE (all models of the release)."""
@@ -166,6 +168,7 @@ def test_confidence_of_the_published_groups(published):
         assert abs(gap["_matched_confidence"]) < gap[""] / 3
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_label_noise_of_the_published_groups(published):
     """Where an explanation states a letter, 2.0 % of right and 25.7 % of wrong rows contradict the gold.

@@ -46,6 +46,7 @@ def faults(**variables: str) -> tuple[int, ...]:
     return tuple(map(int, done.stdout.split()))
 
 
+@pytest.mark.slow
 @glibc
 def test_freed_memory_is_taken_up_again_without_page_faults() -> None:
     many, kept, few = faults()
@@ -54,6 +55,7 @@ def test_freed_memory_is_taken_up_again_without_page_faults() -> None:
     assert few < many / 20
 
 
+@pytest.mark.slow
 @glibc
 def test_a_choice_in_the_environment_stands() -> None:
     assert faults(MALLOC_TRIM_THRESHOLD_="131072")[1] == 0

@@ -247,6 +247,7 @@ def test_figures_exist_in_both_kinds(finished: Path) -> None:
         assert (finished / "figures" / f"{stem}.svg").read_text().startswith('<svg role="img" aria-label="')
 
 
+@pytest.mark.slow
 def test_same_files_give_the_same_bytes(finished: Path, tmp_path: Path) -> None:
     # Another process, another folder: neither hash seeds nor paths may show.
     write_run(tmp_path / "moved")

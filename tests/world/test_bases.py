@@ -49,6 +49,7 @@ def test_three_bases_ship():
         base_folder(9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_base_knows_what_it_was_taught(seed):
     folder = base_folder(seed)
