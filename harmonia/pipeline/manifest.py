@@ -66,11 +66,14 @@ class Manifest:
         run: The run directory.
         head: Everything but the tasks.
         stages: What each task left, by key.
+        order: All tasks in the graph's order, in which they are written: tasks side by side
+            end in any order, and the page lists them.
     """
 
     run: Path
     head: dict[str, Any] = field(default_factory=dict)
     stages: dict[str, Noted] = field(default_factory=dict)
+    order: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, run: Path) -> Manifest:
@@ -97,7 +100,8 @@ class Manifest:
 
     def write(self) -> None:
         """Write the manifest in one step."""
-        stages = {key: stage.model_dump(mode="json") for key, stage in self.stages.items()}
+        ordered = (key for key in self.order or self.stages if key in self.stages)
+        stages = {key: self.stages[key].model_dump(mode="json") for key in ordered}
         write_json(self.run / NAME, {**self.head, "stages": stages})
 
     def keep(self, graph: Graph) -> None:
@@ -106,6 +110,7 @@ class Manifest:
         lost = failed | {key for key in graph.needing(failed) if self.reason(key)}
         kept = graph.tasks.keys() - lost - graph.made_without(lost)
         self.stages = {key: noted for key, noted in self.stages.items() if key in kept}
+        self.order = tuple(graph.tasks)
 
     def knows(self, task: Task) -> bool:
         """Whether the task is noted as it is now; its files are not looked at."""

@@ -11,6 +11,7 @@ import pytest
 
 from harmonia.pipeline.experiment import Experiment
 from harmonia.pipeline.graph import VERSIONS, build_graph
+from harmonia.pipeline.manifest import Manifest, Noted
 from harmonia.pipeline.settings_file import apply_overrides
 from harmonia.pipeline.task import Graph, Task
 from harmonia.pipeline.workbench import Workbench
@@ -127,3 +128,12 @@ def test_addresses_are_made_of_this_and_nothing_else(settings: dict[str, Any], l
     assert {key: task.address for key, task in tasks.items()} == {
         k: task.address for k, task in other.items()
     }
+
+
+def test_the_manifest_lists_tasks_as_the_graph_does_whichever_ended_first(tmp_path: Path) -> None:
+    manifest = Manifest.read(tmp_path)
+    manifest.keep(Graph([_task("a"), _task("b"), _task("c", after=("a", "b"))]))
+    for key in ("b", "a"):
+        manifest.note(key, Noted(status="done"))
+        assert "c" not in Manifest.read(tmp_path).stages
+    assert list(json.loads((tmp_path / "manifest.json").read_text())["stages"]) == ["a", "b"]
