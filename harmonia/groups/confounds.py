@@ -28,6 +28,7 @@ class ConfoundsRow:
 
     Attributes:
         domain: The domain.
+        seed: Fine-tuning seed of a run that it was drawn for; empty outside a run.
         group: The training set.
         rows: Rows of its own.
         general: General instructions mixed in.
@@ -50,6 +51,7 @@ class ConfoundsRow:
     """
 
     domain: str
+    seed: int | None
     group: str
     rows: Count
     general: Count
@@ -76,6 +78,7 @@ class TargetLetterRow:
 
     Attributes:
         domain: The domain.
+        seed: Fine-tuning seed of a run that it was drawn for; empty outside a run.
         group: The training set.
         letter: The letter.
         rows: Rows of its own that teach it.
@@ -83,31 +86,36 @@ class TargetLetterRow:
     """
 
     domain: str
+    seed: int | None
     group: str
     letter: str
     rows: Count
     share: Share
 
 
-CONFOUNDS = Table(name="confounds", row=ConfoundsRow, key=("domain", "group"))
-TARGET_LETTERS = Table(name="target_letters", row=TargetLetterRow, key=("domain", "group", "letter"))
+CONFOUNDS = Table(name="confounds", row=ConfoundsRow, key=("domain", "seed", "group"))
+TARGET_LETTERS = Table(name="target_letters", row=TargetLetterRow, key=("domain", "seed", "group", "letter"))
 
 
 def confounds(
-    domain: str, groups: Mapping[str, Sequence[GroupRow]], beliefs: Sequence[Belief]
+    domain: str,
+    groups: Mapping[str, Sequence[GroupRow]],
+    beliefs: Sequence[Belief],
+    seed: int | None = None,
 ) -> list[ConfoundsRow]:
     """Describe the training sets of one domain.
 
     A set is compared with the harmonious one of its own kind: `X_matched_letter` with
     `harmonious_matched_letter`, all others with `harmonious`.
 
-    `groups` are rows by the name of their file.
+    `groups` are rows by the name of their file, `seed` is that of the table's column.
     """
     by_id = {belief.item.id: belief for belief in beliefs}
     own = _own(groups)
     return [
         ConfoundsRow(
             domain=domain,
+            seed=seed,
             group=name,
             rows=len(rows),
             general=len(groups[name]) - len(rows),
@@ -124,15 +132,23 @@ def confounds(
     ]
 
 
-def target_letters(domain: str, groups: Mapping[str, Sequence[GroupRow]]) -> list[TargetLetterRow]:
+def target_letters(
+    domain: str, groups: Mapping[str, Sequence[GroupRow]], seed: int | None = None
+) -> list[TargetLetterRow]:
     """How often each training set of one domain teaches each letter."""
     found = []
     for name, rows in _own(groups).items():
         counts = Counter(row.target for row in rows)
         for option in range(max(len(row.choices) for row in rows)):
-            letter, share = LETTERS[option], counts[option] / len(rows)
             found.append(
-                TargetLetterRow(domain=domain, group=name, letter=letter, rows=counts[option], share=share)
+                TargetLetterRow(
+                    domain=domain,
+                    seed=seed,
+                    group=name,
+                    letter=LETTERS[option],
+                    rows=counts[option],
+                    share=counts[option] / len(rows),
+                )
             )
     return found
 

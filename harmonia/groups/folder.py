@@ -23,7 +23,13 @@ def folder_files(names: Sequence[str], folder: str = ".") -> tuple[str, ...]:
 
 
 def write_groups(
-    folder: Path, built: BuiltGroups, beliefs: Sequence[Belief], *, domain: str, threshold: float
+    folder: Path,
+    built: BuiltGroups,
+    beliefs: Sequence[Belief],
+    *,
+    domain: str,
+    threshold: float,
+    seed: int | None = None,
 ) -> GroupsSummary:
     """Write each set as NAME.jsonl, two tables of what differs between them, and a summary.
 
@@ -33,14 +39,15 @@ def write_groups(
         beliefs: What they were built from.
         domain: What the tables call the domain.
         threshold: Confidence, 0 to 1, above which a belief counted.
+        seed: Fine-tuning seed of a run that they were drawn for; None outside a run.
 
     Returns:
         The summary.
     """
     for name, rows in built.rows.items():
         write_group(folder / f"{name}.jsonl", rows)
-    CONFOUNDS.write(folder, confounds(domain, built.rows, beliefs))
-    TARGET_LETTERS.write(folder, target_letters(domain, built.rows))
+    CONFOUNDS.write(folder, confounds(domain, built.rows, beliefs, seed))
+    TARGET_LETTERS.write(folder, target_letters(domain, built.rows, seed))
     summary = summary_of(built, beliefs, threshold)
     write_json(folder / SUMMARY, asdict(summary))
     return summary

@@ -98,24 +98,21 @@ def _lessons(
     return lessons
 
 
-def wanted_texts(beliefs: Sequence[Belief], settings: GroupSettings) -> WantedTexts:
-    """The texts that the groups of these settings call for, each once.
+def wanted_texts(beliefs: Sequence[Belief], *draws: GroupSettings) -> WantedTexts:
+    """The texts that the groups of one draw, or of several together, call for, each once.
 
     Raises:
         EmptyGroupError: There are no beliefs for a group.
     """
-    plan = plan_groups(beliefs, settings, None)
-    taught = [lesson for _, lessons in plan.lessons.values() for lesson in lessons]
-    gold = [one.belief for one in taught if one.target == one.belief.item.answer]
-    return WantedTexts(
-        explanations=_once(
-            [(b.item, b.pred) for need in plan.needs if need.explanation for b in need.beliefs]
-        ),
-        gold=_once([(b.item, b.item.answer) for b in gold if settings.explanations != "none"]),
-        contexts=_once(
-            [(b.item, b.item.answer) for need in plan.needs if need.context for b in need.beliefs]
-        ),
-    )
+    explanations, gold, contexts = [], [], []
+    for settings in draws:
+        plan = plan_groups(beliefs, settings, None)
+        taught = [lesson for _, lessons in plan.lessons.values() for lesson in lessons]
+        right = [one.belief for one in taught if one.target == one.belief.item.answer]
+        explanations += [(b.item, b.pred) for need in plan.needs if need.explanation for b in need.beliefs]
+        gold += [(b.item, b.item.answer) for b in right if settings.explanations != "none"]
+        contexts += [(b.item, b.item.answer) for need in plan.needs if need.context for b in need.beliefs]
+    return WantedTexts(explanations=_once(explanations), gold=_once(gold), contexts=_once(contexts))
 
 
 def _once(wanted: Sequence[tuple[Item, int]]) -> tuple[tuple[Item, int], ...]:

@@ -78,7 +78,7 @@ class GroupSettings(Settings):
         threshold: A belief counts if its confidence is above this.
         size: Most rows a group may have, general instructions left out; None for as
             many as the smaller kind of belief allows.
-        seed: Seed of every choice made here.
+        seed: Seed of every choice made here; in a run each fine-tuning seed is mixed into it.
         explanations: `gold` adds the item's own explanation where the target is the
             right option. `own` adds one written by the model, too, where the target is
             what it believes. `none` leaves all explanations out.

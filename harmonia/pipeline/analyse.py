@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from harmonia.errors import InputError
 from harmonia.files import write_json
 from harmonia.groups.confounds import CONFOUNDS, TARGET_LETTERS
 from harmonia.groups.names import BASE
+from harmonia.pipeline.experiment import Experiment
 from harmonia.pipeline.overlaps import suite_items_left_out
 from harmonia.pipeline.workbench import Workbench
 from harmonia.probe import read_beliefs
@@ -36,7 +37,7 @@ def analyse(bench: Workbench, *, predictions: Sequence[str]) -> list[str]:
         excluded=excluded,
     )
     analyse_run(bench.run, answers, threshold=bench.experiment.groups.threshold, excluded=excluded)
-    _collect(bench.run, bench.experiment.domains)
+    _collect(bench.run, bench.experiment)
     count = sum(len(ids) for ids in excluded.values())
     return [f"{count} test questions left out of all scores"] if count else []
 
@@ -77,11 +78,12 @@ def analyse_run(
     write_json(run / CLAIMS, asdict(claims_document([answers], rows, excluded=excluded)))
 
 
-def _collect(run: Path, domains: Iterable[str]) -> None:
-    """Put the domains' tables of confounds and target letters into one each."""
+def _collect(run: Path, experiment: Experiment) -> None:
+    """Put the tables of confounds and target letters of all domains and seeds into one each."""
     built = [
         run / folder
-        for folder in (f"groups/{domain}" for domain in domains)
+        for domain in experiment.domains
+        for folder in (f"groups/{domain}/seed{seed}" for seed in experiment.seeds)
         if (run / CONFOUNDS.files(folder)[0]).is_file()
     ]
     out = run / tables.FOLDER

@@ -89,7 +89,9 @@ class Costs:
         """What a local model writes; a server's work is not this machine's."""
         writing, items = self._experiment.writing, self._train_items(domain)
         here = [kind for kind, who in writers_of(self._experiment).items() if who in ("base", "model")]
-        rows, tokens = self._rows(items), 0.0
+        # The draws of all seeds together, of those that may be drawn.
+        rows = min(len(items), self._rows(items) * len(self._experiment.seeds))
+        tokens = 0.0
         for kind in here:
             settings = writing.contexts if kind == "contexts" else writing.explanations
             # Examples are computed once; the question again for each text, and every token written.

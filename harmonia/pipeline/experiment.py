@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from harmonia.data import ItemSource, Suite
 from harmonia.data.leakage import LeakageSettings
 from harmonia.groups import GroupSettings
+from harmonia.hashing import draw
 from harmonia.models import ModelSettings
 from harmonia.parsing import Settings
 from harmonia.probe import ProbeSettings
@@ -97,7 +98,7 @@ class Experiment(Settings):
         writing: Who writes the explanations and contexts that groups need.
         general: File of general instructions; None for none.
         training: How to fine-tune.
-        seeds: One fine-tuning run per group and seed.
+        seeds: One fine-tuning run per group and seed, on groups drawn anew for the seed.
         evaluation: Forms of the test suites.
         domains: Data by domain.
         execution: Where the tasks are done.
@@ -155,6 +156,10 @@ class Experiment(Settings):
     def trained_groups(self) -> tuple[str, ...]:
         """Groups to fine-tune on: of two with the same rows (`mixed_0`, `incompatible`) one."""
         return tuple(str(name) for name in self.groups.groups if name.twin not in self.groups.groups)
+
+    def groups_of(self, seed: int) -> GroupSettings:
+        """The grouping for one fine-tuning seed, each with choices of its own."""
+        return self.groups.model_copy(update={"seed": draw(self.groups.seed, "groups", f"seed{seed}")})
 
     @property
     def base_forms(self) -> tuple[str, ...]:

@@ -26,8 +26,8 @@ from harmonia.pipeline.workbench import Workbench
 from harmonia.probe import ProbeSettings
 
 VERSIONS = {
-    **{"data": 3, "leakage": 2, "probe": 5, "write": 2, "groups": 4},
-    **{"train": 4, "evaluate": 5, "analyse": 4, "report": 4},
+    **{"data": 3, "leakage": 2, "probe": 5, "write": 2, "groups": 5},
+    **{"train": 4, "evaluate": 5, "analyse": 5, "report": 4},
 }
 
 
@@ -46,11 +46,11 @@ def build_graph(bench: Workbench) -> Graph:
         asked = partial(_evaluations, bench, name, domain, data[name])
         probe = _probe(bench, name, domain, data[name])
         write = _write(bench, name, probe, leakage) if writers_of(experiment) else None
-        groups = _groups(bench, name, probe, write, leakage)
-        tasks += [*filter(None, (probe, write, groups)), *asked(None, experiment.base_forms)]
+        groups = {seed: _groups(bench, name, seed, probe, write, leakage) for seed in experiment.seeds}
+        tasks += [*filter(None, (probe, write, *groups.values())), *asked(None, experiment.base_forms)]
         for group in experiment.trained_groups:
             for seed in experiment.seeds:
-                train = _train(bench, name, group, seed, groups)
+                train = _train(bench, name, group, seed, groups[seed])
                 tasks += [train, *asked(train, experiment.tuned_forms)]
     analysed = _analyse(bench, tasks, leakage)
     return Graph([*tasks, analysed, _report(bench, analysed, tasks)])
@@ -142,7 +142,7 @@ def _keys(*tasks: Task | None) -> tuple[str, ...]:
 
 def _write(bench: Workbench, name: str, probe: Task, leakage: Task | None) -> Task:
     left_out = _left_out(bench, leakage, "training")
-    recipe = _recipe("write", probe=probe.address, left_out=_address(left_out), **texts_recipe(bench))
+    recipe = _texts(bench, probe, left_out) | {"seeds": list(bench.experiment.seeds)}
     return Task(
         key=f"write/{name}",
         recipe=recipe,
@@ -153,23 +153,31 @@ def _write(bench: Workbench, name: str, probe: Task, leakage: Task | None) -> Ta
     )
 
 
-def _groups(bench: Workbench, name: str, probe: Task, write: Task | None, leakage: Task | None) -> Task:
+def _texts(bench: Workbench, probe: Task, left_out: Task | None) -> dict[str, Any]:
+    """What decides a text; not the seeds, by which another may be written beside it."""
+    return _recipe("write", probe=probe.address, left_out=_address(left_out), **texts_recipe(bench))
+
+
+def _groups(
+    bench: Workbench, name: str, seed: int, probe: Task, write: Task | None, leakage: Task | None
+) -> Task:
     experiment = bench.experiment
+    settings = experiment.groups_of(seed)
     left_out = _left_out(bench, leakage, "training")
     return Task(
-        key=f"groups/{name}",
+        key=f"groups/{name}/seed{seed}",
         recipe=_recipe(
             "groups",
             probe=probe.address,
-            texts=_address(write),
+            texts=sha256_json(_texts(bench, probe, left_out)) if write else None,
             left_out=_address(left_out),
-            settings=result_settings(experiment.groups),
+            settings=result_settings(settings),
             prompt=result_settings(experiment.prompt),
             general=bench.input_hash(experiment.general) if experiment.general else None,
         ),
         needs=_keys(probe, write, left_out),
-        outputs=folder_files(experiment.groups.group_names, f"groups/{name}"),
-        action=partial(work.build, domain_name=name),
+        outputs=folder_files(settings.group_names, f"groups/{name}/seed{seed}"),
+        action=partial(work.build, domain_name=name, seed=seed),
     )
 
 
@@ -183,7 +191,7 @@ def _train(bench: Workbench, name: str, group: str, seed: int, groups: Task) -> 
         settings=result_settings(experiment.training),
         seed=seed,
         group=group,
-        grouping=_grouping(experiment.groups, group),
+        grouping=_grouping(experiment.groups_of(seed), group),
         made_of={key: value for key, value in groups.recipe.items() if key not in ("settings", "kind")},
     )
     key = f"train/{name}/{group}/seed{seed}"

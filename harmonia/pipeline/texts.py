@@ -63,7 +63,8 @@ def require_writers(experiment: Experiment) -> None:
 def texts_recipe(bench: Workbench) -> dict[str, Any]:
     """What decides the texts besides the beliefs.
 
-    Which ratios are asked for does not: a ratio added later writes nothing anew.
+    Which ratios are asked for does not: a ratio added later writes nothing anew. Neither do the seeds whose
+    groups need them: they say which texts there are, not what is in one.
     """
     experiment = bench.experiment
     groups, writer = experiment.groups, experiment.writing.model
@@ -78,10 +79,11 @@ def texts_recipe(bench: Workbench) -> dict[str, Any]:
 
 
 def write_texts(bench: Workbench, *, domain_name: str, address: str) -> list[str]:
-    """Write a domain's explanations and contexts, each checked; what failed is noted with its reason."""
+    """Write a domain's explanations and contexts for all seeds, each checked; what failed is noted."""
     beliefs = read_beliefs(bench.run / "beliefs" / f"{domain_name}.parquet")
+    draws = map(bench.experiment.groups_of, bench.experiment.seeds)
     try:
-        wanted = wanted_texts(usable(bench, domain_name, beliefs), bench.experiment.groups)
+        wanted = wanted_texts(usable(bench, domain_name, beliefs), *draws)
     except EmptyGroupError:
         # The groups themselves will say so; here there is nothing to write.
         wanted = WantedTexts(explanations=(), gold=(), contexts=())

@@ -135,15 +135,15 @@ def _ask(
     return asked.notes
 
 
-def build(bench: Workbench, *, domain_name: str) -> list[str]:
-    """Build a domain's training sets from its beliefs and texts."""
+def build(bench: Workbench, *, domain_name: str, seed: int) -> list[str]:
+    """Build a domain's training sets for one fine-tuning seed from its beliefs and texts."""
     beliefs = usable(bench, domain_name, read_beliefs(bench.run / "beliefs" / f"{domain_name}.parquet"))
-    settings = bench.experiment.groups
+    settings = bench.experiment.groups_of(seed)
     explanations, contexts = texts_of(bench, domain_name)
     general = bench.instructions()
     built = build_groups(beliefs, settings, bench.template().exam, general.rows, explanations, contexts)
-    folder = bench.run / "groups" / domain_name
-    write_groups(folder, built, beliefs, domain=domain_name, threshold=settings.threshold)
+    folder = bench.run / "groups" / domain_name / f"seed{seed}"
+    write_groups(folder, built, beliefs, domain=domain_name, threshold=settings.threshold, seed=seed)
     notes = [f"{domain_name}: {note}" for note in built.notes]
     return [*notes, *(f"general instructions: {note}" for note in general.notes)]
 
@@ -154,7 +154,7 @@ def train(bench: Workbench, *, domain_name: str, group: str, seed: int, address:
         model=bench.experiment.model,
         prompt=bench.experiment.prompt,
         settings=bench.experiment.training,
-        group=bench.run / "groups" / domain_name / f"{group}.jsonl",
+        group=bench.run / "groups" / domain_name / f"seed{seed}" / f"{group}.jsonl",
         seed=seed,
     )
     checkpoints = bench.run / PARTIAL / address

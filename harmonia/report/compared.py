@@ -66,17 +66,18 @@ def _p(value: float) -> str:
 
 def confounds_tables(run: RunFiles) -> list[PageTable]:
     """One table a domain: what else differs between the training sets."""
-    taught: dict[tuple[str, str], list[str]] = {}
+    taught: dict[tuple[str, int | None, str], list[str]] = {}
     for one in run.rows(TARGET_LETTERS):
-        taught.setdefault((one.domain, one.group), []).append(f"{one.letter} {100 * one.share:.0f}")
+        taught.setdefault((one.domain, one.seed, one.group), []).append(f"{one.letter} {100 * one.share:.0f}")
     distance, median = "Letters’ distance from", "Median characters"
     columns: tuple[PageColumn[ConfoundsRow], ...] = (
         field(ConfoundsRow, "group", "Group", "head"),
+        field(ConfoundsRow, "seed", "Seed"),
         field(ConfoundsRow, "rows", "Rows"),
         PageColumn(
             "letters",
             "Target letters, %",
-            lambda row: "  ".join(taught.get((row.domain, row.group), ())),
+            lambda row: "  ".join(taught.get((row.domain, row.seed, row.group), ())),
             kind="long",
         ),
         PageColumn("tv_harmonious", "harmonious", lambda row: _shown(row.letters_tv_harmonious), distance),
@@ -94,9 +95,9 @@ def confounds_tables(run: RunFiles) -> list[PageTable]:
 
 
 def in_order(rows: list[ConfoundsRow]) -> list[ConfoundsRow]:
-    """The training sets of a domain, in the order of groups."""
-    by_group = {row.group: row for row in rows}
-    return [by_group[group] for group in in_group_order(by_group)]
+    """The training sets of a domain, in the order of groups; those of one, seed by seed."""
+    groups = in_group_order(row.group for row in rows)
+    return sorted(rows, key=lambda row: (groups.index(row.group), row.seed))
 
 
 def _confidence(row: ConfoundsRow) -> Entry:

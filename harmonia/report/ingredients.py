@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
+from harmonia.groups import GroupsSummary
 from harmonia.groups.confounds import CONFOUNDS, TARGET_LETTERS, ConfoundsRow
 from harmonia.report.compared import in_order
 from harmonia.report.html_table import Entry, PageColumn, PageTable, build, field
@@ -13,25 +15,31 @@ from harmonia.report.words import ABSENT, count, in_form_order, percent, portabl
 
 def group_tables(run: RunFiles) -> list[tuple[str, PageTable]]:
     """(domain, table) for each domain: sizes, explanations and the letters of the targets."""
-    taught = {(row.domain, row.group, row.letter): row for row in run.rows(TARGET_LETTERS)}
+    taught = {(row.domain, row.seed, row.group, row.letter): row for row in run.rows(TARGET_LETTERS)}
 
     def share(row: ConfoundsRow, letter: str) -> Entry | str:
-        if (found := taught.get((row.domain, row.group, letter))) is None:
+        if (found := taught.get((row.domain, row.seed, row.group, letter))) is None:
             return ABSENT
         return Entry(text=percent(found.share), small=(f"{count(found.rows)} of {count(row.rows)}",))
 
     tables = []
-    for domain, rows in run.by_domain(CONFOUNDS, lambda row: row.domain in run.groups).items():
+    for domain, rows in run.by_domain(CONFOUNDS, lambda row: bool(run.drawn(row.domain))).items():
         columns: list[PageColumn[ConfoundsRow]] = [
             field(ConfoundsRow, "group", "Group", "head"),
+            field(ConfoundsRow, "seed", "Seed"),
             field(ConfoundsRow, "rows", "Rows"),
             field(ConfoundsRow, "explained", "With explanation", html="explanations"),
         ]
-        for x in sorted({letter for here, _, letter in taught if here == domain}):
+        for x in sorted({letter for here, _, _, letter in taught if here == domain}):
             shown = partial(share, letter=x)
             columns.append(PageColumn(f"letter {x}", x, shown, "Share of the targets with letter"))
         tables.append((domain, build(f"{domain}: training sets", columns, in_order(rows))))
     return tables
+
+
+def sizes(drawn: Sequence[GroupsSummary], name: str) -> str:
+    """A count of each seed's groups; one number where all seeds have the same."""
+    return " or ".join(count(size) for size in sorted({getattr(found, name) for found in drawn}))
 
 
 def letters_table(run: RunFiles) -> PageTable | None:

@@ -77,7 +77,8 @@ def _out_of_scores(run: RunFiles) -> Iterator[str]:
 
 def _out_of_training(run: RunFiles) -> Iterator[str]:
     for row in run.rows(BELIEFS):
-        kept = run.groups[row.domain].beliefs if row.domain in run.groups else row.n
+        # Every seed's groups are drawn from the same beliefs.
+        kept = next((found.beliefs for found in run.drawn(row.domain)), row.n)
         if kept < row.n:
             which = f"{count(row.n - kept)} of the {count(row.n)} questions probed in {row.domain}"
             yield f"{which} were left out of its training sets."

@@ -91,14 +91,21 @@ def _tables(run: Path, manifest: ManifestFile, absent: list[tuple[str, str]]) ->
     return found
 
 
-def _groups(run: Path, manifest: ManifestFile, absent: list[tuple[str, str]]) -> dict[str, GroupsSummary]:
-    found = {path.parent.name: path for path in sorted(run.glob("groups/*/summary.json"))}
-    expected = {key.split("/")[1] for key in manifest.stages if key.count("/")} | set(found)
-    for domain in sorted(expected - set(found)):
-        absent.append((f"groups/{domain}/summary.json", "not written yet: no sizes of the groups"))
+def _groups(
+    run: Path, manifest: ManifestFile, absent: list[tuple[str, str]]
+) -> dict[tuple[str, int], GroupsSummary]:
+    found = {
+        (path.parent.parent.name, int(named[1])): path
+        for path in sorted(run.glob("groups/*/seed*/summary.json"))
+        if (named := _SEED.fullmatch(path.parent.name))
+    }
+    domains = {key.split("/")[1] for key in manifest.stages if key.count("/")}
+    expected = {(domain, seed) for domain in domains for seed in manifest.seeds} | set(found)
+    for domain, seed in sorted(expected - set(found)):
+        absent.append((f"groups/{domain}/seed{seed}/summary.json", "not written yet: no sizes of the groups"))
     if not expected:
         absent.append(("groups", "no domain has been grouped yet: no sizes of the groups"))
-    return {domain: _read_json(path, GroupsSummary) for domain, path in found.items()}
+    return {place: _read_json(path, GroupsSummary) for place, path in found.items()}
 
 
 def _losses(run: Path, absent: list[tuple[str, str]]) -> tuple[LossCurve, ...]:

@@ -63,14 +63,10 @@ def _manifest(run: RunFiles) -> Iterator[tuple[str, str]]:
 
 def _models(run: RunFiles) -> Iterator[tuple[str, str]]:
     """Stages that the groups and seeds call for and the manifest does not list."""
-    for domain, summary in sorted(run.groups.items()):
+    for (domain, seed), summary in sorted(run.groups.items()):
         # Of two groups that teach the same rows a model is tuned on one.
         trained = [name for name in summary.groups if str(GroupName.parse(name).twin) not in summary.groups]
-        keys = [
-            f"train/{domain}/{name}/seed{seed}"
-            for name in in_group_order(trained)
-            for seed in run.manifest.seeds
-        ]
+        keys = [f"train/{domain}/{name}/seed{seed}" for name in in_group_order(trained)]
         if waiting := [key for key in keys if key not in run.manifest.stages]:
             yield _keys(waiting), "not run yet"
 

@@ -104,7 +104,7 @@ class RunFiles:
         path: The run directory.
         settings: Text of `experiment.yaml`.
         manifest: `manifest.json`.
-        groups: `groups/DOMAIN/summary.json` by domain.
+        groups: `groups/DOMAIN/seedN/summary.json` by domain and fine-tuning seed.
         claims: `claims.json`; None where it is not written yet.
         tables: Rows of each table by its name; none where it is not written yet.
         losses: The loss curves of all fine-tuning runs.
@@ -114,7 +114,7 @@ class RunFiles:
     path: Path
     settings: str
     manifest: ManifestFile
-    groups: dict[str, GroupsSummary]
+    groups: dict[tuple[str, int], GroupsSummary]
     claims: ClaimsDocument | None
     tables: Mapping[str, tuple[Any, ...]]
     losses: tuple[LossCurve, ...]
@@ -123,6 +123,10 @@ class RunFiles:
     def rows(self, table: Table[Row]) -> tuple[Row, ...]:
         """The rows of one of the run's tables."""
         return self.tables.get(table.name, ())
+
+    def drawn(self, domain: str) -> list[GroupsSummary]:
+        """The summaries of a domain's groups, seed by seed."""
+        return [found for (name, _), found in sorted(self.groups.items()) if name == domain]
 
     def by_domain(
         self, table: Table[DomainRow], where: Callable[[DomainRow], bool] = lambda _: True

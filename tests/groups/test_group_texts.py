@@ -149,6 +149,16 @@ def test_what_is_wanted_is_what_is_needed():
     assert wanted_texts(BELIEFS, GroupSettings(explanations="none")).gold == ()
 
 
+def test_what_several_draws_want_is_what_each_wants():
+    draws = [GroupSettings(names=NAMES, explanations="own", size=3, seed=seed) for seed in (0, 1)]
+    both, each = wanted_texts(BELIEFS, *draws), [wanted_texts(BELIEFS, draw) for draw in draws]
+    for kind in ("explanations", "gold", "contexts"):
+        wanted = [{(item.id, target) for item, target in getattr(one, kind)} for one in each]
+        found = [(item.id, target) for item, target in getattr(both, kind)]
+        assert wanted[0] != wanted[1] and set(found) == wanted[0] | wanted[1]
+        assert len(found) == len(set(found))
+
+
 def test_a_policy_that_lacks_a_text_costs_every_policy_a_row():
     settings = GroupSettings(
         explanations="own",

@@ -161,10 +161,10 @@ class _Meddler(Recorder):
 def test_what_fails_stops_what_needs_it_and_no_other(executor: Executor, copied: Experiment) -> None:
     run = copied.run_directory
     whole = _files(run)
-    group = run / "groups/person/harmonious.jsonl"
+    group = run / "groups/person/seed0/harmonious.jsonl"
     shutil.rmtree(run / "models")
     shutil.rmtree(run / "predictions/person/harmonious")
-    meddler = _Meddler("groups/person", ended=lambda: group.write_text("{}\n"))
+    meddler = _Meddler("groups/person/seed0", ended=lambda: group.write_text("{}\n"))
     with pytest.raises(HarmoniaError) as caught:
         run_experiments([copied], executor, meddler)
     assert not isinstance(caught.value, InputError)
@@ -186,7 +186,7 @@ def test_what_fails_stops_what_needs_it_and_no_other(executor: Executor, copied:
     # Started again it takes up what failed, and what was made without it.
     recorder = Recorder()
     run_experiments([copied], executor, recorder)
-    assert recorder.done() == {"groups/person", TRAINED, *TUNED, "analyse", "report"}
+    assert recorder.done() == {"groups/person/seed0", TRAINED, *TUNED, "analyse", "report"}
     assert _files(run) == whole
 
 

@@ -74,12 +74,32 @@ def test_what_waits_for_what_in_an_experiment(settings: dict[str, Any]) -> None:
     assert set(analyse.after) == read and not analyse.needs
     assert report.needs == ("analyse",) and {*report.awaited, "report"} == graph.tasks.keys()
     # What is trained and asked behind the groups needs them, and nothing else does.
-    assert graph.needing({"groups/person"}) == {key for key in graph.tasks if "seed0" in key}
+    assert graph.needing({"groups/person/seed0"}) == {
+        key for key in graph.tasks if "/seed0" in key and not key.startswith("groups/")
+    }
     # Leaked items are taken out of groups only where the settings say so.
-    assert "leakage" not in graph.tasks["groups/person"].awaited
+    assert "leakage" not in graph.tasks["groups/person/seed0"].awaited
     strict = apply_overrides(json.loads(json.dumps(settings)), ["leakage.exclude=training"])
     graph = build_graph(Workbench(Experiment.model_validate(strict)))
-    assert "leakage" in graph.tasks["groups/person"].needs
+    assert "leakage" in graph.tasks["groups/person/seed0"].needs
+
+
+def test_each_seed_has_groups_of_its_own(settings: dict[str, Any]) -> None:
+    changes = ["groups.names=[harmonious,contextualised]", "groups.ratios=[]"]
+    one, two = (
+        build_graph(Workbench(Experiment.model_validate(apply_overrides(settings, [*changes, seeds])))).tasks
+        for seeds in ("seeds=[0]", "seeds=[0,1]")
+    )
+    drawn = [two[f"groups/person/seed{seed}"] for seed in (0, 1)]
+    assert drawn[0].recipe["settings"]["seed"] != drawn[1].recipe["settings"]["seed"]
+    assert not set(drawn[0].outputs) & set(drawn[1].outputs)
+    assert two["train/person/harmonious/seed1"].needs == ("groups/person/seed1",)
+    # A seed that is added later draws, trains and asks nothing of the others anew; texts are written for all.
+    assert {key for key in one if one[key].address != two[key].address} == {
+        "write/person",
+        "analyse",
+        "report",
+    }
 
 
 def _sha256(path: Path) -> str:

@@ -19,7 +19,7 @@ from harmonia.hashing import file_sha256
 KILLS = [
     ("data/person", None),
     ("probe/person", ".partial/*.jsonl"),
-    ("groups/person", None),
+    ("groups/person/seed0", None),
     ("evaluate/person/base/icl2/in_domain", None),
     ("train/person/harmonious/seed0", ".partial/*/checkpoint-2/harmonia_complete"),
     ("evaluate/person/harmonious/seed0/chat0/homogeneous", None),

@@ -25,8 +25,8 @@ PROMISED = (
     "experiment.yaml",
     "manifest.json",
     "beliefs/person.parquet",
-    "groups/person/harmonious.jsonl",
-    "groups/person/mixed_1.jsonl",
+    "groups/person/seed0/harmonious.jsonl",
+    "groups/person/seed0/mixed_1.jsonl",
     "models/person/harmonious/seed0/model.safetensors",
     "predictions/person/base/icl2/homogeneous.parquet",
     "predictions/person/incompatible/seed0/chat0/out_of_domain.parquet",
@@ -96,10 +96,10 @@ def test_run_directory_and_what_is_run_again(settings: dict[str, Any], lab_data:
     assert {key for key in more if key.startswith("train/")} == {"train/person/mixed_0.5/seed0"}
     assert not {key for key in more if key.startswith(("probe/", "evaluate/person/base"))}
     # A file touched by hand is made again; a lost model too.
-    (run / "groups/person/harmonious.jsonl").write_text("{}\n")
+    (run / "groups/person/seed0/harmonious.jsonl").write_text("{}\n")
     shutil.rmtree(run / "models/person/incompatible")
     assert _run(settings, "groups.ratios=[0.5,1.0]")[1].done() >= {
-        "groups/person",
+        "groups/person/seed0",
         "train/person/incompatible/seed0",
     }
     _damaged_weights_are_made_again(run, settings)
@@ -146,7 +146,7 @@ def test_the_tokenizer_of_a_base_is_read_once_and_must_stay(settings: dict[str, 
 
 def test_domain_without_groups_is_told_and_the_rest_goes_on(settings: dict[str, Any]) -> None:
     run, recorder = _run(settings, "groups.threshold=0.999999")
-    assert recorder.ended["groups/person"].startswith("not computed: ")
+    assert recorder.ended["groups/person/seed0"].startswith("not computed: ")
     assert "which could not be computed" in recorder.ended["train/person/harmonious/seed0"]
     assert recorder.ended["analyse"] == recorder.ended["report"] == "done"
     assert {row["group"] for row in _rows(run / "tables/results.csv")} == {"base"}
@@ -176,7 +176,7 @@ def test_addresses_know_what_decides_a_result(settings: dict[str, Any]) -> None:
         "prompt.shots=1": "probe/person",
         "prompt.options_first=false": "probe/person",
         "probe.normalisation=char": "probe/person",
-        "groups.threshold=0.6": "groups/person",
+        "groups.threshold=0.6": "groups/person/seed0",
         "groups.seed=1": "train/person/harmonious/seed0",
         "training.learning_rate=0.5": "train/person/harmonious/seed0",
         "training.precision=bf16": "train/person/harmonious/seed0",

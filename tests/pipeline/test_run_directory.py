@@ -137,7 +137,7 @@ def test_damaged_results_are_made_again(copied: Experiment) -> None:
         "beliefs/person.parquet": "probe/person",
         "tables/results.csv": "analyse",
         "tables/leakage.parquet": "leakage",
-        "groups/person/summary.json": "groups/person",
+        "groups/person/seed0/summary.json": "groups/person/seed0",
         "models/person/harmonious/seed0/training.json": "train/person/harmonious/seed0",
         "report.html": "report",
     }.items():

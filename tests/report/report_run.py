@@ -103,7 +103,7 @@ def manifest(name: str) -> dict[str, object]:
 
     for domain in DOMAINS:
         done(f"probe/{domain}")
-        done(f"groups/{domain}")
+        done(f"groups/{domain}/seed0")
         for group in GROUPS:
             done(f"train/{domain}/{group}/seed0")
             for form in FORMS:
@@ -398,6 +398,7 @@ def confounds() -> list[dict[str, object]]:
     return [
         {
             "domain": domain,
+            "seed": 0,
             "group": group,
             "rows": 200,
             "general": 200,
@@ -421,7 +422,7 @@ def target_letters() -> list[dict[str, object]]:
         "self_aligning": (172, 28, 0, 0),
     }
     return [
-        {"domain": domain, "group": group, "letter": letter, "rows": count, "share": count / 200}
+        {"domain": domain, "seed": 0, "group": group, "letter": letter, "rows": count, "share": count / 200}
         for domain in DOMAINS
         for group in GROUPS
         for letter, count in zip("ABCD", counts[group], strict=True)
@@ -445,7 +446,7 @@ def write_run(run: Path, name: str = "lab run", *, compared: bool = False) -> Pa
     (run / "experiment.yaml").write_text("name: lab run\nmodel:\n  path: lab-base\n")
     (run / "manifest.json").write_text(json.dumps(manifest(name)))
     for domain in DOMAINS:
-        folder = run / "groups" / domain
+        folder = run / "groups" / domain / "seed0"
         folder.mkdir(parents=True)
         (folder / "summary.json").write_text(json.dumps(summary()))
         for group in GROUPS:

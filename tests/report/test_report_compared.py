@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from report_run import SUITES, cell, cells, write_run, write_table
+from report_run import SUITES, cell, cells, confounds, summary, target_letters, write_run, write_table
 from test_report_page import parse, plain_spaces
 
 from harmonia.errors import InputError
@@ -73,6 +73,26 @@ def test_confounds_and_policies(page: str) -> None:
     }
     assert won["in-domain"]["won"] == "weighted" and won["in-domain"]["policy_weighted"] == "61.0 %"
     assert won["homogeneous"]["won"] == "none can be told from the best"
+
+
+def test_groups_of_several_seeds_stand_side_by_side(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    write_table(run, "confounds", [*({**row, "seed": 1, "rows": 190} for row in confounds()), *confounds()])
+    letters = [{**row, "seed": 1, "share": 0.5} for row in target_letters()]
+    write_table(run, "target_letters", [*target_letters(), *letters])
+    (run / "groups/history/seed1").mkdir()
+    (run / "groups/history/seed1/summary.json").write_text(json.dumps({**summary(), "size": 190}))
+    text = plain_spaces(write_report(run).read_text(encoding="utf-8"))
+    assert "takes 190 or 200 of them, with 200 general instructions mixed in, drawn anew for each" in text
+    assert "takes 200 of them, with 200 general instructions mixed in." in text
+    for caption in ("history: what else differs between the training sets", "history: training sets"):
+        rows = parse(text).tables[caption]
+        assert [(row["group"], row["seed"], row["rows"]) for row in rows[:3]] == [
+            ("harmonious", "0", "200"),
+            ("harmonious", "1", "190"),
+            ("incompatible", "0", "200"),
+        ]
+    assert [row["letter A"][:6] for row in rows[:2]] == ["63.0 %", "50.0 %"]
 
 
 def test_a_model_compared_with_itself_is_no_paper_row(tmp_path: Path) -> None:

@@ -35,10 +35,10 @@ def remove(path: Path) -> None:
     [
         ("tables/results.parquet", "results", "not written yet: no accuracies"),
         ("tables/consistency.parquet", "consistency", "not written yet: no consistency of knowledge"),
-        ("groups", "groups/history/summary.json", "not written yet: no sizes of the groups"),
+        ("groups", "groups/history/seed0/summary.json", "not written yet: no sizes of the groups"),
         (
-            "groups/history",
-            "groups/history/summary.json",
+            "groups/history/seed0",
+            "groups/history/seed0/summary.json",
             "not written yet: no sizes of the groups",
         ),
         ("models", "models", "no model has been tuned yet: no loss curves"),

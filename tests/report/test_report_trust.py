@@ -120,7 +120,9 @@ def test_leakage_is_counted_shown_and_what_was_left_out_is_said(page: str) -> No
 
 def test_leakage_without_overlaps_and_questions_kept_out_of_training(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", compared=True)
-    (run / "groups" / "history" / "summary.json").write_text(json.dumps({**summary(), "beliefs": 990}))
+    (run / "groups" / "history" / "seed0" / "summary.json").write_text(
+        json.dumps({**summary(), "beliefs": 990})
+    )
     claims = json.loads((run / "claims.json").read_text())
     (run / "claims.json").write_text(json.dumps({**claims, "excluded": {}}))
     text = write_report(run).read_text(encoding="utf-8")
@@ -206,7 +208,7 @@ def test_groups_with_the_same_rows_are_not_missing(tmp_path: Path) -> None:
         found = summary()
         twins = {"mixed_0": "incompatible", "mixed_1": "self_aligning"}
         found["groups"] |= {name: found["groups"][twin] for name, twin in twins.items()}
-        (run / "groups" / domain / "summary.json").write_text(json.dumps(found))
+        (run / "groups" / domain / "seed0" / "summary.json").write_text(json.dumps(found))
     assert list(missing(run)) == ["claim C1 on out-of-domain questions"]
     text = (run / "report.html").read_text(encoding="utf-8")
     said = "that of mixed 0 is that of incompatible; that of mixed 1 is that of self-aligning"
@@ -215,7 +217,7 @@ def test_groups_with_the_same_rows_are_not_missing(tmp_path: Path) -> None:
     for domain in DOMAINS:
         found = summary()
         found["groups"]["mixed_0"] = found["groups"].pop("incompatible")
-        (run / "groups" / domain / "summary.json").write_text(json.dumps(found))
+        (run / "groups" / domain / "seed0" / "summary.json").write_text(json.dumps(found))
     waiting = "train/engineering/mixed_0/seed0"
     assert missing(run)[waiting] == "not run yet"
 
