@@ -28,7 +28,8 @@ def main(runs: list[Path]) -> None:
                 f"| {card.claim} {card.verdict} | {measured} | {suite.text} "
                 f"| {effect.text} | {interval.text} | {verdict.text} |"
             )
-    rows = [row for row in pooled.differences if row.scope == "all" and row.form == CHAT]
+    wanted = "all", CHAT, pooled.document.runs[0].method
+    rows = [row for row in pooled.differences if (row.scope, row.form, row.readout) == wanted]
     against = [row for row in rows if row.right == "incompatible"]
     order = list(dict.fromkeys(row.left for row in against))
     shares = {name: GroupName.parse(name).share_aligned for name in order}

@@ -22,9 +22,9 @@ from harmonia.analysis.policies import Ranking, policy_rankings
 from harmonia.analysis.run_answers import Excluded, RunAnswers
 from harmonia.analysis.verdicts import Verdict, of_parts, over_suites
 from harmonia.errors import InputError
-from harmonia.types import SUITES
+from harmonia.types import SUITES, Method
 
-VERSION = 1
+VERSION = 2
 """Version of the form of `claims.json`."""
 
 RULE = (
@@ -60,7 +60,7 @@ def judge(runs: Sequence[RunAnswers]) -> list[Claim]:
 
     Raises:
         InputError: Two runs have the same base model and a domain in common, which would
-            count twice.
+            count twice, or beliefs were taken by other methods.
     """
     _require_different(runs)
     asked = list(dict.fromkeys(place.suite for run in runs for place in run.answers))
@@ -96,11 +96,12 @@ def _together(findings: Sequence[Finding]) -> Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedRun:
-    """A run that was judged: its name, base model, probe's form and domains."""
+    """A run that was judged: its name, base model, the probe's form and method, and domains."""
 
     name: str
     model: str
     probe_form: str
+    method: Method
     domains: tuple[str, ...]
 
 
@@ -140,11 +141,17 @@ def claims_document(
         version=VERSION,
         rule=RULE,
         runs=tuple(
-            JudgedRun(name=run.name, model=run.model, probe_form=run.probe_form, domains=tuple(run.domains))
+            JudgedRun(
+                name=run.name,
+                model=run.model,
+                probe_form=run.probe_form,
+                method=run.method,
+                domains=tuple(run.domains),
+            )
             for run in runs
         ),
         claims=tuple(judge(runs)),
-        policies=tuple(policy_rankings(differences(runs) if rows is None else rows)),
+        policies=tuple(policy_rankings(differences(runs) if rows is None else rows, runs[0].method)),
         excluded={
             f"{domain}/{suite}": sorted(ids) for (domain, suite), ids in (excluded or {}).items() if ids
         },
@@ -154,6 +161,11 @@ def claims_document(
 def _require_different(runs: Sequence[RunAnswers]) -> None:
     seen: dict[tuple[str, str], str] = {}
     for run in runs:
+        if run.method != runs[0].method:
+            problem = (
+                f"beliefs were taken by {run.method} in {run.name}, by {runs[0].method} in {runs[0].name}"
+            )
+            raise InputError(problem, field="method", remedy="Pool runs whose probe has one method.")
         for domain in run.domains:
             if other := seen.get((run.model, domain)):
                 problem = f"runs {other} and {run.name} have the same base model and domain {domain}"

@@ -12,6 +12,7 @@ from harmonia.analysis.run_answers import RunAnswers, units_of
 from harmonia.analysis.tests import holm, mcnemar
 from harmonia.columns import Count, Share, ShareChange
 from harmonia.groups.names import GroupName
+from harmonia.types import Method
 
 ALL = "all"
 """What stands for all domains together where a domain is named."""
@@ -23,10 +24,11 @@ class Difference:
 
     Attributes:
         scope: `all` domains together, one `domain`, one `seed` of a domain, or `policies`
-            against each other over all domains. Holm's adjustment is over one scope and form.
+            against each other over all domains. Holm's adjustment is over one scope, form and readout.
         domain: The domain; `all` for all.
         suite: What was asked.
         form: In which form.
+        readout: By which method.
         left: The one group.
         right: The group that it is compared with.
         seed: The seed; None for all that both have.
@@ -50,6 +52,7 @@ class Difference:
     domain: str
     suite: str
     form: str
+    readout: Method
     left: str
     right: str
     seed: int | None
@@ -99,36 +102,34 @@ def differences(runs: Sequence[RunAnswers]) -> list[Difference]:
     groups = list(dict.fromkeys(group for run in runs for group in run.groups))
     tuned = [place for run in runs for place in run.answers if place.seed is not None]
     domains = list(dict.fromkeys(place.domain for place in tuned))
-    asked = list(dict.fromkeys((place.form, place.suite) for place in tuned))
+    asked = list(dict.fromkeys((place.form, place.readout, place.suite) for place in tuned))
     seeds = sorted({place.seed for place in tuned if place.seed is not None})
     found: list[Difference] = []
-    for form, suite in asked:
+    for one in asked:
         for left, right in policy_pairs(groups):
-            found += _compared(runs, left, right, scope="policies", form=form, suite=suite)
+            found += _compared(runs, left, right, one, scope="policies")
         for left, right in planned_pairs(groups):
-            found += _compared(runs, left, right, scope="all", form=form, suite=suite)
+            found += _compared(runs, left, right, one, scope="all")
             for domain in domains:
-                found += _compared(runs, left, right, scope="domain", form=form, suite=suite, domain=domain)
+                found += _compared(runs, left, right, one, scope="domain", domain=domain)
                 for seed in seeds if len(runs) == 1 else ():
-                    found += _compared(
-                        runs, left, right, scope="seed", form=form, suite=suite, domain=domain, seed=seed
-                    )
+                    found += _compared(runs, left, right, one, scope="seed", domain=domain, seed=seed)
     scopes = ("all", "domain", "seed", "policies")
-    return sorted(_adjusted(found), key=lambda row: (row.form, scopes.index(row.scope)))
+    return sorted(_adjusted(found), key=lambda row: (row.form, row.readout, scopes.index(row.scope)))
 
 
 def _compared(
     runs: Sequence[RunAnswers],
     left: str,
     right: str,
+    asked: tuple[str, Method, str],
     *,
     scope: str,
-    form: str,
-    suite: str,
     domain: str | None = None,
     seed: int | None = None,
 ) -> Iterator[Difference]:
-    units = units_of(runs, left, right, suite=suite, form=form, domain=domain, seed=seed)
+    form, readout, suite = asked
+    units = units_of(runs, left, right, suite=suite, form=form, readout=readout, domain=domain, seed=seed)
     if not units:
         return
     # The same resamples in every row of a suite, whatever is compared.
@@ -143,6 +144,7 @@ def _compared(
         domain=domain or ALL,
         suite=suite,
         form=form,
+        readout=readout,
         left=left,
         right=right,
         seed=seed,
@@ -163,10 +165,10 @@ def _compared(
 
 
 def _adjusted(rows: Sequence[Difference]) -> list[Difference]:
-    """The rows with `p_holm`, adjusted over each scope and form."""
-    families: dict[tuple[str, str], list[Difference]] = defaultdict(list)
+    """The rows with `p_holm`, adjusted over each scope, form and readout."""
+    families: dict[tuple[str, str, str], list[Difference]] = defaultdict(list)
     for row in rows:
-        families[row.scope, row.form].append(row)
+        families[row.scope, row.form, row.readout].append(row)
     return [
         replace(row, p_holm=p)
         for family in families.values()

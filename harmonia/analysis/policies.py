@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from harmonia.analysis.differences import Difference
 from harmonia.analysis.run_answers import CHAT
+from harmonia.types import Method
 
 _ALPHA = 0.05
 
@@ -29,9 +30,9 @@ class Ranking:
     winner: str | None
 
 
-def policy_rankings(rows: Sequence[Difference]) -> list[Ranking]:
-    """Rank the policies of each suite by the comparisons of scope `policies`."""
-    pairs = [row for row in rows if row.scope == "policies" and row.form == CHAT]
+def policy_rankings(rows: Sequence[Difference], method: Method) -> list[Ranking]:
+    """Rank the policies of each suite by the comparisons of scope `policies`, in chat form by a method."""
+    pairs = [row for row in rows if row.scope == "policies" and (row.form, row.readout) == (CHAT, method)]
     found = []
     for suite in dict.fromkeys(row.suite for row in pairs):
         here = [row for row in pairs if row.suite == suite]

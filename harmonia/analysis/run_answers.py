@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 
 from harmonia.analysis.answers import Answers, read_answers, require_same_items
 from harmonia.analysis.bootstrap import PairedUnit
+from harmonia.errors import InputError
 from harmonia.groups.names import BASE, GroupName
 from harmonia.probe.belief_columns import ItemColumns
+from harmonia.types import Method
 
 CHAT = "chat0"
 """The form in which tuned models are compared."""
+
+_FILE = re.compile(
+    r"predictions/(?P<domain>[^/]+)/(?P<group>[^/]+)(/seed(?P<seed>\d+))?/(?P<form>[^/]+)"
+    rf"/(?P<readout>{'|'.join(get_args(Method))})/(?P<suite>[^/]+)\.parquet"
+)
 
 Excluded = Mapping[tuple[str, str], Collection[str]]
 """Ids of items to leave out of all scores, by (domain, suite)."""
@@ -34,6 +43,11 @@ class Who:
     group: str
     seed: int | None
 
+    @property
+    def who(self) -> str:
+        """`DOMAIN/base` or `DOMAIN/GROUP/seedN`."""
+        return "/".join((self.domain, self.group, *(() if self.seed is None else (f"seed{self.seed}",))))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place(Who):
@@ -41,18 +55,40 @@ class Place(Who):
 
     Attributes:
         form: `icl<k>` or `chat0`.
+        readout: Method that the answer was read out by: `letter`, `cloze` (in words), `letter_cyclic`, ...
         suite: What was asked; `probe` for the items whose beliefs were taken.
     """
 
     form: str
+    readout: Method
     suite: str
 
     @classmethod
     def of(cls, path: str) -> Place:
-        """The place of a prediction file, from its path in the run directory."""
-        _, domain, group, *seed, form, suite = Path(path).with_suffix("").parts
-        number = int(seed[0].removeprefix("seed")) if seed else None
-        return cls(domain=domain, group=group, seed=number, form=form, suite=suite)
+        """The place of a prediction file, from its path in the run directory.
+
+        Raises:
+            InputError: It lies as an earlier version put it, where the method was not said.
+        """
+        match = _FILE.fullmatch(path)
+        if match is None:
+            raise InputError(
+                "these answers lie where an earlier version of harmonia put them",
+                file=path,
+                remedy="Run the experiment again, with harmonia run: it asks anew.",
+            )
+        parts: dict[str, Any] = match.groupdict()
+        return cls(**{**parts, "seed": parts["seed"] and int(parts["seed"])})
+
+    @property
+    def where(self) -> str:
+        """`DOMAIN/WHO/FORM/METHOD/SUITE`."""
+        return f"{self.who}/{self.form}/{self.readout}/{self.suite}"
+
+    @property
+    def file(self) -> str:
+        """Where its answers lie in the run directory."""
+        return f"predictions/{self.where}.parquet"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,12 +99,14 @@ class RunAnswers:
         name: The run's name.
         model: Fingerprint of the base model.
         probe_form: The form in which beliefs were taken.
+        method: The method by which they were taken.
         answers: What was answered.
     """
 
     name: str
     model: str
     probe_form: str
+    method: Method
     answers: Mapping[Place, Answers]
 
     @property
@@ -81,12 +119,22 @@ class RunAnswers:
         """All groups that a model was tuned on, in the order of the answers."""
         return list(dict.fromkeys(place.group for place in self.answers if place.group != BASE))
 
-    def base(self, domain: str, form: str, suite: str) -> Answers | None:
-        """What the base model answered."""
-        return self.answers.get(Place(domain=domain, group=BASE, seed=None, form=form, suite=suite))
+    @property
+    def readouts(self) -> list[Method]:
+        """Methods that answers were read out by beside the probe's."""
+        return [one for one in dict.fromkeys(p.readout for p in self.answers) if one != self.method]
 
-    def tuned(self, domain: str, group: str, form: str, suite: str) -> dict[int, Answers]:
-        """What models tuned on a group answered, by seed.
+    def base(self, domain: str, form: str, suite: str, readout: Method | None = None) -> Answers | None:
+        """What the base model answered, by the probe's method or another."""
+        place = Place(
+            domain=domain, group=BASE, seed=None, form=form, readout=readout or self.method, suite=suite
+        )
+        return self.answers.get(place)
+
+    def tuned(
+        self, domain: str, group: str, form: str, suite: str, readout: Method | None = None
+    ) -> dict[int, Answers]:
+        """What models tuned on a group answered, by seed; by the probe's method or another.
 
         `incompatible` and `mixed_0` are the same rows, and so are `self_aligning` and
         `mixed_1`: where a run has one of the two, it is found by either name.
@@ -97,6 +145,7 @@ class RunAnswers:
             if place.seed is not None
             and _plain(place.group) == _plain(group)
             and (place.domain, place.form, place.suite) == (domain, form, suite)
+            and place.readout == (readout or self.method)
         }
 
     def ratios(self, domain: str) -> dict[float, str]:
@@ -119,15 +168,16 @@ def read_run(
     name: str,
     model: str,
     probe_form: str,
+    method: Method,
     excluded: Excluded | None = None,
 ) -> RunAnswers:
     """Read prediction files of a run directory.
 
     Paths are relative to the run; those that are not there are passed over. `model` is the fingerprint of the
-    base model.
+    base model; `probe_form` and `method` say how its beliefs were taken.
 
     Raises:
-        InputError: A file is wrong, or all of its items are excluded.
+        InputError: A file is wrong or of an earlier version, or all of its items are excluded.
     """
     answers: dict[Place, Answers] = {}
     items: dict[Path, ItemColumns] = {}
@@ -139,7 +189,7 @@ def read_run(
         if ids := (excluded or {}).get((place.domain, place.suite)):
             found = found.without(ids)
         answers[place] = found
-    return RunAnswers(name=name, model=model, probe_form=probe_form, answers=answers)
+    return RunAnswers(name=name, model=model, probe_form=probe_form, method=method, answers=answers)
 
 
 def units_of(
@@ -149,12 +199,14 @@ def units_of(
     *,
     suite: str,
     form: str = CHAT,
+    readout: Method | None = None,
     domain: str | None = None,
     seed: int | None = None,
 ) -> list[PairedUnit]:
     """Differences in being right between models tuned on two groups.
 
-    Without a domain all count, without a seed all that both groups have.
+    Without a domain all count, without a seed all that both groups have, without a readout
+    the probe's method.
 
     Returns:
         A unit for each base model and domain that has both groups under a common seed.
@@ -162,7 +214,7 @@ def units_of(
     units = []
     for run in runs:
         for name in run.domains if domain is None else [domain]:
-            one, other = (run.tuned(name, group, form, suite) for group in (left, right))
+            one, other = (run.tuned(name, group, form, suite, readout) for group in (left, right))
             seeds = [number for number in sorted(one.keys() & other.keys()) if seed in (None, number)]
             for number in seeds:
                 require_same_items(one[number], other[number])

@@ -35,7 +35,7 @@ def result_rows(run: RunAnswers) -> Iterator[ResultRow]:
 
 
 def consistency_rows(run: RunAnswers, threshold: float) -> Iterator[ConsistencyRow]:
-    """Every comparison of a model's answers with those before.
+    """Every comparison of a model's answers with those before, by the same method.
 
     A tuned model is compared with the base model in every form, and any model with itself in
     the probe's form: what the form of the prompt does alone.
@@ -48,6 +48,7 @@ def consistency_rows(run: RunAnswers, threshold: float) -> Iterator[ConsistencyR
                 domain=place.domain,
                 group=place.group,
                 seed=place.seed,
+                readout=place.readout,
                 suite=place.suite,
                 before_form=form,
                 after_form=place.form,
@@ -59,7 +60,8 @@ def consistency_rows(run: RunAnswers, threshold: float) -> Iterator[ConsistencyR
 def _befores(run: RunAnswers, place: Place) -> Iterator[tuple[str, str, Answers]]:
     """(model, form, answers) that a model's answers in one form are compared with."""
     for before, answers in run.answers.items():
-        if (before.domain, before.suite) != (place.domain, place.suite):
+        asked = (before.domain, before.readout, before.suite)
+        if asked != (place.domain, place.readout, place.suite):
             continue
         itself = (before.group, before.seed) == (place.group, place.seed)
         if itself and before.form == run.probe_form != place.form:

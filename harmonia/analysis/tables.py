@@ -15,6 +15,7 @@ from harmonia.columns import Count, Share, Table
 from harmonia.data.leakage import Overlap
 from harmonia.groups.confounds import CONFOUNDS, TARGET_LETTERS
 from harmonia.groups.names import BASE
+from harmonia.types import Method
 
 FOLDER = "tables"
 """Where a run's tables lie."""
@@ -33,12 +34,14 @@ class Compared(Who):
     """Which two answers to the same questions are compared; the model is the one after.
 
     Attributes:
+        readout: Method that both were read out by.
         suite: What was asked.
         before_form: Form in which the model before was asked.
         after_form: Form in which the model after was asked.
         before_model: `base`, or `tuned` where a tuned model is compared with itself in the probe's form.
     """
 
+    readout: Method
     suite: str
     before_form: str
     after_form: str
@@ -46,8 +49,9 @@ class Compared(Who):
 
     @property
     def is_paper_forms(self) -> bool:
-        """Whether a model in chat form is compared with the base model in a raw form."""
-        return self.before_model == BASE and self.before_form.startswith("icl") and self.after_form == CHAT
+        """Whether a model in chat form is compared with the base model in a raw form, by letters."""
+        forms = self.before_form.startswith("icl") and self.after_form == CHAT
+        return self.before_model == BASE and forms and self.readout == "letter"
 
     @property
     def is_paper(self) -> bool:
@@ -127,18 +131,18 @@ class ReliabilityRow(Bin, Place):
     bin: Count
 
 
-_ASKED = ("domain", "group", "seed", "form", "suite")
+_ASKED = ("domain", "group", "seed", "form", "readout", "suite")
 
 RESULTS = Table(name="results", row=ResultRow, key=_ASKED)
 CONSISTENCY = Table(
     name="consistency",
     row=ConsistencyRow,
-    key=("domain", "group", "seed", "suite", "before_model", "before_form", "after_form"),
+    key=("domain", "group", "seed", "readout", "suite", "before_model", "before_form", "after_form"),
 )
 DIFFERENCES = Table(
     name="differences",
     row=Difference,
-    key=("scope", "domain", "suite", "form", "left", "right", "seed"),
+    key=("scope", "domain", "suite", "form", "readout", "left", "right", "seed"),
 )
 BELIEFS = Table(name="beliefs", row=BeliefsRow, key=("domain",))
 LETTER_BIAS = Table(name="letter_bias", row=LetterBiasRow, key=_ASKED)

@@ -164,20 +164,20 @@ def _results(folder: Path) -> object:
     from harmonia.analysis.tables import FOLDER, RESULTS
 
     rows = RESULTS.read(folder / FOLDER)
-    cells: dict[tuple[str, str, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    cells: dict[tuple[str, ...], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
-        cells[row.domain, row.group, row.form][row.suite].append(row.accuracy)
+        cells[row.domain, row.group, row.form, row.readout][row.suite].append(row.accuracy)
     suites = list(dict.fromkeys(row.suite for row in rows))
     table = Table(title="accuracy, mean over seeds")
-    for name in ("domain", "model", "form"):
+    for name in ("domain", "model", "form", "readout"):
         table.add_column(name, no_wrap=True)
     for suite in suites:
         table.add_column(suite.replace("_", " "), justify="right")
-    for (domain, group, form), found in cells.items():
+    for asked, found in cells.items():
         means = [
             f"{sum(found[suite]) / len(found[suite]):.3f}" if suite in found else "-" for suite in suites
         ]
-        table.add_row(domain, group, form, *means)
+        table.add_row(*asked, *means)
     return table
 
 

@@ -34,6 +34,7 @@ def analyse(bench: Workbench, *, predictions: Sequence[str]) -> list[str]:
         name=bench.experiment.name,
         model=bench.model_hash(),
         probe_form=bench.experiment.prompt.probe_form,
+        method=bench.experiment.prompt.method,
         excluded=excluded,
     )
     analyse_run(bench.run, answers, threshold=bench.experiment.groups.threshold, excluded=excluded)
@@ -59,7 +60,14 @@ def analyse_run(
         if (path := run / "beliefs" / f"{domain}.parquet").is_file()
     }
     asked = {
-        Place(domain=domain, group=BASE, seed=None, form=found[0].form, suite=tables.PROBE): Answers.of(found)
+        Place(
+            domain=domain,
+            group=BASE,
+            seed=None,
+            form=found[0].form,
+            readout=answers.method,
+            suite=tables.PROBE,
+        ): Answers.of(found)
         for domain, found in probed.items()
     } | dict(answers.answers)
     calibrations, diagrams = run_tables.calibration_rows(asked)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harmonia.analysis import Place
 from harmonia.data import ItemSource
 from harmonia.errors import InputError
 from harmonia.models.folder import ModelSettings, model_folder
@@ -18,7 +19,7 @@ from harmonia.pipeline.workbench import Workbench
 from harmonia.prompts import Encoder, ShotPool, Template, parse_form
 from harmonia.prompts.encode import common_length
 from harmonia.training.settings import FEW, optimizer_steps, say_steps
-from harmonia.types import Item
+from harmonia.types import Item, Method
 
 _SAMPLE = 16
 _CHARS_PER_TOKEN = 4.0
@@ -75,15 +76,16 @@ class Costs:
         """Asking the base model a domain's training items."""
         settings, shots = self._experiment.prompt, self._experiment.domains[domain].shots
         draws = self._experiment.probe.draws if settings.shots else 1
-        return self._asking(self._train_items(domain), shots, settings.probe_form, draws)
+        return self._asking(self._train_items(domain), shots, settings.probe_form, draws=draws)
 
-    def evaluate(self, domain: str, suite: str, form: str) -> TaskCost:
-        """Asking a model one suite in one form."""
-        if (domain, suite, form) not in self._known:
-            asked = self._experiment.domains[domain].suites[suite]
+    def evaluate(self, place: Place) -> TaskCost:
+        """Asking a model one suite in one form by one method."""
+        key = (place.domain, place.suite, place.form, place.readout)
+        if key not in self._known:
+            asked = self._experiment.domains[place.domain].suites[place.suite]
             items = self._bench.items(asked.items).items
-            self._known[domain, suite, form] = self._asking(items, asked.shots, form)
-        return self._known[domain, suite, form]
+            self._known[key] = self._asking(items, asked.shots, place.form, method=place.readout)
+        return self._known[key]
 
     def write(self, domain: str) -> TaskCost:
         """What a local model writes; a server's work is not this machine's."""
@@ -136,8 +138,16 @@ class Costs:
             memory_bytes=parameters and width * parameters,
         )
 
-    def _asking(self, items: Sequence[Item], shots: ItemSource | None, form: str, draws: int = 1) -> TaskCost:
-        each = draws * self._question(items, shots, form)
+    def _asking(
+        self,
+        items: Sequence[Item],
+        shots: ItemSource | None,
+        form: str,
+        *,
+        draws: int = 1,
+        method: Method | None = None,
+    ) -> TaskCost:
+        each = draws * self._question(items, shots, form, method or self._experiment.prompt.method)
         return self._scoring(f"{len(items)} items, {each:.0f} tokens each", each * len(items))
 
     def _train_items(self, domain_name: str) -> tuple[Item, ...]:
@@ -167,7 +177,9 @@ class Costs:
         """Rows of a group; how many beliefs pass the threshold is only known after the probe."""
         return self._experiment.groups.size or max(1, len(items) // 4)
 
-    def _question(self, items: Sequence[Item], shots: ItemSource | None, form_name: str) -> float:
+    def _question(
+        self, items: Sequence[Item], shots: ItemSource | None, form_name: str, method: Method
+    ) -> float:
         """Mean tokens that one item costs in a form, all its rows together."""
         form = parse_form(form_name)
         pool = None
@@ -187,22 +199,20 @@ class Costs:
                 for i, shots in zip(some, shots_of, strict=True)
             ]
             own = sum(len(text) for row in texts for text in row) / _CHARS_PER_TOKEN / len(texts)
-            return own * self._orders(some)
-        prompts = [
-            self._template.prompt(item, form, shots) for item, shots in zip(some, shots_of, strict=True)
-        ]
+            return own * self._orders(some, method)
+        template = self._bench.template(method)
+        prompts = [template.prompt(item, form, shots) for item, shots in zip(some, shots_of, strict=True)]
         rows = self._encoder.encode([prompt.context for prompt in prompts])
         shared_tokens = common_length(rows) if len(rows) > 1 else 0
         own = sum(len(row) - shared_tokens for row in rows) / len(rows)
-        if self._template.exam.method == "cloze":
+        if method == "cloze":
             # A letter is read off the context's last position; options in words are computed on top.
             own += sum(self._tokens(text) for prompt in prompts for text in prompt.continuations) / len(rows)
-        return own * self._orders(some)
+        return own * self._orders(some, method)
 
-    def _orders(self, items: Sequence[Item]) -> float:
+    def _orders(self, items: Sequence[Item], method: Method) -> float:
         """Orders of the options that the method asks an item in, on average."""
         options = sum(len(item.choices) for item in items) / len(items)
-        method = self._experiment.prompt.method
         if method == "letter_cyclic":
             return options
         return 1 + (options - 1) * self._experiment.probe.prior_share if method == "letter_pride" else 1.0

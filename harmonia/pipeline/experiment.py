@@ -17,6 +17,7 @@ from harmonia.parsing import Settings
 from harmonia.probe import ProbeSettings
 from harmonia.prompts import PromptSettings, parse_form
 from harmonia.training import TrainingSettings
+from harmonia.types import Method
 from harmonia.writers import WritingSettings
 
 DATA_ROOT = "HARMONIA_DATA_ROOT"
@@ -28,21 +29,33 @@ _NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 
 
 class EvaluationSettings(Settings):
-    """In which forms the suites are asked.
+    """In which forms the suites are asked, and by which methods besides the probe's.
 
     Attributes:
         base_forms: Forms for the base model; None for the probe's form and `chat0`.
         tuned_forms: Forms for tuned models; None for the same.
+        readouts: Methods that answers are read out by beside the probe's, in all of these
+            forms: what is lost in one and kept in another was not forgotten. None for
+            `cloze` beside letters and `letter` beside `cloze`; none beside presets `repo`
+            and `harness`, which have letters alone.
     """
 
     base_forms: tuple[str, ...] | None = None
     tuned_forms: tuple[str, ...] | None = None
+    readouts: tuple[Method, ...] | None = None
 
     @model_validator(mode="after")
     def _are_forms(self) -> EvaluationSettings:
         for form in (*(self.base_forms or ()), *(self.tuned_forms or ())):
             parse_form(form)
         return self
+
+    @field_validator("readouts")
+    @classmethod
+    def _differ(cls, readouts: tuple[Method, ...] | None) -> tuple[Method, ...] | None:
+        if readouts and len(set(readouts)) < len(readouts):
+            raise ValueError("a readout stands twice")
+        return readouts
 
 
 class DomainSettings(Settings):
@@ -128,6 +141,16 @@ class Experiment(Settings):
         return seeds
 
     @model_validator(mode="after")
+    def _reads_out_what_can_be(self) -> Experiment:
+        if self.prompt.method in self.readouts:
+            raise ValueError(
+                f"readout {self.prompt.method} is the probe's method (prompt.method): leave it out"
+            )
+        for method in self.readouts:
+            PromptSettings.model_validate({**self.prompt.model_dump(), "method": method})
+        return self
+
+    @model_validator(mode="after")
     def _has_what_it_asks_with(self) -> Experiment:
         if self.prompt.shots and any(domain.shots is None for domain in self.domains.values()):
             raise ValueError(
@@ -170,3 +193,12 @@ class Experiment(Settings):
     def tuned_forms(self) -> tuple[str, ...]:
         """Forms in which tuned models are asked the suites."""
         return self.evaluation.tuned_forms or (self.prompt.probe_form, "chat0")
+
+    @property
+    def readouts(self) -> tuple[Method, ...]:
+        """Methods that the suites are asked by beside the probe's."""
+        if self.evaluation.readouts is not None:
+            return self.evaluation.readouts
+        if self.prompt.method == "cloze":
+            return ("letter",)
+        return ("cloze",) if self.prompt.preset == "corrected" else ()

@@ -8,13 +8,15 @@ its code comes to give another result.
 from __future__ import annotations
 
 from functools import partial
+from itertools import product
 from typing import Any
 
+from harmonia.analysis import Place
 from harmonia.analysis.tables import FOLDER, LEAKAGE
 from harmonia.data import ItemSource, Suite
 from harmonia.groups import GroupSettings, PolicySettings
 from harmonia.groups.folder import folder_files
-from harmonia.groups.names import GroupName
+from harmonia.groups.names import BASE, GroupName
 from harmonia.hashing import result_settings, sha256_json
 from harmonia.pipeline import overlaps, work
 from harmonia.pipeline.analyse import OUTPUTS, analyse
@@ -24,10 +26,11 @@ from harmonia.pipeline.task import Graph, Task
 from harmonia.pipeline.texts import texts_recipe, write_texts, writers_of
 from harmonia.pipeline.workbench import Workbench
 from harmonia.probe import ProbeSettings
+from harmonia.types import Method
 
 VERSIONS = {
     **{"data": 3, "leakage": 2, "probe": 5, "write": 2, "groups": 5},
-    **{"train": 4, "evaluate": 5, "analyse": 5, "report": 4},
+    **{"train": 4, "evaluate": 5, "analyse": 6, "report": 5},
 }
 
 
@@ -47,11 +50,11 @@ def build_graph(bench: Workbench) -> Graph:
         probe = _probe(bench, name, domain, data[name])
         write = _write(bench, name, probe, leakage) if writers_of(experiment) else None
         groups = {seed: _groups(bench, name, seed, probe, write, leakage) for seed in experiment.seeds}
-        tasks += [*filter(None, (probe, write, *groups.values())), *asked(None, experiment.base_forms)]
+        tasks += [*filter(None, (probe, write, *groups.values())), *asked(None, BASE, None)]
         for group in experiment.trained_groups:
             for seed in experiment.seeds:
                 train = _train(bench, name, group, seed, groups[seed])
-                tasks += [train, *asked(train, experiment.tuned_forms)]
+                tasks += [train, *asked(train, group, seed)]
     analysed = _analyse(bench, tasks, leakage)
     return Graph([*tasks, analysed, _report(bench, analysed, tasks)])
 
@@ -70,13 +73,13 @@ def _source(bench: Workbench, source: ItemSource | None) -> dict[str, Any] | Non
     return {"settings": source.model_dump(mode="json"), "sha256": bench.input_hash(source.path)}
 
 
-def _asking(bench: Workbench, settings: ProbeSettings) -> dict[str, Any]:
-    """What decides an answer besides the model, the item and the form."""
-    experiment = bench.experiment
+def _asking(bench: Workbench, settings: ProbeSettings, method: Method | None = None) -> dict[str, Any]:
+    """What decides an answer besides the model, the item and the form; by the probe's method, or another."""
+    prompt = bench.experiment.prompt
     return {
-        "prompt": result_settings(experiment.prompt),
+        "prompt": result_settings(prompt.model_copy(update={"method": method or prompt.method})),
         # A wording changed in the code changes every answer, whoever forgets to raise a VERSION.
-        "template": bench.template_hash(),
+        "template": bench.template_hash(method),
         "probe": result_settings(settings),
     }
 
@@ -223,42 +226,46 @@ def _evaluations(
     domain: DomainSettings,
     data: Task,
     train: Task | None,
-    forms: tuple[str, ...],
+    group: str,
+    seed: int | None,
 ) -> list[Task]:
-    """What asks the base model, or a tuned one, every suite in these forms."""
-    ask = partial(_evaluate, bench, name, data, train)
-    return [ask(form, suite, of) for form in forms for suite, of in domain.suites.items()]
+    """What asks the base model, or a tuned one, every suite in its forms, by every method."""
+    experiment = bench.experiment
+    places = product(
+        experiment.tuned_forms if train else experiment.base_forms,
+        (experiment.prompt.method, *experiment.readouts),
+        domain.suites.items(),
+    )
+    return [
+        _evaluate(
+            bench,
+            data,
+            train,
+            of,
+            Place(domain=name, group=group, seed=seed, form=form, readout=method, suite=suite),
+        )
+        for form, method, (suite, of) in places
+    ]
 
 
-def _evaluate(
-    bench: Workbench, name: str, data: Task, train: Task | None, form: str, suite: str, of: Suite
-) -> Task:
-    who = "base" if train is None else train.key.removeprefix(f"train/{name}/")
+def _evaluate(bench: Workbench, data: Task, train: Task | None, of: Suite, place: Place) -> Task:
     recipe = _recipe(
         "evaluate",
         model=bench.model_hash() if train is None else train.address,
         dtype=bench.experiment.model.dtype,
-        asking=_asking(bench, work.evaluation_settings(bench.experiment)),
-        form=form,
+        asking=_asking(bench, work.evaluation_settings(bench.experiment), place.readout),
+        form=place.form,
         items=_source(bench, of.items),
         shots=_source(bench, of.shots),
     )
-    place = f"{name}/{who}/{form}/{suite}"
     return Task(
-        key=f"evaluate/{place}",
+        key=f"evaluate/{place.where}",
         unit=train.unit if train else None,
         recipe=recipe,
         needs=_keys(data, train),
-        outputs=(f"predictions/{place}.parquet",),
-        action=partial(
-            work.evaluate,
-            domain_name=name,
-            suite=suite,
-            form=form,
-            who=who,
-            address=sha256_json(recipe),
-        ),
-        cost=partial(Costs.evaluate, domain=name, suite=suite, form=form),
+        outputs=(place.file,),
+        action=partial(work.evaluate, place=place, address=sha256_json(recipe)),
+        cost=partial(Costs.evaluate, place=place),
     )
 
 

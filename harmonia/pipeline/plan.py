@@ -18,6 +18,7 @@ from harmonia.pipeline.experiment import Experiment
 from harmonia.pipeline.graph import build_graph
 from harmonia.pipeline.manifest import Manifest
 from harmonia.pipeline.workbench import Workbench
+from harmonia.types import Method
 
 SHARES = ((0.6, 0.85), (0.3, 0.4))
 """Least and most of the rate of matrix products that scoring, and training, were measured to reach."""
@@ -155,7 +156,7 @@ class _Unhashed(Workbench):
     def model_hash(self, model: ModelSettings | None = None) -> str:
         return ""
 
-    def template_hash(self) -> str:
+    def template_hash(self, method: Method | None = None) -> str:
         return ""
 
 

@@ -93,7 +93,13 @@ def read_finished(run: Path) -> RunAnswers:
         for path in stage.outputs
     ]
     answers = read_run(
-        run, paths, name=about.name, model=about.model, probe_form=about.probe_form, excluded=excluded
+        run,
+        paths,
+        name=about.name,
+        model=about.model,
+        probe_form=about.probe_form,
+        method=about.method,
+        excluded=excluded,
     )
     if not answers.answers:
         raise InputError("the run has no predictions", file=run, remedy="Finish it with harmonia run.")

@@ -6,11 +6,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from harmonia.analysis import Place
 from harmonia.data import ItemSource, ReadResult, Suite
 from harmonia.data.stored_items import write_items
 from harmonia.files import write_json, write_json_lines
 from harmonia.groups import build_groups
 from harmonia.groups.folder import write_groups
+from harmonia.groups.names import BASE
 from harmonia.journal import Chunks
 from harmonia.models import Scorer
 from harmonia.parsing import read_object
@@ -19,9 +21,10 @@ from harmonia.pipeline.manifest import PARTIAL
 from harmonia.pipeline.overlaps import usable
 from harmonia.pipeline.texts import texts_of
 from harmonia.pipeline.workbench import Workbench
-from harmonia.probe import FittedPrompts, ProbeSettings, ask, read_beliefs, write_answers
+from harmonia.probe import ProbeSettings, ask, read_beliefs, write_answers
 from harmonia.prompts import ShotPool, parse_form
 from harmonia.training.sft import TrainingJob, fine_tune
+from harmonia.types import Method
 
 
 def read_data(bench: Workbench, *, domain_name: str) -> list[str]:
@@ -81,15 +84,12 @@ def probe(bench: Workbench, *, domain_name: str, address: str) -> list[str]:
     return _ask(bench, bench.base(), asked, form, out, address, bench.experiment.probe)
 
 
-def evaluate(
-    bench: Workbench, *, domain_name: str, suite: str, form: str, who: str, address: str
-) -> list[str]:
-    """Ask a model one suite in one form."""
-    asked = bench.experiment.domains[domain_name].suites[suite]
-    model = bench.base() if who == "base" else bench.tuned(f"models/{domain_name}/{who}")
-    out = bench.run / "predictions" / domain_name / who / form / f"{suite}.parquet"
+def evaluate(bench: Workbench, *, place: Place, address: str) -> list[str]:
+    """Ask a model one suite in one form by one method."""
+    asked = bench.experiment.domains[place.domain].suites[place.suite]
+    model = bench.base() if place.group == BASE else bench.tuned(f"models/{place.who}")
     settings = evaluation_settings(bench.experiment)
-    return _ask(bench, model, asked, form, out, address, settings, bench.fitted(asked, form))
+    return _ask(bench, model, asked, place.form, bench.run / place.file, address, settings, place.readout)
 
 
 def evaluation_settings(experiment: Experiment) -> ProbeSettings:
@@ -108,10 +108,11 @@ def _ask(
     out: Path,
     address: str,
     settings: ProbeSettings,
-    fitted: FittedPrompts | None = None,
+    readout: Method | None = None,
 ) -> list[str]:
+    """Ask by the probe's method, or by one of the evaluations, whose prompts are kept for other models."""
     form = parse_form(form_name)
-    template = bench.template()
+    template = bench.template(readout)
     pool = None
     if form.shots and suite.shots is not None:
         pool = ShotPool.of(bench.items(suite.shots).items, bench.experiment.prompt)
@@ -123,7 +124,7 @@ def _ask(
         template,
         settings=settings,
         pool=pool,
-        fitted=fitted,
+        fitted=readout and bench.fitted(suite, form_name, readout),
         chunks=Chunks(journal, bench.progress),
     )
     about = {"address": address, **template.about, **asked.about}

@@ -27,6 +27,7 @@ from harmonia.prompts import Template, build_template
 from harmonia.training import EncodedSets
 from harmonia.training.handover import detach
 from harmonia.training.memory import device_bytes
+from harmonia.types import Method
 
 SMALL = 0.05
 """Share of a device's memory up to which a base model stays loaded while another is trained."""
@@ -54,11 +55,11 @@ class Workbench:
         self._instructions: Conversations | None = None
         self._hashes: dict[Path, str] = {}
         self.fingerprints = dict(fingerprints)
-        self._template: Template | None = None
+        self._templates: dict[Method, Template] = {}
         self._base: LocalModel | None = None
         self._tuned: tuple[str, LocalModel] | None = None
         self.training_sets = EncodedSets()
-        self._fitted: dict[tuple[str, str, str], FittedPrompts] = defaultdict(FittedPrompts)
+        self._fitted: dict[tuple[str, str, str, Method], FittedPrompts] = defaultdict(FittedPrompts)
 
     def items(self, source: ItemSource) -> ReadResult:
         """A source's items, read once."""
@@ -67,10 +68,10 @@ class Workbench:
             self._items[key] = read_items(source, self.experiment.root)
         return self._items[key]
 
-    def fitted(self, suite: Suite, form: str) -> FittedPrompts:
+    def fitted(self, suite: Suite, form: str, method: Method) -> FittedPrompts:
         """A suite's prompts in a form, rendered and encoded once for all models of the run."""
         shots = suite.shots.model_dump_json() if suite.shots else ""
-        return self._fitted[suite.items.model_dump_json(), shots, form]
+        return self._fitted[suite.items.model_dump_json(), shots, form, method]
 
     def instructions(self) -> Conversations:
         """The general instructions, read once; none if the settings name no file."""
@@ -100,17 +101,25 @@ class Workbench:
             self.fingerprints[which] = fingerprint(which)
         return self.fingerprints[which]
 
-    def template(self) -> Template:
-        """The template of every prompt and training row, bound to the base model's tokenizer."""
-        if self._template is None:
+    def template(self, method: Method | None = None) -> Template:
+        """The template of every prompt and training row, bound to the base model's tokenizer.
+
+        None is for the probe's method; another is a readout.
+        """
+        prompt = self.experiment.prompt
+        if not self._templates:
             self.model_hash()  # before: by it `base` tells whether this is still the model's tokenizer
             tokenizer = load_tokenizer(self.experiment.model)
-            self._template = build_template(self.experiment.prompt, tokenizer)
-        return self._template
+            self._templates[prompt.method] = build_template(prompt, tokenizer)
+        method = method or prompt.method
+        if method not in self._templates:
+            tokenizer = self._templates[prompt.method].chat.tokenizer
+            self._templates[method] = build_template(prompt.model_copy(update={"method": method}), tokenizer)
+        return self._templates[method]
 
-    def template_hash(self) -> str:
+    def template_hash(self, method: Method | None = None) -> str:
         """Hash of its words."""
-        return self.template().hash
+        return self.template(method).hash
 
     def base(self) -> LocalModel:
         """The base model, ready to be asked."""

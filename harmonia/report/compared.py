@@ -10,6 +10,7 @@ from harmonia.report.html_table import Entry, PageColumn, PageTable, build, fiel
 from harmonia.report.run_files import RunFiles
 from harmonia.report.words import (
     ABSENT,
+    asked_by,
     between,
     count,
     counted,
@@ -30,13 +31,19 @@ def differences_table(run: RunFiles) -> PageTable | None:
     if not rows:
         return None
     groups, suites = in_group_order(row.left for row in rows), in_suite_order(row.suite for row in rows)
-    rows.sort(key=lambda row: (row.scope, row.domain, groups.index(row.left), suites.index(row.suite)))
+    rows.sort(
+        key=lambda row: (
+            *(row.scope, row.domain, groups.index(row.left), suites.index(row.suite)),
+            *(not run.by_probe(row), row.readout),
+        )
+    )
     return build(
         "Differences in accuracy in chat form, percentage points",
         (
             field(Difference, "domain", "Domain", "text"),
             PageColumn("pair", "Difference", _pair, kind="head"),
             field(Difference, "suite", "Questions", "text"),
+            PageColumn("asked", "Asked", lambda row: asked_by(row.form, row.readout), kind="text"),
             PageColumn("difference", "Points", _difference),
             PageColumn("over", "Over", _over, kind="text"),
             PageColumn("p", "p", lambda row: _p(row.p)),

@@ -11,7 +11,15 @@ from harmonia.analysis.tables import CONSISTENCY, ConsistencyRow
 from harmonia.probe.level import LEVELS
 from harmonia.report.html_table import Entry, PageColumn, PageTable, build, field
 from harmonia.report.run_files import RunFiles
-from harmonia.report.words import count, decimal, in_form_order, in_group_order, in_suite_order, plain
+from harmonia.report.words import (
+    asked_by,
+    count,
+    decimal,
+    in_form_order,
+    in_group_order,
+    in_suite_order,
+    plain,
+)
 
 _Seeds: TypeAlias = list[ConsistencyRow]
 """The same comparison under all seeds; what they have in common stands in the first."""
@@ -19,7 +27,7 @@ _Seeds: TypeAlias = list[ConsistencyRow]
 
 def _forms(row: ConsistencyRow) -> str:
     before = row.before_form if row.before_model == "base" else f"itself {row.before_form}"
-    return f"{before} → {row.after_form}" + (" ● paper" if row.is_paper else "")
+    return asked_by(f"{before} → {row.after_form}", row.readout) + (" ● paper" if row.is_paper else "")
 
 
 def _within(value: float, low: float, high: float) -> Entry:
@@ -102,7 +110,7 @@ def _total(row: _Seeds, name: str) -> str:
 def _together(cells: Sequence[ConsistencyRow]) -> list[_Seeds]:
     found: dict[tuple[str, ...], _Seeds] = {}
     for cell in cells:
-        key = (cell.suite, cell.group, cell.before_model, cell.before_form, cell.after_form)
+        key = (cell.suite, cell.group, cell.before_model, cell.readout, cell.before_form, cell.after_form)
         found.setdefault(key, []).append(cell)
     return list(found.values())
 
@@ -112,9 +120,11 @@ def _by_domain(run: RunFiles) -> list[tuple[str, list[ConsistencyRow]]]:
     groups, suites = in_group_order(row.group for row in rows), in_suite_order(row.suite for row in rows)
     forms = in_form_order(form for row in rows for form in (row.before_form, row.after_form))
 
-    def place(row: ConsistencyRow) -> tuple[int, ...]:
+    def place(row: ConsistencyRow) -> tuple[int | str, ...]:
         seed = -1 if row.seed is None else row.seed
         asked = forms.index(row.before_form), forms.index(row.after_form)
-        return suites.index(row.suite), groups.index(row.group), seed, row.before_model != "base", *asked
+        readout = not run.by_probe(row), row.readout
+        who = groups.index(row.group), seed, row.before_model != "base"
+        return suites.index(row.suite), *who, *readout, *asked
 
     return [(domain, sorted(cells, key=place)) for domain, cells in run.by_domain(CONSISTENCY).items()]

@@ -48,7 +48,7 @@ class Figure:
 def _accuracy(run: RunFiles) -> _Charts:
     reached = (end for row in run.rows(RESULTS) for end in (row.accuracy_low, row.accuracy_high))
     ends = span(reached, low=0.0, high=1.0)
-    for domain, rows in run.by_domain(RESULTS).items():
+    for domain, rows in run.by_domain(RESULTS, run.by_probe).items():
         words = f"Share of questions answered right after tuning on {_groups(rows)}"
         yield domain, words, charts.accuracy(rows, ends)
 
@@ -81,7 +81,7 @@ def _loss(run: RunFiles) -> _Charts:
 
 
 def _ratios(run: RunFiles) -> _Charts:
-    rows = run.rows(DIFFERENCES)
+    rows = [*filter(run.by_probe, run.rows(DIFFERENCES))]
     domains = sorted({row.domain for row in rows if row.scope == "domain"})
     swept = {"all domains": ratio_curve(rows)} if len(domains) > 1 else {}
     swept |= {domain: ratio_curve(rows, domain=domain) for domain in domains}

@@ -1,9 +1,10 @@
-"""Tables of models by suite and form, one a domain."""
+"""Tables of models by suite, readout and form, one a domain."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import product
 from typing import TypeVar
 
 from harmonia.analysis import Place
@@ -12,6 +13,7 @@ from harmonia.report.html_table import Entry, PageColumn, PageTable, build
 from harmonia.report.run_files import RunFiles
 from harmonia.report.words import (
     ABSENT,
+    asked_by,
     count,
     in_form_order,
     in_group_order,
@@ -27,10 +29,10 @@ Row = TypeVar("Row", bound=Place)
 def grids(
     by_domain: Mapping[str, Sequence[Row]], caption: str, show: Callable[[Row], Entry]
 ) -> list[PageTable]:
-    """One table a domain: a line a model, a column a suite and form.
+    """One table a domain: a line a model, a column a suite, readout and form.
 
     Args:
-        by_domain: One row for each model, suite and form.
+        by_domain: One row for each model, suite, form and readout.
         caption: What the tables show, to stand after the domain.
         show: What stands in a cell.
     """
@@ -49,14 +51,16 @@ def _accuracy(row: ResultRow) -> Entry:
 
 
 def _grid(here: Sequence[Row], caption: str, show: Callable[[Row], Entry]) -> PageTable:
-    found = {(row.group, row.seed, row.suite, row.form): row for row in here}
+    found: dict[tuple[object, ...], Row] = {
+        (row.group, row.seed, row.suite, row.form, row.readout): row for row in here
+    }
     groups = in_group_order(row.group for row in here)
     models = sorted(
         {(row.group, row.seed) for row in here},
         key=lambda model: (groups.index(model[0]), -1 if model[1] is None else model[1]),
     )
 
-    def cell(model: tuple[str, int | None], asked: tuple[str, str]) -> Entry | str:
+    def cell(model: tuple[str, int | None], asked: tuple[str, str, str]) -> Entry | str:
         return show(found[*model, *asked]) if (*model, *asked) in found else ABSENT
 
     columns = [
@@ -64,7 +68,9 @@ def _grid(here: Sequence[Row], caption: str, show: Callable[[Row], Entry]) -> Pa
         PageColumn[tuple[str, int | None]]("seed", "Seed", lambda model: seed_of(model[1])),
     ]
     for suite in in_suite_order(row.suite for row in here):
-        for form in in_form_order(row.form for row in here if row.suite == suite):
-            shown = partial(cell, asked=(suite, form))
-            columns.append(PageColumn(f"{suite} {form}", form, shown, above=plain(suite)))
+        ways = dict.fromkeys((row.readout, row.form) for row in here if row.suite == suite)
+        readouts, forms = ([*dict.fromkeys(part)] for part in zip(*ways, strict=True))
+        for readout, form in product(readouts, in_form_order(forms)):
+            shown, words = partial(cell, asked=(suite, form, readout)), asked_by(form, readout)
+            columns.append(PageColumn(f"{suite} {words}", words, shown, above=plain(suite)))
     return build(caption, columns, models, marked=lambda model: model[0] == "base")

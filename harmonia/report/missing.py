@@ -74,24 +74,20 @@ def _models(run: RunFiles) -> Iterator[tuple[str, str]]:
 def _answers(run: RunFiles) -> Iterator[tuple[str, str]]:
     """Evaluations that were done and that a table of answers has no row of."""
     done = {
-        tuple(key.split("/")[1:])
+        key.removeprefix("evaluate/")
         for key, stage in run.manifest.stages.items()
         if key.startswith("evaluate/") and stage.status == "done"
     }
     tables: tuple[Table[Any], ...] = RESULTS, CALIBRATION
     for table in tables:
         rows = run.rows(table)
-        have = {
-            (row.domain, row.group, *([] if row.seed is None else [f"seed{row.seed}"]), row.form, row.suite)
-            for row in rows
-        }
-        if rows and (gaps := sorted("/".join(key) for key in done - have)):
+        if rows and (gaps := sorted(done - {row.where for row in rows})):
             yield _keys(gaps), f"no row in the table {table.name}"
 
 
 def _curves(run: RunFiles) -> Iterator[tuple[str, str]]:
     for domain in run.by_domain(RESULTS, lambda row: row.form == CHAT and ratio_of(row.group) is not None):
-        if not ratio_curve(run.rows(DIFFERENCES), domain=domain):
+        if not ratio_curve(filter(run.by_probe, run.rows(DIFFERENCES)), domain=domain):
             yield f"{domain}, the curve over ratios", "no difference of a mixed group was computed"
 
 

@@ -59,7 +59,8 @@ def write_pooled_page(
     Returns:
         Path of the page.
     """
-    rows = [row for row in differences if row.scope == "all" and row.form == CHAT]
+    wanted = "all", CHAT, document.runs[0].method
+    rows = [row for row in differences if (row.scope, row.form, row.readout) == wanted]
     with fresh_directory(folder, keep=True) as unfinished:
         text = rendered(
             "pooled.html",

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
         @property
         def domain(self) -> str: ...
 
+    class _ReadOut(Protocol):
+        @property
+        def readout(self) -> str: ...
+
 
 Row = TypeVar("Row", bound="DataclassInstance")
 DomainRow = TypeVar("DomainRow", bound="_OfDomain")
@@ -127,6 +131,10 @@ class RunFiles:
     def drawn(self, domain: str) -> list[GroupsSummary]:
         """The summaries of a domain's groups, seed by seed."""
         return [found for (name, _), found in sorted(self.groups.items()) if name == domain]
+
+    def by_probe(self, row: _ReadOut) -> bool:
+        """Whether a row is of answers that were read out by the probe's method."""
+        return self.manifest.method in (None, row.readout)
 
     def by_domain(
         self, table: Table[DomainRow], where: Callable[[DomainRow], bool] = lambda _: True

@@ -31,7 +31,9 @@ def tuned_seeds(run: RunFiles) -> list[int]:
 
 def lead(run: RunFiles) -> list[str]:
     """The opening paragraph, sentence by sentence."""
-    tuned = [row for row in run.rows(RESULTS) if row.group != "base" and row.form == CHAT]
+    tuned = [
+        row for row in filter(run.by_probe, run.rows(RESULTS)) if row.group != "base" and row.form == CHAT
+    ]
     if not tuned:
         return [
             "No tuned model has a result in the chat form (chat0) yet, so nothing can be compared so far."
@@ -92,7 +94,8 @@ def twins(run: RunFiles) -> list[str]:
 def domain_sentences(run: RunFiles) -> list[tuple[str, list[str]]]:
     """For each domain, one sentence per suite with accuracies, n and differences."""
     compared = [_called(run, group) for group in _COMPARED]
-    chosen = [row for row in run.rows(RESULTS) if row.form == CHAT and row.group in compared]
+    asked = filter(run.by_probe, run.rows(RESULTS))
+    chosen = [row for row in asked if row.form == CHAT and row.group in compared]
     found = []
     for domain in sorted({row.domain for row in chosen}):
         here = [row for row in chosen if row.domain == domain]
@@ -131,7 +134,7 @@ def _called(run: RunFiles, group: str) -> str:
 def _difference(run: RunFiles, left: str, right: str, suite: str, domain: str | None) -> str:
     """The difference in words, with its interval; empty if it was not measured."""
     place = ("all", "all") if domain is None else ("domain", domain)
-    for row in run.rows(DIFFERENCES):
+    for row in filter(run.by_probe, run.rows(DIFFERENCES)):
         found = (row.scope, row.domain, row.left, row.right, row.suite, row.form)
         if found == (*place, left, right, suite, CHAT):
             reach = between(row.low, row.high)

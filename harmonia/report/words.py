@@ -15,6 +15,8 @@ MINUS = "−"
 
 _PLAIN = {"in_domain": "in-domain", "out_of_domain": "out-of-domain", "self_aligning": "self-aligning"}
 
+_READOUTS = {"cloze": "in words", "letter_cyclic": "cyclic letters", "letter_pride": "letters without prior"}
+
 
 def plain(name: str) -> str:
     """A group's or a suite's name in plain words."""
@@ -53,6 +55,11 @@ def in_form_order(forms: Iterable[str]) -> list[str]:
         return (0, int(shots[1]), form) if shots else (1, 0, form)
 
     return sorted(set(forms), key=place)
+
+
+def asked_by(form: str, readout: str) -> str:
+    """A form and a method in plain words: `chat0, in words`; of the probe's usual letters the form alone."""
+    return form if readout == "letter" else f"{form}, {_READOUTS[readout]}"
 
 
 def percent(share: float | None) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from harmonia.analysis import Answers, Place, RunAnswers
-from harmonia.types import Belief, Item
+from harmonia.types import Belief, Item, Method
 
 
 def belief(name: str, probs: Sequence[float], answer: int, *, domain: str = "d", **fields: Any) -> Belief:
@@ -55,16 +55,18 @@ def answers(
 def run(
     found: Mapping[tuple[str, str, int | None, str, str], Answers],
     *,
+    readout: Method = "letter",
     model: str = "m" * 64,
     name: str = "run",
 ) -> RunAnswers:
-    """A run of answers by (domain, group, seed, form, suite)."""
+    """A run of answers by (domain, group, seed, form, suite), all read out by one method."""
     return RunAnswers(
         name=name,
         model=model,
         probe_form="icl5",
+        method="letter",
         answers={
-            Place(domain=domain, group=group, seed=seed, form=form, suite=suite): one
+            Place(domain=domain, group=group, seed=seed, form=form, readout=readout, suite=suite): one
             for (domain, group, seed, form, suite), one in found.items()
         },
     )

@@ -46,7 +46,7 @@ def _settings(lab_data: Path, run: Path) -> dict[str, Any]:
             "precision": "fp32",
             "save_steps": 1,
         },
-        "evaluation": {"tuned_forms": ["chat0"]},
+        "evaluation": {"tuned_forms": ["chat0"], "readouts": []},
         "domains": {
             "person": {
                 "train": {"path": "person/train.jsonl", "domain": "person"},

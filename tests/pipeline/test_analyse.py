@@ -45,18 +45,18 @@ def _run(folder: Path, *, model: str = "a" * 64, seed: int = 0) -> list[str]:
     paths = []
     for number, (who, form) in enumerate(product(MODELS, FORMS)):
         skill = 0.2 if who.startswith("incompatible") else 1.0
-        path = f"predictions/law/{who}/{form}/in_domain.parquet"
+        path = f"predictions/law/{who}/{form}/letter/in_domain.parquet"
         write_beliefs(folder / path, _beliefs(np.random.default_rng([seed, number]), skill), {})
         paths.append(path)
     stages = {
-        f"evaluate/law/{who}/{form}/in_domain": {
+        f"evaluate/law/{who}/{form}/letter/in_domain": {
             "status": "done",
-            "outputs": {f"predictions/law/{who}/{form}/in_domain.parquet": {}},
+            "outputs": {f"predictions/law/{who}/{form}/letter/in_domain.parquet": {}},
         }
         for who, form in product(MODELS, FORMS)
     }
     (folder / "manifest.json").write_text(json.dumps({"name": folder.name, "stages": stages}))
-    answers = read_run(folder, paths, name=folder.name, model=model, probe_form="icl5")
+    answers = read_run(folder, paths, name=folder.name, model=model, probe_form="icl5", method="letter")
     analyse_run(folder, answers, threshold=0.5)
     return paths
 
@@ -87,7 +87,7 @@ def test_tables_hold_every_cell(tmp_path: Path) -> None:
         == ("incompatible", "1", "base", "chat0", "chat0")
     ]
     before, after, probed = (
-        read_beliefs(tmp_path / f"predictions/law/{who}/{form}/in_domain.parquet")
+        read_beliefs(tmp_path / f"predictions/law/{who}/{form}/letter/in_domain.parquet")
         for who, form in (("base", "chat0"), ("incompatible/seed1", "chat0"), ("base", "icl5"))
     )
     expected = consistency_of(before, after)
@@ -119,7 +119,7 @@ def test_what_the_answers_are_worth(tmp_path: Path) -> None:
         for k, one in enumerate(_beliefs(np.random.default_rng(7), 1.0))
     ]
     write_beliefs(tmp_path / "beliefs" / "law.parquet", probed, {})
-    answers = read_run(tmp_path, paths, name="r", model="a", probe_form="icl5")
+    answers = read_run(tmp_path, paths, name="r", model="a", probe_form="icl5", method="letter")
     analyse_run(tmp_path, answers, threshold=0.5)
     # 50 items: every other one uncertain, and agreement .25, .5, .75 and 1 in turn, ending in .25 and .5.
     (beliefs,) = _rows(tmp_path / "tables/beliefs.csv")
@@ -164,7 +164,7 @@ def test_one_draw_and_cloze(tmp_path: Path) -> None:
     write_beliefs(tmp_path / "beliefs" / "law.parquet", found, {})
     path = tmp_path / paths[0]
     write_beliefs(path, [replace(one, method="cloze", letter_mass=None) for one in read_beliefs(path)], {})
-    answers = read_run(tmp_path, paths, name="r", model="a", probe_form="icl5")
+    answers = read_run(tmp_path, paths, name="r", model="a", probe_form="icl5", method="letter")
     analyse_run(tmp_path, answers, threshold=0.5)
     (beliefs,) = _rows(tmp_path / "tables/beliefs.csv")
     sure = [one for one in found if one.confidence > 0.5]
@@ -180,7 +180,9 @@ def test_one_draw_and_cloze(tmp_path: Path) -> None:
 def test_items_left_out_count_nowhere(tmp_path: Path) -> None:
     paths = _run(tmp_path)
     excluded = {("law", "in_domain"): {"i00", "i01"}, ("law", "homogeneous"): {"i02"}}
-    answers = read_run(tmp_path, paths, name="r", model="a", probe_form="icl5", excluded=excluded)
+    answers = read_run(
+        tmp_path, paths, name="r", model="a", probe_form="icl5", method="letter", excluded=excluded
+    )
     analyse_run(tmp_path, answers, threshold=0.5, excluded=excluded)
     for name, column in (
         ("results", "n"),

@@ -32,7 +32,7 @@ SMALL = [
 ]
 TRAINED = "train/person/harmonious/seed0"
 TUNED = {
-    f"evaluate/person/harmonious/seed0/chat0/{suite}"
+    f"evaluate/person/harmonious/seed0/chat0/letter/{suite}"
     for suite in ("homogeneous", "in_domain", "out_of_domain")
 }
 

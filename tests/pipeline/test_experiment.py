@@ -43,3 +43,32 @@ def test_a_demo_that_cannot_be_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(ValidationError):
         demo_experiments(tmp_path / "demo", Grid(bases=1, domains=1, ratios=(2.0,)))
     assert not (tmp_path / "demo").exists()
+
+
+@pytest.mark.parametrize(
+    ("prompt", "readouts"),
+    [({}, ("cloze",)), ({"method": "cloze"}, ("letter",)), ({"preset": "harness"}, ())],
+)
+def test_every_run_has_a_second_readout_where_its_preset_has_one(
+    prompt: dict[str, Any], readouts: tuple[str, ...]
+) -> None:
+    settings = _settings({"test": None})
+    settings["prompt"] |= prompt
+    assert Experiment.model_validate(settings).readouts == readouts
+
+
+@pytest.mark.parametrize(
+    ("prompt", "readouts", "message"),
+    [
+        ({}, ["letter"], "readout letter is the probe's method"),
+        ({}, ["cloze", "cloze"], "a readout stands twice"),
+        ({"preset": "repo"}, ["cloze"], "preset repo scores letters"),
+    ],
+)
+def test_readouts_that_cannot_be_are_refused(
+    prompt: dict[str, Any], readouts: list[str], message: str
+) -> None:
+    settings = _settings({"test": None}) | {"evaluation": {"readouts": readouts}}
+    settings["prompt"] |= prompt
+    with pytest.raises(ValidationError, match=message):
+        Experiment.model_validate(settings)

@@ -131,7 +131,7 @@ def test_addresses_are_made_of_this_and_nothing_else(settings: dict[str, Any], l
     assert tasks["data/person"].address == _address(data)
     leakage = {"kind": "leakage", "version": VERSIONS["leakage"], "ngram": experiment.leakage.ngram}
     assert tasks["leakage"].address == _address({**leakage, "data": {"data/person": _address(data)}})
-    evaluate: dict[str, Any] = tasks["evaluate/person/base/chat0/in_domain"].recipe
+    evaluate: dict[str, Any] = tasks["evaluate/person/base/chat0/letter/in_domain"].recipe
     assert {key: evaluate[key] for key in ("kind", "version", "model", "dtype", "form")} == {
         "kind": "evaluate",
         "version": VERSIONS["evaluate"],

@@ -28,8 +28,9 @@ PROMISED = (
     "groups/person/seed0/harmonious.jsonl",
     "groups/person/seed0/mixed_1.jsonl",
     "models/person/harmonious/seed0/model.safetensors",
-    "predictions/person/base/icl2/homogeneous.parquet",
-    "predictions/person/incompatible/seed0/chat0/out_of_domain.parquet",
+    "predictions/person/base/icl2/letter/homogeneous.parquet",
+    "predictions/person/incompatible/seed0/chat0/letter/out_of_domain.parquet",
+    "predictions/person/incompatible/seed0/chat0/cloze/out_of_domain.parquet",
     "tables/consistency.csv",
     "tables/results.csv",
     "report.html",
@@ -62,8 +63,9 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 @pytest.mark.slow
 def test_run_directory_and_what_is_run_again(settings: dict[str, Any], lab_data: Path) -> None:
+    settings["evaluation"]["readouts"] = ["cloze"]
     run, recorder = _run(settings)
-    assert len(recorder.done()) == 4 + 6 + 3 * (1 + 3) + 2
+    assert len(recorder.done()) == 4 + 12 + 3 * (1 + 6) + 2
     for path in PROMISED:
         assert (run / path).is_file(), path
     assert any((run / "figures").glob("*.png"))
@@ -78,7 +80,9 @@ def test_run_directory_and_what_is_run_again(settings: dict[str, Any], lab_data:
     # results.csv against the prediction files, counted here.
     for row in _rows(run / "tables/results.csv"):
         who = "base" if row["group"] == "base" else f"{row['group']}/seed{row['seed']}"
-        beliefs = read_beliefs(run / f"predictions/person/{who}/{row['form']}/{row['suite']}.parquet")
+        place = f"{who}/{row['form']}/{row['readout']}/{row['suite']}"
+        beliefs = read_beliefs(run / f"predictions/person/{place}.parquet")
+        assert {belief.method for belief in beliefs} == {row["readout"]}
         right = [b.probs.index(max(b.probs)) == b.item.answer for b in beliefs]
         assert float(row["accuracy"]) == sum(right) / len(right) and int(row["n"]) == len(right) == 40
     cells = {(r["group"], r["before_form"], r["after_form"]) for r in _rows(run / "tables/consistency.csv")}

@@ -42,6 +42,7 @@ def result(domain: str, group: str, seed: int | str, form: str, suite: str) -> d
         "group": group,
         "seed": seed,
         "form": form,
+        "readout": "letter",
         "suite": suite,
         "n": n,
         "correct": correct,
@@ -63,6 +64,7 @@ def cell(domain: str, group: str, seed: int | str, suite: str, before: str, afte
         "domain": domain,
         "group": group,
         "seed": seed,
+        "readout": "letter",
         "suite": suite,
         "before_model": "base",
         "before_form": before,
@@ -108,7 +110,7 @@ def manifest(name: str) -> dict[str, object]:
             done(f"train/{domain}/{group}/seed0")
             for form in FORMS:
                 for suite in SUITES:
-                    done(f"evaluate/{domain}/{group}/seed0/{form}/{suite}")
+                    done(f"evaluate/{domain}/{group}/seed0/{form}/letter/{suite}")
     return {
         "name": name,
         "harmonia": "0.1.0",
@@ -215,10 +217,13 @@ def measured() -> dict[str, object]:
 def places() -> list[dict[str, object]]:
     """Who was asked what: the probe of each domain, and all that `the results` holds."""
     probe = [
-        {"domain": domain, "group": "base", "seed": "", "form": "icl5", "suite": "probe", "n": 1000}
+        {
+            **{"domain": domain, "group": "base", "seed": "", "form": "icl5", "readout": "letter"},
+            **{"suite": "probe", "n": 1000},
+        }
         for domain in DOMAINS
     ]
-    keys = ("domain", "group", "seed", "form", "suite", "n")
+    keys = ("domain", "group", "seed", "form", "readout", "suite", "n")
     return probe + [{key: row[key] for key in keys} for row in results()]
 
 
@@ -307,6 +312,7 @@ def differences() -> list[dict[str, object]]:
                         "domain": domain,
                         "suite": suite,
                         "form": "chat0",
+                        "readout": "letter",
                         "left": left,
                         "right": "incompatible",
                         "seed": 0 if scope == "seed" else "",

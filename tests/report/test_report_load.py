@@ -67,7 +67,7 @@ def test_columns_may_be_added_and_moved(run: Path) -> None:
 
 def test_row_twice_and_file_cut_off(run: Path) -> None:
     write_table(run, "results", [*results(), results()[0]])
-    assert error_of(run).problem == "the same domain, group, seed, form, suite as in row 1"
+    assert error_of(run).problem == "the same domain, group, seed, form, readout, suite as in row 1"
     write_table(run, "results", results())
     path = run / "tables" / "consistency.parquet"
     path.write_bytes(path.read_bytes()[:-12])

@@ -111,7 +111,10 @@ def test_stages_without_result_are_named_once_with_their_reason(run: Path) -> No
 def test_group_that_was_not_measured(run: Path) -> None:
     write_table(run, "results", [r for r in results() if r["group"] != "incompatible"])
     gaps = next(what for what, why in missing(run).items() if why == "no row in the table results")
-    assert gaps.startswith("engineering/incompatible/seed0/chat0/homogeneous, ") and "harmonious" not in gaps
+    assert (
+        gaps.startswith("engineering/incompatible/seed0/chat0/letter/homogeneous, ")
+        and "harmonious" not in gaps
+    )
     assert "minus accuracy after" not in (run / "report.html").read_text()
 
 

@@ -9,16 +9,21 @@ from report_run import SUITES
 from test_report_page import parse, plain_spaces
 
 from harmonia.analysis import ClaimsDocument, Difference
+from harmonia.analysis.claims import JudgedRun
 from harmonia.report.pooled import PooledRun, write_pooled_page
 
 RUNS = [PooledRun(name=name, domains=("history",), link=f"../{name}/report.html") for name in ("one", "two")]
-NOTHING = ClaimsDocument(version=1, rule="This is the rule.", runs=(), claims=(), policies=(), excluded={})
+JUDGED = JudgedRun(name="one", model="m", probe_form="icl5", method="letter", domains=("history",))
+NOTHING = ClaimsDocument(
+    version=1, rule="This is the rule.", runs=(JUDGED,), claims=(), policies=(), excluded={}
+)
 
 
 def difference(left: str, right: str, suite: str) -> Difference:
     """Right in .55 of the questions against .4, the interval 5 below and 4 above."""
     return Difference(
-        **{"scope": "all", "domain": "all", "suite": suite, "form": "chat0", "left": left, "right": right},
+        **{"scope": "all", "domain": "all", "suite": suite, "form": "chat0", "readout": "letter"},
+        **{"left": left, "right": right},
         **{"seed": None, "items": 100, "seeds": 1, "units": 2, "accuracy_left": 0.55, "accuracy_right": 0.4},
         **{"difference": 0.15, "low": 0.1, "high": 0.19, "p": 0.01, "p_holm": 0.02},
         **{"test": "items_and_seeds", "left_only": None, "right_only": None},

@@ -227,7 +227,10 @@ def test_what_the_tables_lack_is_named(tmp_path: Path) -> None:
     gone = ("engineering", "harmonious", "in_domain", "chat0")
     kept = [row for row in calibration() if (row["domain"], row["group"], row["suite"], row["form"]) != gone]
     write_table(run, "calibration", kept)
-    assert missing(run)["engineering/harmonious/seed0/chat0/in_domain"] == "no row in the table calibration"
+    assert (
+        missing(run)["engineering/harmonious/seed0/chat0/letter/in_domain"]
+        == "no row in the table calibration"
+    )
 
 
 @pytest.mark.parametrize(
