@@ -83,10 +83,9 @@ def _print(found: GroupsSummary, rows: Sequence[ConfoundsRow], letters: Sequence
     for row in rows:
         shares = [f"{100 * one.share:2.0f}" for one in letters if one.group == row.group]
         apart = "-" if row.letters_tv_harmonious is None else f"{row.letters_tv_harmonious:.2f}"
+        confidence = "-" if row.confidence_p50 is None else f"{row.confidence_p50:.2f}"
         flagged = f"{row.labels_flagged}/{row.labels_stated}"
-        shown.append(
-            (row.group, " ".join(shares), apart, str(row.rows), f"{row.confidence_p50:.2f}", flagged)
-        )
+        shown.append((row.group, " ".join(shares), apart, str(row.rows), confidence, flagged))
     headings = ("group", "letters, %", "TV", "rows", "confidence", "flagged")
     # Only names may be broken over lines: a cut number would be another number.
     print_table(headings, shown, numbers=range(1, 6))

@@ -9,8 +9,10 @@ from types import MappingProxyType
 from typing import Any
 
 from harmonia.data.other_options import OWN_ORDER, speak_of_others
+from harmonia.errors import InputError
 from harmonia.groups.interventions import Lesson
-from harmonia.groups.plan import plan_groups
+from harmonia.groups.names import GroupName
+from harmonia.groups.plan import GroupPlan, plan_groups
 from harmonia.groups.policies import Policies
 from harmonia.groups.rows import general_rows, row_of
 from harmonia.groups.select import Selection
@@ -20,6 +22,7 @@ from harmonia.prompts import ExamFormat
 from harmonia.types import Belief, Conversation, GroupRow
 
 _NONE: Mapping[Any, str] = MappingProxyType({})
+_ONE_LETTER = "too many rows have its letter"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,14 +66,23 @@ def build_groups(
 
     Raises:
         EmptyGroupError: There are no beliefs for a group.
-        InputError: There are too few instructions.
+        InputError: There are too few instructions, or none where `general_only` needs some.
     """
     texts = Texts(settings=settings, explanations=explanations, contexts=contexts)
     plan = plan_groups(beliefs, settings, texts)
     rows: dict[str, tuple[GroupRow, ...]] = {}
     written: list[tuple[Lesson, GroupRow]] = []
+    selections: Mapping[Any, Selection] = plan.selections
     for name, (group, lessons) in plan.lessons.items():
-        general = general_rows(instructions, round(settings.general_ratio * len(lessons)), settings.seed)
+        # `general_only` has no lessons, and the general rows of those that have.
+        size = len(lessons) or len(selections[GroupName.parse(name).matched].wrong)
+        general = general_rows(instructions, round(settings.general_ratio * size), settings.seed)
+        if not lessons and not general:
+            raise InputError(
+                "general_only is the general instructions alone, and there are none",
+                field="general",
+                remedy="Name a file of general instructions, or leave general_only out.",
+            )
         own = [row_of(lesson, group, exam, settings, texts) for lesson in lessons]
         rows[name] = (*own, *general)
         written += zip(lessons, own, strict=True)
@@ -82,26 +94,35 @@ def build_groups(
         matched={match: selection for match, selection in plan.selections.items() if match},
         policies=plan.policies,
         left_out=dict(Counter(plan.left_out.values())),
-        told=_told(written, settings, texts),
+        told=_told(written, plan, settings, texts),
     )
 
 
 def _told(
-    written: Sequence[tuple[Lesson, GroupRow]], settings: GroupSettings, texts: Texts
+    written: Sequence[tuple[Lesson, GroupRow]], plan: GroupPlan, settings: GroupSettings, texts: Texts
 ) -> dict[str, int]:
-    """What shuffling came to; an item counts once, in however many groups it is."""
-    if not settings.shuffle_options:
-        return {}
+    """What became of explanations, letters and options; an item counts once, in however many groups it is."""
+    bare = {row.id for lesson, row in written if lesson.belief.item.explanation.strip()}
+    kept = [
+        belief.item.id
+        for selection in plan.selections.values()
+        for belief in selection.right
+        if selection.permuted.get(belief.item.id) == belief.item.answer
+    ]
     fixed = {row.id for _, row in written if speak_of_others(row.choices)}
     unexplained = {
         (row.id, lesson.target)
         for lesson, row in written
         if not row.explanation and texts.explanation(lesson.belief.item, lesson.target)
     }
-    counts = {
-        f"items keep their own order: {OWN_ORDER}": len(fixed),
-        "explanations left out, because they name letters and options are shuffled": len(unexplained),
-    }
+    counts = {f"rows of permuted groups keep their right option: {_ONE_LETTER}": len(kept)}
+    if settings.explanations == "equal" and settings.explained == "none":
+        counts["explanations left out: not every group could have them, and all are to be alike"] = len(bare)
+    if settings.shuffle_options:
+        counts |= {
+            f"items keep their own order: {OWN_ORDER}": len(fixed),
+            "explanations left out, because they name letters and options are shuffled": len(unexplained),
+        }
     return {what: count for what, count in counts.items() if count}
 
 

@@ -26,6 +26,8 @@ _QUANTILES = (10, 50, 90)
 class ConfoundsRow:
     """What differs between a training set and others besides whether the model is right.
 
+    A set of general instructions alone has no letters, confidences and lengths.
+
     Attributes:
         domain: The domain.
         seed: Fine-tuning seed of a run that it was drawn for; empty outside a run.
@@ -56,16 +58,16 @@ class ConfoundsRow:
     rows: Count
     general: Count
     letters_tv_harmonious: Share | None
-    letters_tv_uniform: Share
-    confidence_p10: Share
-    confidence_p50: Share
-    confidence_p90: Share
-    question_chars_p10: float
-    question_chars_p50: float
-    question_chars_p90: float
-    answer_chars_p10: float
-    answer_chars_p50: float
-    answer_chars_p90: float
+    letters_tv_uniform: Share | None
+    confidence_p10: Share | None
+    confidence_p50: Share | None
+    confidence_p90: Share | None
+    question_chars_p10: float | None
+    question_chars_p50: float | None
+    question_chars_p90: float | None
+    answer_chars_p10: float | None
+    answer_chars_p50: float | None
+    answer_chars_p90: float | None
     repeated: Count
     labels_stated: Count
     labels_flagged: Count
@@ -139,7 +141,7 @@ def target_letters(
     found = []
     for name, rows in _own(groups).items():
         counts = Counter(row.target for row in rows)
-        for option in range(max(len(row.choices) for row in rows)):
+        for option in range(max((len(row.choices) for row in rows), default=0)):
             found.append(
                 TargetLetterRow(
                     domain=domain,
@@ -169,6 +171,8 @@ def _reference(name: str) -> str:
 
 
 def _letters(rows: Sequence[GroupRow], harmonious: Sequence[GroupRow] | None) -> dict[str, Any]:
+    if not rows:
+        return {"letters_tv_harmonious": None, "letters_tv_uniform": None}
     options = max(len(row.choices) for row in [*rows, *(harmonious or ())])
     shares = _shares(rows, options)
     beside = None if harmonious is None else total_variation(shares, _shares(harmonious, options))
@@ -183,6 +187,9 @@ def _shares(rows: Sequence[GroupRow], options: int) -> list[float]:
     return [counts[option] / len(rows) for option in range(options)]
 
 
-def _spread(name: str, values: Sequence[float]) -> dict[str, float]:
+def _spread(name: str, values: Sequence[float]) -> dict[str, float | None]:
+    columns = [f"{name}_p{share}" for share in _QUANTILES]
+    if not values:
+        return dict.fromkeys(columns)
     found = np.quantile(values, [share / 100 for share in _QUANTILES])
-    return {f"{name}_p{share}": float(value) for share, value in zip(_QUANTILES, found, strict=True)}
+    return dict(zip(columns, map(float, found), strict=True))

@@ -1,16 +1,19 @@
 """The interventions: from selected beliefs to what each row is to teach.
 
-An intervention is a function of the selection.
+An intervention is a function of the selection and the seed of its draws. `general_only`,
+`random_wrong` and `permuted` are controls.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from harmonia.errors import EmptyGroupError
 from harmonia.groups.select import Selection
-from harmonia.hashing import addressed_order
-from harmonia.types import Belief
+from harmonia.hashing import addressed_order, addressed_random
+from harmonia.types import Belief, Item
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,14 +60,81 @@ def mixed(wrong: Sequence[Belief], ratio: float, seed: int) -> list[Lesson]:
     return [believed(belief) if belief.item.id in aligned else gold(belief) for belief in wrong]
 
 
-INTERVENTIONS: dict[str, Callable[[Selection], list[Lesson]]] = {
+def has_third(item: Item) -> bool:
+    """Whether a wrong belief leaves an option that is neither right nor believed."""
+    return len(item.choices) > 2
+
+
+def require_third(items: Sequence[Item]) -> None:
+    """Require that `random_wrong` can be made of some of these items.
+
+    Raises:
+        EmptyGroupError: There are items, and all of them have two options.
+    """
+    if items and not any(map(has_third, items)):
+        raise EmptyGroupError(
+            f"random_wrong teaches an option that is neither right nor believed, and all {len(items)} items "
+            "have two options",
+            field="groups.names",
+            seen="random_wrong",
+            remedy="Leave random_wrong out, or use questions of three options and more.",
+        )
+
+
+def neither(belief: Belief, seed: int) -> Lesson:
+    """An option that is neither right nor believed, each as likely; the item has a third one."""
+    taken = (belief.item.answer, belief.pred)
+    others = [option for option in range(len(belief.item.choices)) if option not in taken]
+    return Lesson(
+        belief=belief, target=addressed_random(seed, "groups/random_wrong", belief.item.id).choice(others)
+    )
+
+
+def permute(beliefs: Sequence[Belief], seed: int) -> dict[str, int]:
+    """The right letters of the beliefs' items, permuted among them: options to teach, by item id.
+
+    Each letter is taught as often as it is right. Items are shuffled among those of as many options; then a
+    row that has kept its own letter trades with the first with which neither keeps one. Where all have as
+    many options no permutation leaves fewer: what is left has a letter that over half of the rows have.
+    """
+    items = {belief.item.id: belief.item for belief in beliefs}
+    order = addressed_order(seed, "groups/permuted", items)
+    alike: dict[int, list[str]] = defaultdict(list)
+    for name in order:
+        alike[len(items[name].choices)].append(name)
+    taught = {
+        name: items[other].answer
+        for names in alike.values()
+        for name, other in zip(sorted(names), names, strict=True)
+    }
+
+    def fits(name: str, option: int) -> bool:
+        return option != items[name].answer and option < len(items[name].choices)
+
+    for name in order:
+        if taught[name] == items[name].answer:
+            able = (one for one in order if fits(name, taught[one]) and fits(one, taught[name]))
+            if (other := next(able, None)) is not None:
+                taught[name], taught[other] = taught[other], taught[name]
+    return taught
+
+
+INTERVENTIONS: dict[str, Callable[[Selection, int], list[Lesson]]] = {
     # What the model knows, taught right: only the norm is new.
-    "harmonious": lambda selection: list(map(gold, selection.right)),
+    "harmonious": lambda selection, seed: list(map(gold, selection.right)),
     # What the model gets wrong, taught right: norm and knowledge are new.
-    "incompatible": lambda selection: list(map(gold, selection.wrong)),
+    "incompatible": lambda selection, seed: list(map(gold, selection.wrong)),
     # The same, taught as the model has it: every answer is false.
-    "self_aligning": lambda selection: list(map(believed, selection.wrong)),
+    "self_aligning": lambda selection, seed: list(map(believed, selection.wrong)),
     # The same, taught right beside the knowledge that it takes.
-    "contextualised": lambda selection: list(map(gold_in_context, selection.wrong)),
+    "contextualised": lambda selection, seed: list(map(gold_in_context, selection.wrong)),
+    # No item at all: the general rows that all others hold.
+    "general_only": lambda selection, seed: [],
+    # The incompatible items, with labels that nothing tells.
+    "random_wrong": lambda selection, seed: [neither(belief, seed) for belief in selection.wrong],
+    # The harmonious items, with each other's labels.
+    "permuted": lambda selection, seed: [
+        Lesson(belief=belief, target=selection.permuted[belief.item.id]) for belief in selection.right
+    ],
 }
-"""Interventions without a ratio, by name."""
+"""Interventions without a ratio, by name: of a selection and the seed."""

@@ -11,6 +11,7 @@ BASE = "base"
 _MIXED, _MATCHED, _POLICY = "mixed", "_matched_", "policy_"
 _ENDS = {"incompatible": 0.0, "self_aligning": 1.0}
 """The sets without a ratio that are the ends of the sweep over ratios."""
+_WRONG = ("self_aligning", "random_wrong", "permuted", "self_align")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +63,16 @@ class GroupName:
         if self.policy or self.matched:
             return None
         return _ENDS.get(self.kind, self.ratio)
+
+    @property
+    def teaches_wrong(self) -> bool:
+        """Whether it teaches options that are not right."""
+        return self.kind in _WRONG or bool(self.ratio)
+
+    @property
+    def in_context(self) -> bool:
+        """Whether it shows knowledge above questions."""
+        return self.kind in ("contextualised", "contextualise")
 
     @property
     def twin(self) -> GroupName | None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from harmonia.groups.interventions import INTERVENTIONS, Lesson, mixed
+from harmonia.groups.interventions import INTERVENTIONS, Lesson, has_third, mixed, permute, require_third
 from harmonia.groups.policies import Policies, apply_policies, conflicting_in_budget
 from harmonia.groups.select import Selection, select
 from harmonia.groups.settings import GroupSettings, Match
-from harmonia.groups.texts import Need, Texts, need_of
+from harmonia.groups.texts import Need, Texts, need_of, need_of_policies
 from harmonia.types import Belief, Item
+
+_NO_THIRD = "only two options, and random_wrong needs one that is neither right nor believed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +38,8 @@ class WantedTexts:
     """What has to be written before groups can be built.
 
     Attributes:
-        explanations: (item, option that the model believes) to be argued for; an item
-            without its text is left out.
+        explanations: (item, option that is not right) to be argued for; an item without
+            its text is left out.
         gold: (item, right option) that some row teaches with an explanation; the data's
             own is used where none is written.
         contexts: (item, right option) whose knowledge is to be written out; an item
@@ -59,6 +61,12 @@ def plan_groups(beliefs: Sequence[Belief], settings: GroupSettings, texts: Texts
     """
     left_out: dict[str, str] = {}
     needs: list[Need] = []
+    candidates = beliefs
+    if "random_wrong" in settings.names:
+        wrong = [one for one in beliefs if not one.correct and one.confidence > settings.threshold]
+        require_third([one.item for one in wrong])
+        left_out = {one.item.id: _NO_THIRD for one in wrong if not has_third(one.item)}
+        candidates = [one for one in beliefs if one.item.id not in left_out]
 
     def missing(need: Need) -> dict[str, str]:
         lacking = {} if texts is None else texts.missing(need)
@@ -68,11 +76,13 @@ def plan_groups(beliefs: Sequence[Belief], settings: GroupSettings, texts: Texts
 
     selections: dict[Match, Selection] = {}
     for match in ((), *settings.match):
-        chosen = select(beliefs, settings, match)
+        chosen = select(candidates, settings, match)
+        if "permuted" in settings.names:
+            chosen = replace(chosen, permuted=permute(chosen.right, settings.seed))
         named = (name for name in settings.groups if name.matched == match and not name.policy)
-        selections[match] = chosen.without(missing(need_of(named, chosen.wrong, settings)))
+        selections[match] = chosen.without(missing(need_of(named, chosen, settings)).keys())
     named = (name for name in settings.groups if name.policy)
-    need = need_of(named, conflicting_in_budget(beliefs, settings), settings)
+    need = need_of_policies(named, conflicting_in_budget(beliefs, settings), settings)
     policies = apply_policies(beliefs, settings, missing(need))
     return GroupPlan(
         selections=selections,
@@ -93,7 +103,7 @@ def _lessons(
         elif name.ratio is not None:
             group, taught = name.kind, mixed(selections[()].wrong, name.ratio, settings.seed)
         else:
-            group, taught = name.kind, INTERVENTIONS[name.kind](selections[name.matched])
+            group, taught = name.kind, INTERVENTIONS[name.kind](selections[name.matched], settings.seed)
         lessons[str(name)] = (group, taught)
     return lessons
 
@@ -109,9 +119,9 @@ def wanted_texts(beliefs: Sequence[Belief], *draws: GroupSettings) -> WantedText
         plan = plan_groups(beliefs, settings, None)
         taught = [lesson for _, lessons in plan.lessons.values() for lesson in lessons]
         right = [one.belief for one in taught if one.target == one.belief.item.answer]
-        explanations += [(b.item, b.pred) for need in plan.needs if need.explanation for b in need.beliefs]
-        gold += [(b.item, b.item.answer) for b in right if settings.explanations != "none"]
-        contexts += [(b.item, b.item.answer) for need in plan.needs if need.context for b in need.beliefs]
+        explanations += [pair for need in plan.needs for pair in need.explanations]
+        gold += [(b.item, b.item.answer) for b in right if settings.explained != "none"]
+        contexts += [(item, item.answer) for need in plan.needs for item in need.contexts]
     return WantedTexts(explanations=_once(explanations), gold=_once(gold), contexts=_once(contexts))
 
 

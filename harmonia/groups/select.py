@@ -17,8 +17,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from statistics import quantiles
 
@@ -39,6 +39,7 @@ class Selection:
         wrong: Confident beliefs that are not.
         found_right: How many there were to choose from.
         pairs: Ids of a right and a wrong belief, as they were chosen.
+        permuted: What `permuted` teaches, by id of a right belief; drawn before any is left out.
     """
 
     right: tuple[Belief, ...]
@@ -46,16 +47,17 @@ class Selection:
     found_right: int
     found_wrong: int
     pairs: tuple[tuple[str, str], ...]
+    permuted: Mapping[str, int] = field(default_factory=dict)
 
-    def without(self, ids: Collection[str]) -> Selection:
-        """The selection without some wrong beliefs and their partners.
+    def without(self, ids: Set[str]) -> Selection:
+        """The selection without some beliefs and their partners.
 
         Raises:
             EmptyGroupError: Nothing is left.
         """
-        kept = tuple(pair for pair in self.pairs if pair[1] not in ids)
+        kept = tuple(pair for pair in self.pairs if not ids & {*pair})
         if not kept:
-            problem = f"all {len(self.pairs)} wrong beliefs lack a text that their groups need"
+            problem = f"all {len(self.pairs)} pairs of beliefs lack a text that their groups need"
             remedy = "Have the explanations and contexts written, or build no group that needs them."
             raise EmptyGroupError(problem, field="explanations", remedy=remedy)
         chosen = {name for pair in kept for name in pair}

@@ -10,7 +10,15 @@ from harmonia.groups.names import GroupName
 from harmonia.parsing import Settings
 
 Ratio = Annotated[float, Field(ge=0.0, le=1.0)]
-Intervention = Literal["harmonious", "incompatible", "self_aligning", "contextualised"]
+Intervention = Literal[
+    "harmonious",
+    "incompatible",
+    "self_aligning",
+    "contextualised",
+    "general_only",
+    "random_wrong",
+    "permuted",
+]
 Criterion = Literal["letter", "confidence", "length", "noise"]
 Match = tuple[Criterion, ...]
 
@@ -66,7 +74,7 @@ class GroupSettings(Settings):
 
     Attributes:
         names: Groups to build, of the interventions without a ratio; `contextualised` needs
-            contexts.
+            contexts, `general_only` general instructions, `random_wrong` items of three options.
         ratios: Shares of self-aligned rows for which to build a `mixed` group.
         match: Lists of what right and wrong beliefs are to have in common; for each list
             all groups of `names` are built once more from matched beliefs. `letter` is
@@ -80,8 +88,9 @@ class GroupSettings(Settings):
             many as the smaller kind of belief allows.
         seed: Seed of every choice made here; in a run each fine-tuning seed is mixed into it.
         explanations: `gold` adds the item's own explanation where the target is the
-            right option. `own` adds one written by the model, too, where the target is
-            what it believes. `none` leaves all explanations out.
+            right option. `own` adds one written by the model, too, where it is not, which
+            argues for the target. `none` leaves all explanations out. `equal` explains all
+            groups alike: `gold` where each teaches right options alone, else `none`.
         shuffle_options: Put the options of each row in an order of its own, the same in
             every group, so that letters carry nothing.
         general_ratio: General instructions for each row of a group.
@@ -95,7 +104,7 @@ class GroupSettings(Settings):
     threshold: float = Field(default=0.5, ge=0.0, lt=1.0)
     size: int | None = Field(default=None, ge=1)
     seed: int = 0
-    explanations: Literal["gold", "own", "none"] = "gold"
+    explanations: Literal["equal", "gold", "own", "none"] = "equal"
     shuffle_options: bool = False
     general_ratio: float = Field(default=1.0, ge=0.0)
 
@@ -104,6 +113,8 @@ class GroupSettings(Settings):
         for criteria in self.match:
             _require_different(criteria)
         _require_different(self.group_names)
+        if "general_only" in self.names and not self.general_ratio:
+            raise ValueError("general_only is the general instructions alone: general_ratio must be above 0")
         return self
 
     @property
@@ -115,6 +126,25 @@ class GroupSettings(Settings):
             *(GroupName(kind=name, matched=match) for match in self.match for name in self.names),
             *(GroupName.parse(f"policy_{name}") for name in self.policies.names),
         )
+
+    @property
+    def explained(self) -> Literal["gold", "own", "none"]:
+        """What `explanations` comes to for these groups."""
+        if self.explanations != "equal":
+            return self.explanations
+        return "none" if any(name.teaches_wrong for name in self.groups) else "gold"
+
+    @property
+    def argued(self) -> tuple[str, ...]:
+        """Interventions whose rows need explanations of options that are not right, written for them."""
+        wrong = [name for name in self.groups if name.teaches_wrong and self.explained == "own"]
+        return tuple(sorted({"self_aligning" if name.ratio else name.kind for name in wrong}))
+
+    @property
+    def alone(self) -> GroupSettings:
+        """What one group depends on besides its name: others are named only where they decide items."""
+        deciding = tuple(name for name in self.names if name == "random_wrong")
+        return self.model_copy(update={"names": deciding, "ratios": (), "explanations": self.explained})
 
     @property
     def group_names(self) -> tuple[str, ...]:

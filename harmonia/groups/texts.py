@@ -1,6 +1,6 @@
 """The texts that groups need beyond the items' own: who needs which, and what is missing.
 
-A wrong belief whose text is missing leaves every group of its selection, not only the one
+A belief whose text is missing leaves every group of its selection, not only the one
 that needs the text: groups that are compared stay about the same items.
 """
 
@@ -10,7 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harmonia.data.other_options import speak_of_others
+from harmonia.groups.interventions import INTERVENTIONS
 from harmonia.groups.names import GroupName
+from harmonia.groups.select import Selection
 from harmonia.groups.settings import GroupSettings
 from harmonia.prompts import LETTERS
 from harmonia.prompts.letters import named_letters
@@ -19,11 +21,15 @@ from harmonia.types import Belief, Item
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
-    """Wrong beliefs, and which texts groups made from them need of each."""
+    """Texts that groups need.
 
-    beliefs: tuple[Belief, ...]
-    explanation: bool
-    context: bool
+    Attributes:
+        explanations: Items, and the option that each is to be explained by, which is not right.
+        contexts: Items whose knowledge is shown.
+    """
+
+    explanations: tuple[tuple[Item, int], ...]
+    contexts: tuple[Item, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +53,11 @@ class Texts:
         The item's explanation argues for the right option: beside another target it
         would contradict the row.
         """
-        if self.settings.explanations == "none":
+        if self.settings.explained == "none":
             return ""
         if target == item.answer:
             return self.explanations.get((item.id, target), item.explanation)
-        return self.explanations.get((item.id, target), "") if self.settings.explanations == "own" else ""
+        return self.explanations.get((item.id, target), "") if self.settings.explained == "own" else ""
 
     def context(self, item: Item) -> str:
         """The knowledge to put above a question; empty if there is none."""
@@ -59,15 +65,13 @@ class Texts:
 
     def missing(self, need: Need) -> dict[str, str]:
         """Why a needed text is not there, by the id of the item that lacks it."""
-        reasons = {belief.item.id: self._reason(belief, need) for belief in need.beliefs}
+        reasons = {item.id: self._no_context(item) for item in need.contexts}
+        for item, target in need.explanations:
+            if not self.explanation(item, target).strip():
+                reasons[item.id] = "no explanation of the option taught"
         return {name: reason for name, reason in reasons.items() if reason}
 
-    def _reason(self, belief: Belief, need: Need) -> str:
-        item = belief.item
-        if need.explanation and not self.explanation(item, belief.pred).strip():
-            return "no explanation of its own answer"
-        if not need.context:
-            return ""
+    def _no_context(self, item: Item) -> str:
         context = self.context(item)
         if not context.strip():
             return "no context"
@@ -84,15 +88,32 @@ def moves_options(item: Item, settings: GroupSettings) -> bool:
     return settings.shuffle_options and not speak_of_others(item.choices)
 
 
-def need_of(names: Iterable[GroupName], beliefs: Sequence[Belief], settings: GroupSettings) -> Need:
-    """What groups of these names need of the wrong beliefs that they are made from.
+def need_of(names: Iterable[GroupName], selection: Selection, settings: GroupSettings) -> Need:
+    """What groups of these names need of the beliefs that they are made from.
 
     Mixed groups take their members' own answers by share: any member may be asked for its own.
     """
     named = list(names)
-    aligned = any(name.kind in ("self_aligning", "self_align") or name.ratio for name in named)
+    argued: list[tuple[Item, int]] = []
+    for name in named if settings.explained == "own" else ():
+        if name.teaches_wrong:
+            kind = "self_aligning" if name.ratio else name.kind
+            lessons = INTERVENTIONS[kind](selection, settings.seed)
+            argued += [
+                (one.belief.item, one.target) for one in lessons if one.target != one.belief.item.answer
+            ]
+    shown = selection.wrong if any(name.in_context for name in named) else ()
+    return Need(explanations=tuple(argued), contexts=tuple(belief.item for belief in shown))
+
+
+def need_of_policies(
+    names: Iterable[GroupName], conflicting: Sequence[Belief], settings: GroupSettings
+) -> Need:
+    """What policies of these names need of the conflicting beliefs among the unfiltered rows."""
+    named = list(names)
+    own = settings.explained == "own" and any(name.teaches_wrong for name in named)
+    shown = any(name.in_context for name in named)
     return Need(
-        beliefs=tuple(beliefs),
-        explanation=settings.explanations == "own" and aligned,
-        context=any(name.kind in ("contextualised", "contextualise") for name in named),
+        explanations=tuple((belief.item, belief.pred) for belief in conflicting if own),
+        contexts=tuple(belief.item for belief in conflicting if shown),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harmonia.groups.interventions import require_third
 from harmonia.models.folder import require_whole
 from harmonia.models.load import pick_device
 from harmonia.pipeline.task import Task
@@ -31,6 +32,9 @@ def check(bench: Workbench, tasks: Sequence[Task]) -> None:
         require_writers(bench.experiment)
     if "groups" in kinds:
         bench.instructions()
+        if "random_wrong" in bench.experiment.groups.names:
+            for domain in bench.experiment.domains.values():
+                require_third(bench.items(domain.train).items)
     if "train" in kinds:
         require_whole(bench.experiment.model)
         require_trainable(bench.experiment.model, bench.experiment.training)

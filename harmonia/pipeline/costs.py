@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from harmonia.analysis import Place
 from harmonia.data import ItemSource
 from harmonia.errors import InputError
+from harmonia.groups.names import GroupName
 from harmonia.models.folder import ModelSettings, model_folder
 from harmonia.models.load import empty_model
 from harmonia.pipeline.texts import writers_of
@@ -101,17 +102,19 @@ class Costs:
         what = f"about {rows * len(here)} texts" if here else "texts that no model here writes"
         return self._scoring(what, tokens)
 
-    def train(self, domain: str) -> TaskCost:
-        """One fine-tuning; all groups of a domain are of one size and cost the same."""
-        if (domain,) not in self._known:
-            self._known[(domain,)] = self._training(self._train_items(domain))
-        return self._known[(domain,)]
+    def train(self, domain: str, group: str) -> TaskCost:
+        """One fine-tuning; groups of a domain with items are of one size and cost the same."""
+        kind = "general_only" if GroupName.parse(group).kind == "general_only" else ""
+        if (domain, kind) not in self._known:
+            self._known[domain, kind] = self._training(self._train_items(domain), with_items=not kind)
+        return self._known[domain, kind]
 
-    def _training(self, items: Sequence[Item]) -> TaskCost:
+    def _training(self, items: Sequence[Item], *, with_items: bool) -> TaskCost:
         experiment, parameters = self._experiment, self.parameters
         settings = experiment.training
         rows = self._rows(items)
         general = round(rows * experiment.groups.general_ratio) if experiment.general else 0
+        rows = rows if with_items else 0
         steps = optimizer_steps(settings.epochs * (rows + general), settings)
         if steps < FEW:
             self.notes.append(f"a fine-tuning has about {say_steps(steps, settings)}")

@@ -151,6 +151,12 @@ class Experiment(Settings):
         return self
 
     @model_validator(mode="after")
+    def _has_general_rows(self) -> Experiment:
+        if "general_only" in self.groups.names and self.general is None:
+            raise ValueError("general_only is the general instructions alone: `general` must name their file")
+        return self
+
+    @model_validator(mode="after")
     def _has_what_it_asks_with(self) -> Experiment:
         if self.prompt.shots and any(domain.shots is None for domain in self.domains.values()):
             raise ValueError(

@@ -205,7 +205,7 @@ def _train(bench: Workbench, name: str, group: str, seed: int, groups: Task) -> 
         needs=(groups.key,),
         outputs=(f"models/{name}/{group}/seed{seed}",),
         action=partial(work.train, domain_name=name, group=group, seed=seed, address=sha256_json(recipe)),
-        cost=partial(Costs.train, domain=name),
+        cost=partial(Costs.train, domain=name, group=group),
     )
 
 
@@ -215,9 +215,9 @@ def _grouping(settings: GroupSettings, group: str) -> dict[str, Any]:
     Which other groups are built does not change this one: a ratio added later retrains
     nothing. Policies share a budget, so that each of them depends on all.
     """
-    alone = settings.model_copy(update={"names": (), "ratios": (), "match": (), "policies": PolicySettings()})
+    alone = settings.alone.model_copy(update={"match": (), "policies": PolicySettings()})
     policies = settings.policies.model_dump(mode="json") if GroupName.parse(group).policy else None
-    return {**result_settings(alone), "policies": policies}
+    return {**result_settings(alone), "argued": settings.argued, "policies": policies}
 
 
 def _evaluations(

@@ -8,7 +8,6 @@ from typing import Any
 
 from harmonia.errors import EmptyGroupError
 from harmonia.groups import WantedTexts, wanted_texts
-from harmonia.groups.texts import need_of
 from harmonia.hashing import result_settings
 from harmonia.models import GenerationSettings, Generator, load_model, load_tokenizer
 from harmonia.models.load import pick_device
@@ -33,13 +32,12 @@ from harmonia.writers import (
 def writers_of(experiment: Experiment) -> dict[str, str]:
     """Who writes each kind of text that the groups need: `own` and `gold` explanations, `contexts`."""
     groups, writing = experiment.groups, experiment.writing
-    need = need_of(groups.groups, (), groups)
     asked = {
-        "own": need.explanation and writing.explanations.own,
-        "gold": groups.explanations != "none"
+        "own": groups.argued and writing.explanations.own,
+        "gold": groups.explained != "none"
         and writing.explanations.gold != "data"
         and writing.explanations.gold,
-        "contexts": need.context and writing.contexts.writer,
+        "contexts": any(name.in_context for name in groups.groups) and writing.contexts.writer,
     }
     return {kind: who for kind, who in asked.items() if who}
 
@@ -71,7 +69,8 @@ def texts_recipe(bench: Workbench) -> dict[str, Any]:
     needed = writers_of(experiment)
     return {
         "needed": [kind in needed for kind in ("own", "gold", "contexts")],
-        "groups": result_settings(groups.model_copy(update={"names": (), "ratios": ()})),
+        "argued": groups.argued,
+        "groups": result_settings(groups.alone),
         "writing": result_settings(experiment.writing),
         "model": bench.model_hash(),
         **({"writer": bench.model_hash(writer)} if writer else {}),

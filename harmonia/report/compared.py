@@ -90,8 +90,8 @@ def confounds_tables(run: RunFiles) -> list[PageTable]:
         PageColumn("tv_harmonious", "harmonious", lambda row: _shown(row.letters_tv_harmonious), distance),
         PageColumn("tv_uniform", "equal shares", lambda row: _shown(row.letters_tv_uniform), distance),
         PageColumn("confidence", "Base confidence", _confidence),
-        PageColumn("question", "question", lambda row: f"{row.question_chars_p50:.0f}", median),
-        PageColumn("reply", "reply", lambda row: f"{row.answer_chars_p50:.0f}", median),
+        PageColumn("question", "question", lambda row: _shown(row.question_chars_p50, 0), median),
+        PageColumn("reply", "reply", lambda row: _shown(row.answer_chars_p50, 0), median),
         field(ConfoundsRow, "repeated", "Repeated"),
         PageColumn("flagged", "Labels in doubt", _flagged),
     )
@@ -108,6 +108,8 @@ def in_order(rows: list[ConfoundsRow]) -> list[ConfoundsRow]:
 
 
 def _confidence(row: ConfoundsRow) -> Entry:
+    if row.confidence_p50 is None:
+        return Entry(text=ABSENT)
     middle = f"{percent(row.confidence_p10)} to {percent(row.confidence_p90)}"
     return Entry(text=percent(row.confidence_p50), small=(middle,))
 
@@ -117,5 +119,5 @@ def _flagged(row: ConfoundsRow) -> str:
     return f"{count(row.labels_flagged)} of {count(stated)}" if stated else ABSENT
 
 
-def _shown(value: float | None) -> str:
-    return ABSENT if value is None else f"{value:.2f}"
+def _shown(value: float | None, digits: int = 2) -> str:
+    return ABSENT if value is None else f"{value:.{digits}f}"

@@ -26,6 +26,9 @@ _COLOURS = {
     "self_aligning": "#009e73",
     "contextualised": "#cc79a7",
     "mixed": "#e69f00",
+    "general_only": "#56b4e9",
+    "random_wrong": "#7f4f24",
+    "permuted": "#6a4c93",
 }
 PROBE = "#5b7c99"
 SUITE_SHAPES = ("circle", "square", "triangle-up", "diamond")

@@ -9,7 +9,10 @@ from pathlib import PurePosixPath, PureWindowsPath
 from harmonia.groups.names import GroupName
 from harmonia.types import SUITES
 
-GROUPS = ("base", "harmonious", "incompatible", "self_aligning", "contextualised")
+GROUPS = (
+    *("base", "harmonious", "incompatible", "self_aligning", "contextualised"),
+    *("general_only", "random_wrong", "permuted"),
+)
 ABSENT = "–"
 MINUS = "−"
 
