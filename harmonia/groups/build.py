@@ -23,6 +23,7 @@ from harmonia.types import Belief, Conversation, GroupRow
 
 _NONE: Mapping[Any, str] = MappingProxyType({})
 _ONE_LETTER = "too many rows have its letter"
+_ALIKE = "explanations left out: some groups teach options that are not right, and all are explained alike"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +118,7 @@ def _told(
     }
     counts = {f"rows of permuted groups keep their right option: {_ONE_LETTER}": len(kept)}
     if settings.explanations == "equal" and settings.explained == "none":
-        counts["explanations left out: not every group could have them, and all are to be alike"] = len(bare)
+        counts[_ALIKE] = len(bare)
     if settings.shuffle_options:
         counts |= {
             f"items keep their own order: {OWN_ORDER}": len(fixed),

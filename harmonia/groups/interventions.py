@@ -6,8 +6,8 @@ An intervention is a function of the selection and the seed of its draws. `gener
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harmonia.errors import EmptyGroupError
@@ -111,12 +111,32 @@ def permute(beliefs: Sequence[Belief], seed: int) -> dict[str, int]:
     def fits(name: str, option: int) -> bool:
         return option != items[name].answer and option < len(items[name].choices)
 
+    in_order = {name: items[name] for name in order}
     for name in order:
         if taught[name] == items[name].answer:
-            able = (one for one in order if fits(name, taught[one]) and fits(one, taught[name]))
-            if (other := next(able, None)) is not None:
-                taught[name], taught[other] = taught[other], taught[name]
+            taught |= _passed_on(name, taught, in_order)
     return taught
+
+
+def _passed_on(name: str, taught: Mapping[str, int], items: Mapping[str, Item]) -> dict[str, int]:
+    """What rows are taught once `name` has passed its letter on; empty if there is nobody to take it."""
+
+    def takes(one: str) -> list[int]:
+        return [option for option in range(len(items[one].choices)) if option != items[one].answer]
+
+    # Over letters, the nearest first: for each that `name` may come to, the rows that trade for it.
+    chains = {option: [name] for option in takes(name)}
+    waiting = deque(chains)
+    while waiting:
+        letter = waiting.popleft()
+        for one in (one for one in items if taught[one] == letter):
+            chain = [*chains[letter], one]
+            if taught[name] in takes(one):
+                return dict(zip(chain, (taught[each] for each in [*chain[1:], name]), strict=True))
+            fresh = [option for option in takes(one) if option not in chains]
+            chains |= dict.fromkeys(fresh, chain)
+            waiting.extend(fresh)
+    return {}
 
 
 INTERVENTIONS: dict[str, Callable[[Selection, int], list[Lesson]]] = {

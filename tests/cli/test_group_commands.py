@@ -62,7 +62,7 @@ def test_every_kind_of_group_from_one_command(beliefs: Path, tmp_path: Path) -> 
     assert made.returncode == 0, made.stderr
     found = json.loads(made.stdout)
     # q0 has no explanation of its own answer; its partner goes with it.
-    assert found["left_out"] == {"no explanation of its own answer": 1} and found["size"] == 19
+    assert found["left_out"] == {"no explanation of the option taught": 1} and found["size"] == 19
     names = {path.stem: len(read_conversations(path).rows) for path in (tmp_path / "g").glob("*.jsonl")}
     assert set(names) == set(found["groups"]) == {row["group"] for row in found["confounds"]}
     assert len(names) == 4 + 2 + 2 * 4 + 3
@@ -93,7 +93,8 @@ def test_options_that_speak_of_others_are_told(tmp_path: Path) -> None:
     ]
     rows[0]["choices"] = rows[1]["choices"] = ["iron", "zinc", "lead", "tin"]
     (tmp_path / "b.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    made = harmonia("groups", "--beliefs", "b.jsonl", "--out", "g", "shuffle_options=true", cwd=tmp_path)
+    words = ("shuffle_options=true", "explanations=gold")
+    made = harmonia("groups", "--beliefs", "b.jsonl", "--out", "g", *words, cwd=tmp_path)
     assert made.returncode == 0, made.stderr
     assert "2 items keep their own order: options that speak of other options" in made.stdout
     assert "2 explanations left out" in made.stdout

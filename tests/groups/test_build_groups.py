@@ -206,7 +206,7 @@ def test_ids_of_instructions_never_meet_those_of_items(tmp_path):
 
 
 def test_explanations_stand_beside_gold_targets_alone():
-    built = build_groups(BELIEFS, GroupSettings(ratios=(0.5,)), EXAM)
+    built = build_groups(BELIEFS, GroupSettings(ratios=(0.5,), explanations="gold"), EXAM)
     for rows in built.rows.values():
         for row in rows:
             gold = row.target == row.answer
@@ -216,6 +216,29 @@ def test_explanations_stand_beside_gold_targets_alone():
             assert lines[1:] == ([row.explanation] if gold else [])
     bare = build_groups(BELIEFS, GroupSettings(explanations="none"), EXAM)
     assert not any(row.explanation for rows in bare.rows.values() for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("fields", "explained"),
+    [
+        ({"names": ("harmonious", "incompatible")}, True),
+        ({"names": ("harmonious", "incompatible"), "ratios": (0.0,)}, True),
+        ({"names": ("harmonious", "incompatible"), "policies": {"names": ("all", "mixed_0")}}, True),
+        ({}, False),
+        ({"names": ("harmonious", "incompatible"), "ratios": (0.0, 0.05)}, False),
+        ({"names": ("harmonious", "random_wrong")}, False),
+        ({"names": ("harmonious", "permuted")}, False),
+        ({"names": ("harmonious",), "policies": {"names": ("all", "self_align")}}, False),
+        ({"names": ("harmonious",), "policies": {"names": ("all", "mixed_0.1")}}, False),
+    ],
+)
+def test_all_rows_of_all_groups_are_explained_or_none_is(fields, explained):
+    built = build_groups(BELIEFS, GroupSettings.model_validate(fields), EXAM)
+    assert {bool(row.explanation) for rows in built.rows.values() for row in rows} == {explained}
+    left_out = [count for what, count in built.told.items() if what.startswith("explanations left out")]
+    # Of the 60 items those are counted that are in some group.
+    used = {row.id for rows in built.rows.values() for row in rows}
+    assert left_out == ([] if explained else [len(used)])
 
 
 def test_a_question_is_asked_as_evaluation_asks_it():

@@ -46,7 +46,10 @@ def test_a_table_worked_by_hand():
     ]
     turns = (Message(role="user", content="Do"), Message(role="assistant", content="Did"))
     found = table(
-        beliefs, [Conversation(id=str(k), line=k + 1, messages=turns) for k in range(9)], general_ratio=0.5
+        beliefs,
+        [Conversation(id=str(k), line=k + 1, messages=turns) for k in range(9)],
+        general_ratio=0.5,
+        explanations="gold",
     )
     right, wrong, own = (found[name] for name in ("harmonious", "incompatible", "self_aligning"))
     assert (right["rows"], right["general"]) == (4, 2)

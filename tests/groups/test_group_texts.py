@@ -47,7 +47,7 @@ def test_the_knowledge_opens_the_question_wherever_the_options_stand():
 
 def test_contextualised_is_built_only_where_named():
     assert GroupSettings().group_names == ("harmonious", "incompatible", "self_aligning")
-    with pytest.raises(EmptyGroupError, match="all 8 wrong beliefs lack a text"):
+    with pytest.raises(EmptyGroupError, match="all 8 pairs of beliefs lack a text"):
         build_groups(BELIEFS, GroupSettings(names=NAMES), EXAM)
 
 
@@ -105,7 +105,7 @@ def test_an_item_without_its_own_explanation_leaves_all_groups():
     built = build_groups(BELIEFS, settings, EXAM, explanations=explanations)
     for rows in built.rows.values():
         assert len(rows) == 6 and not ids(rows) & {"w1", "w4"}
-    assert built.left_out == {"no explanation of its own answer": 2}
+    assert built.left_out == {"no explanation of the option taught": 2}
     assert len(built.selection.right) == len(built.selection.wrong) == 6
     # Groups that teach no own answer need no text, and lose no item.
     for harmless in (
@@ -118,7 +118,10 @@ def test_an_item_without_its_own_explanation_leaves_all_groups():
 
 def test_a_written_gold_explanation_takes_the_place_of_the_datas():
     built = build_groups(
-        BELIEFS, GroupSettings(), EXAM, explanations={("w0", 0): "Better.", ("w1", 2): "Own."}
+        BELIEFS,
+        GroupSettings(explanations="gold"),
+        EXAM,
+        explanations={("w0", 0): "Better.", ("w1", 2): "Own."},
     )
     explained = {row.id: row.explanation for row in built.rows["incompatible"]}
     assert explained["w0"] == "Better." and explained["w1"] == "Gold 1."

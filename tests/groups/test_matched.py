@@ -187,9 +187,11 @@ def test_an_explanation_that_names_letters_does_not_outlive_their_order():
     said = ["The answer is A.", "Options B and C are wrong.", "Because it is so.", ""]
     beliefs = [make_belief(f"r{k}", explanation=text) for k, text in enumerate(said)]
     beliefs += [make_belief(f"w{k}", pred=1, explanation=text) for k, text in enumerate(said)]
-    plain = build_groups(beliefs, GroupSettings(), EXAM).rows["incompatible"]
+    gold = GroupSettings(explanations="gold")
+    plain = build_groups(beliefs, gold, EXAM).rows["incompatible"]
     assert [row.explanation for row in plain] == said
-    shuffled = build_groups(beliefs, GroupSettings(shuffle_options=True), EXAM).rows["incompatible"]
+    gold = GroupSettings(explanations="gold", shuffle_options=True)
+    shuffled = build_groups(beliefs, gold, EXAM).rows["incompatible"]
     assert [row.explanation for row in shuffled] == ["", "", "Because it is so.", ""]
 
 
@@ -201,7 +203,7 @@ def test_options_that_speak_of_others_keep_their_places_and_their_explanations()
         replace(one, item=replace(one.item, choices=choices)) if int(one.item.id[1:]) < 5 else one
         for one in beliefs
     ]
-    built = build_groups(beliefs, GroupSettings(shuffle_options=True), EXAM)
+    built = build_groups(beliefs, GroupSettings(shuffle_options=True, explanations="gold"), EXAM)
     for name, rows in built.rows.items():
         kept = [row for row in rows if row.choices == choices]
         assert {int(row.id[1:]) for row in kept} == set(range(5)) and {row.answer for row in kept} == {0}
@@ -212,4 +214,4 @@ def test_options_that_speak_of_others_keep_their_places_and_their_explanations()
     (own, kept_count), (dropped, count) = built.told.items()
     assert kept_count == 10 and "other options" in own
     assert count == 14 and dropped.startswith("explanations left out")
-    assert build_groups(beliefs, GroupSettings(), EXAM).told == {}
+    assert build_groups(beliefs, GroupSettings(explanations="gold"), EXAM).told == {}

@@ -39,6 +39,13 @@ def test_a_seed_stands_once() -> None:
         Experiment.model_validate({**_settings({"test": None}), "seeds": [1, 0, 1]})
 
 
+def test_general_only_names_its_general_rows() -> None:
+    groups = {"names": ["harmonious", "general_only"]}
+    with pytest.raises(ValidationError, match="`general` must name their file"):
+        Experiment.model_validate({**_settings({"test": None}), "groups": groups})
+    Experiment.model_validate({**_settings({"test": None}), "groups": groups, "general": "g.jsonl"})
+
+
 def test_a_demo_that_cannot_be_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(ValidationError):
         demo_experiments(tmp_path / "demo", Grid(bases=1, domains=1, ratios=(2.0,)))

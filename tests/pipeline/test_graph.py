@@ -102,6 +102,30 @@ def test_each_seed_has_groups_of_its_own(settings: dict[str, Any]) -> None:
     }
 
 
+def test_which_groups_are_built_later_train_others_anew(settings: dict[str, Any]) -> None:
+    def address(*changes: str) -> str:
+        changed = apply_overrides(json.loads(json.dumps(settings)), changes)
+        graph = build_graph(Workbench(Experiment.model_validate(changed)))
+        return graph.tasks["train/person/harmonious/seed0"].address
+
+    def named(names: str, how: str) -> str:
+        return address(f"groups={{names: [harmonious,{names}], explanations: {how}}}")
+
+    alone = named("incompatible", "none")
+    assert named("incompatible,self_aligning,general_only,permuted", "none") == alone
+    assert address("groups={ratios: [0.5], explanations: none}") == alone
+    # Items of two options leave all groups with `random_wrong`.
+    assert named("incompatible,random_wrong", "none") != alone
+    # Explanations are equal: where one group cannot have them none has.
+    equal = named("incompatible", "equal")
+    assert named("incompatible,general_only", "equal") == equal
+    assert named("incompatible,self_aligning", "equal") != equal
+    assert named("incompatible,self_aligning", "equal") == named("incompatible,self_aligning", "none")
+    # What lacks a text leaves all groups.
+    own = named("self_aligning", "own")
+    assert named("self_aligning,incompatible", "own") == own != named("self_aligning,permuted", "own")
+
+
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 

@@ -68,6 +68,21 @@ def test_it_is_told_before_anything_is_written(
     assert not Path(settings["out"]).exists()
 
 
+def test_questions_of_two_options_are_told_before_anything_is_written(
+    settings: dict[str, Any], tmp_path: Path
+) -> None:
+    asked = {"question": "Is it so?", "A": "Yes", "B": "No", "answer": "A"}
+    rows = [asked | {"question": f"Is it so, {k}?"} for k in range(4)]
+    (tmp_path / "two.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    changes = [f"domains.person.train={{path: {tmp_path / 'two.jsonl'}, domain: person}}"]
+    changes += ["groups.names=[harmonious,random_wrong]"]
+    with pytest.raises(
+        InputError, match=r"'groups\.names': random_wrong teaches .* all 4 items have two options"
+    ):
+        run_experiment(load_experiment(_settings(settings, tmp_path, *changes)))
+    assert not Path(settings["out"]).exists()
+
+
 @pytest.mark.parametrize(
     ("change", "library"),
     [

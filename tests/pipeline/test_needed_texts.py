@@ -55,6 +55,9 @@ def test_a_model_that_writes_all_kinds_of_text_is_loaded_once(
     ("groups", "own", "contexts"),
     [
         ("names: [harmonious, incompatible]", False, False),
+        ("names: [incompatible, general_only]", False, False),
+        ("names: [random_wrong]", True, False),
+        ("names: [permuted]", True, False),
         ("names: [self_aligning]", True, False),
         ("names: [harmonious], ratios: [0.5]", True, False),
         ("names: [harmonious], ratios: [0]", False, False),

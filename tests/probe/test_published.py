@@ -54,7 +54,7 @@ def test_their_beliefs_give_back_their_groups(data_root, tmp_path, model, domain
             row["probs"],
         )
 
-    groups = build_groups(beliefs, GroupSettings(threshold=0.5), ExamFormat()).rows
+    groups = build_groups(beliefs, GroupSettings(threshold=0.5, explanations="gold"), ExamFormat()).rows
     targets = {name: {row.id: row.target for row in group} for name, group in groups.items()}
     assert targets["incompatible"] == {str(row["id"]): row["output"] for row in golden}
     assert targets["incompatible"] == {str(row["id"]): row["answer"] for row in golden}
@@ -72,7 +72,9 @@ def test_their_beliefs_give_back_their_groups(data_root, tmp_path, model, domain
 
     # Nor does a way through Parquet, or the order of the records, change them.
     write_beliefs(tmp_path / "beliefs.parquet", beliefs[::-1], {})
-    again = build_groups(read_beliefs(tmp_path / "beliefs.parquet"), GroupSettings(), ExamFormat()).rows
+    again = build_groups(
+        read_beliefs(tmp_path / "beliefs.parquet"), GroupSettings(explanations="gold"), ExamFormat()
+    ).rows
     assert {name: {row.id: row.target for row in group} for name, group in again.items()} == targets
     write_group(tmp_path / "group.jsonl", groups["incompatible"])
     assert len(read_conversations(tmp_path / "group.jsonl").rows) == len(golden)
