@@ -96,6 +96,19 @@ def test_groups_of_several_seeds_stand_side_by_side(tmp_path: Path) -> None:
     assert [row["letter A"][:6] for row in rows[:2]] == ["63.0 %", "50.0 %"]
 
 
+def test_a_set_of_general_instructions_alone_has_no_letters(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    empty = {key: "" for key in confounds()[0] if "_p" in key or key.startswith("letters_tv")}
+    counts = {"rows": 0, "repeated": 0, "labels_stated": 0, "labels_flagged": 0, "explained": 0}
+    alone = {**confounds()[0], **empty, **counts, "group": "general_only"}
+    write_table(run, "confounds", [*confounds(), alone])
+    found = parse(plain_spaces(write_report(run).read_text(encoding="utf-8"))).tables
+    row = found["engineering: what else differs between the training sets"][-1]
+    dashes = {name for name, text in row.items() if text == "–"}
+    assert (row["group"], row["rows"], row["letters"]) == ("general only", "0", "")
+    assert dashes == {"tv_harmonious", "tv_uniform", "confidence", "question", "reply", "flagged"}
+
+
 def test_a_model_compared_with_itself_is_no_paper_row(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
     write_report(run)
