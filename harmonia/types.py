@@ -34,6 +34,8 @@ class Item:
         explanation: Why it is right; may be empty.
         source: File or dataset that the item was read from.
         split: Split of that dataset; may be empty.
+        cluster: What it has in common with other items (a passage, an entity), which intervals
+            then draw together; None where nobody said.
     """
 
     id: str
@@ -44,6 +46,7 @@ class Item:
     explanation: str = ""
     source: str = ""
     split: str = ""
+    cluster: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

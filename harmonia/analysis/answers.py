@@ -30,6 +30,8 @@ class Answers:
         ids_I: The items' ids.
         items_I: A number for each item that is the same wherever this very question is asked:
             equal ids of two domains, or of two files, are not one item.
+        clusters_I: A number for what each has in common with others: a passage or an entity where
+            an item names one, else its domain.
         domains_I: Their domains (MMLU's subjects).
         options_I: Number of options of each.
         gold_I: Index of the right option.
@@ -46,6 +48,7 @@ class Answers:
 
     ids_I: Texts
     items_I: NDArray[np.uint64]
+    clusters_I: NDArray[np.uint64]
     domains_I: Texts
     options_I: NDArray[np.int64]
     gold_I: NDArray[np.int64]
@@ -82,6 +85,7 @@ class Answers:
         columns = {
             "ids_I": items.texts_I("id")[row_I],
             "items_I": items.numbers_I[row_I],
+            "clusters_I": items.clusters_I(row_I),
             "domains_I": items.texts_I("domain")[row_I],
             "options_I": items.options_I[row_I],
             "gold_I": gold_I,

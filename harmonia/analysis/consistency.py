@@ -30,7 +30,8 @@ from harmonia.types import Belief
 class Consistency:
     """What changed between two models, or two forms of one, on the same items.
 
-    Intervals (`_low`, `_high`) are 95 % bootstrap intervals over items.
+    Intervals (`_low`, `_high`) are 95 % bootstrap intervals over items, or
+    over whole clusters of them.
 
     Attributes:
         n: Items.
@@ -139,7 +140,12 @@ def consistency_of(
     before, after = (one if isinstance(one, Answers) else Answers.of(one) for one in (before, after))
     require_same_items(before, after)
     values = measures(before, after)
-    low_M, high_M = mean_intervals(np.stack(list(values.values()), axis=1), seed=seed)
+    low_M, high_M = mean_intervals(
+        np.stack(list(values.values()), axis=1),
+        items_I=before.items_I,
+        clusters_I=before.clusters_I,
+        seed=seed,
+    )
     found: dict[str, Any] = {}
     for (name, value_I), low, high in zip(values.items(), low_M, high_M, strict=True):
         found |= {name: float(value_I.mean()), f"{name}_low": float(low), f"{name}_high": float(high)}

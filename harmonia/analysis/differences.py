@@ -33,6 +33,8 @@ class Difference:
         right: The group that it is compared with.
         seed: The seed; None for all that both have.
         items: Different items.
+        clusters: Different clusters of items (passages, entities, subjects), which the interval
+            draws whole; empty where it draws each item by itself.
         seeds: Fewest seeds of a domain.
         units: Base models x domains.
         accuracy_left: Share right, mean over units.
@@ -57,6 +59,7 @@ class Difference:
     right: str
     seed: int | None
     items: Count
+    clusters: Count | None
     seeds: Count
     units: Count
     accuracy_left: Share
@@ -149,6 +152,7 @@ def _compared(
         right=right,
         seed=seed,
         items=estimate.items,
+        clusters=estimate.clusters,
         seeds=estimate.seeds,
         units=estimate.units,
         accuracy_left=estimate.left,

@@ -35,6 +35,8 @@ class Finding:
         high: Upper end.
         p: Two-sided, of no effect.
         items: Different items.
+        clusters: Different clusters that the interval draws whole; None where it draws each
+            item by itself.
         seeds: Fewest seeds of a unit.
         units: Base models x domains.
         verdict: By the rule of docs/claims.md; the claim is that the effect is above 0,
@@ -52,6 +54,7 @@ class Finding:
     high: float | None = None
     p: float | None = None
     items: int | None = None
+    clusters: int | None = None
     seeds: int | None = None
     units: int | None = None
     verdict: Verdict = "not computed"
@@ -133,7 +136,7 @@ def mixture_beats_full(runs: Sequence[RunAnswers], suite: str) -> Finding:
             continue
         best_S_I = sweep.best(sweep.between)
         right = pick(best_S_I, {ratio: sweep.right(ratio) for ratio in sweep.between})
-        units.append(PairedUnit(items_I=sweep.base.items_I, left_S_I=right, right_S_I=sweep.right(1.0)))
+        units.append(sweep.paired(right, sweep.right(1.0)))
         chosen[sweep.name] = np.unique(best_S_I).tolist()
     without = "no domain has ratio 1 and a mixture between 0 and 1 under a common seed"
     return _finding(what, suite, "points", units, without=without, chosen_ratios=chosen)
@@ -146,7 +149,7 @@ def mixture_moves_less(runs: Sequence[RunAnswers], suite: str) -> Finding:
     for sweep in sweeps_of(runs, suite):
         if sweep.between and 0.0 in sweep.tuned:
             kl = pick(sweep.best(sweep.between), {ratio: sweep.kl(ratio) for ratio in sweep.between})
-            units.append(PairedUnit(items_I=sweep.base.items_I, left_S_I=kl, right_S_I=sweep.kl(0.0)))
+            units.append(sweep.paired(kl, sweep.kl(0.0)))
     without = "no domain has ratio 0 and a mixture between 0 and 1 under a common seed"
     return _finding(what, suite, "nats", units, without=without)
 
@@ -171,6 +174,7 @@ def _finding(
         high=scale * estimate.high,
         p=estimate.p,
         items=estimate.items,
+        clusters=estimate.clusters,
         seeds=estimate.seeds,
         units=estimate.units,
         verdict=verdict,

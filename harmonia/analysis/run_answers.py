@@ -224,6 +224,11 @@ def units_of(
                     for kind in (one, other)
                 )
                 units.append(
-                    PairedUnit(items_I=one[seeds[0]].items_I, left_S_I=left_S_I, right_S_I=right_S_I)
+                    PairedUnit(
+                        items_I=one[seeds[0]].items_I,
+                        clusters_I=one[seeds[0]].clusters_I,
+                        left_S_I=left_S_I,
+                        right_S_I=right_S_I,
+                    )
                 )
     return units

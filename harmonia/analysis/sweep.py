@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from harmonia.analysis.agreement import kl_divergence
 from harmonia.analysis.answers import Answers, per_item, require_same_items
+from harmonia.analysis.bootstrap import PairedUnit
 from harmonia.analysis.run_answers import CHAT, RunAnswers
 from harmonia.hashing import addressed_order
 
@@ -42,6 +43,15 @@ class Sweep:
     def kl(self, ratio: float) -> Floats:
         """KL(base || tuned) in nats, shape (S, I)."""
         return np.stack([per_item(kl_divergence, self.base, one) for one in self.tuned[ratio]])
+
+    def paired(self, left_S_I: Floats, right_S_I: Floats) -> PairedUnit:
+        """Two kinds of value of the sweep's items, shape (S, I) each."""
+        return PairedUnit(
+            items_I=self.base.items_I,
+            clusters_I=self.base.clusters_I,
+            left_S_I=left_S_I,
+            right_S_I=right_S_I,
+        )
 
     def best(self, ratios: Sequence[float]) -> Floats:
         """For each seed and item the most accurate of some ratios on other seeds and items.

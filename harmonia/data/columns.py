@@ -29,7 +29,7 @@ def _columns(
 
 
 _LABELLED = {"labels": "choices.label", "answer_form": "label"}
-_EXAM = {"answer": "answer", "explanation": "explanation", "subject": "subject"}
+_EXAM = {name: name for name in ("answer", "explanation", "subject", "cluster")}
 _OPTIONS = tuple(f"op{letter.lower()}" for letter in _LETTERS)
 _SCIQ = ("correct_answer", *(f"distractor{k}" for k in _NUMBERS[1:]))
 
@@ -103,7 +103,7 @@ def find_layout(table: DataTable, source: ItemSource) -> Layout:
 def _merged(told: ColumnMapping, known: ColumnMapping, table: DataTable) -> dict[str, Any]:
     """The user's names before the known ones, as they stand in the table."""
     parts: dict[str, Any] = {}
-    for part in ("question", "answer", "labels", "id", "explanation", "subject"):
+    for part in ("question", "answer", "labels", "id", "explanation", "subject", "cluster"):
         parts[part] = _find(getattr(told, part) or getattr(known, part), table)
     choices = told.choices or known.choices
     if not isinstance(choices, tuple):

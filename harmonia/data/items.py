@@ -40,6 +40,7 @@ class Draft:
     question: str
     asked: AnswerCell
     explanation: str
+    cluster: str | None
     short: bool
 
 
@@ -51,11 +52,8 @@ def draft_of(
     Raises:
         InputError: A text is missing, empty or none, or the options are not as they must be.
     """
-    name = None
-    if layout.id is not None:
-        value = cell(fields, layout.id)
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        name = place.text(str(value) if whole else value, layout.id)
+    name = None if layout.id is None else _name(cell(fields, layout.id), layout.id, place)
+    cluster = None if layout.cluster is None else cell(fields, layout.cluster)
     question = place.text(cell(fields, layout.question), layout.question).strip()
     choices = _choices(fields, layout, place)
     answer = cell(fields, layout.answer)
@@ -76,6 +74,7 @@ def draft_of(
             labels=_labels(fields, layout, place, len(choices)),
         ),
         explanation=place.text(explanation, layout.explanation or "", blank=True),
+        cluster=None if _is_blank(cluster) else _name(cluster, layout.cluster or "", place),
         short=not isinstance(layout.choices, str) and len(choices) < len(layout.choices),
     )
 
@@ -106,7 +105,14 @@ def item_of(draft: Draft, layout: Layout, form: AnswerForm, *, source: str, spli
         explanation=draft.explanation,
         source=source,
         split=split,
+        cluster=draft.cluster,
     )
+
+
+def _name(value: Any, field: str, place: RowPlace) -> str:
+    """A name, which may be a whole number."""
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return place.text(str(value) if whole else value, field)
 
 
 def _choices(fields: Mapping[str, Any], layout: Layout, place: RowPlace) -> tuple[str, ...]:

@@ -30,6 +30,8 @@ class ColumnMapping(Settings):
         explanation: Column of the explanation.
         subject: Column that says what a question is about; the item's domain where the
             source names none.
+        cluster: Column that says what a question has in common with others: a passage, an
+            entity, a subject. Intervals draw these together.
         shuffle: Orders the options of each item by a draw addressed by this name and
             the item's id; for files that keep the right option in one place.
     """
@@ -42,13 +44,17 @@ class ColumnMapping(Settings):
     id: str | None = None
     explanation: str | None = None
     subject: str | None = None
+    cluster: str | None = None
     shuffle: str | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
         """All columns that it names."""
         options = (self.choices,) if isinstance(self.choices, str) else self.choices or ()
-        others = (self.question, self.answer, self.labels, self.id, self.explanation, self.subject)
+        others = (
+            *(self.question, self.answer, self.labels, self.id),
+            *(self.explanation, self.subject, self.cluster),
+        )
         return (*options, *(name for name in others if name is not None))
 
 

@@ -16,6 +16,7 @@ from harmonia.parsing import read_parquet
 from harmonia.types import Item
 
 ITEM_FIELDS = tuple(field.name for field in fields(Item))
+_CLUSTER = ITEM_FIELDS.index("cluster")  # the last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +30,7 @@ class StoredItem(Item):
     key: str
 
 
-ITEMS = Table(name="items", row=StoredItem, key=("key",))
+ITEMS = Table(name="items", row=StoredItem, key=("key",), sparse=True)
 
 
 def item_key(item: Item) -> str:
@@ -62,4 +63,5 @@ def write_items(path: Path, items: Iterable[Item]) -> None:
 
 
 def _key(values: Sequence[Any]) -> str:
-    return sha256_json(values)[:16]
+    # An item of no cluster keeps the key that it had before items had clusters.
+    return sha256_json(values if values[_CLUSTER] is not None else values[:_CLUSTER])[:16]

@@ -6,7 +6,7 @@ could break one; what is wrong with it, if anything, `checked` says.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from hashlib import sha256
@@ -66,6 +66,26 @@ class ItemColumns:
         texts = pc.binary_join_element_wise(*parts, "\x1e", null_handling="replace").cast(pa.binary())
         digests = b"".join(sha256(text).digest()[:8] for text in texts.to_pylist())
         return np.frombuffer(digests, dtype=np.uint64)
+
+    def clusters_I(self, row_I: NDArray[np.int64]) -> NDArray[np.uint64]:
+        """A number for what each of some items has in common with others, the same wherever that is.
+
+        It is of the item's cluster in its domain, or of the domain where none of them names a
+        cluster. An item that names none beside others that do stands for itself.
+        """
+        named_I = self._named_I[row_I]
+        if not named_I.any():
+            return self._domains_I[row_I]
+        return np.where(named_I > 0, named_I, self.numbers_I[row_I])
+
+    @cached_property
+    def _named_I(self) -> NDArray[np.uint64]:
+        pairs = zip(self.texts_I("domain"), self.texts_I("cluster"), strict=True)
+        return _numbers([None if cluster is None else f"{domain}\x1e{cluster}" for domain, cluster in pairs])
+
+    @cached_property
+    def _domains_I(self) -> NDArray[np.uint64]:
+        return _numbers(self.texts_I("domain"))
 
     @cached_property
     def gold_I(self) -> NDArray[np.int64]:
@@ -319,6 +339,14 @@ def _like(here: pa.DataType, wanted: pa.DataType) -> bool:
     if pa.types.is_integer(wanted):
         return here in (pa.int32(), pa.int64())
     return bool(here == wanted)
+
+
+def _numbers(texts: Iterable[str | None]) -> NDArray[np.uint64]:
+    """A number for each text, 0 for None."""
+    number = {
+        text: 0 if text is None else int.from_bytes(sha256(text.encode()).digest()[:8]) for text in set(texts)
+    }
+    return np.array([number[text] for text in texts], dtype=np.uint64)
 
 
 def _lengths(column: Any) -> NDArray[np.int64]:

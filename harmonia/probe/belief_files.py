@@ -30,7 +30,7 @@ BELIEFS = TableFile(
         for column in columns_of(row)
         if column.name != "item"
     },
-    optional=frozenset({"prompt"}),
+    optional=frozenset({"prompt", "cluster"}),
 )
 
 

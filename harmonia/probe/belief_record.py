@@ -51,6 +51,7 @@ class BeliefRecord(BaseModel):
     explanation: str | None = None
     source: str | None = None
     split: str | None = None
+    cluster: str | None = None
     pred: int | None = None
     confidence: Share | None = None
     correct: bool | None = None
@@ -99,6 +100,7 @@ def item_of(values: Mapping[str, Any], path: Path, domain: str | None) -> Item:
         explanation=values["explanation"] or "",
         source=str(path) if values["source"] is None else values["source"],
         split=values["split"] or "",
+        cluster=values["cluster"] or None,
     )
 
 

@@ -65,7 +65,7 @@ def write_lab_data(
 
 
 def _exam_row(lab: LabItem) -> dict[str, Any]:
-    names = ("id", "question", "choices", "answer", "explanation")
+    names = ("id", "question", "choices", "answer", "explanation", "cluster")
     return {name: getattr(lab.item, name) for name in names}
 
 

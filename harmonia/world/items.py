@@ -83,6 +83,7 @@ def _lab_item(world: World, fact: Fact, split: Split) -> LabItem:
             explanation=f"The {fact.relation} of {fact.entity} is {fact.gold}.",
             source="lab",
             split=split,
+            cluster=fact.entity,
         ),
         fact=fact.id,
         kind=fact.kind,

@@ -15,7 +15,7 @@ from harmonia.errors import InputError
 
 def _unit(change_S_I: np.ndarray, prefix: str = "") -> PairedUnit:
     ids = np.array([f"{prefix}{number}" for number in range(change_S_I.shape[1])], dtype=object)
-    return PairedUnit(items_I=ids, left_S_I=change_S_I, right_S_I=np.zeros(change_S_I.shape))
+    return PairedUnit(items_I=ids, clusters_I=ids, left_S_I=change_S_I, right_S_I=np.zeros(change_S_I.shape))
 
 
 def _changes(rng: np.random.Generator, seeds: int, items: int) -> np.ndarray:
@@ -77,9 +77,8 @@ def test_units_weigh_the_same_and_order_does_not_matter() -> None:
     assert found.value == pytest.approx((small.mean() + large.mean()) / 2)
     assert found.left == pytest.approx(found.value) and found.right == 0 and found.seeds == 2
     order = rng.permutation(500)
-    turned = PairedUnit(
-        items_I=_unit(large, "l").items_I[order], left_S_I=large[:, order], right_S_I=0 * large
-    )
+    ids = _unit(large, "l").items_I[order]
+    turned = PairedUnit(items_I=ids, clusters_I=ids, left_S_I=large[:, order], right_S_I=0 * large)
     again = paired_bootstrap([_unit(small, "s"), turned], address="a")
     assert (again.low, again.high) == pytest.approx((found.low, found.high))
     other = paired_bootstrap([_unit(small, "s"), turned], address="b")

@@ -104,7 +104,8 @@ def test_entropy_categories_and_the_columns_of_a_row() -> None:
 
 def test_intervals_of_means_are_those_of_normal_theory() -> None:
     values = np.random.default_rng(0).normal(size=(800, 2)) * [1, 5]
-    low, high = mean_intervals(values, resamples=4000)
+    alone = np.arange(800, dtype=np.uint64)
+    low, high = mean_intervals(values, items_I=alone, clusters_I=alone, resamples=4000)
     half = norm.ppf(0.975) * values.std(axis=0) / math.sqrt(800)
     assert low == pytest.approx(values.mean(axis=0) - half, abs=0.06 * half.max())
     assert (high - low) / 2 == pytest.approx(half, rel=0.05)

@@ -302,3 +302,25 @@ def test_option_columns_with_a_gap_are_refused(read, header):
     row = ",".join("Qabcdef"[: header.count(",")]) + ",A\n"
     with pytest.raises(InputError, match="no column tells the options"):
         read(f"{header}\n{row}", name="anatomy_test.csv", on_bad_row="skip")
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_what_questions_have_in_common_is_read(tmp_path, form):
+    row = {"question": "Which?", "choices": ["x", "y"], "answer": 0}
+    rows = [{**row, "id": f"q{number}", "passage": name} for number, name in enumerate(("p1", "p1", None))]
+    path = save(tmp_path, rows, form)
+    found = read_items(ItemSource(path=path, columns={"cluster": "passage"}), tmp_path)
+    assert [item.cluster for item in found.items] == ["p1", "p1", None]
+    assert not any("passage" in note for note in found.notes)
+    unsaid = read_items(ItemSource(path=path), tmp_path)
+    assert {item.cluster for item in unsaid.items} == {None}
+
+
+def test_a_column_called_cluster_is_one_and_must_hold_names(tmp_path):
+    row = {"question": "Which?", "choices": ["x", "y"], "answer": 0}
+    path = save(tmp_path, [{**row, "id": "q1", "cluster": 7}, {**row, "id": "q2", "cluster": 12}], "jsonl")
+    assert [item.cluster for item in read_items(ItemSource(path=path), tmp_path).items] == ["7", "12"]
+    path = save(tmp_path, [{**row, "id": "q1", "cluster": ["p1"]}], "jsonl")
+    with pytest.raises(InputError, match="list where a text belongs") as caught:
+        read_items(ItemSource(path=path), tmp_path)
+    assert caught.value.field == "cluster"

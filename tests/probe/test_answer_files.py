@@ -13,8 +13,9 @@ import pytest
 from models import item
 
 from harmonia.analysis import Answers, read_answers
-from harmonia.data.stored_items import write_items
+from harmonia.data.stored_items import item_key, write_items
 from harmonia.errors import InputError
+from harmonia.hashing import sha256_json
 from harmonia.probe import read_beliefs, write_answers
 from harmonia.types import Belief, Item
 
@@ -72,14 +73,28 @@ def test_items_are_stored_once_and_joined_by_whoever_reads(run: Path, tmp_path: 
 
 
 def test_equal_items_have_one_key_and_others_another() -> None:
-    from harmonia.data.stored_items import item_key
-
     first = ITEMS[0]
     changes = {"id": "x", "domain": "x", "question": "x", "choices": ("x", "y"), "answer": 1 - first.answer}
     others = [replace(first, **{name: value}) for name, value in changes.items()]
-    others += [replace(first, **{name: "other"}) for name in ("explanation", "source", "split")]
+    others += [replace(first, **{name: "other"}) for name in ("explanation", "source", "split", "cluster")]
     assert item_key(replace(first)) == item_key(first)
     assert len({item_key(one) for one in (first, *others)}) == 1 + len(others)
+
+
+def test_items_stored_before_there_were_clusters_are_read(tmp_path: Path) -> None:
+    first, *others = ITEMS
+    values = [getattr(first, name) for name in ("id", "domain", "question", "choices", "answer")]
+    values += [first.explanation, first.source, first.split]
+    assert item_key(first) == sha256_json(values)[:16]
+    path = tmp_path / "items" / "law.parquet"
+    write_items(path, ITEMS)
+    assert "cluster" not in pq.read_schema(path).names
+    write_answers(tmp_path / "beliefs" / "law.parquet", BASE, path, {})
+    assert read_beliefs(tmp_path / "beliefs" / "law.parquet") == tuple(BASE)
+    named = [replace(BASE[0], item=replace(first, cluster="passage 1")), *BASE[1:]]
+    write_items(path, [named[0].item, *others])
+    write_answers(tmp_path / "beliefs" / "named.parquet", named, path, {})
+    assert read_beliefs(tmp_path / "beliefs" / "named.parquet") == tuple(named)
 
 
 def test_what_is_not_where_it_should_be_is_named(run: Path, tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_lab_data_files(tmp_path):
         for split in SPLITS:
             lines = (tmp_path / "data" / domain / f"{split}.jsonl").read_text().splitlines()
             rows = [json.loads(line) for line in lines]
-            assert set(rows[0]) == {"id", "question", "choices", "answer", "explanation"}
+            assert set(rows[0]) == {"id", "question", "choices", "answer", "explanation", "cluster"}
             assert len({row["id"] for row in rows}) == len(rows)
             ids |= {row["id"] for row in rows}
     general = (tmp_path / "data/general.jsonl").read_text().splitlines()
