@@ -178,7 +178,8 @@ def mean_intervals(
     off_B_M = _cluster_counts(len(table.share_K), seed, resamples) @ table.off_S_K.T
     reach_M = error_M * t.ppf(_TAILS[1], _freedom(table.share_K))
     low_M, high_M = table.mean_S + _stretched(np.quantile(off_B_M, _TAILS, axis=0), reach_M)
-    return low_M, high_M
+    # A mean lies among its values, however wide Student's t is.
+    return np.maximum(low_M, values_I_M.min(axis=0)), np.minimum(high_M, values_I_M.max(axis=0))
 
 
 @lru_cache(maxsize=3)

@@ -29,8 +29,8 @@ from harmonia.probe import ProbeSettings
 from harmonia.types import Method
 
 VERSIONS = {
-    **{"data": 3, "leakage": 2, "probe": 5, "write": 2, "groups": 5},
-    **{"train": 4, "evaluate": 5, "analyse": 6, "report": 5},
+    **{"data": 4, "leakage": 2, "probe": 5, "write": 2, "groups": 5},
+    **{"train": 4, "evaluate": 5, "analyse": 7, "report": 5},
 }
 
 

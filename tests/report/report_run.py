@@ -317,6 +317,7 @@ def differences() -> list[dict[str, object]]:
                         "right": "incompatible",
                         "seed": 0 if scope == "seed" else "",
                         "items": N[suite] * len(within),
+                        "clusters": None,
                         "seeds": 1,
                         "units": len(within),
                         "accuracy_left": 0.5,

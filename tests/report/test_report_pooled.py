@@ -24,7 +24,15 @@ def difference(left: str, right: str, suite: str) -> Difference:
     return Difference(
         **{"scope": "all", "domain": "all", "suite": suite, "form": "chat0", "readout": "letter"},
         **{"left": left, "right": right},
-        **{"seed": None, "items": 100, "seeds": 1, "units": 2, "accuracy_left": 0.55, "accuracy_right": 0.4},
+        **{
+            "seed": None,
+            "items": 100,
+            "clusters": None,
+            "seeds": 1,
+            "units": 2,
+            "accuracy_left": 0.55,
+            "accuracy_right": 0.4,
+        },
         **{"difference": 0.15, "low": 0.1, "high": 0.19, "p": 0.01, "p_holm": 0.02},
         **{"test": "items_and_seeds", "left_only": None, "right_only": None},
     )
