@@ -140,8 +140,8 @@ def test_inconclusive_says_how_much_would_decide() -> None:
     claims = judge([_tuned({"harmonious": 0.51, "incompatible": 0.5}, items=60, seeds=2)])
     assert claims[0].verdict == "inconclusive" and claims[0].findings[0].needed is not None
     estimate = Estimate(
-        value=0.02, left=0.5, right=0.48, low=-0.02, high=0.06, p=0.3, items=200, clusters=None, seeds=3, units=1,
-        freedom=1e9, item_variance=0.00005, seed_variance=0.0002, mixed_variance=0.0001,
+        value=0.02, left=0.5, right=0.48, low=-0.02, high=0.06, p=0.3, items=200, clusters=None,
+        seeds=3, units=1, freedom=1e9, item_variance=0.00005, seed_variance=0.0002, mixed_variance=0.0001,
     )  # fmt: skip
     # Room for (.02 / 1.96)^2 = .00010412: S seeds leave .00005 + .0003 * 3/S of it.
     needed = needed_for(estimate)  # a normal law: 1.96
