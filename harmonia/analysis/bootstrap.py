@@ -3,21 +3,21 @@
 The difference of two kinds of model is estimated over *units*, one for each base model and
 domain. The estimand is the mean over the units at hand, which stay fixed, of the expected
 difference over new seeds and new items of the unit. Within a unit an item is drawn for all
-seeds together, and items that several units ask are drawn for all of them together. Items
-that belong together (a passage, an entity, a subject) are drawn together too: what is drawn
-are whole *clusters*, and an item that belongs to no other is a cluster of its own.
+seeds together, and items that several units ask are drawn for all of them together. So are
+items that belong together (a passage, an entity, a subject). What is drawn are whole *clusters*;
+an item that belongs to no other is a cluster of its own.
 
 The percentiles alone would be wrong, for two reasons. Resampling clusters and seeds both counts
 the noise of one cluster under one seed up to three times (Owen 2007, *The pigeonhole bootstrap*).
 And a few seeds, or clusters, vary less among themselves than many do. So the percentiles are
 stretched about the estimate to the unbiased variance of a crossed design: clusters + seeds -
-interaction (Cornfield and Tukey 1956), and to Student's t with Satterthwaite's degrees of freedom.
-With many clusters, and one seed or many, next to nothing is stretched.
+interaction (Cornfield and Tukey 1956). They are stretched again to Student's t with
+Satterthwaite's degrees of freedom. With many clusters next to nothing is stretched.
 
-Of clusters with the shares f of a unit's items, the sum of squares of their totals about the
-unit's mean is 1 - sum f^2 of the variance if items are independent, and has the degrees of
-freedom (1 - q2)^2 / (q2 - 2 q3 + q2^2), where qn is the sum of f^n (Bell and McCaffrey 2002):
-for clusters of one size, K of them, 1 - 1 / K and K - 1.
+Let f be the clusters' shares of a unit's items, and qn the sum of f^n. If items are independent,
+the squares of the clusters' totals about the mean sum up to 1 - q2 of the variance. The sum has
+(1 - q2)^2 / (q2 - 2 q3 + q2^2) degrees of freedom (Bell and McCaffrey 2002). Of K clusters of one
+size these are 1 - 1 / K and K - 1.
 
 Axes: `B` resamples, `I` items, `K` clusters, `S` seeds, `M` measures, `R` runs (a seed of a
 unit), `P` profiles (clusters with the same values in all runs).
