@@ -19,7 +19,9 @@ Overrides = Annotated[
 
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for data, runs and report.")] = Path("runs/demo"),
-    full: Annotated[bool, typer.Option("--full", help="All base models, domains and ratios.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="All base models, domains, ratios and controls.")
+    ] = False,
     bases: Annotated[int | None, typer.Option(min=1, max=3, help="How many base models.")] = None,
     domains: Annotated[int | None, typer.Option(min=1, max=4, help="How many domains.")] = None,
     ratios: Annotated[str | None, typer.Option(help="Mixed groups between 0 and 1: 0.2,0.6.")] = None,
@@ -28,16 +30,18 @@ def demo(
     """Run the whole experiment on the embedded lab models, in minutes on two cores.
 
     Without options it takes two of the three base models, one of the four domains, and two of
-    the six ratios between 0 and 1, under three fine-tuning seeds.
+    the six ratios between 0 and 1, under three fine-tuning seeds, and no controls.
 
-    Example: `harmonia demo`
+    Example: `harmonia demo groups.explanations=gold`
     """
     from dataclasses import replace
 
     from harmonia.cli.claims import print_claims
+    from harmonia.cli.given import Given
     from harmonia.cli.progress import RunBars
     from harmonia.cli.progress import out as console
     from harmonia.pipeline.demo import FULL, SMALL, demo_experiments
+    from harmonia.pipeline.experiment import Experiment
     from harmonia.pipeline.pool import pool
     from harmonia.pipeline.processes import Processes
     from harmonia.pipeline.run import run_experiments
@@ -50,8 +54,9 @@ def demo(
     }
     chosen = {name: value for name, value in wanted.items() if value is not None}
     grid = replace(FULL if full else SMALL, **chosen)
+    experiments = demo_experiments(out, grid, Given.here().table(Experiment))
     with RunBars() as bars:
-        runs = run_experiments(demo_experiments(out, grid), Processes(), bars)
+        runs = run_experiments(experiments, Processes(), bars)
     for run in runs:
         console.print(run.name)
         console.print(_results(run))

@@ -84,6 +84,10 @@ class Given:
         values = _with(self._values(section), section, options or {})
         return self._made(model, section, merged(defaults, values))
 
+    def table(self, model: type[Settings]) -> dict[str, Any]:
+        """The settings of a class as they were given, for values that they are to be put on."""
+        return self._values(next(one for one in TAKES[self._command] if one.model is model))
+
     def items(self, path: str, options: Mapping[str, Any] | None = None, **defaults: Any) -> ItemSource:
         """The declaration of questions.
 

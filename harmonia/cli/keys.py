@@ -83,6 +83,13 @@ def _prompt(*, only: str = "", without: str = "") -> Section:
 TAKES: dict[str, tuple[Section, ...]] = {
     "run": _EXPERIMENT,
     "plan": _EXPERIMENT,
+    "demo": (
+        Section(
+            "",
+            "pipeline.experiment:Experiment",
+            without="name out data_root model general domains seeds groups.ratios execution",
+        ),
+    ),
     "probe": (_ITEMS, _SHOTS, _prompt(without="chat chat_date"), _PROBE, _MODEL),
     "evaluate": (_ITEMS, _SHOTS, _prompt(without="shots"), _PROBE, _MODEL),
     "groups": (

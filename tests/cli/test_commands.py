@@ -158,6 +158,9 @@ def test_stage_commands_make_a_whole_experiment(data: Path, tmp_path: Path) -> N
             ["epoch", "training.epochs"],
         ),
         (["run", "{bad}"], ["not YAML", "row 2"]),
+        (["demo", "training.epochs=0"], ["training.epochs", "greater than or equal to 1"]),
+        (["demo", "groups.explanation=gold"], ["Did you mean groups.explanations?"]),
+        (["demo", "seeds=[0]"], ["seeds", "harmonia settings demo"]),
         (["report", "{data}"], ["experiment.yaml"]),
     ],
 )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from harmonia.pipeline.demo import Grid, demo_experiments
+from harmonia.errors import InputError
+from harmonia.pipeline import demo
+from harmonia.pipeline.demo import FULL, SMALL, Grid, demo_experiments
 from harmonia.pipeline.experiment import Experiment
 
 
@@ -47,9 +50,26 @@ def test_general_only_names_its_general_rows() -> None:
 
 
 def test_a_demo_that_cannot_be_writes_nothing(tmp_path: Path) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(InputError, match=r"groups\.ratios\.0.*less than or equal to 1"):
         demo_experiments(tmp_path / "demo", Grid(bases=1, domains=1, ratios=(2.0,)))
+    with pytest.raises(InputError, match=r"training\.epochs.*harmonia settings demo"):
+        demo_experiments(tmp_path / "demo", SMALL, {"training": {"epochs": 0}})
     assert not (tmp_path / "demo").exists()
+
+
+def test_a_demo_has_controls_in_full_and_takes_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo, "write_lab_data", lambda *where: None)
+    (one,) = demo_experiments(tmp_path / "small", Grid(bases=1, domains=1, ratios=()))
+    assert one.groups.names == ("harmonious", "incompatible", "self_aligning", "contextualised")
+    assert one.groups.explained == "none"
+    changes = {"groups": {"explanations": "gold"}, "training": {"epochs": 1}}
+    (changed,) = demo_experiments(tmp_path / "other", Grid(bases=1, domains=1, ratios=()), changes)
+    assert (changed.groups.explanations, changed.training.epochs) == ("gold", 1)
+    assert changed.groups.size == one.groups.size and changed.training.batch_size == one.training.batch_size
+    full = demo_experiments(tmp_path / "full", replace(FULL, bases=1))[0]
+    assert full.groups.names == (*one.groups.names, "general_only", "random_wrong", "permuted")
 
 
 @pytest.mark.parametrize(
