@@ -30,7 +30,7 @@ def demo(
     """Run the whole experiment on the embedded lab models, in minutes on two cores.
 
     Without options it takes two of the three base models, one of the four domains, and two of
-    the six ratios between 0 and 1, under three fine-tuning seeds, and no controls.
+    the six ratios between 0 and 1, under three fine-tuning seeds. It leaves out the controls.
 
     Example: `harmonia demo groups.explanations=gold`
     """
