@@ -9,14 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harmonia.analysis.correlations import correlation
 from harmonia.analysis.differences import Difference, differences
-from harmonia.analysis.findings import (
-    Finding,
-    correlation,
-    difference_between,
-    mixture_beats_full,
-    mixture_moves_less,
-)
+from harmonia.analysis.findings import Finding, difference_between
+from harmonia.analysis.mixtures import mixture_findings
 from harmonia.analysis.paper import PAPER, STATEMENTS
 from harmonia.analysis.policies import Ranking, policy_rankings
 from harmonia.analysis.run_answers import Excluded, RunAnswers
@@ -29,8 +25,8 @@ VERSION = 2
 
 RULE = (
     "A finding is supported if its 95 % interval lies wholly on the claimed side, contradicted if wholly "
-    "on the other, inconclusive otherwise. An effect is supported if it is on all suites, contradicted if "
-    "it is on one and supported on none. A claim of two parts needs both."
+    "on the other, inconclusive otherwise, and always with one seed. An effect is what all suites say, "
+    "inconclusive if they do not agree. A claim of two parts needs both and falls with either."
 )
 
 _PAIRS = {"C1": "harmonious", "C2": "self_aligning", "C3": "contextualised"}
@@ -70,11 +66,7 @@ def judge(runs: Sequence[RunAnswers]) -> list[Claim]:
         for name, group in _PAIRS.items()
     }
     findings["C4"] = [correlation(runs, suite) for suite in suites]
-    findings["C5"] = [
-        finding
-        for suite in suites
-        for finding in (mixture_beats_full(runs, suite), mixture_moves_less(runs, suite))
-    ]
+    findings["C5"] = [finding for suite in suites for finding in mixture_findings(runs, suite)]
     return [
         Claim(
             claim=name,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from harmonia.analysis.differences import Difference
 from harmonia.analysis.run_answers import CHAT
+from harmonia.analysis.verdicts import MIN_SEEDS
 from harmonia.types import Method
 
 _ALPHA = 0.05
@@ -20,7 +21,7 @@ class Ranking:
         suite: The suite, asked in chat form.
         accuracy: Share right after each policy, mean over units, falling.
         not_told_apart: The best policy and those that Holm's adjusted tests, over all pairs
-            of policies on all suites, do not tell from it (alpha .05).
+            of policies on all suites, do not tell from it (alpha .05); all, with one seed.
         winner: The best policy if it stands alone in that; None otherwise.
     """
 
@@ -43,7 +44,7 @@ def policy_rankings(rows: Sequence[Difference], method: Method) -> list[Ranking]
             other
             for row in here
             for one, other in ((row.left, row.right), (row.right, row.left))
-            if one == order[0] and row.p_holm < _ALPHA
+            if one == order[0] and row.p_holm < _ALPHA and row.seeds >= MIN_SEEDS
         }
         together = tuple(policy for policy in order if policy not in beaten)
         found.append(

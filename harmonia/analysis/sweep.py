@@ -12,7 +12,6 @@ from harmonia.analysis.agreement import kl_divergence
 from harmonia.analysis.answers import Answers, per_item, require_same_items
 from harmonia.analysis.bootstrap import PairedUnit
 from harmonia.analysis.run_answers import CHAT, RunAnswers
-from harmonia.hashing import addressed_order
 
 Floats = NDArray[np.float64]
 
@@ -52,38 +51,6 @@ class Sweep:
             left_S_I=left_S_I,
             right_S_I=right_S_I,
         )
-
-    def best(self, ratios: Sequence[float]) -> Floats:
-        """For each seed and item the most accurate of some ratios on other seeds and items.
-
-        A ratio that was merely lucky must not be tested where it was lucky. So the items fall
-        into two halves, and the best for one half under one seed is seen on the other half
-        under the other seeds. With one seed it is seen under that one. Ties go to the lowest.
-
-        Returns:
-            The ratios, shape (S, I).
-        """
-        ids = self.base.ids_I.tolist()
-        chosen = set(addressed_order(0, "analysis/halves", ids)[: len(ids) // 2])
-        first_I = np.array([name in chosen for name in ids])
-        right_R_S_I = np.stack([self.right(ratio) for ratio in ratios])
-        seeds = right_R_S_I.shape[1]
-        best_S_I = np.empty(right_R_S_I.shape[1:])
-        for seed in range(seeds):
-            others = [other for other in range(seeds) if other != seed] or [seed]
-            for half_I in (first_I, ~first_I):
-                seen_R = right_R_S_I[:, others][:, :, ~half_I].mean(axis=(1, 2))
-                best_S_I[seed, half_I] = ratios[int(seen_R.argmax())]
-        return best_S_I
-
-
-def pick(best_S_I: Floats, values: Mapping[float, Floats]) -> Floats:
-    """Of each ratio's values, shape (S, I) each, those of the ratio chosen there."""
-    picked_S_I = np.empty(best_S_I.shape)
-    for ratio, values_S_I in values.items():
-        here_S_I = best_S_I == ratio
-        picked_S_I[here_S_I] = values_S_I[here_S_I]
-    return picked_S_I
 
 
 def sweeps_of(runs: Sequence[RunAnswers], suite: str) -> Iterator[Sweep]:

@@ -16,6 +16,12 @@ Verdict = Literal["supported", "contradicted", "inconclusive", "not computed"]
 MIN_CLUSTERS = 6
 """Fewest clusters of a correlation: of five that all agree, one in sixteen does by chance."""
 
+MIN_SEEDS = 2
+"""Fewest seeds of a verdict: one seed says nothing of how far others would lie from it."""
+
+TAIL = (1 - LEVEL) / 2
+"""Share of runs in which an end of an interval may lie on the wrong side of the truth."""
+
 _MOST_SEEDS = 1_000
 
 
@@ -44,34 +50,48 @@ def verdict_of(low: float, high: float) -> Verdict:
 
 
 def over_suites(verdicts: Sequence[Verdict]) -> Verdict:
-    """What the same effect on several suites says.
+    """What the same effect on several suites says: what all say where it could be computed.
 
-    Supported if it is on all suites where it could be computed; contradicted if it is on
-    one and supported on none; inconclusive otherwise. All having to hold, no correction
-    for several tests is needed for `supported` (an intersection-union test, Berger 1982).
+    All having to hold, nothing is corrected for several tests (an intersection-union test,
+    Berger 1982): a wrong verdict is no likelier than on one suite.
     """
     computed = {verdict for verdict in verdicts if verdict != "not computed"}
     if not computed:
         return "not computed"
-    if computed == {"supported"}:
-        return "supported"
-    return "contradicted" if "contradicted" in computed and "supported" not in computed else "inconclusive"
+    return computed.pop() if len(computed) == 1 else "inconclusive"
 
 
 def of_parts(verdicts: Sequence[Verdict]) -> Verdict:
-    """What the parts of a claim say, all of which it needs: one that fails is enough."""
+    """What the parts of a claim say, all of which it needs: one that fails is enough.
+
+    Each part wrongly fails in 2.5 % at most, so that one of two does in 5 %.
+    """
     for verdict in ("contradicted", "not computed", "inconclusive"):
         if verdict in verdicts:
             return verdict
     return "supported"
 
 
-def needed_for(estimate: Estimate) -> Needed:
+def ends_of(estimate: Estimate, tail: float = TAIL) -> tuple[float, float]:
+    """Ends by Student's t, each beyond the truth in a share `tail` of runs at most.
+
+    What seeds and items add to the variance is each stretched by its own t, not both by
+    one (Banerjee 1960): where few seeds differ little by luck, Satterthwaite's degrees of freedom
+    are too many, the more so the smaller the tail.
+    """
+    reach = _t(estimate.freedom, tail) ** 2 * estimate.item_variance
+    if estimate.seed_variance is not None and estimate.mixed_variance is not None:
+        by_seeds = estimate.seed_variance + estimate.mixed_variance
+        reach += _t(estimate.units * (estimate.seeds - 1), tail) ** 2 * by_seeds
+    return estimate.value - math.sqrt(reach), estimate.value + math.sqrt(reach)
+
+
+def needed_for(estimate: Estimate, tail: float = TAIL) -> Needed:
     """How many seeds or items would bring the interval's end to 0, the effect as it is."""
     effect, items, mixed = estimate.value**2, estimate.item_variance, estimate.mixed_variance or 0.0
     seeds = estimate.seed_variance
     # More items leave the degrees of freedom as they are.
-    room = effect / _t(estimate.freedom) ** 2 - (seeds or 0.0)
+    room = effect / _t(estimate.freedom, tail) ** 2 - (seeds or 0.0)
     needed = Needed(
         items=max(estimate.items + 1, math.ceil(estimate.items * (items + mixed) / room))
         if room > 0
@@ -83,11 +103,11 @@ def needed_for(estimate: Estimate) -> Needed:
     def left(wanted: int) -> float:
         """The square of the half-width with so many seeds."""
         freedom = estimate.freedom * (wanted - 1) / (estimate.seeds - 1)
-        return _t(freedom) ** 2 * (items + (seeds + mixed) * estimate.seeds / wanted)
+        return _t(freedom, tail) ** 2 * (items + (seeds + mixed) * estimate.seeds / wanted)
 
     enough = (wanted for wanted in range(estimate.seeds + 1, _MOST_SEEDS + 1) if left(wanted) <= effect)
     return replace(needed, seeds=next(enough, None))
 
 
-def _t(freedom: float) -> float:
-    return float(t.ppf((1 + LEVEL) / 2, freedom))
+def _t(freedom: float, tail: float) -> float:
+    return float(t.isf(tail, freedom))

@@ -87,6 +87,8 @@ def _over(row: Finding) -> str:
 def _verdict(row: Finding) -> Entry | str:
     if row.because:
         return Entry(text=row.verdict, small=(f"because {row.because}",))
+    if row.held_back:
+        return Entry(text=row.verdict, small=(row.held_back,))
     if row.needed is None:
         return row.verdict
     numbers = ((row.needed.seeds, "seeds"), (row.needed.items, "questions"), (row.needed.units, "units"))

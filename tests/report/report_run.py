@@ -349,7 +349,7 @@ def claims() -> dict[str, object]:
         }
         return {**what, **nothing, "verdict": verdict, "details": {}, **more}
 
-    measured = {"items": 200, "seeds": 1, "units": 2, "p": 0.01}
+    measured = {"items": 200, "seeds": 2, "units": 2, "p": 0.01}
     ends = {"effect": 10.0, "low": 2.51, "high": 17.5}
     needed = {"seeds": None, "items": 321, "units": None}
     c1 = [

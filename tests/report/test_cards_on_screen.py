@@ -27,7 +27,7 @@ def test_the_screen_says_what_the_page_says(tmp_path: Path, monkeypatch) -> None
     articles = re.findall(r'<article id="C.*?</article>', page, re.DOTALL)
     said = html.unescape(re.sub(r"<[^>]*>", "\n", "".join(articles))).replace(". The paper:", ".\nThe paper:")
     lines = {" ".join(line.split()) for line in said.split("\n")} - {""}
-    assert {"200 questions, 1 seed and 2 units", "−0.62 to −0.18", "because nobody asked <them>"} <= lines
+    assert {"200 questions, 2 seeds and 2 units", "−0.62 to −0.18", "because nobody asked <them>"} <= lines
     apart = {"Measured", "C1: findings", "C4: findings"}  # the screen has a title for each measure
     missing = [line for line in lines - apart if line not in shown]
     assert not missing
