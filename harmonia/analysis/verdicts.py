@@ -76,8 +76,8 @@ def ends_of(estimate: Estimate, tail: float = TAIL) -> tuple[float, float]:
     """Ends by Student's t, each beyond the truth in a share `tail` of runs at most.
 
     What seeds and items add to the variance is each stretched by its own t, not both by
-    one (Banerjee 1960): where few seeds differ little by luck, Satterthwaite's degrees of freedom
-    are too many, the more so the smaller the tail.
+    one (Banerjee 1960). Where few seeds differ little by luck, Satterthwaite's degrees of freedom
+    are too many, and the more so the smaller the tail.
     """
     reach = _t(estimate.freedom, tail) ** 2 * estimate.item_variance
     if estimate.seed_variance is not None and estimate.mixed_variance is not None:
