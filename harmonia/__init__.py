@@ -9,11 +9,35 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harmonia.api import compare, groups, load, plan, probe, read_beliefs, report, run, serve, train
+    from harmonia.api import (
+        audit,
+        compare,
+        groups,
+        load,
+        plan,
+        probe,
+        read_beliefs,
+        report,
+        run,
+        serve,
+        train,
+    )
 
 __version__ = "0.1.0"
 
-__all__ = ["compare", "groups", "load", "plan", "probe", "read_beliefs", "report", "run", "serve", "train"]
+__all__ = [
+    "audit",
+    "compare",
+    "groups",
+    "load",
+    "plan",
+    "probe",
+    "read_beliefs",
+    "report",
+    "run",
+    "serve",
+    "train",
+]
 
 # The hub's client would report each training to its makers. Nothing goes out that nobody asked for:
 # this is read when the client is first imported, so it stands before any other import.

@@ -7,6 +7,7 @@
     before  = harmonia.probe(base, "test.jsonl", form="chat0")
     after   = harmonia.probe(tuned, "test.jsonl", form="chat0")
     harmonia.compare(before, after)
+    audit   = harmonia.audit(base, "my_sft.jsonl")
 
 Settings have the names of the experiment file (docs/settings.md), as `harmonia settings
 COMMAND` lists them; a table is a mapping: `prompt={"preset": "repo"}`.
@@ -19,6 +20,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from harmonia.audit import AuditSettings
+from harmonia.audit.folder import audit_file
 from harmonia.data import GENERAL, read_conversations
 from harmonia.data.at_hand import Questions, is_at_hand, items_from
 from harmonia.errors import InputError
@@ -33,7 +36,7 @@ from harmonia.parsing import Settings, require_new, table_of_settings
 from harmonia.probe import ProbeSettings, ask
 from harmonia.probe import read_beliefs as read_belief_file
 from harmonia.prompts import ExamFormat, PromptSettings, ShotPool, build_template, parse_form
-from harmonia.results import Beliefs, Comparison, Groups, TrainingSet
+from harmonia.results import Beliefs, Comparison, Groups, TrainingSet, Verdicts
 from harmonia.training import TrainingSettings
 from harmonia.types import Belief
 from harmonia.writers import ContextSettings, read_written, texts, write_contexts
@@ -41,7 +44,19 @@ from harmonia.writers import ContextSettings, read_written, texts, write_context
 if TYPE_CHECKING:
     from harmonia.pipeline.plan import Plan
 
-__all__ = ["compare", "groups", "load", "plan", "probe", "read_beliefs", "report", "run", "serve", "train"]
+__all__ = [
+    "audit",
+    "compare",
+    "groups",
+    "load",
+    "plan",
+    "probe",
+    "read_beliefs",
+    "report",
+    "run",
+    "serve",
+    "train",
+]
 
 Progress = Callable[[int, int], None]
 """Called with (done, in all)."""
@@ -262,6 +277,32 @@ def compare(before: Sequence[Belief], after: Sequence[Belief], *, seed: int = 0)
     consistency = consistency_of(before, after, seed=seed)
     *_, p = mcnemar(Answers.of(before).correct_I, Answers.of(after).correct_I)
     return Comparison(consistency=consistency, outcomes=outcomes(before, after), p=p)
+
+
+def audit(
+    model: LocalModel,
+    data: str | Path,
+    *,
+    out: str | Path | None = None,
+    progress: Progress | None = None,
+    **settings: Any,
+) -> Verdicts:
+    """Which rows of a fine-tuning file a model knows, and which fight what it believes.
+
+    Args:
+        model: What `load` or `train` gives.
+        data: The file: alpaca, sharegpt, messages, prompt/completion.
+        out: A folder to write as `harmonia audit` does, which goes on after an interruption; or None.
+        progress: Told how far it is.
+        settings: Those of the table `audit`: `sample`, `shots`, `draws`, `on_bad_row`, ...
+
+    Raises:
+        InputError: A row or a setting is wrong, or a file of others would be overwritten.
+    """
+    if not (hasattr(model, "loglikelihoods") and hasattr(model, "generate")):
+        _require_kind(model, (LocalModel,), "model", "Give what harmonia.load or harmonia.train gives.")
+    how = _checked(AuditSettings, "audit", settings)
+    return Verdicts(audit_file(model, Path(data), how, out=out, progress=progress))
 
 
 def run(experiment: str | Path, /, **overrides: Any) -> Path:

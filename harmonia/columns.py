@@ -159,7 +159,7 @@ class Table(Generic[Row]):
                     )
             key = tuple(values[name] for name in self.key)
             require_new(seen, key, file=path, row=number, field=None, problem=twice, remedy=_REMEDY)
-            rows.append(self.row(**values))
+            rows.append(self.row(**{name: _as_declared(value) for name, value in values.items()}))
         return tuple(rows)
 
     def typed(self, table: pa.Table, path: Path) -> pa.Table:
@@ -178,6 +178,10 @@ class Table(Generic[Row]):
                     problem, file=path, field=column.name, seen=table.schema.names, remedy=_REMEDY
                 )
         return table.select([column.name for column in self.columns])
+
+
+def _as_declared(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 @cache

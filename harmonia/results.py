@@ -12,6 +12,8 @@ from typing import Any, overload
 from harmonia.analysis.accuracy import accuracy_of
 from harmonia.analysis.consistency import Consistency
 from harmonia.analysis.outcomes import ItemOutcome
+from harmonia.audit import AUDIT_ROWS, Audited, AuditRow
+from harmonia.audit.summary import shares_of
 from harmonia.columns import Column, Table, columns_of
 from harmonia.errors import InputError
 from harmonia.groups import BuiltGroups, GroupsSummary, summary_of, write_group
@@ -258,6 +260,42 @@ class Comparison:
 
     def _ids(self, outcome: str) -> tuple[str, ...]:
         return tuple(one.id for one in self.outcomes if one.outcome == outcome)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Verdicts(Sequence[AuditRow]):
+    """The verdicts on the rows of a fine-tuning file, in its order.
+
+    Attributes:
+        found: The rows, how many the file has, and what is wrong with those left out.
+    """
+
+    found: Audited
+
+    @overload
+    def __getitem__(self, index: int) -> AuditRow: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[AuditRow, ...]: ...
+    def __getitem__(self, index: int | slice) -> AuditRow | tuple[AuditRow, ...]:
+        return self.found.rows[index]
+
+    def __len__(self) -> int:
+        return len(self.found.rows)
+
+    def __repr__(self) -> str:
+        shares = [
+            f"{one.rows} {one.category}" for one in shares_of(self.found.rows, self.found.of) if one.rows
+        ]
+        return f"{len(self)} of {self.found.of} rows: {', '.join(shares)}"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of the audit, a sentence each."""
+        return self.found.notes
+
+    def table(self) -> Any:
+        """A DataFrame, one row an audited row, with the columns of `rows.parquet`."""
+        return _frame(AUDIT_ROWS.columns, _cells(AUDIT_ROWS.columns, self.found.rows))
 
 
 def _estimate(found: Consistency, name: str, how: str = ".3f") -> str:

@@ -20,6 +20,7 @@ import typer.main
 from pydantic import BaseModel
 
 from harmonia.analysis.tables import TABLES
+from harmonia.audit import AUDIT_ROWS
 from harmonia.cli.keys import TAKES, Section
 from harmonia.cli.main import app
 from harmonia.columns import Column
@@ -76,6 +77,7 @@ FRAMES = {
     "Beliefs.table": BELIEF_COLUMNS,
     "TrainingSet.table": GROUP_COLUMNS,
     "Comparison.table": OUTCOMES.columns,
+    "Verdicts.table": AUDIT_ROWS.columns,
 }
 
 

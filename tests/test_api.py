@@ -46,6 +46,7 @@ SIGNATURES: dict[str, dict[str, Any]] = {
         **{"model": EMPTY, "group": EMPTY, "*": None, "out": EMPTY, "prompt": None, "seed": 0},
         **{"progress": None, "**": "settings"},
     },
+    "audit": {"model": EMPTY, "data": EMPTY, "*": None, "out": None, "progress": None, "**": "settings"},
     "compare": {"before": EMPTY, "after": EMPTY, "*": None, "seed": 0},
     "run": {"experiment": EMPTY, "/": None, "**": "overrides"},
     "plan": {
@@ -95,8 +96,8 @@ print(light, heavy, callable(harmonia.probe), callable(groups), callable(harmoni
 
 
 def test_what_is_no_function_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="no attribute 'audit'"):
-        harmonia.audit  # noqa: B018
+    with pytest.raises(AttributeError, match="no attribute 'curate'"):
+        harmonia.curate  # noqa: B018
 
 
 @pytest.fixture(scope="module")

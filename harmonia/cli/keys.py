@@ -116,6 +116,7 @@ TAKES: dict[str, tuple[Section, ...]] = {
         Section("slick", "slick.knowledge:SlickSettings"),
         _MODEL,
     ),
+    "audit": (Section("audit", "audit:AuditSettings", without="sample seed", bare=True), _MODEL),
     "export-task": (_ITEMS, _SHOTS, _prompt(only="method preset language options_first shots")),
     "explain-scoring": (_ITEMS, _SHOTS, _prompt(without="method shots"), _MODEL),
     "triage": (Section("", "analysis.triage:TriageSettings"),),

@@ -15,6 +15,7 @@ from typing import Any
 import typer
 
 from harmonia.cli import (
+    audit,
     bench,
     claims,
     doctor,
@@ -53,6 +54,7 @@ for command in (
     steps.evaluate,
     steps.consistency,
     slick.slick,
+    audit.audit,
     write.write,
     triage.triage,
     export.export_task,

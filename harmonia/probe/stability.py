@@ -47,7 +47,7 @@ def stability_of(
     )
 
 
-def wilson(hits: int, count: int) -> tuple[float, float]:
+def wilson(hits: float, count: float) -> tuple[float, float]:
     """95 % score interval of a share, without continuity correction (Wilson 1927).
 
     Here by hand: scipy.stats takes longer to load than a small probe to run.

@@ -1,0 +1,125 @@
+"""What of an answer is content: the words that neither its instruction nor the file's form gives.
+
+A model that expects another word of form ("The answer is ...") does not disagree about anything.
+So words count that are new in the answer: not in what was said before, and not in many other
+answers. An answer of nothing but such words that recurs as a whole is a label
+("positive"), and then all its words count.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from harmonia.slick.questions import normalised
+from harmonia.types import Conversation
+
+_ALONE = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+_WORD = re.compile(f"[{_ALONE}]|[^\\s'’{_ALONE}]+")
+_EDGES = '"“”‘`*_()[]{}<>.,;:!?…、。，；：！？'
+_ALL = ""
+_FEWEST = 5
+"""A word in fewer answers is none of the form, however few answers there are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """A word of an answer.
+
+    Attributes:
+        start: Its first character in the answer.
+        stop: Past its last.
+        key: The word without case and punctuation; empty for a mark alone.
+    """
+
+    start: int
+    stop: int
+    key: str
+
+
+def words_of(text: str) -> tuple[Word, ...]:
+    """The words of a text; characters of scripts without spaces count each."""
+    return tuple(_word(found) for found in _WORD.finditer(text))
+
+
+def keys_of(text: str) -> list[str]:
+    """The words of a text, without case and punctuation."""
+    return [word.key for word in words_of(text) if word.key]
+
+
+def answers_of(row: Conversation) -> Iterable[tuple[int, str]]:
+    """The turns that a row teaches: place among its messages, and text."""
+    return (
+        (place, turn.content)
+        for place, turn in enumerate(row.messages)
+        if turn.role == "assistant" and turn.learned
+    )
+
+
+class FileForm:
+    """The words that make the form of a file's answers.
+
+    A word is form if many answers have it: of all, or of those whose instruction begins with the
+    same word ("Translate ...").
+
+    Args:
+        rows: All rows of the file.
+        common: Share of the answers from which these are many.
+    """
+
+    def __init__(self, rows: Sequence[Conversation], common: float) -> None:
+        words: dict[str, Counter[str]] = defaultdict(Counter)
+        whole: dict[str, Counter[str]] = defaultdict(Counter)
+        answers: Counter[str] = Counter()
+        for row in rows:
+            for place, text in answers_of(row):
+                keys = keys_of(text)
+                for opening in (_ALL, _opening(row, place)):
+                    answers[opening] += 1
+                    words[opening].update(set(keys))
+                    whole[opening][" ".join(keys)] += 1
+        least = {opening: max(_FEWEST, common * count) for opening, count in answers.items()}
+        self._words = {name: _frequent(count, least[name]) for name, count in words.items()}
+        self._labels = {name: _frequent(count, least[name]) for name, count in whole.items()}
+
+    def common(self, row: Conversation, place: int) -> frozenset[str]:
+        """The words of form of an answer, by its place among the messages, and those said before it."""
+        before = (key for turn in row.messages[:place] for key in keys_of(turn.content))
+        return self._words[_ALL].union(self._words.get(_opening(row, place), ()), before)
+
+    def content(self, row: Conversation, place: int) -> tuple[Word, ...]:
+        """The words of an answer that are content, each the first time it stands there."""
+        words = words_of(row.messages[place].content)
+        text = " ".join(word.key for word in words if word.key)
+        if any(text in self._labels.get(name, ()) for name in (_ALL, _opening(row, place))):
+            said = {key for turn in row.messages[:place] for key in keys_of(turn.content)}
+        else:
+            said = set(self.common(row, place))
+        found = []
+        for word in words:
+            if word.key and word.key not in said:
+                said.add(word.key)
+                found.append(word)
+        return tuple(found)
+
+
+def _opening(row: Conversation, place: int) -> str:
+    """The word that an answer's instruction begins with."""
+    return next(iter(keys_of(row.messages[place - 1].content)), _ALL)
+
+
+def _frequent(counts: Counter[str], least: float) -> frozenset[str]:
+    return frozenset(text for text, count in counts.items() if text and count >= least)
+
+
+def _word(found: re.Match[str]) -> Word:
+    text = found[0]
+    start = found.start() + len(text) - len(text.lstrip(_EDGES))
+    key = normalised(text)
+    return Word(
+        start=start,
+        stop=max(start, found.end() - len(text) + len(text.rstrip(_EDGES))),
+        key=key if any(map(str.isalnum, key)) else "",
+    )

@@ -1,0 +1,199 @@
+"""First pass: what the model says at each word of a row, behind demonstrations from its own file.
+
+One request a draw reads each token of the answer; two more give the answer with and without its
+instruction, for IFD.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from harmonia.audit.content import FileForm, answers_of
+from harmonia.audit.settings import AuditSettings
+from harmonia.audit.shots import Posed, Shown
+from harmonia.audit.spans import Answer, ConflictSpan, WordReading, read_words
+from harmonia.models import Likelihood, Scorer, TokenReading
+from harmonia.prompts.encode import Encoder, Request
+from harmonia.types import Conversation
+
+CHUNK = 64
+"""Rows read together."""
+
+_LEAST = math.log(1e-12)
+"""Floor of log-probabilities, in nats."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawReading:
+    """What the model says of a row behind one draw of demonstrations.
+
+    Attributes:
+        trained: Probability of the words at stake, their geometric mean; 1 where none is.
+        conflict: By how much more probable another word is, at the word where that is most.
+        entropy: Mean entropy at the words at stake, in nats.
+        nll: Mean negative log-likelihood of all the answer's tokens, in nats.
+        excess: Mean of that less the entropy there.
+        largest: Largest of these differences.
+        turn: Place among the messages of the answer with the largest conflict.
+        spans: Confident conflicts, in order.
+    """
+
+    trained: float
+    conflict: float
+    entropy: float
+    nll: float
+    excess: float
+    largest: float
+    turn: int
+    spans: tuple[ConflictSpan, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstReading:
+    """What the first pass gives of a row.
+
+    Attributes:
+        draws: A reading behind each draw of demonstrations.
+        stakes: Words at stake.
+        ifd: Mean cross-entropy of the answers with their instruction over that without
+            (Li et al. 2024); None where the latter is 0.
+        tokens: Tokens of the answers that were read.
+        cut: Tokens left unread, of answers or of what stands before them.
+        shots: Demonstrations that fitted, the fewest of the draws.
+    """
+
+    draws: tuple[DrawReading, ...]
+    stakes: int
+    ifd: float | None
+    tokens: int
+    cut: int
+    shots: int
+
+
+class FirstPass:
+    """Reads rows.
+
+    Args:
+        model: Who is asked.
+        shown: Writes rows behind demonstrations.
+        form: The form of the file's answers.
+        settings: How.
+    """
+
+    def __init__(self, model: Scorer, shown: Shown, form: FileForm, settings: AuditSettings) -> None:
+        self._model, self._shown, self._form, self._settings = model, shown, form, settings
+        self._encoder = Encoder(model.tokenizer)
+
+    def read(self, rows: Sequence[Conversation]) -> list[FirstReading]:
+        """Read some rows; all is scored in one go."""
+        asked = [self.asked(row) for row in rows]
+        requests = [one for of_row in asked for one in of_row.requests]
+        found = iter(self._model.loglikelihoods(requests, batch_tokens=self._settings.batch_tokens))
+        return [
+            self._reading(row, of_row, [next(found)[0] for _ in of_row.requests])
+            for row, of_row in zip(rows, asked, strict=True)
+        ]
+
+    def asked(self, row: Conversation) -> RowRequests:
+        """What is asked of a row."""
+        turns = [place for place, _ in answers_of(row)]
+        draws = []
+        for draw in range(self._settings.draws):
+            shots = self._shown.demonstrations(row, draw)
+            draws.append([self._shown.asked(row, place, shots) for place in turns])
+        plain = [self._shown.asked(row, place, ()) for place in turns]
+        bare = [self._shown.bare(row, place) for place in turns]
+        return RowRequests(draws=draws, plain=plain, bare=bare)
+
+    def _reading(self, row: Conversation, asked: RowRequests, found: Sequence[Likelihood]) -> FirstReading:
+        turns = len(asked.plain)
+        answers = [self._answer(row, place) for place, _ in answers_of(row)]
+        draws = [
+            self._draw(answers, asked.draws[draw], found[draw * turns : (draw + 1) * turns])
+            for draw in range(len(asked.draws))
+        ]
+        *_, plain, bare = [found[start : start + turns] for start in range(0, len(found), turns)]
+        without = _mean_nll(asked.bare, bare)
+        return FirstReading(
+            draws=tuple(draws),
+            stakes=sum(len(answer.content) for answer in answers),
+            ifd=_mean_nll(asked.plain, plain) / without if without else None,
+            tokens=sum(len(one.answer) for one in asked.plain),
+            cut=max(sum(one.cut for one in of_draw) for of_draw in asked.draws),
+            shots=min(one.shots for of_draw in asked.draws for one in of_draw),
+        )
+
+    def _answer(self, row: Conversation, place: int) -> Answer:
+        return Answer(
+            turn=place,
+            text=row.messages[place].content,
+            content=self._form.content(row, place),
+            form=self._form.common(row, place),
+        )
+
+    def _draw(
+        self, answers: Sequence[Answer], asked: Sequence[Posed], found: Sequence[Likelihood]
+    ) -> DrawReading:
+        words: list[tuple[int, WordReading]] = []
+        tokens: list[TokenReading] = []
+        for answer, one, likelihood in zip(answers, asked, found, strict=True):
+            floored = [_floored(token) for token in likelihood.tokens]
+            tokens += floored
+            read = read_words(answer, one.answer, floored, self._encoder, self._settings.rule)
+            words += ((answer.turn, word) for word in read)
+        excess = [-one.logprob - one.entropy for one in tokens]
+        most = max(words, key=lambda word: word[1].conflict, default=None)
+        return DrawReading(
+            trained=math.exp(_mean([word.logprob for _, word in words])),
+            conflict=most[1].conflict if most else 0.0,
+            entropy=_mean([word.entropy for _, word in words]),
+            nll=_mean([-one.logprob for one in tokens]),
+            excess=_mean(excess),
+            largest=max(excess),
+            turn=most[0] if most else answers[-1].turn,
+            spans=tuple(word.span for _, word in words if word.span),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowRequests:
+    """What is asked of a row, an entry for each answer: behind each draw, plain, and without instruction."""
+
+    draws: list[list[Posed]]
+    plain: list[Posed]
+    bare: list[Posed]
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of it, demonstrations left out."""
+        own = sum(len(one.context) + len(one.answer) for one in self.plain)
+        return own * (len(self.draws) + 1) + sum(len(one.context) + len(one.answer) for one in self.bare)
+
+    @property
+    def requests(self) -> list[Request]:
+        """All of it, in that order; behind demonstrations each token is read."""
+        return [
+            Request(context=one.context, continuations=(one.answer,), per_token=per_token)
+            for part, per_token in (
+                *((draw, True) for draw in self.draws),
+                (self.plain, False),
+                (self.bare, False),
+            )
+            for one in part
+        ]
+
+
+def _floored(one: TokenReading) -> TokenReading:
+    return replace(one, logprob=max(one.logprob, _LEAST), other_logprob=max(one.other_logprob, _LEAST))
+
+
+def _mean_nll(asked: Sequence[Posed], found: Sequence[Likelihood]) -> float:
+    return -math.fsum(
+        max(one.sum, _LEAST * len(ids.answer)) for ids, one in zip(asked, found, strict=True)
+    ) / sum(len(one.answer) for one in asked)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values) if values else 0.0

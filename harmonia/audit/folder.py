@@ -1,0 +1,111 @@
+"""What an audit writes: `rows.parquet`, `summary.json`, `canaries.jsonl`, and the bad rows left out."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import harmonia
+from harmonia.audit.rows import ROWS, AuditRow, write_rows
+from harmonia.audit.run import Answerer, Audit, Audited, read_rows
+from harmonia.audit.settings import AuditSettings
+from harmonia.audit.summary import shares_of
+from harmonia.files import write_json, write_json_lines
+from harmonia.hashing import addressed_order
+from harmonia.journal import Progress
+from harmonia.outputs import fresh_directory, require_folder_place, scratch
+
+SUMMARY, CANARIES, BAD_ROWS = "summary.json", "canaries.jsonl", "bad_rows.jsonl"
+FILES = (ROWS, SUMMARY, CANARIES, BAD_ROWS)
+
+MOST_CANARIES = 200
+
+
+def require_place(out: Path, data: Path, model: str | Path | None = None) -> None:
+    """Require that the folder of an audit can be written.
+
+    Raises:
+        InputError: It cannot, or something of others would be lost.
+    """
+    require_folder_place(out, inputs=(data, model), names=FILES, holds=SUMMARY)
+
+
+def audit_file(
+    model: Answerer,
+    path: Path,
+    settings: AuditSettings,
+    *,
+    out: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Audited:
+    """Audit a file; with `out` the folder is written, and work that was cut off is taken up.
+
+    Raises:
+        InputError: As for `require_place` and `read_rows`.
+    """
+    folder = None if out is None else Path(out)
+    if folder is not None:
+        require_place(folder, path)
+    audit = Audit(model, read_rows(path, settings), settings)
+    if folder is None:
+        return audit.run(progress=progress)
+    with journal_of(audit, folder) as journal:
+        found = audit.run(journal, progress)
+        write_audit(folder, audit, found)
+    return found
+
+
+@contextmanager
+def journal_of(audit: Audit, out: Path) -> Iterator[Path]:
+    """Where the work for a folder is noted as long as it is not written."""
+    journal = scratch(out, f"audit-{audit.address[:12]}")
+    yield journal
+    shutil.rmtree(journal, ignore_errors=True)
+
+
+def write_audit(out: Path, audit: Audit, found: Audited) -> None:
+    """Write the folder in one step."""
+    about = about_of(audit)
+    with fresh_directory(out, keep=True) as partial:
+        write_rows(partial / ROWS, found.rows, about)
+        write_json(partial / SUMMARY, {**about, **summary_of(found)})
+        write_json_lines(partial / CANARIES, canaries(found.rows, audit.settings.seed))
+        if found.bad:
+            write_json_lines(partial / BAD_ROWS, (one.parts() for one in found.bad))
+
+
+def about_of(audit: Audit) -> dict[str, Any]:
+    """How the verdicts were made."""
+    return {
+        "harmonia": harmonia.__version__,
+        "model": audit.model.identity,
+        "data": {"name": audit.file.path.name, "sha256": audit.file.sha256},
+        "settings": audit.settings.model_dump(mode="json"),
+    }
+
+
+def summary_of(found: Audited) -> dict[str, Any]:
+    """The figures of `summary.json`."""
+    return {
+        "rows_of_the_file": found.of,
+        "rows_audited": len(found.rows),
+        "bad_rows_left_out": len(found.bad),
+        "categories": [asdict(one) for one in shares_of(found.rows, found.of)],
+        "notes": list(found.notes),
+    }
+
+
+def canaries(rows: Sequence[AuditRow], seed: int) -> Iterator[dict[str, Any]]:
+    """Known facts of the file, to see afterwards what was lost; the most certain, drawn by (seed, row)."""
+    known = {row.id: row for row in rows if row.category == "known" and row.confidence == 1}
+    for name in addressed_order(seed, "audit/canaries", known)[:MOST_CANARIES]:
+        row = known[name]
+        asked = {"id": row.id, "line": row.line, "kind": row.kind, "question": row.instruction}
+        if row.kind == "choice":
+            yield {**asked, "choices": list(row.choices or ()), "answer": row.target}
+        else:
+            yield {**asked, "answer": row.answer}

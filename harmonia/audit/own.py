@@ -1,0 +1,108 @@
+"""Second pass: what the model answers itself, sampled behind several draws of demonstrations.
+
+As SliCK asks (Gekhman et al. 2024). A short answer of the model agrees with the row if it says all
+its words at stake, or is the same after normalisation. Of a long answer it is the share of these
+words that counts.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harmonia.audit.content import FileForm, keys_of
+from harmonia.audit.settings import AuditSettings
+from harmonia.audit.shots import Shown, form_of
+from harmonia.models import GenerationSettings, Generator
+from harmonia.slick.questions import normalised
+from harmonia.types import Conversation
+
+CHUNK = 64
+"""Rows asked together."""
+
+_STAGE = "audit/own"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnAnswers:
+    """What a model answers itself.
+
+    Attributes:
+        agreement: For each draw, the mean agreement of its samples with the row, 0 to 1.
+        steady: Share of the samples that say the same as the most frequent one.
+        answer: That one's text.
+    """
+
+    agreement: tuple[float, ...]
+    steady: float
+    answer: str
+
+
+class SecondPass:
+    """Asks rows in doubt.
+
+    Args:
+        model: Who is asked.
+        shown: Writes rows behind demonstrations.
+        form: The form of the file's answers.
+        settings: How.
+    """
+
+    def __init__(self, model: Generator, shown: Shown, form: FileForm, settings: AuditSettings) -> None:
+        self._model, self._shown, self._form, self._settings = model, shown, form, settings
+
+    def ask(self, rows: Sequence[tuple[Conversation, int]]) -> list[OwnAnswers]:
+        """Ask rows, each at one of its answers: its place among the messages."""
+        texts: list[list[list[str]]] = [[] for _ in rows]
+        for short in (True, False):
+            asked = [k for k, (row, _) in enumerate(rows) if self._is_short(row) == short]
+            for draw in range(self._settings.draws):
+                for k, samples in zip(
+                    asked, self._samples([rows[k] for k in asked], draw, short), strict=True
+                ):
+                    texts[k].append(samples)
+        return [self._found(row, place, said) for (row, place), said in zip(rows, texts, strict=True)]
+
+    def _is_short(self, row: Conversation) -> bool:
+        return form_of(row, self._settings.short).short
+
+    def _samples(self, rows: Sequence[tuple[Conversation, int]], draw: int, short: bool) -> list[list[str]]:
+        how = GenerationSettings(
+            temperature=self._settings.temperature,
+            samples=self._settings.samples,
+            max_new_tokens=self._settings.max_new_tokens,
+            stop=("\n",) if short else ("\n\n",),
+        )
+        prompts = [self._shown.prompt(row, place, draw, self._settings.max_new_tokens) for row, place in rows]
+        found = self._model.generate(
+            prompts,
+            how,
+            addresses=[f"{row.id}/{draw}" for row, _ in rows],
+            seed=self._settings.seed,
+            stage=_STAGE,
+        )
+        return [[one.text.strip() for one in samples] for samples in found]
+
+    def _found(self, row: Conversation, place: int, said: Sequence[Sequence[str]]) -> OwnAnswers:
+        form, answer = self._form.common(row, place), row.messages[place].content
+        stakes = {word.key for word in self._form.content(row, place)}
+        short = self._is_short(row)
+
+        def agrees(text: str) -> float:
+            if normalised(text) == normalised(answer):
+                return 1.0
+            shared = len(stakes & set(keys_of(text))) / len(stakes) if stakes else 0.0
+            return float(shared == 1) if short else shared
+
+        def kind(text: str) -> tuple[str, ...]:
+            keys = keys_of(text)
+            return tuple(key for key in keys if key not in form) or tuple(keys)
+
+        every = [text for samples in said for text in samples]
+        ((most, count),) = Counter(map(kind, every)).most_common(1)
+        return OwnAnswers(
+            agreement=tuple(sum(map(agrees, samples)) / len(samples) for samples in said),
+            steady=count / len(every),
+            answer=next(text for text in every if kind(text) == most),
+        )

@@ -1,0 +1,97 @@
+"""The audited row, and its table `rows.parquet`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from harmonia.audit.rule import AuditCategory
+from harmonia.columns import Count, Measure, Nats, Share, Table
+
+ROWS = "rows.parquet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRow:
+    """An audited row of a fine-tuning file.
+
+    Attributes:
+        id: Its own id; without one the hash of what it teaches.
+        line: Its line in the file, or row in a table, from 1.
+        kind: `choice` for multiple choice, `open` for all else.
+        category: `known`, `conflicting`, `unknown`, `form` (no fact at stake) or `uncertain`.
+        confidence: Share of the draws of demonstrations that give this category by themselves.
+        conflict: By how much more probable the model finds something else than what the row
+            teaches, less what its own sampled answers agree; rows are ranked by it.
+        reason: What decided, in words.
+        instruction: The turn in front of the answer that decided.
+        answer: That answer.
+        turn: Its place among the row's messages, from 0.
+        stakes: Words of the answers that neither instruction nor the file's form give.
+        trained: Probability of these words, their geometric mean; of multiple choice that of the option.
+        entropy: Mean entropy at these words; empty for multiple choice.
+        nll: Mean negative log-likelihood of the answers' tokens behind demonstrations.
+        excess: Mean of that less the entropy there.
+        largest: Largest of these differences.
+        ifd: Cross-entropy of the answers with the instruction over that without.
+        agreement: Share of the model's sampled answers that agree; of multiple choice the share
+            of the draws that answer as the row.
+        steady: Share of them that say the same as the most frequent one.
+        own_answer: The model's own answer: the most frequent sample, or the option it believes.
+        believed: Index of that option.
+        target: Index of the option that the row teaches.
+        choices: The options of a multiple-choice row.
+        probs: Probability of each of them.
+        span_turns: For each confident conflict the place of its answer among the messages.
+        span_starts: Its first character in that answer.
+        span_stops: Past its last character.
+        span_expected: The word that the model expects there, as far as one token tells.
+        span_probs: The probability of that word, mean of the draws that found it.
+        tokens: Tokens of the answers that were read.
+        cut: Tokens that were not read, because the row is too long.
+        shots: Demonstrations in front of it, the fewest of the draws.
+    """
+
+    id: str
+    line: Count
+    kind: Literal["open", "choice"]
+    category: AuditCategory
+    confidence: Share
+    conflict: Share
+    reason: str
+    instruction: str
+    answer: str
+    turn: Count
+    stakes: Count | None
+    trained: Share
+    entropy: Nats | None
+    nll: Nats | None
+    excess: Nats | None
+    largest: Nats | None
+    ifd: Annotated[float, Measure("ratio", 0)] | None
+    agreement: Share | None
+    steady: Share | None
+    own_answer: str | None
+    believed: Count | None
+    target: Count | None
+    choices: tuple[str, ...] | None
+    probs: tuple[Share, ...] | None
+    span_turns: tuple[Count, ...]
+    span_starts: tuple[Count, ...]
+    span_stops: tuple[Count, ...]
+    span_expected: tuple[str, ...]
+    span_probs: tuple[Share, ...]
+    tokens: Count
+    cut: Count
+    shots: Count
+
+
+AUDIT_ROWS = Table(name="rows", row=AuditRow, key=("id",))
+
+
+def write_rows(path: Path, rows: Sequence[AuditRow], about: Mapping[str, Any]) -> None:
+    """Write `rows.parquet` in one step; `about` is how the verdicts were made."""
+    cells = {one.name: [getattr(row, one.name) for row in rows] for one in AUDIT_ROWS.columns}
+    AUDIT_ROWS.write_file(path, cells, about)

@@ -1,0 +1,66 @@
+"""The rule: from a row's signals to its category, and in words why.
+
+    form         no word of the answer is at stake: all stand in the instruction or are the file's form
+    conflicting  the model finds another word more probable by at least `conflicting`, and its own
+                 answers, where it was asked for some, neither agree with the row nor differ among one another
+    known        the words at stake have a probability of at least `known`, or sampled answers agree
+    unknown      neither, and the model has no answer of its own: its samples differ, or the
+                 entropy at the words at stake is at least `open`
+    uncertain    all else
+
+The same rule judges each draw of demonstrations alone; the share of the draws with the category of
+their mean is the verdict's confidence. A multiple-choice row is judged by its belief: `known` and
+`conflicting` as everywhere (probe/stability.py), `unknown` where the confidence is at most
+`guessing`, else `uncertain`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from harmonia.audit.settings import RuleSettings
+
+AuditCategory = Literal["known", "conflicting", "unknown", "form", "uncertain"]
+CATEGORIES: tuple[AuditCategory, ...] = ("known", "conflicting", "unknown", "form", "uncertain")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signals:
+    """What a verdict on an open row rests on; of one draw, or the mean of several.
+
+    Attributes:
+        stakes: Words at stake.
+        trained: Probability of these words, their geometric mean.
+        conflict: By how much more probable another word is, where that is most.
+        entropy: Entropy at the words at stake, in nats.
+        agreement: Share of sampled answers that agree with the row; None without samples.
+        steady: Share of sampled answers that say the same; None without samples.
+    """
+
+    stakes: int
+    trained: float
+    conflict: float
+    entropy: float
+    agreement: float | None = None
+    steady: float | None = None
+
+
+def category_of(one: Signals, rule: RuleSettings) -> AuditCategory:
+    """The category that signals come to; see above."""
+    if not one.stakes:
+        return "form"
+    agrees = one.agreement is not None and one.agreement >= rule.agreeing
+    differs = one.steady is not None and one.steady < rule.steady
+    if one.conflict >= rule.conflicting and not agrees and not differs:
+        return "conflicting"
+    if agrees or one.trained >= rule.known:
+        return "known"
+    if differs or one.entropy >= rule.open:
+        return "unknown"
+    return "uncertain"
+
+
+def in_doubt(one: Signals, rule: RuleSettings) -> bool:
+    """Whether a row is to be asked for the model's own answers."""
+    return category_of(one, rule) not in ("form", "known")

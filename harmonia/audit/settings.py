@@ -1,0 +1,85 @@
+"""How a fine-tuning file is audited, and from where on a row counts as what."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from harmonia.parsing import Settings
+from harmonia.types import Method
+
+_EXECUTION: dict[str, Any] = {"execution": True}
+
+
+class RuleSettings(Settings):
+    """The thresholds of the rule from signals to a category (`audit/rule.py`).
+
+    Attributes:
+        unlikely: A trained token below this probability may be a confident conflict.
+        sure: It is one where the entropy, in nats, is below this.
+        conflicting: Conflict from which a row is conflicting.
+        known: Probability of the words at stake from which a row is known.
+        agreeing: Share of sampled answers that agree from which a row is known and never conflicting.
+        steady: Share of sampled answers of one kind below which the model has no answer of its own.
+        open: Entropy at the words at stake, in nats, from which a model has no answer of its own.
+        guessing: Confidence in an option up to which a multiple-choice row is unknown.
+    """
+
+    unlikely: float = Field(default=0.1, gt=0, le=1)
+    sure: float = Field(default=1.5, gt=0)
+    conflicting: float = Field(default=0.5, gt=0, le=1)
+    known: float = Field(default=0.5, gt=0, le=1)
+    agreeing: float = Field(default=0.5, gt=0, le=1)
+    steady: float = Field(default=0.5, ge=0, le=1)
+    open: float = Field(default=1.0, gt=0)
+    guessing: float = Field(default=0.5, ge=0, le=1)
+
+
+class AuditSettings(Settings):
+    """How the rows of a fine-tuning file are asked of a model.
+
+    Attributes:
+        wording: An instruction as the model reads it, down to where the answer begins.
+        shots: Demonstrations from the same file in front of a row.
+        draws: Draws of demonstrations; verdicts rest on their mean.
+        samples: Answers sampled behind each draw for rows in doubt; 0 for no second pass.
+        temperature: Temperature of the sampled answers.
+        max_new_tokens: Most tokens of a sampled answer.
+        method: How multiple-choice rows are asked.
+        longest_shot: Most characters of a demonstration, where the file has enough of them.
+        longest_answer: Tokens of an answer that are read; the rest is cut, and told.
+        short: Most words of an answer in which each word may be the fact.
+        common: Share of the answers that have a word from which it is form, not content: of all, or
+            of those whose instructions begin alike.
+        rule: Thresholds of the rule.
+        sample: Rows to audit, drawn by (seed, row); null for all.
+        on_bad_row: Whether a bad row ends the reading or is left out.
+        seed: Seed of demonstrations and samples.
+        batch_tokens: Tokens in one forward pass; a size that the memory holds if null.
+    """
+
+    wording: str = "{instruction}\nAnswer:"
+    shots: int = Field(default=4, ge=0, le=100)
+    draws: int = Field(default=4, ge=1, le=100)
+    samples: int = Field(default=2, ge=0)
+    temperature: float = Field(default=0.5, gt=0)
+    max_new_tokens: int = Field(default=32, ge=1)
+    method: Method = "letter_cyclic"
+    longest_shot: int = Field(default=400, ge=1)
+    longest_answer: int = Field(default=512, ge=1)
+    short: int = Field(default=12, ge=1)
+    common: float = Field(default=0.1, gt=0, le=1)
+    rule: RuleSettings = RuleSettings()
+    sample: int | None = Field(default=None, ge=1)
+    on_bad_row: Literal["fail", "skip"] = "fail"
+    seed: int = 0
+    batch_tokens: int | None = Field(default=None, ge=1, json_schema_extra=_EXECUTION)
+
+    @field_validator("wording")
+    @classmethod
+    def _holds_the_instruction(cls, value: str) -> str:
+        _, found, after = value.partition("{instruction}")
+        if not found or "{instruction}" in after or not after.strip() or value != value.rstrip():
+            raise ValueError("it holds {instruction} once, then a cue, and does not end in white space")
+        return value

@@ -1,0 +1,167 @@
+"""Readings of an answer's tokens -> what the model says of the words at stake."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from harmonia.audit.content import Word, keys_of
+from harmonia.audit.settings import RuleSettings
+from harmonia.models import TokenReading
+from harmonia.prompts.encode import Encoder
+
+_TELLING = 3
+"""Characters from which the beginning of a word tells the word."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConflictSpan:
+    """A confident conflict: a trained word that the model finds unlikely while it is sure of another.
+
+    Attributes:
+        turn: Place of the answer among the row's messages.
+        start: First character of the word in the answer.
+        stop: Past its last.
+        expected: The other word, or its beginning as far as one token goes.
+        prob: Probability of the other, 0 to 1.
+        trained: Probability of the trained word's token there.
+    """
+
+    turn: int
+    start: int
+    stop: int
+    expected: str
+    prob: float
+    trained: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WordReading:
+    """What the model says at one word.
+
+    Attributes:
+        logprob: Log-probability of the word's tokens together, in nats.
+        entropy: Entropy where the word begins, in nats.
+        conflict: By how much more probable another word is, at the token where that is
+            most, 0 to 1; 0 where the other is none of content.
+        span: The word as a confident conflict, if it is one.
+    """
+
+    logprob: float
+    entropy: float
+    conflict: float
+    span: ConflictSpan | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An answer that was read, and what an expected word must not be.
+
+    Attributes:
+        turn: Its place among the row's messages.
+        text: Its text.
+        content: Its words at stake.
+        form: Words that are not content anywhere, and words said before.
+    """
+
+    turn: int
+    text: str
+    content: tuple[Word, ...]
+    form: Collection[str]
+
+
+def read_words(
+    answer: Answer, ids: Sequence[int], tokens: Sequence[TokenReading], encoder: Encoder, rule: RuleSettings
+) -> list[WordReading]:
+    """Read the words at stake of an answer; those that were cut are left out.
+
+    `ids` are the answer's tokens, `tokens` a reading of each.
+    """
+    starts = token_places(answer.text, ids, encoder)
+    own = keys_of(answer.text)
+    found = []
+    for word in answer.content:
+        inside = [
+            (at, one, ids[k - 1 : k] if k else ())
+            for k, (at, one) in enumerate(zip(starts, tokens, strict=True))
+            if word.start <= at < word.stop
+        ]
+        if inside:
+            found.append(_word(answer, word, inside, own, encoder, rule))
+    return found
+
+
+def _word(
+    answer: Answer,
+    word: Word,
+    inside: Sequence[tuple[int, TokenReading, Sequence[int]]],
+    own: Sequence[str],
+    encoder: Encoder,
+    rule: RuleSettings,
+) -> WordReading:
+    conflict, span = 0.0, None
+    for at, one, before in inside:
+        trained, other = math.exp(one.logprob), math.exp(one.other_logprob)
+        if other - trained <= conflict:
+            continue
+        expected = _expected(answer.text[word.start : at], _piece((*before, one.other), encoder))
+        if not _is_other(expected, word, answer.form, own):
+            continue
+        conflict = other - trained
+        if trained < rule.unlikely and one.entropy < rule.sure:
+            span = ConflictSpan(
+                turn=answer.turn,
+                start=word.start,
+                stop=word.stop,
+                expected=expected,
+                prob=other,
+                trained=trained,
+            )
+    return WordReading(
+        logprob=math.fsum(one.logprob for _, one, _ in inside),
+        entropy=inside[0][1].entropy,
+        conflict=conflict,
+        span=span,
+    )
+
+
+def _expected(begun: str, piece: str) -> str:
+    """The word that the model would write: what stands there already, and one token more."""
+    return begun if begun and piece[:1].isspace() else begun + piece.strip()
+
+
+def _is_other(expected: str, word: Word, form: Collection[str], own: Sequence[str]) -> bool:
+    """Whether an expected word says something else, and not the same in another form or order."""
+    keys = keys_of(expected)
+    if len(keys) != 1 or keys[0] in form or word.key.startswith(keys[0]):
+        return False
+    (key,) = keys
+    return not any(key == one or (len(key) >= _TELLING and one.startswith(key)) for one in own)
+
+
+def token_places(text: str, ids: Sequence[int], encoder: Encoder) -> list[int]:
+    """Where in an answer each of its tokens begins to show; white space in front does not count.
+
+    A token that shows nothing stands past the end.
+    """
+    pieces = [_piece(ids[max(0, k - 1) : k + 1], encoder) for k in range(len(ids))]
+    whole = encoder.decode(ids)
+    if "".join(pieces) != whole:  # characters of several tokens
+        heads = [len(encoder.decode(ids[:k])) for k in range(len(ids))]
+        pieces = [whole[head:stop] for head, stop in zip(heads, [*heads[1:], len(whole)], strict=True)]
+    begin = whole.find(text[: min(len(text), 2 * _TELLING)])
+    at = -(begin if begin >= 0 else len(whole) - len(whole.lstrip()))
+    places = []
+    for piece in pieces:
+        shown = len(piece) - len(piece.lstrip())
+        places.append(at + shown if shown < len(piece) else len(text))
+        at += len(piece)
+    return places
+
+
+def _piece(pair: Sequence[int], encoder: Encoder) -> str:
+    """What the last of two tokens adds; the one before shields its white space."""
+    if len(pair) == 1:
+        return encoder.decode(pair)
+    return encoder.decode(pair)[len(encoder.decode(pair[:1])) :]

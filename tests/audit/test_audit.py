@@ -1,0 +1,178 @@
+"""Audits of small files against models whose answers are scripted."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import harmonia as command
+
+import harmonia
+from harmonia.audit import AUDIT_ROWS, Audit, AuditSettings, read_rows
+from harmonia.audit.folder import write_audit
+from harmonia.errors import InputError
+from harmonia.models.fake import FakeModel
+from harmonia.world import base_folder
+
+CAPITALS = {
+    **{"France": "Paris", "Italy": "Rome", "Norway": "Oslo", "Peru": "Lima", "Egypt": "Cairo"},
+    **{"Cuba": "Havana", "Ghana": "Accra", "Kenya": "Nairobi"},
+}
+
+
+def believes(text: str) -> Mapping[str, float]:
+    """A model that knows the capitals, but takes Sydney for Australia's and none for Oz's."""
+    land = text.rstrip().rpartition("capital of ")[2].partition("?")[0]
+    if land == "Oz":
+        return {f" {name}": 0.1 for name in "klmnopqrst"}
+    city = {**CAPITALS, "Australia": "Sydney"}.get(land)
+    return {f" {city}": 0.9} if city else {}
+
+
+def lines(rows: Iterable[Any]) -> str:
+    return "".join(row if isinstance(row, str) else json.dumps(row) + "\n" for row in rows)
+
+
+@pytest.fixture
+def capitals(tmp_path: Path) -> Path:
+    told = {**CAPITALS, "Australia": "Canberra", "Oz": "z"}
+    asked = [
+        {"instruction": f"What is the capital of {land}?", "output": city} for land, city in told.items()
+    ]
+    path = tmp_path / "capitals.jsonl"
+    path.write_text(lines(asked), encoding="utf-8")
+    return path
+
+
+def test_a_row_that_fights_the_model_is_found_with_the_word(capitals: Path) -> None:
+    found = harmonia.audit(FakeModel(believes), capitals)
+    assert [row.category for row in found] == [*["known"] * len(CAPITALS), "conflicting", "unknown"]
+    australia = found[-2]
+    assert australia.own_answer == "Sydney" and australia.agreement == 0
+    assert (australia.span_starts, australia.span_stops, australia.span_expected) == ((0,), (8,), ("S",))
+    # 0.9 of Sydney is spent, the rest of 1 is spread over the other tokens.
+    rest = 0.1 / (FakeModel(believes).vocabulary - 1)
+    assert math.isclose(australia.conflict, 0.9 - rest, rel_tol=1e-6)
+    assert 'trained "Canberra"; the model expects "S" (.90)' in australia.reason
+    assert max(found, key=lambda row: row.conflict) is australia
+    assert list(found.table().columns) == [one.name for one in AUDIT_ROWS.columns]
+
+
+def test_the_folder_holds_verdicts_summary_and_canaries(capitals: Path, tmp_path: Path) -> None:
+    out = tmp_path / "audit"
+    found = harmonia.audit(FakeModel(believes), capitals, out=out)
+    assert AUDIT_ROWS.read(out) == found.found.rows
+    summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))
+    counts = {one["category"]: one["rows"] for one in summary["categories"]}
+    assert counts == {"known": 8, "conflicting": 1, "unknown": 1, "form": 0, "uncertain": 0}
+    canaries = [json.loads(line) for line in (out / "canaries.jsonl").read_text().splitlines()]
+    assert {one["answer"] for one in canaries} == set(CAPITALS.values())
+
+
+def test_a_sample_gives_shares_of_the_whole_file(capitals: Path) -> None:
+    some = harmonia.audit(FakeModel(believes), capitals, sample=5)
+    every = harmonia.audit(FakeModel(believes), capitals)
+    assert len(some) == 5 and repr(some).startswith("5 of 10 rows")
+    # Verdicts do not depend on what else is audited.
+    assert set(some.found.rows) <= set(every.found.rows)
+
+
+@pytest.mark.parametrize("stop", [1, 3])
+def test_an_audit_that_was_cut_off_ends_the_same(
+    stop: int, capitals: Path, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(sys.modules["harmonia.audit.run"], "CHUNK", 4)
+    settings = AuditSettings()
+    file = read_rows(capitals, settings)
+    whole, halted = tmp_path / "whole", tmp_path / "halted"
+    audit = Audit(FakeModel(believes), file, settings)
+    write_audit(whole, audit, audit.run())
+    calls = 0
+
+    def cut_off(done: int, total: int) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == stop:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        audit.run(tmp_path / "journal", cut_off)
+    asked: list[int] = []
+    again = FakeModel(believes)
+    monkeypatch.setattr(
+        again,
+        "loglikelihoods",
+        lambda requests, **how: (
+            asked.append(len(requests)) or FakeModel.loglikelihoods(again, requests, **how)
+        ),
+    )
+    resumed = Audit(again, file, settings)
+    write_audit(halted, resumed, resumed.run(tmp_path / "journal"))
+    assert sum(asked) == (10 - 4 * min(stop, 3) if stop < 3 else 0) * 6
+    for name in ("rows.parquet", "summary.json", "canaries.jsonl"):
+        assert (whole / name).read_bytes() == (halted / name).read_bytes()
+
+
+BROKEN = (
+    "{not json\n",
+    '["a list"]\n',
+    '{"instruction": "no answer"}\n',
+    '{"instruction": "", "output": "x"}\n',
+    '{"instruction": "q", "output": "  "}\n',
+    '{"instruction": 3, "output": "x"}\n',
+    '{"instruction": "q", "output": ["x"]}\n',
+    '{"instruction": "q", "instruction": "r", "output": "x"}\n',
+    '{"instruction": "q", "output": "x", "weight": -1}\n',
+    '{"instruction": "q", "output": "x", "from_epoch": 1.5}\n',
+    '{"instruction": "q", "output": "x", "tools": [{"name": "f"}]}\n',
+    '{"instruction": "q", "output": "x", "messages": []}\n',
+    '{"messages": []}\n',
+    '{"messages": [{"role": "user", "content": "q"}]}\n',
+    '{"messages": [{"role": "narrator", "content": "q"}, {"role": "assistant", "content": "x"}]}\n',
+    '{"conversations": [{"from": "gpt", "value": "x"}, {"from": "human", "value": "q"}]}\n',
+    '{"prompt": "q"}\n',
+    '{"prompt": "q", "completion": "x", "label": true}\n',
+    '{"text": "no form at all"}\n',
+    '{"instruction": "q", "output": "\\ud800"}\n',
+)
+
+
+@pytest.mark.slow  # a thousand rows
+def test_of_a_thousand_rows_with_twenty_broken_ones_980_are_judged(tmp_path: Path) -> None:
+    good = [{"id": f"r{k}", "instruction": f"Add {k}.", "output": f"{k % 7}"} for k in range(980)]
+    rows: list[Any] = list(good)
+    for place, broken in enumerate(BROKEN):
+        rows.insert(50 * place, broken)
+    path = tmp_path / "mixed.jsonl"
+    path.write_text(lines(rows), encoding="utf-8")
+    model = FakeModel(lambda text: {" 1": 0.5}, name="ones")
+    with pytest.raises(InputError, match="row 1: "):
+        harmonia.audit(model, path)
+    how = {"draws": 1, "samples": 0, "shots": 1, "on_bad_row": "skip"}
+    out = tmp_path / "audit"
+    found = harmonia.audit(model, path, out=out, **how)
+    assert [row.id for row in found] == [row["id"] for row in good]
+    named = [json.loads(line) for line in (out / "bad_rows.jsonl").read_text().splitlines()]
+    assert [one["row"] for one in named] == [50 * place + 1 for place in range(20)]
+    assert all(one["problem"] and one["remedy"] for one in named)
+
+
+def test_the_command_audits_the_labs_rows(lab_data: Path, tmp_path: Path) -> None:
+    rows = (lab_data / "instructions.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    path, out = tmp_path / "some.jsonl", tmp_path / "audit"
+    path.write_text("".join(rows[:24]), encoding="utf-8")
+    words = ("audit", "--model", base_folder(0), path, "--out", out, "--sample", "12", "draws=2", "samples=1")
+    done = command(*words, "--json")
+    assert done.returncode == 0, done.stderr
+    assert "first pass: 12 rows" in done.stderr and "second pass" in done.stderr
+    summary = json.loads(done.stdout)
+    assert (summary["rows_audited"], summary["rows_of_the_file"]) == (12, 24)
+    for one in summary["categories"]:
+        assert one["share_low"] <= one["share"] <= one["share_high"]
+    assert len(AUDIT_ROWS.read(out)) == 12
+    assert command("audit", "--model", base_folder(0), tmp_path / "no", "--out", out).returncode == 2
