@@ -15,7 +15,7 @@ COMMAND` lists them; a table is a mapping: `prompt={"preset": "repo"}`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,7 +26,7 @@ from harmonia.data import GENERAL, read_conversations
 from harmonia.data.at_hand import Questions, is_at_hand, items_from
 from harmonia.errors import InputError
 from harmonia.groups import GroupSettings, build_groups, wanted_texts
-from harmonia.journal import Chunks
+from harmonia.journal import Chunks, Progress
 from harmonia.models import LocalModel, ModelSettings, Scorer, load_model
 from harmonia.models.folder import tuned_settings
 from harmonia.models.served import ServedModel
@@ -57,9 +57,6 @@ __all__ = [
     "serve",
     "train",
 ]
-
-Progress = Callable[[int, int], None]
-"""Called with (done, in all)."""
 
 PromptTable = Mapping[str, Any] | PromptSettings
 """Settings of the table `prompt` of an experiment file."""
