@@ -1,12 +1,12 @@
 """The rule: from a row's signals to its category, and in words why.
 
-    form         no word of the answer is at stake: all stand in the instruction or are the file's form
-    conflicting  the model finds another word more probable by at least `conflicting`, and its own
-                 answers, where it was asked for some, neither agree with the row nor differ among one another
-    known        the words at stake have a probability of at least `known`, or sampled answers agree
-    unknown      neither, and the model has no answer of its own: its samples differ, or the
-                 entropy at the words at stake is at least `open`
-    uncertain    all else
+- `form`: no word of the answer is at stake. All stand in the instruction or are the file's form.
+- `conflicting`: the model finds another word more probable by at least `conflicting`. Its own
+  answers, where it was asked for some, neither agree with the row nor differ among one another.
+- `known`: the words at stake have a probability of at least `known`, or sampled answers agree.
+- `unknown`: neither, and the model has no answer of its own. Its samples differ, or the entropy at
+  the words at stake is at least `open`.
+- `uncertain`: all else.
 
 The same rule judges each draw of demonstrations alone; the share of the draws with the category of
 their mean is the verdict's confidence. A multiple-choice row is judged by its belief: `known` and
