@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harmonia.analysis.correlations import correlation
+from harmonia.analysis.correlations import correlations
 from harmonia.analysis.differences import Difference, differences
 from harmonia.analysis.findings import Finding, difference_between
 from harmonia.analysis.mixtures import mixture_findings
@@ -65,7 +65,7 @@ def judge(runs: Sequence[RunAnswers]) -> list[Claim]:
         name: [difference_between(runs, group, "incompatible", suite) for suite in suites]
         for name, group in _PAIRS.items()
     }
-    findings["C4"] = [correlation(runs, suite) for suite in suites]
+    findings["C4"] = [finding for suite in suites for finding in correlations(runs, suite)]
     findings["C5"] = [finding for suite in suites for finding in mixture_findings(runs, suite)]
     return [
         Claim(
@@ -80,7 +80,7 @@ def judge(runs: Sequence[RunAnswers]) -> list[Claim]:
 
 
 def _together(findings: Sequence[Finding]) -> Verdict:
-    parts = dict.fromkeys(finding.what for finding in findings)
+    parts = dict.fromkeys(finding.what for finding in findings if finding.decides)
     return of_parts(
         [over_suites([finding.verdict for finding in findings if finding.what == part]) for part in parts]
     )

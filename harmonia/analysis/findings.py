@@ -21,10 +21,11 @@ class Finding:
         what: What was measured, in words.
         suite: On which suite.
         unit: `points`, `nats` or `correlation`.
+        decides: Whether the claim's verdict rests on it; others say what the effect is made of.
         effect: The effect; None if it was not computed.
         low: Lower end of its 95 % interval.
         high: Upper end.
-        p: Two-sided, of no effect; None where the interval is of another kind.
+        p: Two-sided, of no effect; only of two groups' difference.
         items: Different items.
         clusters: Different clusters that the interval draws whole; None where it draws each
             item by itself.
@@ -41,6 +42,7 @@ class Finding:
     what: str
     suite: str
     unit: Measured
+    decides: bool = True
     effect: float | None = None
     low: float | None = None
     high: float | None = None

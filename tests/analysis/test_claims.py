@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict, replace
-from typing import Any
 
 import numpy as np
 import pytest
 from made_answers import answers, run
 from scipy.stats import binom
 
-from harmonia.analysis import Answers, differences
+from harmonia.analysis import differences
 from harmonia.analysis.bootstrap import Estimate
 from harmonia.analysis.claims import claims_document, judge
 from harmonia.analysis.differences import planned_pairs
@@ -173,34 +172,6 @@ def test_rules() -> None:
     assert of_parts(["supported", "supported"]) == "supported"
     assert of_parts(["supported", "not computed"]) == "not computed"
     assert of_parts(["inconclusive", "supported"]) == "inconclusive"
-
-
-def _sweep(domains: int, *, slope: float, number: int = 0, noise: float = 0.0) -> RunAnswers:
-    """Ratios 0 .25 .5 .75 1: agreement rises with the ratio, accuracy with the slope."""
-    rng = np.random.default_rng(number)
-    found: dict[tuple[str, str, int | None, str, str], Answers] = {}
-    ratios = {"incompatible": 0.0, "mixed_0.25": 0.25, "mixed_0.5": 0.5, "mixed_0.75": 0.75, "mixed_1": 1.0}
-    for domain in (f"d{place}" for place in range(domains)):
-        right = rng.random(200) < rng.uniform(0.4, 0.6)
-        found[domain, "base", None, "icl5", "in_domain"] = answers(right)
-        for group, ratio in ratios.items():
-            for seed in range(2):
-                keep = rng.random(200) < 0.2 + 0.6 * ratio
-                other = rng.random(200) < 0.45 + slope * ratio + rng.normal(0, noise)
-                found[domain, group, seed, "chat0", "in_domain"] = answers(np.where(keep, right, other))
-    return run(found, model=f"{number:064d}")
-
-
-def test_c4_needs_clusters_enough() -> None:
-    def card(made: RunAnswers) -> Any:
-        (finding,) = next(claim for claim in judge([made]) if claim.claim == "C4").findings
-        return finding
-
-    many = card(_sweep(8, slope=0.5))
-    assert many.verdict == "supported" and many.units == 8 and many.details["points"] == 40
-    assert 0 < many.low < many.effect < many.high and many.details["standard"]["r"] > 0
-    few = card(_sweep(3, slope=0.5))
-    assert few.verdict == "inconclusive" and few.needed.units >= 6
 
 
 @pytest.mark.slow
