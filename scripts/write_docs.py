@@ -29,6 +29,7 @@ from harmonia.data.stored_items import ITEMS
 from harmonia.parsing.described import described, inner_tables
 from harmonia.pipeline.experiment import Experiment
 from harmonia.probe.answer_files import ANSWERS
+from harmonia.probe.fit import FITTED
 from harmonia.results import BELIEF_COLUMNS, GROUP_COLUMNS, OUTCOMES
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -166,7 +167,7 @@ def _summary(model: type) -> str:
 def tables() -> str:
     """The reference of a run's tables."""
     parts = [NOTE, TABLES_INTRO]
-    for table in (*TABLES, ITEMS, ANSWERS):
+    for table in (*TABLES, ITEMS, ANSWERS, FITTED):
         parts.append(
             f"\n## {table.name}\n\n{_summary(table.row)} A row is named by "
             f"{', '.join(f'`{name}`' for name in table.key)}.\n\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,9 +12,11 @@ import numpy as np
 
 from harmonia.analysis.answers import Answers, read_answers, require_same_items
 from harmonia.analysis.bootstrap import PairedUnit
+from harmonia.analysis.fit import TrainingFit, fit_of
 from harmonia.errors import InputError
 from harmonia.groups.names import BASE, GroupName
 from harmonia.probe.belief_columns import ItemColumns
+from harmonia.probe.fit import read_fit
 from harmonia.types import Method
 
 CHAT = "chat0"
@@ -42,6 +44,12 @@ class Who:
     domain: str
     group: str
     seed: int | None
+
+    @classmethod
+    def of_fit(cls, path: str) -> Who:
+        """The model of a file of fit, from its path in the run directory."""
+        domain, group, seed = Path(path).with_suffix("").parts[1:]
+        return cls(domain=domain, group=group, seed=int(seed.removeprefix("seed")))
 
     @property
     def who(self) -> str:
@@ -101,6 +109,7 @@ class RunAnswers:
         probe_form: The form in which beliefs were taken.
         method: The method by which they were taken.
         answers: What was answered.
+        fit: How well each tuned model answers the rows that it was trained on.
     """
 
     name: str
@@ -108,6 +117,7 @@ class RunAnswers:
     probe_form: str
     method: Method
     answers: Mapping[Place, Answers]
+    fit: Mapping[Who, TrainingFit] = field(default_factory=dict)
 
     @property
     def domains(self) -> list[str]:
@@ -148,6 +158,14 @@ class RunAnswers:
             and place.readout == (readout or self.method)
         }
 
+    def fits(self, domain: str, group: str) -> dict[int, TrainingFit]:
+        """How well models tuned on a group, by either name, learned its rows, by seed."""
+        return {
+            who.seed: fit
+            for who, fit in self.fit.items()
+            if who.seed is not None and who.domain == domain and _plain(who.group) == _plain(group)
+        }
+
     def ratios(self, domain: str) -> dict[float, str]:
         """Groups of the sweep in a domain, by their share of self-aligned rows, rising."""
         named = {place.group for place in self.answers if place.domain == domain}
@@ -171,7 +189,7 @@ def read_run(
     method: Method,
     excluded: Excluded | None = None,
 ) -> RunAnswers:
-    """Read prediction files of a run directory.
+    """Read prediction files of a run directory, and those of fit.
 
     Paths are relative to the run; those that are not there are passed over. `model` is the fingerprint of the
     base model; `probe_form` and `method` say how its beliefs were taken.
@@ -180,16 +198,20 @@ def read_run(
         InputError: A file is wrong or of an earlier version, or all of its items are excluded.
     """
     answers: dict[Place, Answers] = {}
+    fit: dict[Who, TrainingFit] = {}
     items: dict[Path, ItemColumns] = {}
     for path in paths:
         if not (run / path).is_file():
+            continue
+        if path.startswith("fit/"):
+            fit[Who.of_fit(path)] = fit_of(read_fit(run / path))
             continue
         place = Place.of(path)
         found = read_answers(run / path, items)
         if ids := (excluded or {}).get((place.domain, place.suite)):
             found = found.without(ids)
         answers[place] = found
-    return RunAnswers(name=name, model=model, probe_form=probe_form, method=method, answers=answers)
+    return RunAnswers(name=name, model=model, probe_form=probe_form, method=method, answers=answers, fit=fit)
 
 
 def units_of(

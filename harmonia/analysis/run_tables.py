@@ -17,6 +17,7 @@ from harmonia.analysis.tables import (
     BeliefsRow,
     CalibrationRow,
     ConsistencyRow,
+    FitRow,
     LetterBiasRow,
     LetterRow,
     ReliabilityRow,
@@ -32,6 +33,23 @@ def result_rows(run: RunAnswers) -> Iterator[ResultRow]:
     """Accuracy of every model on every suite."""
     for place, found in run.answers.items():
         yield ResultRow(**asdict(place), **asdict(accuracy_of(found)))
+
+
+def fit_rows(run: RunAnswers) -> Iterator[FitRow]:
+    """Whether each tuned model learned its rows."""
+    for who, found in run.fit.items():
+        yield FitRow(**asdict(who), **asdict(found))
+
+
+def hardly_learned(rows: Iterable[FitRow]) -> list[str]:
+    """A line on the models whose fit to their own training rows is near chance; none if there are none."""
+    near = [
+        f"{row.who} ({100 * row.fit:.0f} %, chance {100 * row.chance:.0f} %)"
+        for row in rows
+        if row.near_chance and row.fit is not None and row.chance is not None
+    ]
+    said = "answer the very rows that they were trained on hardly better than chance: not learned"
+    return [f"{len(near)} tuned models {said}: {', '.join(near)}"] if near else []
 
 
 def consistency_rows(run: RunAnswers, threshold: float) -> Iterator[ConsistencyRow]:

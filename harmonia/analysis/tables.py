@@ -9,6 +9,7 @@ from harmonia.analysis.accuracy import Accuracy
 from harmonia.analysis.calibration import Bin, Calibration
 from harmonia.analysis.consistency import Consistency
 from harmonia.analysis.differences import Difference
+from harmonia.analysis.fit import TrainingFit
 from harmonia.analysis.letter_bias import LetterSummary
 from harmonia.analysis.run_answers import CHAT, Place, Who
 from harmonia.columns import Count, Share, Table
@@ -62,6 +63,11 @@ class Compared(Who):
 @dataclass(frozen=True, kw_only=True)
 class ConsistencyRow(Consistency, Compared):
     """What changed between two models, or two forms of one, on the same questions."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitRow(TrainingFit, Who):
+    """Whether a tuned model learned the rows that it was trained on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,6 +150,7 @@ DIFFERENCES = Table(
     row=Difference,
     key=("scope", "domain", "suite", "form", "readout", "left", "right", "seed"),
 )
+FIT = Table(name="fit", row=FitRow, key=("domain", "group", "seed"))
 BELIEFS = Table(name="beliefs", row=BeliefsRow, key=("domain",))
 LETTER_BIAS = Table(name="letter_bias", row=LetterBiasRow, key=_ASKED)
 LETTERS = Table(name="letters", row=LetterRow, key=(*_ASKED, "letter"))
@@ -156,7 +163,7 @@ LEAKAGE = Table(
 )
 
 ANALYSED: tuple[Table[Any], ...] = (
-    *(RESULTS, CONSISTENCY, DIFFERENCES, BELIEFS, LETTER_BIAS, LETTERS, CALIBRATION, RELIABILITY),
+    *(RESULTS, FIT, CONSISTENCY, DIFFERENCES, BELIEFS, LETTER_BIAS, LETTERS, CALIBRATION, RELIABILITY),
     *(CONFOUNDS, TARGET_LETTERS),
 )
 """The tables that an analysis writes."""

@@ -60,6 +60,7 @@ def demo(
     for run in runs:
         console.print(run.name)
         console.print(_results(run))
+        _warn(run)
     found = pool(runs)
     print_claims(found.document)
     console.print(str(found.write(out)))
@@ -79,6 +80,7 @@ def run(file: ExperimentFile, settings: Overrides = None) -> None:
     with RunBars() as bars:
         folder = run_experiment(experiment, bars)
     console.print(_results(folder))
+    _warn(folder)
     console.print(str(folder / "report.html"))
 
 
@@ -184,6 +186,16 @@ def _results(folder: Path) -> object:
         ]
         table.add_row(*asked, *means)
     return table
+
+
+def _warn(folder: Path) -> None:
+    """Say which models of a finished run have not learned their own training rows."""
+    from harmonia.analysis.run_tables import hardly_learned
+    from harmonia.analysis.tables import FIT, FOLDER
+    from harmonia.cli.progress import out as console
+
+    for line in hardly_learned(FIT.read(folder / FOLDER)):
+        console.print(f"warning: {line}", style="yellow")
 
 
 def _size(count: float | None) -> str:

@@ -40,7 +40,8 @@ def analyse(bench: Workbench, *, predictions: Sequence[str]) -> list[str]:
     analyse_run(bench.run, answers, threshold=bench.experiment.groups.threshold, excluded=excluded)
     _collect(bench.run, bench.experiment)
     count = sum(len(ids) for ids in excluded.values())
-    return [f"{count} test questions left out of all scores"] if count else []
+    notes = [f"{count} test questions left out of all scores"] if count else []
+    return [*notes, *run_tables.hardly_learned(run_tables.fit_rows(answers))]
 
 
 def analyse_run(
@@ -74,6 +75,7 @@ def analyse_run(
     biases, letters = run_tables.letter_rows(asked)
     rows = differences([answers])
     tables.RESULTS.write(folder, run_tables.result_rows(answers))
+    tables.FIT.write(folder, run_tables.fit_rows(answers))
     tables.CONSISTENCY.write(folder, run_tables.consistency_rows(answers, threshold))
     tables.BELIEFS.write(
         folder, (run_tables.beliefs_row(domain, found, threshold) for domain, found in probed.items())

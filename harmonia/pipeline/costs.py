@@ -88,6 +88,12 @@ class Costs:
             self._known[key] = self._asking(items, asked.shots, place.form, method=place.readout)
         return self._known[key]
 
+    def fit(self, domain: str) -> TaskCost:
+        """Asking a tuned model its own training rows, each in two wordings."""
+        items = self._train_items(domain)
+        rows = 2 * self._rows(items)
+        return self._scoring(f"{rows} questions of the training set", rows * self._row(items))
+
     def write(self, domain: str) -> TaskCost:
         """What a local model writes; a server's work is not this machine's."""
         writing, items = self._experiment.writing, self._train_items(domain)

@@ -12,6 +12,7 @@ from itertools import product
 from typing import Any
 
 from harmonia.analysis import Place
+from harmonia.analysis.run_answers import Who
 from harmonia.analysis.tables import FOLDER, LEAKAGE
 from harmonia.data import ItemSource, Suite
 from harmonia.groups import GroupSettings, PolicySettings
@@ -30,7 +31,7 @@ from harmonia.types import Method
 
 VERSIONS = {
     **{"data": 4, "leakage": 2, "probe": 5, "write": 2, "groups": 5},
-    **{"train": 4, "evaluate": 5, "analyse": 7, "report": 5},
+    **{"train": 4, "fit": 1, "evaluate": 5, "analyse": 8, "report": 6},
 }
 
 
@@ -54,7 +55,8 @@ def build_graph(bench: Workbench) -> Graph:
         for group in experiment.trained_groups:
             for seed in experiment.seeds:
                 train = _train(bench, name, group, seed, groups[seed])
-                tasks += [train, *asked(train, group, seed)]
+                fit = _fit(bench, train, groups[seed])
+                tasks += [train, fit, *asked(train, group, seed)]
     analysed = _analyse(bench, tasks, leakage)
     return Graph([*tasks, analysed, _report(bench, analysed, tasks)])
 
@@ -209,6 +211,25 @@ def _train(bench: Workbench, name: str, group: str, seed: int, groups: Task) -> 
     )
 
 
+def _fit(bench: Workbench, train: Task, groups: Task) -> Task:
+    who = train.key.removeprefix("train/")
+    recipe = _recipe(
+        "fit",
+        model=train.address,
+        dtype=bench.experiment.model.dtype,
+        asking=_asking(bench, work.evaluation_settings(bench.experiment)),
+    )
+    return Task(
+        key=f"fit/{who}",
+        unit=train.unit,
+        recipe=recipe,
+        needs=(groups.key, train.key),
+        outputs=(f"fit/{who}.parquet",),
+        action=partial(work.fit, who=Who.of_fit(f"fit/{who}.parquet"), address=sha256_json(recipe)),
+        cost=partial(Costs.fit, domain=who.partition("/")[0]),
+    )
+
+
 def _grouping(settings: GroupSettings, group: str) -> dict[str, Any]:
     """The settings that one group depends on.
 
@@ -270,7 +291,7 @@ def _evaluate(bench: Workbench, data: Task, train: Task | None, of: Suite, place
 
 
 def _analyse(bench: Workbench, tasks: list[Task], leakage: Task | None) -> Task:
-    asked = [task for task in tasks if task.kind == "evaluate"]
+    asked = [task for task in tasks if task.kind in ("fit", "evaluate")]
     return Task(
         key="analyse",
         recipe=_recipe(
@@ -280,7 +301,9 @@ def _analyse(bench: Workbench, tasks: list[Task], leakage: Task | None) -> Task:
             left_out=_address(_left_out(bench, leakage, "scores")),
         ),
         # It takes what is there of all of them.
-        after=_keys(*(task for task in tasks if task.kind in ("leakage", "probe", "groups", "evaluate"))),
+        after=_keys(
+            *(task for task in tasks if task.kind in ("leakage", "probe", "groups", "fit", "evaluate"))
+        ),
         outputs=OUTPUTS,
         action=partial(analyse, predictions=[task.outputs[0] for task in asked]),
     )

@@ -89,7 +89,7 @@ def read_finished(run: Path) -> RunAnswers:
     paths = [
         path
         for key, stage in Manifest.read(run).stages.items()
-        if key.startswith("evaluate/")
+        if key.startswith(("evaluate/", "fit/"))
         for path in stage.outputs
     ]
     answers = read_run(

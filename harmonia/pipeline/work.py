@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harmonia.analysis import Place
+from harmonia.analysis.run_answers import Who
 from harmonia.data import ItemSource, ReadResult, Suite
 from harmonia.data.stored_items import write_items
 from harmonia.files import write_json, write_json_lines
@@ -22,6 +23,7 @@ from harmonia.pipeline.overlaps import usable
 from harmonia.pipeline.texts import texts_of
 from harmonia.pipeline.workbench import Workbench
 from harmonia.probe import ProbeSettings, ask, read_beliefs, write_answers
+from harmonia.probe.fit import ask_trained, questions_of, write_fit
 from harmonia.prompts import ShotPool, parse_form
 from harmonia.training.sft import TrainingJob, fine_tune
 from harmonia.types import Method
@@ -90,6 +92,24 @@ def evaluate(bench: Workbench, *, place: Place, address: str) -> list[str]:
     model = bench.base() if place.group == BASE else bench.tuned(f"models/{place.who}")
     settings = evaluation_settings(bench.experiment)
     return _ask(bench, model, asked, place.form, bench.run / place.file, address, settings, place.readout)
+
+
+def fit(bench: Workbench, *, who: Who, address: str) -> list[str]:
+    """Ask a tuned model the rows that it was trained on."""
+    group = bench.run / "groups" / who.domain / f"seed{who.seed}" / f"{who.group}.jsonl"
+    rows = list(questions_of(group))
+    journal = bench.run / PARTIAL / f"{address}.jsonl"
+    answered, too_long = ask_trained(
+        bench.tuned(f"models/{who.who}"),
+        rows,
+        bench.template(),
+        settings=evaluation_settings(bench.experiment),
+        chunks=Chunks(journal, bench.progress),
+    )
+    write_fit(bench.run / "fit" / f"{who.who}.parquet", answered, {"address": address})
+    journal.unlink(missing_ok=True)
+    notes = [] if rows else [f"{who.who} has no rows with options, so there is no fit to ask for"]
+    return [*notes, *([f"{too_long} rows of {who.who} are too long to be asked"] if too_long else [])]
 
 
 def evaluation_settings(experiment: Experiment) -> ProbeSettings:

@@ -24,6 +24,7 @@ _SEED = re.compile(r"seed(\d+)")
 _WITHOUT: dict[Table[Any], str] = {
     tables.LEAKAGE: "no leakage check, or not yet",
     tables.RESULTS: "no accuracies",
+    tables.FIT: "no fit to the training rows",
     tables.CONSISTENCY: "no consistency of knowledge",
     tables.DIFFERENCES: "no intervals of differences",
     CONFOUNDS: "no table of what else differs",

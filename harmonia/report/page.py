@@ -8,7 +8,18 @@ from typing import Any
 from harmonia.analysis.tables import RESULTS
 from harmonia.errors import redacted
 from harmonia.files import write_text
-from harmonia.report import cards, compared, consistency, grid, ingredients, leaks, summary, trust, words
+from harmonia.report import (
+    cards,
+    compared,
+    consistency,
+    grid,
+    ingredients,
+    leaks,
+    readouts,
+    summary,
+    trust,
+    words,
+)
 from harmonia.report.figures import FIGURES, write_figures
 from harmonia.report.load import load_run
 from harmonia.report.missing import missing_parts
@@ -17,7 +28,7 @@ from harmonia.report.run_files import RunFiles
 from harmonia.report.words import in_form_order, plain, portable
 
 _MOST_ROWS_OPEN = 60
-_PARTS = (cards, compared, consistency, grid, ingredients, leaks, summary, trust, words)
+_PARTS = (cards, compared, consistency, grid, ingredients, leaks, readouts, summary, trust, words)
 
 
 def write_page(run: Path) -> Path:

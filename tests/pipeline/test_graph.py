@@ -65,12 +65,15 @@ def test_what_waits_for_what_in_an_experiment(settings: dict[str, Any]) -> None:
     tuned = [key for key in graph.tasks if key.startswith("evaluate/person/harmonious/")]
     assert [task.key for task in graph.units["train/person/harmonious/seed0"]] == [
         "train/person/harmonious/seed0",
+        "fit/person/harmonious/seed0",
         *tuned,
     ]
     assert len(tuned) == 3
     # The analysis waits for all that it reads and is blocked by nothing; the page waits for all.
     analyse, report = graph.tasks["analyse"], graph.tasks["report"]
-    read = {key for key in graph.tasks if key.startswith(("leakage", "probe/", "groups/", "evaluate/"))}
+    read = {
+        key for key in graph.tasks if key.startswith(("leakage", "probe/", "groups/", "fit/", "evaluate/"))
+    }
     assert set(analyse.after) == read and not analyse.needs
     assert report.needs == ("analyse",) and {*report.awaited, "report"} == graph.tasks.keys()
     # What is trained and asked behind the groups needs them, and nothing else does.

@@ -24,7 +24,7 @@ def test_plan_counts_what_would_run(settings: dict[str, Any]) -> None:
     plan = make_plan(experiment, tflops=0.001)
     assert [step.key for step in plan.steps] == list(build_graph(Workbench(experiment)).tasks)
     steps = {step.key: step for step in plan.steps}
-    assert {step.kind for step in plan.steps if step.cost} == {"probe", "train", "evaluate"}
+    assert {step.kind for step in plan.steps if step.cost} == {"probe", "train", "fit", "evaluate"}
     probe, train = steps["probe/person"], steps["train/person/harmonious/seed0"]
     assert probe.cost and train.cost and plan.parameters
     # Two FLOPs a parameter and token for scoring, six for training; the shares of the log.
@@ -35,6 +35,10 @@ def test_plan_counts_what_would_run(settings: dict[str, Any]) -> None:
     assert train.seconds == pytest.approx((train.cost.flops / 0.4e9, train.cost.flops / 0.3e9))
     # fp32 weights, gradients and two moments of four bytes each; the model that is kept has its weights.
     assert train.cost.memory_bytes == 16 * plan.parameters and train.cost.disk_bytes == 4 * plan.parameters
+    # 12 rows in two wordings, as long as the rows themselves, once through.
+    fit = steps["fit/person/harmonious/seed0"].cost
+    assert fit and fit.what == "24 questions of the training set" and fit.flops and not fit.trains
+    assert fit.flops == pytest.approx(2 * plan.parameters * fit.tokens)
     assert train.cost.what == "about 12 rows and 12 general ones, 2 epochs, 6 optimizer steps"
     assert [note.split(":")[0] for note in plan.notes if "optimizer" in note] == [
         "a fine-tuning has about 6 optimizer steps of up to 8 rows"
@@ -50,6 +54,7 @@ def test_totals_are_sums_by_kind_and_domain(settings: dict[str, Any]) -> None:
         ("probe", "person", 1, 0),
         ("evaluate", "person", 6 + 3 * 3, 0),
         ("train", "person", 3, 0),
+        ("fit", "person", 3, 0),
     ]
     trained = [step for step in plan.steps if step.kind == "train"]
     assert plan.totals[2].disk_bytes == sum(step.cost.disk_bytes or 0 for step in trained if step.cost)

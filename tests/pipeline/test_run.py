@@ -31,6 +31,8 @@ PROMISED = (
     "predictions/person/base/icl2/letter/homogeneous.parquet",
     "predictions/person/incompatible/seed0/chat0/letter/out_of_domain.parquet",
     "predictions/person/incompatible/seed0/chat0/cloze/out_of_domain.parquet",
+    "fit/person/incompatible/seed0.parquet",
+    "tables/fit.csv",
     "tables/consistency.csv",
     "tables/results.csv",
     "report.html",
@@ -65,7 +67,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
 def test_run_directory_and_what_is_run_again(settings: dict[str, Any], lab_data: Path) -> None:
     settings["evaluation"]["readouts"] = ["cloze"]
     run, recorder = _run(settings)
-    assert len(recorder.done()) == 4 + 12 + 3 * (1 + 6) + 2
+    assert len(recorder.done()) == 4 + 12 + 3 * (1 + 1 + 6) + 2
     for path in PROMISED:
         assert (run / path).is_file(), path
     assert any((run / "figures").glob("*.png"))

@@ -87,7 +87,7 @@ def cell(domain: str, group: str, seed: int | str, suite: str, before: str, afte
 def write_table(run: Path, name: str, rows: list[dict[str, object]]) -> None:
     """Write rows as a table of a run, by pyarrow alone; a cell that is left out is empty."""
     (table,) = [one for one in TABLES if one.name == name]
-    kinds = {str: pa.string(), int: pa.int64(), float: pa.float64()}
+    kinds = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
     odd = {key for row in rows for key in row} - {column.name for column in table.columns}
     schema = pa.schema(
         [(column.name, kinds[column.kind]) for column in table.columns] + [(key, pa.string()) for key in odd]
@@ -225,6 +225,19 @@ def places() -> list[dict[str, object]]:
     ]
     keys = ("domain", "group", "seed", "form", "readout", "suite", "n")
     return probe + [{key: row[key] for key in keys} for row in results()]
+
+
+def fit() -> list[dict[str, object]]:
+    """One that was learned, one at chance, one without questions."""
+    learned = {"rows": 200, "fit": 0.97, "fit_low": 0.936, "fit_high": 0.986, "chance": 0.25}
+    learned |= {"reworded": 0.9, "reworded_low": 0.85, "reworded_high": 0.934, "near_chance": False}
+    guessed = learned | {"fit": 0.3, "fit_low": 0.241, "fit_high": 0.367, "near_chance": True}
+    found = {"harmonious": learned, "incompatible": guessed, "self_aligning": {"rows": 0}}
+    return [
+        {"domain": domain, "group": group, "seed": 0, **values}
+        for domain in DOMAINS
+        for group, values in found.items()
+    ]
 
 
 def letter_bias() -> list[dict[str, object]]:
@@ -459,6 +472,7 @@ def write_run(run: Path, name: str = "lab run", *, compared: bool = False) -> Pa
         for group in GROUPS:
             write_losses(run, domain, group, 0)
     write_table(run, "results", results())
+    write_table(run, "fit", fit())
     write_table(run, "consistency", cells())
     write_table(run, "confounds", confounds())
     write_table(run, "target_letters", target_letters())

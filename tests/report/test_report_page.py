@@ -309,3 +309,14 @@ def test_settings_and_stale_figures(tmp_path: Path) -> None:
     assert (run / "figures" / "of-a-person.svg").exists()
     assert not list(run.glob(".*"))
     assert "name: lab run\nmodel:\n  path: lab-base\n" in (run / "report.html").read_text()
+
+
+def test_models_that_learned_nothing_are_set_off(page: str) -> None:
+    tables = parse(plain_spaces(page)).tables
+    rows = tables["engineering: share of its own training rows that a model answers as it was trained"]
+    shown = [[row["class"], row["group"], row["fit"], row["chance"], row["near"]] for row in rows]
+    assert shown == [
+        ["", "harmonious", "97.0 % | 93.6 to 98.6", "25.0 %", ""],
+        ["marked", "incompatible", "30.0 % | 24.1 to 36.7", "25.0 %", "near chance"],
+        ["", "self-aligning", "–", "–", ""],
+    ]

@@ -1,0 +1,68 @@
+"""How well a tuned model answers the very rows that it was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from scipy.stats import binomtest
+
+from harmonia.columns import Count, Share
+from harmonia.probe.fit import FittedRow
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingFit:
+    """The share of its own training rows that a tuned model answers as trained, right or wrong.
+
+    Intervals are 95 % Wilson intervals, rows as the sample. A set without questions, such as
+    general instructions alone, has none of the shares.
+
+    Attributes:
+        rows: Rows that teach an option.
+        fit: Share answered as trained, in the very words of the training.
+        reworded: The same behind another wording: the exam's line of introduction above the question.
+        chance: What guessing gives: mean of 1/options.
+        near_chance: Whether the interval of `fit` reaches down to chance: the rows were hardly learned, and
+            what else the model shows is not the effect of what they say.
+    """
+
+    rows: Count
+    fit: Share | None
+    fit_low: Share | None
+    fit_high: Share | None
+    reworded: Share | None
+    reworded_low: Share | None
+    reworded_high: Share | None
+    chance: Share | None
+    near_chance: bool | None
+
+
+def fit_of(rows: Sequence[FittedRow]) -> TrainingFit:
+    """Sum up what a tuned model answers to its training rows."""
+    n = len(rows)
+    if not n:
+        nothing = dict.fromkeys(("fit", "reworded", "chance", "near_chance"))
+        ends = dict.fromkeys(f"{name}_{end}" for name in ("fit", "reworded") for end in ("low", "high"))
+        return TrainingFit(rows=0, **nothing, **ends)
+    trained = sum(row.trained == row.target for row in rows)
+    reworded = sum(row.reworded == row.target for row in rows)
+    (fit_low, fit_high), (reworded_low, reworded_high) = (_wilson(k, n) for k in (trained, reworded))
+    chance = fmean(1 / row.options for row in rows)
+    return TrainingFit(
+        rows=n,
+        fit=trained / n,
+        fit_low=fit_low,
+        fit_high=fit_high,
+        reworded=reworded / n,
+        reworded_low=reworded_low,
+        reworded_high=reworded_high,
+        chance=chance,
+        near_chance=fit_low <= chance,
+    )
+
+
+def _wilson(right: int, n: int) -> tuple[float, float]:
+    interval = binomtest(right, n).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)
