@@ -84,8 +84,8 @@ def planned_pairs(groups: Sequence[str]) -> list[tuple[str, str]]:
     for group in groups:
         name = GroupName.parse(group)
         other = str(name.beside("all" if name.policy else "incompatible"))
-        if other == "incompatible" and other not in groups:
-            other = "mixed_0"
+        if not name.policy and other not in groups:
+            other = str(replace(name, kind="mixed", ratio=0.0))
         if other in groups and other != group and str(name.twin) != other:
             pairs.append((group, other))
     return pairs

@@ -34,7 +34,7 @@ class BuiltGroups:
         rows: Rows by the file's name.
         matched: The beliefs behind the matched groups, by what was matched.
         general: General instructions in each of the paper's groups.
-        left_out: Wrong items left out, with their partners, by why.
+        left_out: Items left out, each with one of the other kind, by why.
     """
 
     rows: dict[str, tuple[GroupRow, ...]]
@@ -49,7 +49,21 @@ class BuiltGroups:
     def notes(self) -> list[str]:
         """What was left out, and what else a person should know, a sentence each."""
         notes = [f"{count} items left out: {why}" for why, count in self.left_out.items()]
-        return [*notes, *(f"{count} {what}" for what, count in self.told.items())]
+        notes += [f"{count} {what}" for what, count in self.told.items()]
+        return [*notes, *(self._matching(match) for match in self.matched)]
+
+    def _matching(self, match: Match) -> str:
+        """What a match left, and left unlike."""
+        rows, before = self.matched[match], self.selection.imbalance
+        apart = {
+            name: f"{value:.3f} (unmatched {before[name]:.3f})" for name, value in rows.imbalance.items()
+        }
+        return (
+            f"matched on {', '.join(match)}: {len(rows.wrong)} of {len(self.selection.wrong)} rows; "
+            f"total variation of right letters {apart['letter']}, of the wrong beliefs' right letters "
+            f"from those believed {apart['believed']}; KS of confidence {apart['confidence']}, "
+            f"of length {apart['length']}"
+        )
 
 
 def build_groups(

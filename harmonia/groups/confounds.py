@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from harmonia.columns import Count, Share, Table
 from harmonia.data.leakage import normalised
+from harmonia.groups.balance import kolmogorov_smirnov, total_variation
 from harmonia.groups.names import GroupName
 from harmonia.groups.select import label_stated, mislabelled
 from harmonia.prompts import LETTERS
@@ -36,13 +36,17 @@ class ConfoundsRow:
         general: General instructions mixed in.
         letters_tv_harmonious: Total variation of its target letters from the harmonious set's of the same
             kind; empty where there is none.
+        letters_tv_self_aligning: The same from the self-aligning set's, which are the letters believed.
         letters_tv_uniform: Their total variation from equal shares.
         confidence_p10: 10 % quantile of the base model's confidence.
         confidence_p50: Median of it.
         confidence_p90: 90 % quantile of it.
+        confidence_ks_harmonious: Kolmogorov-Smirnov distance of its confidences from the harmonious set's
+            of the same kind; empty where there is none.
         question_chars_p10: 10 % quantile of the characters of a question.
         question_chars_p50: Median of them.
         question_chars_p90: 90 % quantile of them.
+        question_chars_ks_harmonious: The same of the characters of a question.
         answer_chars_p10: 10 % quantile of the characters of a reply.
         answer_chars_p50: Median of them.
         answer_chars_p90: 90 % quantile of them.
@@ -58,13 +62,16 @@ class ConfoundsRow:
     rows: Count
     general: Count
     letters_tv_harmonious: Share | None
+    letters_tv_self_aligning: Share | None
     letters_tv_uniform: Share | None
     confidence_p10: Share | None
     confidence_p50: Share | None
     confidence_p90: Share | None
+    confidence_ks_harmonious: Share | None
     question_chars_p10: float | None
     question_chars_p50: float | None
     question_chars_p90: float | None
+    question_chars_ks_harmonious: Share | None
     answer_chars_p10: float | None
     answer_chars_p50: float | None
     answer_chars_p90: float | None
@@ -107,13 +114,15 @@ def confounds(
 ) -> list[ConfoundsRow]:
     """Describe the training sets of one domain.
 
-    A set is compared with the harmonious one of its own kind: `X_matched_letter` with
-    `harmonious_matched_letter`, all others with `harmonious`.
+    A set is compared with the harmonious and the self-aligning one of its own kind: `X_matched_letter`
+    with `harmonious_matched_letter`, all others with `harmonious`.
 
     `groups` are rows by the name of their file, `seed` is that of the table's column.
     """
     by_id = {belief.item.id: belief for belief in beliefs}
     own = _own(groups)
+    confidence = {name: [by_id[row.id].confidence for row in rows] for name, rows in own.items()}
+    length = {name: [len(row.question) for row in rows] for name, rows in own.items()}
     return [
         ConfoundsRow(
             domain=domain,
@@ -121,9 +130,11 @@ def confounds(
             group=name,
             rows=len(rows),
             general=len(groups[name]) - len(rows),
-            **_letters(rows, own.get(_reference(name))),
-            **_spread("confidence", [by_id[row.id].confidence for row in rows]),
-            **_spread("question_chars", [len(row.question) for row in rows]),
+            **_letters(rows, own.get(_beside(name, "harmonious")), own.get(_beside(name, "self_aligning"))),
+            **_spread("confidence", confidence[name]),
+            confidence_ks_harmonious=_apart(confidence, name),
+            **_spread("question_chars", length[name]),
+            question_chars_ks_harmonious=_apart(length, name),
             **_spread("answer_chars", [len(row.messages[-1].content) for row in rows]),
             repeated=len(rows) - len({normalised(row.question) for row in rows}),
             labels_stated=sum(label_stated(by_id[row.id].item) for row in rows),
@@ -160,26 +171,21 @@ def _own(groups: Mapping[str, Sequence[GroupRow]]) -> dict[str, list[GroupRow]]:
     return {name: [row for row in rows if row.target is not None] for name, rows in groups.items()}
 
 
-def total_variation(one: Sequence[float], other: Sequence[float]) -> float:
-    """Half the sum of absolute differences of two distributions, 0 to 1."""
-    return sum(abs(a - b) for a, b in zip(one, other, strict=True)) / 2
-
-
-def _reference(name: str) -> str:
+def _beside(name: str, kind: str) -> str:
     group = GroupName.parse(name)
-    return "harmonious" if group.policy else str(group.beside("harmonious"))
+    return kind if group.policy else str(group.beside(kind))
 
 
-def _letters(rows: Sequence[GroupRow], harmonious: Sequence[GroupRow] | None) -> dict[str, Any]:
+def _letters(rows: Sequence[GroupRow], *others: Sequence[GroupRow] | None) -> dict[str, float | None]:
+    """How far its letters are from those of the harmonious and the self-aligning set, and from equal."""
+    columns = ("letters_tv_harmonious", "letters_tv_self_aligning", "letters_tv_uniform")
     if not rows:
-        return {"letters_tv_harmonious": None, "letters_tv_uniform": None}
-    options = max(len(row.choices) for row in [*rows, *(harmonious or ())])
+        return dict.fromkeys(columns)
+    options = max(len(row.choices) for one in (rows, *others) for row in one or ())
     shares = _shares(rows, options)
-    beside = None if harmonious is None else total_variation(shares, _shares(harmonious, options))
-    return {
-        "letters_tv_harmonious": beside,
-        "letters_tv_uniform": total_variation(shares, [1 / options] * options),
-    }
+    beside = [one and _shares(one, options) for one in others]
+    apart = (total_variation(shares, one) if one else None for one in (*beside, [1 / options] * options))
+    return dict(zip(columns, apart, strict=True))
 
 
 def _shares(rows: Sequence[GroupRow], options: int) -> list[float]:
@@ -193,3 +199,9 @@ def _spread(name: str, values: Sequence[float]) -> dict[str, float | None]:
         return dict.fromkeys(columns)
     found = np.quantile(values, [share / 100 for share in _QUANTILES])
     return dict(zip(columns, map(float, found), strict=True))
+
+
+def _apart(values: Mapping[str, Sequence[float]], name: str) -> float | None:
+    """KS distance from the harmonious set of the same kind."""
+    beside = values.get(_beside(name, "harmonious"))
+    return kolmogorov_smirnov(values[name], beside) if values[name] and beside else None

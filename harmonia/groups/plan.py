@@ -8,7 +8,7 @@ from typing import Any
 
 from harmonia.groups.interventions import INTERVENTIONS, Lesson, has_third, mixed, permute, require_third
 from harmonia.groups.policies import Policies, apply_policies, conflicting_in_budget
-from harmonia.groups.select import Selection, select
+from harmonia.groups.select import Selection, select, without
 from harmonia.groups.settings import GroupSettings, Match
 from harmonia.groups.texts import Need, Texts, need_of, need_of_policies
 from harmonia.types import Belief, Item
@@ -80,7 +80,8 @@ def plan_groups(beliefs: Sequence[Belief], settings: GroupSettings, texts: Texts
         if "permuted" in settings.names:
             chosen = replace(chosen, permuted=permute(chosen.right, settings.seed))
         named = (name for name in settings.groups if name.matched == match and not name.policy)
-        selections[match] = chosen.without(missing(need_of(named, chosen, settings)).keys())
+        lacking = missing(need_of(named, chosen, settings)).keys()
+        selections[match] = without(chosen, lacking, settings, match)
     named = (name for name in settings.groups if name.policy)
     need = need_of_policies(named, conflicting_in_budget(beliefs, settings), settings)
     policies = apply_policies(beliefs, settings, missing(need))
@@ -101,7 +102,7 @@ def _lessons(
         if name.policy:
             group, taught = str(name), policies.lessons[name.rule]
         elif name.ratio is not None:
-            group, taught = name.kind, mixed(selections[()].wrong, name.ratio, settings.seed)
+            group, taught = name.kind, mixed(selections[name.matched].wrong, name.ratio, settings.seed)
         else:
             group, taught = name.kind, INTERVENTIONS[name.kind](selections[name.matched], settings.seed)
         lessons[str(name)] = (group, taught)

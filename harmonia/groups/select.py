@@ -3,28 +3,23 @@
 Only beliefs with a confidence above the threshold count. HARMONIOUS is made of right
 ones, the other groups of wrong ones, as many of each (Ren et al. 2024).
 
-Right and wrong beliefs are chosen in pairs. Without matching any two may be a pair; with
-it both are of one stratum. Whatever leaves a wrong belief out leaves its
-partner out, so that sizes stay equal and strata balanced.
-
 The groups of the paper differ not only in whether the model is right: also in the letters of
-their targets, in confidence, and in wrong labels. Matching is exact within strata, the cells of
-all criteria together. Confidence and length fall into quantile bins of all candidates; five take
-away most of what an uneven covariate does (Cochran 1968).
+their targets, in confidence, and in wrong labels. Matched groups are alike in what is named
+(`balance.py`). Whatever leaves a wrong belief out leaves a right one out, and what is left is
+matched again, so that sizes stay equal and groups balanced.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from statistics import quantiles
 
 from harmonia.errors import EmptyGroupError
+from harmonia.groups.balance import cells_of, kolmogorov_smirnov, largest, total_variation
 from harmonia.groups.settings import GroupSettings, Match
-from harmonia.hashing import draw
+from harmonia.hashing import addressed_order
 from harmonia.prompts import LETTERS
 from harmonia.prompts.letters import stated_letters
 from harmonia.types import Belief, Item
@@ -38,7 +33,6 @@ class Selection:
         right: Confident beliefs that are correct.
         wrong: Confident beliefs that are not.
         found_right: How many there were to choose from.
-        pairs: Ids of a right and a wrong belief, as they were chosen.
         permuted: What `permuted` teaches, by id of a right belief; drawn before any is left out.
     """
 
@@ -46,27 +40,31 @@ class Selection:
     wrong: tuple[Belief, ...]
     found_right: int
     found_wrong: int
-    pairs: tuple[tuple[str, str], ...]
     permuted: Mapping[str, int] = field(default_factory=dict)
 
-    def without(self, ids: Set[str]) -> Selection:
-        """The selection without some beliefs and their partners.
+    @property
+    def imbalance(self) -> dict[str, float]:
+        """How far right and wrong beliefs are apart: total variation of letters, KS of numbers, 0 to 1.
 
-        Raises:
-            EmptyGroupError: Nothing is left.
+        `believed` is that of the wrong ones' right letters from the letters that they believe.
         """
-        kept = tuple(pair for pair in self.pairs if not ids & {*pair})
-        if not kept:
-            problem = f"all {len(self.pairs)} pairs of beliefs lack a text that their groups need"
-            remedy = "Have the explanations and contexts written, or build no group that needs them."
-            raise EmptyGroupError(problem, field="explanations", remedy=remedy)
-        chosen = {name for pair in kept for name in pair}
-        return replace(
-            self,
-            right=tuple(belief for belief in self.right if belief.item.id in chosen),
-            wrong=tuple(belief for belief in self.wrong if belief.item.id in chosen),
-            pairs=kept,
-        )
+        sides = self.right, self.wrong
+        right, wrong = ([belief.item.answer for belief in side] for side in sides)
+        believed = [belief.pred for belief in self.wrong]
+        confidence = [[belief.confidence for belief in side] for side in sides]
+        length = [[len(belief.item.question) for belief in side] for side in sides]
+        return {
+            "letter": total_variation(*_shares(right, wrong)),
+            "believed": total_variation(*_shares(wrong, believed)),
+            "confidence": kolmogorov_smirnov(*confidence),
+            "length": kolmogorov_smirnov(*length),
+        }
+
+
+def _shares(one: Sequence[int], other: Sequence[int]) -> tuple[list[float], list[float]]:
+    ours, others = Counter(one), Counter(other)
+    every = sorted({*ours, *others})
+    return [ours[k] / len(one) for k in every], [others[k] / len(other) for k in every]
 
 
 def select(beliefs: Sequence[Belief], settings: GroupSettings, match: Match = ()) -> Selection:
@@ -94,61 +92,58 @@ def select(beliefs: Sequence[Belief], settings: GroupSettings, match: Match = ()
             seen=threshold,
             remedy="Lower the threshold, probe more items, or use another method or model.",
         )
-    stratum = strata([*right, *wrong], match, settings.match_bins)
-    pairs = tuple(_pairs(right, wrong, stratum, settings.seed)[: settings.size])
-    if not pairs:
+    selection = Selection(
+        right=tuple(right), wrong=tuple(wrong), found_right=len(right), found_wrong=len(wrong)
+    )
+    return _balanced(selection, settings, match)
+
+
+def without(selection: Selection, ids: Set[str], settings: GroupSettings, match: Match) -> Selection:
+    """The selection without some beliefs, as many right as wrong ones and balanced as before.
+
+    Raises:
+        EmptyGroupError: Nothing is left.
+    """
+    if not ids:
+        return selection
+    right, wrong = (
+        tuple(belief for belief in side if belief.item.id not in ids)
+        for side in (selection.right, selection.wrong)
+    )
+    if not right or not wrong:
+        problem = f"all {len(selection.wrong)} pairs of beliefs lack a text that their groups need"
+        remedy = "Have the explanations and contexts written, or build no group that needs them."
+        raise EmptyGroupError(problem, field="explanations", remedy=remedy)
+    return _balanced(replace(selection, right=right, wrong=wrong), settings, match)
+
+
+def _balanced(candidates: Selection, settings: GroupSettings, match: Match) -> Selection:
+    """The largest selection that is alike in what is matched; of each cell the first by address."""
+    beliefs = [*candidates.right, *candidates.wrong]
+    cell_of = {
+        belief.item.id: cell
+        for belief, cell in zip(beliefs, cells_of(beliefs, match, settings.match_bins), strict=True)
+    }
+    left = largest(list(cell_of.values()), settings.size, settings.seed)
+    chosen = set()
+    for kind, side in (("right", candidates.right), ("wrong", candidates.wrong)):
+        for name in addressed_order(settings.seed, f"groups/{kind}", (belief.item.id for belief in side)):
+            if left[cell_of[name]]:
+                left[cell_of[name]] -= 1
+                chosen.add(name)
+    if not chosen:
         raise EmptyGroupError(
-            f"none of {len(right)} right and {len(wrong)} wrong beliefs have {' and '.join(match)} in common",
+            f"no {len(candidates.right)} right and {len(candidates.wrong)} wrong beliefs have "
+            f"{' and '.join(match)} in common",
             field="match",
             seen=list(match),
             remedy="Match on less, use fewer match_bins, or probe more items.",
         )
-    chosen = {name for pair in pairs for name in pair}
-    return Selection(
-        right=tuple(belief for belief in right if belief.item.id in chosen),
-        wrong=tuple(belief for belief in wrong if belief.item.id in chosen),
-        found_right=len(right),
-        found_wrong=len(wrong),
-        pairs=pairs,
+    return replace(
+        candidates,
+        right=tuple(belief for belief in candidates.right if belief.item.id in chosen),
+        wrong=tuple(belief for belief in candidates.wrong if belief.item.id in chosen),
     )
-
-
-def _pairs(
-    right: Sequence[Belief], wrong: Sequence[Belief], stratum: dict[str, tuple[object, ...]], seed: int
-) -> list[tuple[str, str]]:
-    """(right id, wrong id) as often as each stratum has both, in an addressed order."""
-    partners: dict[tuple[object, ...], list[str]] = defaultdict(list)
-    for belief in _ordered(right, seed, "right"):
-        partners[stratum[belief.item.id]].append(belief.item.id)
-    # Wrong beliefs in their own order take the next partner of their stratum: a smaller
-    # selection is part of a larger one.
-    free = {name: iter(ids) for name, ids in partners.items()}
-    taken = (
-        (next(free.get(stratum[belief.item.id], iter(())), None), belief.item.id)
-        for belief in _ordered(wrong, seed, "wrong")
-    )
-    return [(one, other) for one, other in taken if one is not None]
-
-
-def _ordered(beliefs: Sequence[Belief], seed: int, kind: str) -> list[Belief]:
-    return sorted(beliefs, key=lambda b: (draw(seed, f"groups/{kind}", b.item.id), b.item.id))
-
-
-def strata(beliefs: Sequence[Belief], match: Match, bins: int) -> dict[str, tuple[object, ...]]:
-    """The stratum of each belief, by the item's id.
-
-    Beliefs are all candidates, right and wrong; `noise` makes no strata.
-    """
-    columns: list[list[object]] = []
-    if "letter" in match:
-        columns.append([belief.item.answer for belief in beliefs])
-    if "confidence" in match:
-        columns.append(_binned([belief.confidence for belief in beliefs], bins))
-    if "length" in match:
-        columns.append(_binned([len(belief.item.question) for belief in beliefs], bins))
-    return {
-        belief.item.id: tuple(column[place] for column in columns) for place, belief in enumerate(beliefs)
-    }
 
 
 def label_stated(item: Item) -> bool:
@@ -166,8 +161,3 @@ def mislabelled(item: Item) -> bool:
 def _stated(text: str, count: int) -> tuple[str, ...]:
     # An explanation is looked at for every group that its item is in.
     return tuple(stated_letters(text, count))
-
-
-def _binned(values: Sequence[float], bins: int) -> list[object]:
-    edges = quantiles(values, n=bins, method="inclusive") if len(values) > 1 else []
-    return [bisect_right(edges, value) for value in values]

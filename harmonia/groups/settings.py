@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -19,7 +20,7 @@ Intervention = Literal[
     "random_wrong",
     "permuted",
 ]
-Criterion = Literal["letter", "confidence", "length", "noise"]
+Criterion = Literal["letter", "believed", "confidence", "length", "noise"]
 Match = tuple[Criterion, ...]
 
 _POLICIES = (
@@ -76,11 +77,12 @@ class GroupSettings(Settings):
         names: Groups to build, of the interventions without a ratio; `contextualised` needs
             contexts, `general_only` general instructions, `random_wrong` items of three options.
         ratios: Shares of self-aligned rows for which to build a `mixed` group.
-        match: Lists of what right and wrong beliefs are to have in common; for each list
-            all groups of `names` are built once more from matched beliefs. `letter` is
-            that of the right option. `confidence` and `length` (of the question, in
-            characters) are matched within quantile bins. `noise` leaves out items whose
-            explanation states another letter than the right one.
+        match: Lists of what right and wrong beliefs are to have in common. For each list
+            all groups of `names` and `ratios` are built once more, from the largest balanced
+            selection. `letter` is that of the right option. `believed` (with `letter`): of
+            the wrong beliefs as many believe a letter as have it right. `confidence` and
+            `length` (of the question, in characters) are balanced over quantile bins.
+            `noise` leaves out items whose explanation states another letter than the right one.
         match_bins: Quantile bins of confidence and of length.
         policies: More training sets, compared at the same number of rows.
         threshold: A belief counts if its confidence is above this.
@@ -99,7 +101,7 @@ class GroupSettings(Settings):
     names: tuple[Intervention, ...] = ("harmonious", "incompatible", "self_aligning")
     ratios: tuple[Ratio, ...] = ()
     match: tuple[Annotated[Match, Field(min_length=1)], ...] = ()
-    match_bins: int = Field(default=5, ge=2, le=100)
+    match_bins: int = Field(default=20, ge=2, le=100)
     policies: PolicySettings = PolicySettings()
     threshold: float = Field(default=0.5, ge=0.0, lt=1.0)
     size: int | None = Field(default=None, ge=1)
@@ -112,6 +114,8 @@ class GroupSettings(Settings):
     def _files_differ(self) -> GroupSettings:
         for criteria in self.match:
             _require_different(criteria)
+            if "believed" in criteria and "letter" not in criteria:
+                raise ValueError("match: believed goes with letter, as in [letter, believed]")
         _require_different(self.group_names)
         if "general_only" in self.names and not self.general_ratio:
             raise ValueError("general_only is the general instructions alone: general_ratio must be above 0")
@@ -120,10 +124,12 @@ class GroupSettings(Settings):
     @property
     def groups(self) -> tuple[GroupName, ...]:
         """All groups, in the order they are built."""
-        return (
+        made = (
             *(GroupName(kind=name) for name in self.names),
             *(GroupName(kind="mixed", ratio=ratio) for ratio in self.ratios),
-            *(GroupName(kind=name, matched=match) for match in self.match for name in self.names),
+        )
+        return (
+            *(replace(name, matched=match) for match in ((), *self.match) for name in made),
             *(GroupName.parse(f"policy_{name}") for name in self.policies.names),
         )
 

@@ -30,8 +30,8 @@ from harmonia.probe import ProbeSettings
 from harmonia.types import Method
 
 VERSIONS = {
-    **{"data": 4, "leakage": 2, "probe": 5, "write": 2, "groups": 5},
-    **{"train": 4, "fit": 1, "evaluate": 5, "analyse": 8, "report": 6},
+    **{"data": 4, "leakage": 2, "probe": 5, "write": 2, "groups": 6},
+    **{"train": 4, "fit": 1, "evaluate": 5, "analyse": 9, "report": 6},
 }
 
 

@@ -77,6 +77,7 @@ def confounds_tables(run: RunFiles) -> list[PageTable]:
     for one in run.rows(TARGET_LETTERS):
         taught.setdefault((one.domain, one.seed, one.group), []).append(f"{one.letter} {100 * one.share:.0f}")
     distance, median = "Letters’ distance from", "Median characters"
+    apart = "KS distance from harmonious"
     columns: tuple[PageColumn[ConfoundsRow], ...] = (
         field(ConfoundsRow, "group", "Group", "head"),
         field(ConfoundsRow, "seed", "Seed"),
@@ -88,8 +89,11 @@ def confounds_tables(run: RunFiles) -> list[PageTable]:
             kind="long",
         ),
         PageColumn("tv_harmonious", "harmonious", lambda row: _shown(row.letters_tv_harmonious), distance),
+        PageColumn("tv_believed", "believed", lambda row: _shown(row.letters_tv_self_aligning), distance),
         PageColumn("tv_uniform", "equal shares", lambda row: _shown(row.letters_tv_uniform), distance),
         PageColumn("confidence", "Base confidence", _confidence),
+        PageColumn("ks", "confidence", lambda row: _shown(row.confidence_ks_harmonious), apart),
+        PageColumn("ks_question", "question", lambda row: _shown(row.question_chars_ks_harmonious), apart),
         PageColumn("question", "question", lambda row: _shown(row.question_chars_p50, 0), median),
         PageColumn("reply", "reply", lambda row: _shown(row.answer_chars_p50, 0), median),
         field(ConfoundsRow, "repeated", "Repeated"),

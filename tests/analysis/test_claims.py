@@ -53,6 +53,8 @@ def test_pairs_are_planned_by_name() -> None:
         ("policy_known_only", "policy_all"),
     ]
     assert planned_pairs(["mixed_0", "mixed_1", "policy_known_only"]) == [("mixed_1", "mixed_0")]
+    matched = [f"{kind}_matched_letter" for kind in ("harmonious", "mixed_0", "mixed_0.5")]
+    assert planned_pairs(["incompatible", *matched]) == [(one, matched[1]) for one in matched[::2]]
 
 
 def test_suites_of_any_name_are_judged_the_papers_first() -> None:

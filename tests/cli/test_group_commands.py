@@ -65,7 +65,7 @@ def test_every_kind_of_group_from_one_command(beliefs: Path, tmp_path: Path) -> 
     assert found["left_out"] == {"no explanation of the option taught": 1} and found["size"] == 19
     names = {path.stem: len(read_conversations(path).rows) for path in (tmp_path / "g").glob("*.jsonl")}
     assert set(names) == set(found["groups"]) == {row["group"] for row in found["confounds"]}
-    assert len(names) == 4 + 2 + 2 * 4 + 3
+    assert len(names) == 3 * (4 + 2) + 3
     assert names["contextualised"] == names["mixed_1"] == 19 and names["policy_all"] in (11, 12)
     with (tmp_path / "g/confounds.csv").open(encoding="utf-8", newline="") as handle:
         table = {row["group"]: row for row in csv.DictReader(handle)}

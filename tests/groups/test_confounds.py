@@ -12,7 +12,8 @@ from beliefs import make_belief
 from scipy.spatial.distance import cityblock
 
 from harmonia.groups import GroupSettings, build_groups
-from harmonia.groups.confounds import confounds, target_letters, total_variation
+from harmonia.groups.balance import total_variation
+from harmonia.groups.confounds import confounds, target_letters
 from harmonia.probe import read_beliefs
 from harmonia.prompts import ExamFormat
 from harmonia.types import Conversation, Message
@@ -57,6 +58,11 @@ def test_a_table_worked_by_hand():
     assert own["letters"] == [1, 0, 0, 0]
     assert [one["letters_tv_harmonious"] for one in (right, wrong, own)] == [0, 0.75, 0.25]
     assert [one["letters_tv_uniform"] for one in (right, wrong, own)] == [0.5, 0.25, 0.75]
+    assert [one["letters_tv_self_aligning"] for one in (right, wrong, own)] == [0.25, 1, 0]
+    # .6 .6 .6 .8 against .6 .7 .8 .9: at .6 three quarters and one quarter.
+    assert [one["confidence_ks_harmonious"] for one in (right, wrong, own)] == [0, 0.5, 0.5]
+    # 3 3 3 3 against 3 4 6 15 characters.
+    assert [one["question_chars_ks_harmonious"] for one in (right, wrong, own)] == [0, 0.75, 0.75]
     assert (right["repeated"], wrong["repeated"]) == (1, 0)  # Abc? and ABC
     assert [(one["labels_stated"], one["labels_flagged"]) for one in (right, wrong, own)] == [
         (2, 1),
@@ -87,6 +93,8 @@ def test_matched_groups_are_set_beside_their_own_kind():
     assert found["incompatible_matched_letter"]["rows"] == 4
     alone = table(beliefs, names=("incompatible",))
     assert alone["incompatible"]["letters_tv_harmonious"] is None
+    assert alone["incompatible"]["letters_tv_self_aligning"] is None
+    assert alone["incompatible"]["confidence_ks_harmonious"] is None
 
 
 RIGHT, WRONG, OWN = (
@@ -102,6 +110,8 @@ CELLS = {
     ("llama-2-7b", "engineering"),
     ("llama-2-7b", "history"),
 }
+ALL_BUT_BELIEVED = ("letter", "confidence", "length", "noise")
+ALL = ("letter", "believed", "confidence", "length", "noise")
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +130,7 @@ def published(data_root, tmp_path_factory):
         )
         tables[model, domain] = table(
             read_beliefs(both, domain=domain),
-            match=(("letter",), ("confidence",), ("noise",), ("letter", "confidence", "length", "noise")),
+            match=(("letter",), ("confidence",), ("noise",), ALL_BUT_BELIEVED, ALL),
         )
     return rows, tables
 
@@ -201,4 +211,23 @@ def test_label_noise_of_the_published_groups(published):
         assert 0.9 * len(said) < medicine["labels_stated"] and medicine["labels_flagged"] < 0.02 * len(said)
     for found in all_tables.values():
         matched = [one for name, one in found.items() if name.endswith("noise")]
-        assert len(matched) == 6 and all(one["labels_flagged"] == 0 for one in matched)
+        assert len(matched) == 9 and all(one["labels_flagged"] == 0 for one in matched)
+
+
+@pytest.mark.slow
+@pytest.mark.shared
+def test_matching_of_the_published_groups(published):
+    """Of all six cells letters taught and believed are the same after it, and KS is under .05."""
+    _, tables = published
+    for found in tables.values():
+        plain = found["harmonious"]["rows"]
+        assert found["incompatible"]["confidence_ks_harmonious"] > 0.24
+        kinds = [
+            f"{kind}_matched_{'_'.join(ALL)}" for kind in ("harmonious", "incompatible", "self_aligning")
+        ]
+        right, wrong, own = (found[name] for name in kinds)
+        assert 0.2 * plain < right["rows"] == wrong["rows"] == own["rows"]
+        assert right["letters"] == wrong["letters"] == own["letters"]
+        for name in ("confidence_ks_harmonious", "question_chars_ks_harmonious"):
+            assert max(wrong[name], own[name]) < 0.05
+            assert found[f"incompatible_matched_{'_'.join(ALL_BUT_BELIEVED)}"][name] < 0.05

@@ -200,13 +200,15 @@ def test_own_explanations_argue_for_what_is_taught():
     for name in ("random_wrong", "permuted"):
         for row in built.rows[name]:
             assert row.target != row.answer and row.explanation == f"So {row.target} it is."
-    # A right belief whose text is missing goes, too, with its partner; the other rows stay as they are.
-    gone, partner = next(pair for pair in built.selection.pairs)
+    # A right belief whose text is missing goes, too, with a wrong one; the other rows stay as they are.
+    gone = built.selection.right[3].item.id
     fewer = {key: text for key, text in texts.items() if key[0] != gone}
     again = build_groups(BELIEFS, settings, EXAM, explanations=fewer)
     assert again.left_out == {"no explanation of the option taught": 1}
+    kept = {one.item.id for one in (*again.selection.right, *again.selection.wrong)}
+    assert len(kept) == 14 and gone not in kept
     for name, rows in again.rows.items():
-        assert list(rows) == [row for row in built.rows[name] if row.id not in (gone, partner)]
+        assert list(rows) == [row for row in built.rows[name] if row.id in kept]
 
 
 def test_tables_of_controls():

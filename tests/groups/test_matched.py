@@ -12,6 +12,7 @@ from beliefs import make_belief
 
 from harmonia.errors import EmptyGroupError
 from harmonia.groups import GroupSettings, build_groups, select
+from harmonia.groups.select import without
 from harmonia.prompts import ExamFormat
 
 EXAM = ExamFormat()
@@ -44,27 +45,57 @@ def test_as_many_of_each_letter_as_both_kinds_have():
 def test_files_targets_and_names():
     beliefs = lettered("AAAAAABBC", "AABBBBD")
     settings = GroupSettings(
-        names=("harmonious", "incompatible", "self_aligning"), match=(("letter",),), ratios=(0.5,)
+        names=("harmonious", "incompatible", "self_aligning"), match=(("letter",),), ratios=(0.5, 1.0)
     )
     built = build_groups(beliefs, settings, EXAM)
     assert tuple(built.rows) == settings.group_names
-    assert settings.group_names[-3:] == (
-        "harmonious_matched_letter",
-        "incompatible_matched_letter",
-        "self_aligning_matched_letter",
+    assert settings.group_names[-5:] == (
+        *("harmonious_matched_letter", "incompatible_matched_letter", "self_aligning_matched_letter"),
+        *("mixed_0.5_matched_letter", "mixed_1_matched_letter"),
     )
     taught = {name: Counter("ABCD"[row.target] for row in rows) for name, rows in built.rows.items()}
     assert taught["harmonious_matched_letter"] == taught["incompatible_matched_letter"] == {"A": 2, "B": 2}
-    assert taught["self_aligning_matched_letter"] == {"B": 2, "C": 2}
-    assert {row.id for row in built.rows["self_aligning_matched_letter"]} == {
-        row.id for row in built.rows["incompatible_matched_letter"]
-    }
+    assert taught["self_aligning_matched_letter"] == {"B": 2, "C": 2} == taught["mixed_1_matched_letter"]
+    ids = {name: {row.id for row in rows} for name, rows in built.rows.items()}
+    for name in ("self_aligning", "mixed_0.5", "mixed_1"):
+        assert ids[f"{name}_matched_letter"] == ids["incompatible_matched_letter"]
+    own = [row.target != row.answer for row in built.rows["mixed_0.5_matched_letter"]]
+    assert sum(own) == 2
     # The paper's groups stay what they are without matching.
-    alone = build_groups(beliefs, GroupSettings(ratios=(0.5,)), EXAM)
+    alone = build_groups(beliefs, GroupSettings(ratios=(0.5, 1.0)), EXAM)
     assert {name: built.rows[name] for name in alone.rows} == alone.rows
 
 
-def test_order_changes_nothing_and_a_smaller_size_is_part_of_a_larger():
+def test_what_is_left_without_a_text_is_matched_again():
+    beliefs = lettered("AAABBB", "AAABBB")
+    chosen = select(beliefs, GroupSettings(), ("letter",))
+    left = without(chosen, {"w0", "w1"}, GroupSettings(), ("letter",))
+    assert letters(left.right) == letters(left.wrong) == {"A": 1, "B": 3}
+    assert not {"w0", "w1"} & {belief.item.id for belief in left.wrong}
+    assert without(chosen, set(), GroupSettings(), ("letter",)) == chosen
+
+
+def test_what_a_match_leaves_is_told():
+    """5 right ones (A A A A B), 4 wrong ones: A seen as B, B as A, B as A, C as B."""
+    beliefs = [
+        *(make_belief(f"r{k}", answer=int(k > 3), pred=int(k > 3), confidence=0.9) for k in range(5)),
+        make_belief("w0", answer=0, pred=1),
+        *(make_belief(f"w{k}", answer=1, pred=0) for k in (1, 2)),
+        make_belief("w3", answer=2, pred=1),
+    ]
+    built = build_groups(beliefs, GroupSettings(size=4, match=(("letter", "believed"),)), EXAM)
+    (note,) = built.notes
+    assert note.startswith("matched on letter, believed: 2 of 4 rows")
+    assert "believed 0.000 (unmatched 0.250); KS of confidence 1.000 (unmatched 1.000)" in note
+    taught = {
+        name: Counter("ABCD"[row.target] for row in rows)
+        for name, rows in built.rows.items()
+        if name.endswith("letter_believed")
+    }
+    assert len(taught) == 3 and all(counts == {"A": 1, "B": 1} for counts in taught.values())
+
+
+def test_order_changes_nothing_and_a_size_and_a_seed_do():
     random_letters = random.Random(1)
     beliefs = lettered(
         "".join(random_letters.choices("ABCD", k=80)), "".join(random_letters.choices("ABCD", k=60))
@@ -77,8 +108,7 @@ def test_order_changes_nothing_and_a_smaller_size_is_part_of_a_larger():
 
     assert ids(beliefs) == ids(shuffled)
     small, large = ids(beliefs, size=10), ids(beliefs, size=30)
-    assert len(small[0]) == len(small[1]) == 10
-    assert small[0] < large[0] and small[1] < large[1]
+    assert [len(side) for side in (*small, *large)] == [10, 10, 30, 30]
     assert ids(beliefs, seed=1) != ids(beliefs)
 
 
@@ -100,7 +130,7 @@ def test_confidence_is_matched_within_quantile_bins():
 
     right, wrong, before = held(select(beliefs, GroupSettings()))
     assert right != wrong and before > 0.05
-    right, wrong, after = held(select(beliefs, GroupSettings(), ("confidence",)))
+    right, wrong, after = held(select(beliefs, GroupSettings(match_bins=5), ("confidence",)))
     assert right == wrong and abs(after) < before / 5
     ten = select(beliefs, GroupSettings(match_bins=10), ("confidence",))
     assert len(ten.right) < sum(right)
@@ -153,6 +183,7 @@ def test_noise_leaves_both_kinds_without_contradicted_labels():
         ({"match": (("letter",), ("letter",))}, "named twice"),
         ({"ratios": (0.5, 0.5)}, "named twice"),
         ({"match_bins": 1}, "match_bins"),
+        ({"match": (("believed", "noise"),)}, "believed goes with letter"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(wrong, said):

@@ -67,6 +67,7 @@ def test_confounds_and_policies(page: str) -> None:
     rows = parse(page).tables["engineering: what else differs between the training sets"]
     assert [row["group"] for row in rows] == ["harmonious", "incompatible", "self-aligning"]
     assert (rows[0]["tv_harmonious"], rows[1]["tv_harmonious"]) == ("–", "0.25")
+    assert [rows[1][name] for name in ("tv_believed", "ks", "ks_question")] == ["0.50", "0.31", "0.07"]
     assert rows[0]["flagged"] == "26 of 100" and rows[0]["confidence"] == "60.0 % | 60.0 % to 60.0 %"
     won = {
         row["suite"]: row
@@ -98,7 +99,7 @@ def test_groups_of_several_seeds_stand_side_by_side(tmp_path: Path) -> None:
 
 def test_a_set_of_general_instructions_alone_has_no_letters(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
-    empty = {key: "" for key in confounds()[0] if "_p" in key or key.startswith("letters_tv")}
+    empty = {key: "" for key in confounds()[0] if "_p" in key or "_tv_" in key or "_ks_" in key}
     counts = {"rows": 0, "repeated": 0, "labels_stated": 0, "labels_flagged": 0, "explained": 0}
     alone = {**confounds()[0], **empty, **counts, "group": "general_only"}
     write_table(run, "confounds", [*confounds(), alone])
@@ -106,7 +107,8 @@ def test_a_set_of_general_instructions_alone_has_no_letters(tmp_path: Path) -> N
     row = found["engineering: what else differs between the training sets"][-1]
     dashes = {name for name, text in row.items() if text == "–"}
     assert (row["group"], row["rows"], row["letters"]) == ("general only", "0", "")
-    assert dashes == {"tv_harmonious", "tv_uniform", "confidence", "question", "reply", "flagged"}
+    letters = {"tv_harmonious", "tv_believed", "tv_uniform"}
+    assert dashes == letters | {"confidence", "ks", "ks_question", "question", "reply", "flagged"}
 
 
 def test_a_model_compared_with_itself_is_no_paper_row(tmp_path: Path) -> None:
