@@ -6,6 +6,7 @@ from harmonia.analysis.claims import Claim, ClaimsDocument, claims_document
 from harmonia.analysis.consistency import Consistency, consistency_of
 from harmonia.analysis.differences import Difference, differences
 from harmonia.analysis.findings import Finding
+from harmonia.analysis.mixed_models import MixedModelRow, mixed_models
 from harmonia.analysis.policies import Ranking
 from harmonia.analysis.run_answers import Place, RunAnswers, read_run
 from harmonia.analysis.tests import mcnemar
@@ -17,6 +18,7 @@ __all__ = [
     "Consistency",
     "Difference",
     "Finding",
+    "MixedModelRow",
     "Place",
     "Ranking",
     "RunAnswers",
@@ -25,6 +27,7 @@ __all__ = [
     "consistency_of",
     "differences",
     "mcnemar",
+    "mixed_models",
     "read_answers",
     "read_run",
 ]

@@ -107,6 +107,11 @@ class Estimate:
     seed_variance: float | None
     mixed_variance: float | None
 
+    @property
+    def variance(self) -> float:
+        """Variance of `value`."""
+        return self.item_variance + (self.seed_variance or 0.0) + (self.mixed_variance or 0.0)
+
 
 def paired_bootstrap(
     units: Sequence[PairedUnit], *, address: str, seed: int = 0, resamples: int = 10_000

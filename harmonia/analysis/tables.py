@@ -11,6 +11,7 @@ from harmonia.analysis.consistency import Consistency
 from harmonia.analysis.differences import Difference
 from harmonia.analysis.fit import TrainingFit
 from harmonia.analysis.letter_bias import LetterSummary
+from harmonia.analysis.mixed_models import MixedModelRow
 from harmonia.analysis.run_answers import CHAT, Place, Who
 from harmonia.columns import Count, Share, Table
 from harmonia.data.leakage import Overlap
@@ -156,6 +157,9 @@ LETTER_BIAS = Table(name="letter_bias", row=LetterBiasRow, key=_ASKED)
 LETTERS = Table(name="letters", row=LetterRow, key=(*_ASKED, "letter"))
 CALIBRATION = Table(name="calibration", row=CalibrationRow, key=_ASKED)
 RELIABILITY = Table(name="reliability", row=ReliabilityRow, key=(*_ASKED, "bin"))
+MIXED_MODELS = Table(
+    name="mixed_models", row=MixedModelRow, key=("model", "suite", "readout", "left", "right", "term")
+)
 LEAKAGE = Table(
     name="leakage",
     row=Overlap,
@@ -168,5 +172,5 @@ ANALYSED: tuple[Table[Any], ...] = (
 )
 """The tables that an analysis writes."""
 
-TABLES = (*ANALYSED, LEAKAGE)
-"""All tables of a run."""
+TABLES = (*ANALYSED, LEAKAGE, MIXED_MODELS)
+"""All tables: of a run, and of several runs that are judged together."""

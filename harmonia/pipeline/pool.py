@@ -7,12 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harmonia.analysis import ClaimsDocument, Difference, RunAnswers, claims_document, differences, read_run
+from harmonia.analysis import (
+    ClaimsDocument,
+    Difference,
+    RunAnswers,
+    claims_document,
+    differences,
+    mixed_models,
+    read_run,
+)
 from harmonia.errors import InputError
 from harmonia.parsing import read_object, validated
 from harmonia.pipeline.manifest import Manifest
 
-WRITTEN = ("claims.json", "report.html", "figures")
+WRITTEN = ("claims.json", "report.html", "figures", "tables")
 """What is written about several runs."""
 
 _REMEDY = "Let harmonia run write this file again."
@@ -33,7 +41,7 @@ class Pooled:
     differences: tuple[Difference, ...]
 
     def write(self, folder: Path) -> Path:
-        """Write `claims.json`, `report.html` and `figures/`; returns the page's path."""
+        """Write `claims.json`, `report.html`, `figures/` and `tables/`; returns the page's path."""
         from harmonia.report.pooled import PooledRun, write_pooled_page
 
         runs = [
@@ -44,7 +52,8 @@ class Pooled:
             )
             for run, answers in self.runs
         ]
-        return write_pooled_page(folder, runs, self.document, self.differences)
+        mixed = mixed_models([answers for _, answers in self.runs])
+        return write_pooled_page(folder, runs, self.document, self.differences, mixed)
 
 
 def pool(runs: Sequence[Path]) -> Pooled:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from harmonia.analysis import ClaimsDocument, Difference
+from harmonia.analysis import ClaimsDocument, Difference, MixedModelRow
 from harmonia.analysis.run_answers import CHAT
+from harmonia.analysis.tables import FOLDER, MIXED_MODELS
 from harmonia.files import write_json, write_text
 from harmonia.groups.names import GroupName
 from harmonia.outputs import fresh_directory
@@ -53,8 +54,9 @@ def write_pooled_page(
     runs: Sequence[PooledRun],
     document: ClaimsDocument,
     differences: Sequence[Difference],
+    mixed: Sequence[MixedModelRow],
 ) -> Path:
-    """Write `claims.json`, `report.html` and `figures/` about several runs into a folder.
+    """Write `claims.json`, `report.html`, `figures/` and `tables/` about several runs into a folder.
 
     Returns:
         Path of the page.
@@ -74,6 +76,7 @@ def write_pooled_page(
             rule=document.rule,
         )
         write_json(unfinished / "claims.json", asdict(document))
+        MIXED_MODELS.write(unfinished / FOLDER, mixed)
         write_text(unfinished / "report.html", text)
     return folder / "report.html"
 

@@ -45,7 +45,7 @@ def test_groups_stand_against_ratio_0_by_either_name(zero: str, tmp_path: Path) 
         difference("harmonious", zero, "in_domain"),
         difference("policy_known_only", "policy_all", "in_domain"),
     ]
-    page = write_pooled_page(tmp_path / "both", RUNS, NOTHING, rows).read_text(encoding="utf-8")
+    page = write_pooled_page(tmp_path / "both", RUNS, NOTHING, rows, []).read_text(encoding="utf-8")
     assert "2 base models, 2 units (a base model in a domain), 1 fine-tuning seed in each" in page
     assert "This is the rule." in page and (tmp_path / "both" / "figures" / "sweep.svg").is_file()
     table = parse(plain_spaces(page)).tables["Share of questions answered right"]
