@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def claims(
     runs: Annotated[list[Path], typer.Argument(help="Run directories, one for each base model.")],
-    out: Annotated[Path | None, typer.Option(help="Folder for claims.json, report.html, figures and tables.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for cards, page, figures and tables.")] = None,
     json_: o.Json = False,
 ) -> None:
     """Judge the paper's five claims on one run, or on runs of several base models together.
