@@ -1,7 +1,7 @@
 """Logistic regression with crossed random intercepts, by Laplace's approximation.
 
 An answer is right with log odds x b + the sum of one intercept a factor (its item's, its tuned
-model's), each factor's normal with mean 0 and a deviation of its own. Given the deviations, the
+model's). A factor's intercepts are normal with mean 0 and a deviation of its own. Given the deviations, the
 mode over coefficients and intercepts is found by Newton's method. The deviations maximise the
 likelihood with both integrated out about that mode (Breslow and Clayton 1993; Bates et al. 2015,
 *lme4*, integrate the intercepts alone, which makes the deviations of few models too small).

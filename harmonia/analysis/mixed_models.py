@@ -1,9 +1,8 @@
 """What stands beside the bootstrap: base models as a sample of such models, and a model of single answers.
 
 `meta`: the difference of two groups in each base model, and its mean over base models of which
-those at hand are a sample. Between them it varies by tau, found by Paule and Mandel's method, and
-the error of the mean is Hartung's, Knapp's and Sidik's, never below that of the weights (Roever
-et al. 2015). Items that base models have in common move all of them alike. Their mean covariance c is
+those at hand are a sample. Between them it varies by tau, found by Paule and Mandel's method. The
+error of the mean is Knapp's and Hartung's, never below that of the weights (Roever et al. 2015). Items that base models have in common move all of them alike. Their mean covariance c is
 taken from each base model's variance and added to that of the mean.
 
 `logistic`: each answer in chat form, right or wrong, by group and level (`logistic.py`).
@@ -55,9 +54,9 @@ class MixedModelRow:
         readout: By which method.
         left: The one group.
         right: The group that it is compared with.
-        term: Of `meta` the `difference` of the shares right. Of `logistic` an odds ratio of being
-            right, left against right, at one level of what the base model believes (`known`, ...),
-            or the ratio of such a ratio to that at `known` (`conflicting / known`, ...).
+        term: Of `meta` the `difference` of the shares right. Of `logistic` the odds ratio of
+            being right, left against right, at a level of what the base model believes (`known`),
+            or how many times that at `known` another level's is (`conflicting / known`).
         estimate: The mean difference, or the ratio; empty where `because` says why there is none.
         low: Lower end of its 95 % interval, by Student's t.
         high: Upper end.
