@@ -2,8 +2,9 @@
 
 `meta`: the difference of two groups in each base model, and its mean over base models of which
 those at hand are a sample. Between them it varies by tau, found by Paule and Mandel's method. The
-error of the mean is Knapp's and Hartung's, never below that of the weights (Roever et al. 2015). Items that base models have in common move all of them alike. Their mean covariance c is
-taken from each base model's variance and added to that of the mean.
+error of the mean is Knapp's and Hartung's, never below that of the weights (Roever et al. 2015).
+Items that base models have in common move all of them alike. Their mean covariance c is taken from
+each base model's variance and added to that of the mean.
 
 `logistic`: each answer in chat form, right or wrong, by group and level (`logistic.py`).
 """
@@ -55,8 +56,8 @@ class MixedModelRow:
         left: The one group.
         right: The group that it is compared with.
         term: Of `meta` the `difference` of the shares right. Of `logistic` the odds ratio of
-            being right, left against right, at a level of what the base model believes (`known`),
-            or how many times that at `known` another level's is (`conflicting / known`).
+            a right answer, left against right, at a level of the base model's beliefs (`known`).
+            Or how many times that at `known` another level's is (`conflicting / known`).
         estimate: The mean difference, or the ratio; empty where `because` says why there is none.
         low: Lower end of its 95 % interval, by Student's t.
         high: Upper end.
