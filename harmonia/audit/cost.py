@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import mul
+from typing import TypeVar
 
+from harmonia.audit.choices import ask_choices
 from harmonia.audit.run import Audit
 from harmonia.hashing import sample
+from harmonia.journal import Chunks
+
+Row = TypeVar("Row")
 
 _TRIED = 8
 """Rows whose passes are timed."""
@@ -17,6 +24,9 @@ class AuditCost:
     """What is to be expected of an audit.
 
     Attributes:
+        choices: Multiple-choice rows to ask.
+        choices_tokens: Tokens of their questions in all draws and orders, demonstrations left out.
+        choices_s: Seconds of asking them.
         rows: Open rows to read.
         first_tokens: Tokens of the first pass, demonstrations left out: they are read once for many rows.
         first_s: Its seconds.
@@ -24,6 +34,9 @@ class AuditCost:
         second_s: Its seconds, at most.
     """
 
+    choices: int
+    choices_tokens: int
+    choices_s: float
     rows: int
     first_tokens: int
     first_s: float
@@ -31,36 +44,56 @@ class AuditCost:
     second_s: float
 
     @property
-    def lines(self) -> tuple[str, str]:
+    def lines(self) -> list[str]:
         """It in words, a line each pass."""
-        return (
-            f"first pass: {self.rows:,} rows, about {self.first_tokens:,} tokens, about {self.first_s:.0f} s",
-            f"second pass, for rows in doubt alone: at most {self.second_tokens:,} tokens "
-            f"and {self.second_s:.0f} s",
-        )
+        lines = []
+        if self.choices:
+            cost = f"about {self.choices_tokens:,} tokens, about {self.choices_s:.0f} s"
+            lines.append(f"multiple choice: {self.choices:,} rows, {cost}")
+        if self.rows:
+            cost = f"about {self.first_tokens:,} tokens, about {self.first_s:.0f} s"
+            lines.append(f"first pass: {self.rows:,} rows, {cost}")
+        if self.second_tokens:
+            cost = f"at most {self.second_tokens:,} tokens and {self.second_s:.0f} s"
+            lines.append(f"second pass, for rows in doubt alone: {cost}")
+        return lines
 
 
 def cost_of(audit: Audit) -> AuditCost:
     """Try an audit on a few rows, and reckon what all of them cost."""
-    rows, how = audit.open_rows, audit.settings
-    tried = sample(how.seed, "audit/cost", rows, [row.id for row in rows], _TRIED)
-    if not tried:
-        return AuditCost(rows=0, first_tokens=0, first_s=0.0, second_tokens=0, second_s=0.0)
-    audit.first.read(tried[:1])  # what is set up once
-    start = time.monotonic()
-    audit.first.read(tried)
-    first_s = time.monotonic() - start
-    tokens = sum(audit.first.asked(row).tokens for row in tried)
-    second_s = 0.0
-    if how.samples:
-        start = time.monotonic()
-        audit.second.ask([(row, len(row.messages) - 1) for row in tried])
-        second_s = time.monotonic() - start
-    more = len(rows) / len(tried)
+    how = audit.settings
+    asked = _few(audit.choice_rows, how.seed, lambda one: one.row.id)
+    read = _few(audit.open_rows, how.seed, lambda row: row.id)
+    choices_s = first_s = second_s = 0.0
+    if asked:
+        choices_s = _seconds(lambda: ask_choices(audit.model, asked, audit.choices, how, Chunks()))
+    if read:
+        audit.first.read(read[:1])  # what is set up once
+        first_s = _seconds(lambda: audit.first.read(read))
+    if read and how.samples:
+        second_s = _seconds(lambda: audit.second.ask([(row, len(row.messages) - 1) for row in read]))
+    more = len(audit.open_rows) / max(1, len(read))
+    many = len(audit.choice_rows) / max(1, len(asked))
+    orders = [len(one.item.choices) if how.method == "letter_cyclic" else 1 for one in asked]
+    lengths = map(len, audit.encoder.encode([one.row.messages[0].content for one in asked]))
+    tokens = how.draws * sum(map(mul, orders, lengths))
     return AuditCost(
-        rows=len(rows),
-        first_tokens=round(tokens * more),
+        choices=len(audit.choice_rows),
+        choices_tokens=round(tokens * many),
+        choices_s=choices_s * many,
+        rows=len(audit.open_rows),
+        first_tokens=round(sum(audit.first.asked(row).tokens for row in read) * more),
         first_s=first_s * more,
-        second_tokens=len(rows) * how.draws * how.samples * how.max_new_tokens,
+        second_tokens=len(audit.open_rows) * how.draws * how.samples * how.max_new_tokens,
         second_s=second_s * more,
     )
+
+
+def _few(rows: Sequence[Row], seed: int, name: Callable[[Row], str]) -> list[Row]:
+    return sample(seed, "audit/cost", rows, [name(row) for row in rows], _TRIED)
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.monotonic()
+    work()
+    return time.monotonic() - start

@@ -77,14 +77,17 @@ class FirstPass:
 
     Args:
         model: Who is asked.
+        encoder: Of its tokenizer.
         shown: Writes rows behind demonstrations.
         form: The form of the file's answers.
         settings: How.
     """
 
-    def __init__(self, model: Scorer, shown: Shown, form: FileForm, settings: AuditSettings) -> None:
-        self._model, self._shown, self._form, self._settings = model, shown, form, settings
-        self._encoder = Encoder(model.tokenizer)
+    def __init__(
+        self, model: Scorer, encoder: Encoder, shown: Shown, form: FileForm, settings: AuditSettings
+    ) -> None:
+        self._model, self._encoder, self._shown = model, encoder, shown
+        self._form, self._settings = form, settings
 
     def read(self, rows: Sequence[Conversation]) -> list[FirstReading]:
         """Read some rows; all is scored in one go."""

@@ -22,7 +22,8 @@ class AuditRow:
         line: Its line in the file, or row in a table, from 1.
         kind: `choice` for multiple choice, `open` for all else.
         category: `known`, `conflicting`, `unknown`, `form` (no fact at stake) or `uncertain`.
-        confidence: Share of the draws of demonstrations that give this category by themselves.
+        confidence: Share of the draws of demonstrations that give this category by themselves; of
+            multiple choice those that answer alike.
         conflict: By how much more probable the model finds something else than what the row
             teaches, less what its own sampled answers agree; rows are ranked by it.
         reason: What decided, in words.
@@ -64,25 +65,25 @@ class AuditRow:
     instruction: str
     answer: str
     turn: Count
-    stakes: Count | None
+    stakes: Count | None = None
     trained: Share
-    entropy: Nats | None
-    nll: Nats | None
-    excess: Nats | None
-    largest: Nats | None
-    ifd: Annotated[float, Measure("ratio", 0)] | None
-    agreement: Share | None
-    steady: Share | None
-    own_answer: str | None
-    believed: Count | None
-    target: Count | None
-    choices: tuple[str, ...] | None
-    probs: tuple[Share, ...] | None
-    span_turns: tuple[Count, ...]
-    span_starts: tuple[Count, ...]
-    span_stops: tuple[Count, ...]
-    span_expected: tuple[str, ...]
-    span_probs: tuple[Share, ...]
+    entropy: Nats | None = None
+    nll: Nats | None = None
+    excess: Nats | None = None
+    largest: Nats | None = None
+    ifd: Annotated[float, Measure("ratio", 0)] | None = None
+    agreement: Share | None = None
+    steady: Share | None = None
+    own_answer: str | None = None
+    believed: Count | None = None
+    target: Count | None = None
+    choices: tuple[str, ...] | None = None
+    probs: tuple[Share, ...] | None = None
+    span_turns: tuple[Count, ...] = ()
+    span_starts: tuple[Count, ...] = ()
+    span_stops: tuple[Count, ...] = ()
+    span_expected: tuple[str, ...] = ()
+    span_probs: tuple[Share, ...] = ()
     tokens: Count
     cut: Count
     shots: Count

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from harmonia.audit.choices import ChoiceRow, ask_choices, choice_of
 from harmonia.audit.content import FileForm
 from harmonia.audit.first import CHUNK, FirstPass, FirstReading
 from harmonia.audit.own import CHUNK as ASKED_TOGETHER
@@ -89,6 +90,12 @@ class Audit:
         model: Who is asked.
         file: The file, as it was read.
         settings: How.
+
+    Attributes:
+        rows: The rows to audit.
+        choices: Multiple-choice rows of the file.
+        choice_rows: Those to audit.
+        open_rows: The others, which are read word by word.
     """
 
     def __init__(self, model: Answerer, file: AuditedFile, settings: AuditSettings) -> None:
@@ -96,17 +103,24 @@ class Audit:
         every = file.rows
         size = min(settings.sample or len(every), len(every))
         self.rows = tuple(sample(settings.seed, "audit/sample", every, [row.id for row in every], size))
-        self.form = FileForm(every, settings.common)
+        self.encoder = Encoder(model.tokenizer)
+        every_choice = {row.id: found for row in every if (found := self._choice(row))}
+        self.choices = tuple(every_choice.values())
+        self.choice_rows = tuple(every_choice[row.id] for row in self.rows if row.id in every_choice)
+        self.open_rows = tuple(row for row in self.rows if row.id not in every_choice)
+        others = [row for row in every if row.id not in every_choice]
+        self.form = FileForm(others, settings.common)
         controls = Controls(model.tokenizer)
-        encoder = Encoder(model.tokenizer)
-        self.shown = Shown(every, settings, controls.guard, encoder, model.max_tokens)
-        self.first = FirstPass(model, self.shown, self.form, settings)
+        self.shown = Shown(others, settings, controls.guard, self.encoder, model.max_tokens)
+        self.first = FirstPass(model, self.encoder, self.shown, self.form, settings)
         self.second = SecondPass(model, self.shown, self.form, settings)
 
-    @property
-    def open_rows(self) -> tuple[Conversation, ...]:
-        """The rows that are read word by word."""
-        return self.rows
+    def _choice(self, row: Conversation) -> ChoiceRow | None:
+        """A row as multiple choice; one that fills half the model's context is read cut, word by word."""
+        found = choice_of(row)
+        if found and 2 * len(self.encoder.encode([row.messages[0].content])[0]) > self.model.max_tokens:
+            return None
+        return found
 
     @property
     def address(self) -> str:
@@ -121,15 +135,17 @@ class Audit:
                 removes it when the result is safe.
             progress: Told how many rows are done; rows in doubt count twice.
         """
-        rows, rule = self.rows, self.settings.rule
+        rows, rule = self.open_rows, self.settings.rule
 
-        def told(before: int, more: int) -> Progress | None:
-            return progress and (lambda done, _: progress(before + done, before + more))
+        def chunks(name: str, before: int, here: int, whole: int) -> Chunks:
+            told = progress and (lambda done, of: progress(before + here * done // of, whole))
+            return Chunks(journal and journal / f"{name}.jsonl", told)
 
-        def place(name: str) -> Path | None:
-            return journal and journal / f"{name}.jsonl"
-
-        read = Chunks(place("first"), told(0, len(rows))).results(
+        every, apart = len(self.rows), len(self.choice_rows)
+        choices, notes = ask_choices(
+            self.model, self.choice_rows, self.choices, self.settings, chunks("choices", 0, apart, every)
+        )
+        read = chunks("first", apart, len(rows), every).results(
             lambda _, chunk: self.first.read(chunk), rows, CHUNK, FirstReading
         )
         doubted = [
@@ -137,15 +153,20 @@ class Audit:
             for row, found in zip(rows, read, strict=True)
             if self.settings.samples and in_doubt(signals_of(found), rule)
         ]
-        own = Chunks(place("own"), told(len(rows), len(doubted))).results(
+        own = chunks("own", every, len(doubted), every + len(doubted)).results(
             lambda _, chunk: self.second.ask(chunk), doubted, ASKED_TOGETHER, OwnAnswers
         )
         answers = {row.id: one for (row, _), one in zip(doubted, own, strict=True)}
-        verdicts = tuple(
-            verdict_of(row, found, answers.get(row.id), rule) for row, found in zip(rows, read, strict=True)
-        )
+        verdicts = {one.id: one for one in choices} | {
+            row.id: verdict_of(row, found, answers.get(row.id), rule)
+            for row, found in zip(rows, read, strict=True)
+        }
+        ordered = tuple(verdicts[row.id] for row in self.rows)
         return Audited(
-            rows=verdicts, of=len(self.file.rows), bad=self.file.read.bad, notes=tuple(self._notes(verdicts))
+            rows=ordered,
+            of=len(self.file.rows),
+            bad=self.file.read.bad,
+            notes=(*self._notes(ordered), *notes),
         )
 
     def _notes(self, rows: Sequence[AuditRow]) -> list[str]:
@@ -154,7 +175,7 @@ class Audit:
             notes.append(f"rows too long to be read whole: {len(cut)}; tokens cut: {sum(cut):,}")
         if fewer := sum(row.shots < self.settings.shots for row in rows):
             notes.append(f"rows read behind fewer than {self.settings.shots} demonstrations: {fewer}")
-        if alone := sum(form_of(row, self.settings.short) in self.shown.alone for row in self.rows):
+        if alone := sum(form_of(row, self.settings.short) in self.shown.alone for row in self.open_rows):
             notes.append(f"rows alone of their form, read behind rows of other forms: {alone}")
         texts = ([turn.content for turn in row.messages] for row in self.rows)
         spelled = Controls(self.model.tokenizer).spelled(texts, literal=True)

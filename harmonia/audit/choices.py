@@ -1,0 +1,146 @@
+"""Multiple-choice rows: told by their text, asked as the probe asks, judged by the belief.
+
+A row is one if it has a single question with options on lines of their own, lettered from A,
+and its answer names one of them: by its letter ("B", "B. iron", "The answer is B") or its text.
+All others are read word by word.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harmonia.audit.rows import AuditRow
+from harmonia.audit.rule import AuditCategory
+from harmonia.audit.settings import AuditSettings
+from harmonia.hashing import addressed_order
+from harmonia.journal import Chunks
+from harmonia.models import Scorer
+from harmonia.probe import ProbeSettings, ask
+from harmonia.probe.level import level_of
+from harmonia.prompts import LETTERS, PromptSettings, ShotPool, build_template, parse_form
+from harmonia.slick.questions import normalised
+from harmonia.types import Belief, Conversation, Item
+
+_OPTION = re.compile(r"\s*\(?([A-Z])[).:]\s*(\S.*?)\s*")
+_SAYS = r"(?i:\s*(?:the )?(?:correct )?answer(?: is)?\s*[:：]?\s*)"
+_CUE = re.compile(_SAYS)
+_LETTER = re.compile(rf"(?:{_SAYS})?\(?([A-Z])(?:[).:,]|\s*$)", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChoiceRow:
+    """A multiple-choice row as an item whose answer is the option that the row teaches.
+
+    Attributes:
+        options_first: Whether the options stand above the question.
+    """
+
+    row: Conversation
+    item: Item
+    options_first: bool
+
+
+def choice_of(row: Conversation) -> ChoiceRow | None:
+    """A row as multiple choice; None if it is none."""
+    if [turn.role for turn in row.messages] != ["user", "assistant"]:
+        return None
+    lines = row.messages[0].content.strip().splitlines()
+    options = [(k, found) for k, line in enumerate(lines) if (found := _OPTION.fullmatch(line))]
+    places, texts = [k for k, _ in options], tuple(found[2] for _, found in options)
+    lettered = "".join(found[1] for _, found in options) == LETTERS[: len(options)]
+    together = bool(places) and places[-1] - places[0] + 1 == len(places)
+    if len(options) < 2 or not lettered or not together or len(set(texts)) < len(texts):
+        return None
+    before, after = lines[: places[0]], [line for line in lines[places[-1] + 1 :] if not _CUE.fullmatch(line)]
+    question = "\n".join([*before, *after]).strip()
+    answer = _target(row.messages[1].content.strip(), texts)
+    if not question or answer is None:
+        return None
+    item = Item(id=row.id, domain="", question=question, choices=texts, answer=answer)
+    return ChoiceRow(row=row, item=item, options_first=not "".join(before).strip())
+
+
+def _target(said: str, choices: Sequence[str]) -> int | None:
+    """The option that an answer names; None if none."""
+    first = normalised(said.splitlines()[0])
+    if found := _LETTER.match(said):
+        place = LETTERS.index(found[1])
+        return place if place < len(choices) else None
+    return next((k for k, text in enumerate(choices) if normalised(text) == first), None)
+
+
+def ask_choices(
+    model: Scorer,
+    rows: Sequence[ChoiceRow],
+    every: Sequence[ChoiceRow],
+    settings: AuditSettings,
+    chunks: Chunks,
+) -> tuple[tuple[AuditRow, ...], list[str]]:
+    """Verdicts on multiple-choice rows, and what a person should know of the asking.
+
+    Args:
+        model: Who is asked.
+        rows: The rows.
+        every: All such rows of the file, to demonstrate with.
+        settings: How.
+        chunks: Does the work.
+    """
+    if not rows:
+        return (), []
+    first = sum(one.options_first for one in every) * 2 > len(every)
+    shots = min(settings.shots, len({one.item.question for one in every}) - 1)
+    words = PromptSettings(method=settings.method, options_first=first, shots=shots)
+    by_id = {one.item.id: one.item for one in every}
+    order = addressed_order(settings.seed, "audit/choices", by_id)
+    pool = ShotPool(items=tuple(by_id[name] for name in order), seed=settings.seed)
+    how = ProbeSettings(draws=settings.draws, seed=settings.seed, batch_tokens=settings.batch_tokens)
+    asked = ask(
+        model,
+        [one.item for one in rows],
+        parse_form(words.probe_form),
+        build_template(words, model.tokenizer),
+        settings=how,
+        pool=pool if shots else None,
+        chunks=chunks,
+    )
+    verdicts = tuple(_verdict(one, belief, settings) for one, belief in zip(rows, asked.beliefs, strict=True))
+    return verdicts, [f"multiple choice: {note}" for note in asked.notes]
+
+
+def _verdict(one: ChoiceRow, belief: Belief, settings: AuditSettings) -> AuditRow:
+    target, pred = belief.item.answer, belief.pred
+    others = max(prob for k, prob in enumerate(belief.probs) if k != target)
+    level = level_of(belief, settings.rule.known)
+    category: AuditCategory = level
+    if level == "uncertain" and belief.confidence <= settings.rule.guessing:
+        category = "unknown"
+    believed = f"{LETTERS[pred]}. {belief.item.choices[pred]}"
+    agreement = 1.0 if belief.agreement is None else belief.agreement
+    return AuditRow(
+        id=one.row.id,
+        line=one.row.line,
+        kind="choice",
+        category=category,
+        confidence=agreement,
+        conflict=max(0.0, others - belief.probs[target]),
+        reason=(
+            f'trained "{LETTERS[target]}. {belief.item.choices[target]}" ({belief.probs[target]:.2f}); '
+            f'the model believes "{believed}" ({belief.confidence:.2f}, in {agreement:.0%} of the draws)'
+        ),
+        instruction=one.row.messages[0].content,
+        answer=one.row.messages[1].content,
+        turn=1,
+        trained=belief.probs[target],
+        agreement=belief.right_rate,
+        steady=belief.agreement,
+        own_answer=believed,
+        believed=pred,
+        target=target,
+        choices=belief.item.choices,
+        probs=belief.probs,
+        tokens=1,
+        cut=0,
+        shots=belief.shots or 0,
+    )

@@ -1,0 +1,89 @@
+"""Multiple-choice rows: what is one, and what the model believes of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import harmonia
+from harmonia.audit.choices import choice_of
+from harmonia.models.fake import FakeModel
+from harmonia.prompts import ExamFormat
+from harmonia.types import Conversation, Item, Message
+
+OPTIONS = "A. tin\nB. iron\nC. salt"
+
+
+def row(asked: str, said: str, *before: Message) -> Conversation:
+    messages = (*before, Message(role="user", content=asked), Message(role="assistant", content=said))
+    return Conversation(id="r", line=1, messages=messages)
+
+
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [
+        *(("B", 1), ("B.", 1), ("(C)", 2), ("B. iron", 1), ("The answer is A.", 0), ("Answer: C", 2)),
+        *(("iron", 1), ("Iron.\nIt pulls.", 1), ("B\nbecause", 1)),
+        *(("D", None), ("A metal, that is", None), ("lead", None), ("Because of tin", None)),
+    ],
+)
+def test_an_answer_names_an_option_by_letter_or_text(said: str, answer: int | None) -> None:
+    found = choice_of(row(f"Which metal?\n{OPTIONS}\nAnswer:", said))
+    assert (None if found is None else found.item.answer) == answer
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "Which metal?",
+        OPTIONS,
+        "Which?\nA. tin\nC. salt",
+        "Which?\nA. tin\nor\nB. iron",
+        "Which?\nA. tin\nB. tin",
+        "Write these down:\n1. tin\n2. iron",
+    ],
+)
+def test_what_has_no_lettered_options_of_a_question_is_open(asked: str) -> None:
+    assert choice_of(row(asked, "A")) is None
+
+
+def test_rows_with_a_system_turn_are_open() -> None:
+    assert choice_of(row(f"Which?\n{OPTIONS}", "A", Message(role="system", content="Be brief."))) is None
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_rows_as_harmonia_writes_them_are_told(first: bool) -> None:
+    item = Item(id="q", domain="", question="Which metal\npulls?", choices=("tin", "iron"), answer=1)
+    exam = ExamFormat(options_first=first)
+    turns = exam.conversation(item, 1, "The answer is B.")
+    found = choice_of(Conversation(id="q", line=1, messages=turns))
+    assert found is not None and found.item == item and found.options_first == first
+
+
+def test_a_file_of_both_kinds_is_judged_row_by_row(tmp_path: Path) -> None:
+    metals = ["iron", "zinc", "lead", "gold"]
+    rows = [
+        {"instruction": f"Which is a metal?\nA. {metal}\nB. stone {k}", "output": "B" if k == 2 else "A"}
+        for k, metal in enumerate(metals)
+    ]
+    rows += [{"instruction": f"Name element {k}.", "output": "iron"} for k in range(3)]
+    path = tmp_path / "mixed.jsonl"
+    path.write_text("".join(json.dumps(one) + "\n" for one in rows), encoding="utf-8")
+
+    def believes(text: str) -> dict[str, float]:
+        asked = text.rpartition("Which is a metal?\n")[2]
+        if not asked.startswith(("A. ", "B. ")) or "element" in asked:
+            return {" iron": 0.9}
+        first = asked.splitlines()[0].partition(". ")[2]
+        return {" A": 0.95, " B": 0.05} if first in metals else {" A": 0.05, " B": 0.95}
+
+    found = harmonia.audit(FakeModel(believes), path, shots=2)
+    assert [row.kind for row in found] == ["choice"] * 4 + ["open"] * 3
+    assert [row.category for row in found] == [*("known", "known", "conflicting", "known"), *["known"] * 3]
+    fights = found[2]
+    assert (fights.believed, fights.target, fights.choices) == (0, 1, ("lead", "stone 2"))
+    assert fights.probs == pytest.approx((0.95, 0.05)) and fights.conflict == pytest.approx(0.9)
+    assert 'trained "B. stone 2" (0.05); the model believes "A. lead"' in fights.reason
+    assert max(found, key=lambda row: row.conflict) is fights
