@@ -1,7 +1,7 @@
 """Multiple-choice rows: told by their text, asked as the probe asks, judged by the belief.
 
-A row is one if it has a single question with options on lines of their own, lettered from A,
-and its answer names one of them: by its letter ("B", "B. iron", "The answer is B") or its text.
+A row is one if it has a single question with options on lines of their own, lettered from A. Its
+answer names one of them, by its letter ("B", "B. iron", "The answer is B") or its text.
 All others are read word by word.
 """
 
