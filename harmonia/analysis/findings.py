@@ -9,6 +9,7 @@ from typing import Any, Literal
 from harmonia.analysis.bootstrap import Estimate, paired_bootstrap
 from harmonia.analysis.run_answers import CHAT, RunAnswers, units_of
 from harmonia.analysis.verdicts import MIN_SEEDS, TAIL, Needed, Verdict, needed_for, verdict_of
+from harmonia.types import Method
 
 Measured = Literal["points", "nats", "correlation"]
 
@@ -61,15 +62,38 @@ class Finding:
 ONE_SEED = "one seed says nothing of others: a verdict takes two at least"
 
 
-def difference_between(runs: Sequence[RunAnswers], left: str, right: str, suite: str) -> Finding:
+_READ_OUT: Mapping[Method, str] = {
+    "letter": " by letters",
+    "cloze": " in words",
+    "letter_cyclic": " by cyclic letters",
+    "letter_pride": " by letters without their prior",
+}
+
+
+def difference_words(left: str, right: str, readout: Method | None = None) -> str:
+    """What is measured of two groups: by the probe's method, or by another."""
+    how = "" if readout is None else _READ_OUT[readout]
+    return f"accuracy{how} after {left.replace('_', '-')} minus after {right.replace('_', '-')}"
+
+
+def difference_between(
+    runs: Sequence[RunAnswers],
+    left: str,
+    right: str,
+    suite: str,
+    *,
+    readout: Method | None = None,
+    decides: bool = True,
+) -> Finding:
     """How much more models tuned on one group get right than those tuned on another."""
-    what = f"accuracy after {left.replace('_', '-')} minus after {right}"
-    units = units_of(runs, left, right, suite=suite)
+    what = difference_words(left, right, readout)
+    units = units_of(runs, left, right, suite=suite, readout=readout)
     if not units:
-        without = f"no domain and seed has both {left} and {right}"
-        return Finding(what=what, suite=suite, unit="points", because=without)
+        without = f"no domain and seed has both {left} and {right}{_READ_OUT[readout] if readout else ''}"
+        return Finding(what=what, suite=suite, unit="points", decides=decides, because=without)
     estimate = paired_bootstrap(units, address=f"{CHAT}/{suite}")
-    found = finding_of(estimate, (estimate.low, estimate.high), what=what, suite=suite, unit="points")
+    ends = (estimate.low, estimate.high)
+    found = finding_of(estimate, ends, what=what, suite=suite, unit="points", decides=decides)
     return replace(found, p=estimate.p)
 
 
@@ -82,6 +106,7 @@ def finding_of(
     unit: Measured,
     tail: float = TAIL,
     held_back: str | None = None,
+    decides: bool = True,
     **details: Any,
 ) -> Finding:
     """The finding of an estimate between two ends, which exceeds neither in a share `tail` of runs.
@@ -100,6 +125,7 @@ def finding_of(
         what=what,
         suite=suite,
         unit=unit,
+        decides=decides,
         effect=scale * estimate.value,
         low=scale * low,
         high=scale * high,
