@@ -5,11 +5,21 @@ The rule stands in docs/claims.md; `claims.json` holds the cards.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from harmonia.analysis.correlations import correlations
+from harmonia.analysis.diagnosis import (
+    CONTROL,
+    HARMED,
+    WORDS,
+    Diagnosis,
+    GroupFit,
+    diagnose,
+    fit_of_group,
+    loss_beyond_words,
+)
 from harmonia.analysis.differences import Difference, differences
 from harmonia.analysis.findings import Finding, difference_between
 from harmonia.analysis.mixtures import mixture_findings
@@ -30,6 +40,21 @@ RULE = (
 )
 
 _PAIRS = {"C1": "harmonious", "C2": "self_aligning", "C3": "contextualised"}
+_BESIDE = {
+    "C1": (("harmonious", CONTROL), (CONTROL, HARMED)),
+    "C2": (("self_aligning", "random_wrong"),),
+    "C3": (),
+}
+"""What else is compared: parts of the effect, or another group in the place of `incompatible`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """What is measured on several suites: what all of them say, and whether the claim rests on it."""
+
+    what: str
+    verdict: Verdict
+    decides: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,15 +64,21 @@ class Claim:
     Attributes:
         claim: `C1` to `C5`.
         statement: What the paper claims.
-        verdict: What all findings say together.
+        verdict: What the findings that decide say together.
+        effects: What each effect is over all suites.
         findings: One effect on one suite each.
+        diagnosis: Of C1 to C3, what models tuned on `incompatible` lost.
+        fit: Of C1 to C3, how many of their own training rows the groups' models answer as trained.
         paper: The paper's figures.
     """
 
     claim: str
     statement: str
     verdict: Verdict
+    effects: tuple[Effect, ...]
     findings: tuple[Finding, ...]
+    diagnosis: tuple[Diagnosis, ...]
+    fit: tuple[GroupFit, ...]
     paper: dict[str, Any]
 
 
@@ -61,29 +92,54 @@ def judge(runs: Sequence[RunAnswers]) -> list[Claim]:
     _require_different(runs)
     asked = list(dict.fromkeys(place.suite for run in runs for place in run.answers))
     suites = [*(one for one in SUITES if one in asked), *(one for one in asked if one not in SUITES)]
-    findings = {
-        name: [difference_between(runs, group, "incompatible", suite) for suite in suites]
-        for name, group in _PAIRS.items()
-    }
+    findings = {name: _compared(runs, name, suites) for name in _PAIRS}
     findings["C4"] = [finding for suite in suites for finding in correlations(runs, suite)]
     findings["C5"] = [finding for suite in suites for finding in mixture_findings(runs, suite)]
+    fits = {group: fit_of_group(runs, group) for group in (HARMED, *_PAIRS.values(), "random_wrong")}
+    diagnosis = diagnose(findings["C1"], fits[HARMED])
     return [
         Claim(
             claim=name,
             statement=STATEMENTS[name],
-            verdict=_together(found),
+            verdict=of_parts([effect.verdict for effect in effects if effect.decides]),
+            effects=effects,
             findings=tuple(found),
+            diagnosis=diagnosis if name in _PAIRS else (),
+            fit=tuple(fit for group in _groups(name) if (fit := fits.get(group))),
             paper=PAPER[name],
         )
         for name, found in findings.items()
+        for effects in [tuple(_over_suites(found))]
     ]
 
 
-def _together(findings: Sequence[Finding]) -> Verdict:
-    parts = dict.fromkeys(finding.what for finding in findings if finding.decides)
-    return of_parts(
-        [over_suites([finding.verdict for finding in findings if finding.what == part]) for part in parts]
-    )
+def _compared(runs: Sequence[RunAnswers], claim: str, suites: Sequence[str]) -> list[Finding]:
+    """C1 to C3: the claim's own effect by the probe's method, and what stands beside it."""
+    own = (_PAIRS[claim], HARMED)
+    there = {HARMED, _PAIRS[claim], *(group for run in runs for group in run.groups)}
+    pairs = [own, *(pair for pair in _BESIDE[claim] if there.issuperset(pair))]
+    others = list(dict.fromkeys(readout for run in runs for readout in run.readouts))
+    found = []
+    for suite in suites:
+        for readout in (None, *others):
+            for pair in pairs:
+                decides = readout is None and pair == own
+                found.append(difference_between(runs, *pair, suite, readout=readout, decides=decides))
+        if claim == "C1" and CONTROL in there and WORDS in others:
+            found.append(loss_beyond_words(runs, suite))
+    return found
+
+
+def _groups(claim: str) -> list[str]:
+    """The groups that a claim's findings compare; those without rows of their own have no fit."""
+    pairs = ((_PAIRS[claim], HARMED), *_BESIDE[claim]) if claim in _PAIRS else ()
+    return list(dict.fromkeys(group for pair in pairs for group in pair))
+
+
+def _over_suites(findings: Sequence[Finding]) -> Iterator[Effect]:
+    for what, decides in dict.fromkeys((finding.what, finding.decides) for finding in findings):
+        here = [finding.verdict for finding in findings if finding.what == what]
+        yield Effect(what=what, verdict=over_suites(here), decides=decides)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

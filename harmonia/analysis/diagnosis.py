@@ -6,7 +6,7 @@ The rule stands in docs/claims.md. It was fixed before any run with the controls
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -101,7 +101,7 @@ def loss_beyond_words(runs: Sequence[RunAnswers], suite: str) -> Finding:
     ]
     estimate = paired_bootstrap(units, address=f"{CHAT}/{suite}/beyond words")
     ends = (estimate.low, estimate.high)
-    return finding_of(estimate, ends, what=BEYOND_WORDS, suite=suite, unit="points", decides=False)
+    return replace(finding_of(estimate, ends, what=BEYOND_WORDS, suite=suite, unit="points"), decides=False)
 
 
 def fit_of_group(runs: Sequence[RunAnswers], group: str) -> GroupFit | None:

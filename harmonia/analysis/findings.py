@@ -93,8 +93,8 @@ def difference_between(
         return Finding(what=what, suite=suite, unit="points", decides=decides, because=without)
     estimate = paired_bootstrap(units, address=f"{CHAT}/{suite}")
     ends = (estimate.low, estimate.high)
-    found = finding_of(estimate, ends, what=what, suite=suite, unit="points", decides=decides)
-    return replace(found, p=estimate.p)
+    found = finding_of(estimate, ends, what=what, suite=suite, unit="points")
+    return replace(found, p=estimate.p, decides=decides)
 
 
 def finding_of(
@@ -106,7 +106,6 @@ def finding_of(
     unit: Measured,
     tail: float = TAIL,
     held_back: str | None = None,
-    decides: bool = True,
     **details: Any,
 ) -> Finding:
     """The finding of an estimate between two ends, which exceeds neither in a share `tail` of runs.
@@ -125,7 +124,6 @@ def finding_of(
         what=what,
         suite=suite,
         unit=unit,
-        decides=decides,
         effect=scale * estimate.value,
         low=scale * low,
         high=scale * high,

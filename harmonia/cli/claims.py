@@ -46,13 +46,17 @@ def claims(
 
 
 def print_claims(document: ClaimsDocument) -> None:
-    """Print the cards of the report for a person."""
+    """Print the cards of the report for a person, what they come to first."""
     from harmonia.report.cards import cards, policies_table
+    from harmonia.report.headline import headline
 
+    console.print(f"{headline(document)}\n", style="bold")
     for card in cards(document):
         console.print(f"{card.claim}: {card.verdict}. {card.statement}", style="bold")
         for what, lines in groupby(card.table.lines, key=lambda line: line.entries[0].text):
             _print(card.table, list(lines), title=what)
+        for note in card.notes:
+            console.print(note)
         console.print(f"{card.paper}\n")
     if (policies := policies_table(document)) is not None:
         _print(policies, policies.lines, title=policies.caption)

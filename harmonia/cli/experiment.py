@@ -30,7 +30,7 @@ def demo(
     """Run the whole experiment on the embedded lab models, in minutes on two cores.
 
     Without options it takes two of the three base models, one of the four domains, and two of
-    the six ratios between 0 and 1, under three fine-tuning seeds. It leaves out the controls.
+    the six ratios between 0 and 1, under three fine-tuning seeds. Of the controls it has general_only.
 
     Example: `harmonia demo groups.explanations=gold`
     """
@@ -57,12 +57,12 @@ def demo(
     experiments = demo_experiments(out, grid, Given.here().table(Experiment))
     with RunBars() as bars:
         runs = run_experiments(experiments, Processes(), bars)
+    found = pool(runs)
+    print_claims(found.document)
     for run in runs:
         console.print(run.name)
         console.print(_results(run))
         _warn(run)
-    found = pool(runs)
-    print_claims(found.document)
     console.print(str(found.write(out)))
 
 

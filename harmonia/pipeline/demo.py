@@ -38,7 +38,10 @@ class Grid:
     bases: int
     domains: int
     ratios: tuple[float, ...]
-    groups: tuple[str, ...] = ("harmonious", "incompatible", "self_aligning", "contextualised")
+    groups: tuple[str, ...] = (
+        *("harmonious", "incompatible", "self_aligning", "contextualised"),
+        "general_only",
+    )
     seeds: int = 3
 
 
@@ -49,7 +52,7 @@ FULL = Grid(
     bases=len(shipped_seeds()),
     domains=len(DOMAINS),
     ratios=(0.05, 0.1, 0.2, 0.4, 0.6, 0.8),
-    groups=(*SMALL.groups, "general_only", "random_wrong", "permuted"),
+    groups=(*SMALL.groups, "random_wrong", "permuted"),
 )
 """All there is."""
 

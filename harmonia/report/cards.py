@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ class Card:
         claim: Its name, `C1` to `C5`.
         statement: What the paper claims.
         verdict: What the run says.
+        notes: What the effect is made of, and whether the groups learned their rows.
         table: Its findings.
         paper: The paper's figures in a sentence.
     """
@@ -28,6 +30,7 @@ class Card:
     claim: str
     statement: str
     verdict: str
+    notes: tuple[str, ...]
     table: PageTable
     paper: str
 
@@ -39,13 +42,17 @@ def cards(claims: ClaimsDocument | None) -> list[Card]:
 
 def _card(claim: Claim) -> Card:
     columns = (
-        PageColumn[Finding]("what", "Measured", lambda row: row.what, kind="long"),
+        PageColumn[Finding]("what", "Measured", lambda row: measured[row.what], kind="long"),
         PageColumn[Finding]("suite", "Questions", lambda row: plain(row.suite), kind="head"),
         PageColumn[Finding]("effect", "Effect", _effect),
         PageColumn[Finding]("interval", "95 % interval", _interval),
         PageColumn[Finding]("over", "Over", _over, kind="text"),
         PageColumn[Finding]("verdict", "Verdict", _verdict, kind="long"),
     )
+    measured = {
+        effect.what: f"{effect.what}: {effect.verdict}{'' if effect.decides else ' (beside the claim)'}"
+        for effect in claim.effects
+    }
     kinds = list(dict.fromkeys(finding.what for finding in claim.findings))
     suites = in_suite_order(finding.suite for finding in claim.findings)
     findings = sorted(claim.findings, key=lambda row: (kinds.index(row.what), suites.index(row.suite)))
@@ -53,9 +60,23 @@ def _card(claim: Claim) -> Card:
         claim=claim.claim,
         statement=claim.statement,
         verdict=claim.verdict,
-        table=build(f"{claim.claim}: findings", columns, findings, section=lambda row: row.what),
+        notes=tuple(_notes(claim)),
+        table=build(f"{claim.claim}: findings", columns, findings, section=lambda row: measured[row.what]),
         paper=f"The paper: {_paper(claim.paper)}.",
     )
+
+
+def _notes(claim: Claim) -> Iterator[str]:
+    if claim.fit:
+        shares = [
+            f"{plain(one.group)} {percent(one.fit)} (reworded {percent(one.reworded)}, "
+            f"chance {percent(one.chance)}{'; hardly learned' if one.hardly_learned else ''})"
+            for one in claim.fit
+        ]
+        yield f"Of their own training rows models answer as trained: {listed(shares)}."
+    if any(one.verdict != "not computed" for one in claim.diagnosis):
+        said = [f"{one.of}: {one.verdict}" for one in claim.diagnosis]
+        yield f"Of models tuned on incompatible rows the figures say: {listed(said)}."
 
 
 def _effect(row: Finding) -> Entry | str:

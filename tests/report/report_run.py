@@ -371,8 +371,17 @@ def claims() -> dict[str, object]:
         finding("homogeneous", "supported", **measured, **ends),
     ]
     c4 = finding("in_domain", "contradicted", **measured, effect=-0.4, low=-0.62, high=-0.18)
+    fit: dict[str, object] = {
+        "group": "incompatible",
+        "models": 4,
+        "seeds": 2,
+        "fit": 0.3,
+        "reworded": 0.28,
+        "chance": 0.25,
+    }
+    fit["learned"] = [0.06, 0.08]
     return {
-        "version": 1,
+        "version": 2,
         "rule": "This is the rule.",
         "runs": [],
         "claims": [
@@ -380,14 +389,24 @@ def claims() -> dict[str, object]:
                 "claim": "C1",
                 "statement": "One beats another.",
                 "verdict": "inconclusive",
+                "effects": [{"what": c1[0]["what"], "verdict": "inconclusive", "decides": True}],
                 "findings": c1,
+                "diagnosis": [
+                    {"of": "knowledge lost", "verdict": "contradicted", "because": None},
+                    {"of": "readout lost", "verdict": "supported", "because": None},
+                    {"of": "not learned", "verdict": "inconclusive", "because": None},
+                ],
+                "fit": [fit],
                 "paper": {"homogeneous": 11.27, "in_domain": 14.58},
             },
             {
                 "claim": "C4",
                 "statement": "One follows another.",
                 "verdict": "contradicted",
+                "effects": [{"what": "partial Spearman", "verdict": "contradicted", "decides": True}],
                 "findings": [{**c4, "what": "partial Spearman", "unit": "correlation"}],
+                "diagnosis": [],
+                "fit": [],
                 "paper": {"partial Spearman": [0.78, 0.87], "models": ["a", "b"]},
             },
         ],

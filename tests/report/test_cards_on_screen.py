@@ -28,6 +28,10 @@ def test_the_screen_says_what_the_page_says(tmp_path: Path, monkeypatch) -> None
     said = html.unescape(re.sub(r"<[^>]*>", "\n", "".join(articles))).replace(". The paper:", ".\nThe paper:")
     lines = {" ".join(line.split()) for line in said.split("\n")} - {""}
     assert {"200 questions, 2 seeds and 2 units", "−0.62 to −0.18", "because nobody asked <them>"} <= lines
+    assert (
+        "Of models tuned on incompatible rows the figures say: knowledge lost: contradicted, "
+        "readout lost: supported and not learned: inconclusive." in lines
+    )
     apart = {"Measured", "C1: findings", "C4: findings"}  # the screen has a title for each measure
     missing = [line for line in lines - apart if line not in shown]
     assert not missing

@@ -1,0 +1,165 @@
+"""What the effect of C1 is made of: gain, loss, loss beyond words, fit, and the three diagnoses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache, partial
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+from made_answers import answers, run
+
+from harmonia.analysis import Claim, Place, RunAnswers, diagnosis, findings
+from harmonia.analysis.bootstrap import paired_bootstrap
+from harmonia.analysis.claims import claims_document, judge
+from harmonia.analysis.diagnosis import BEYOND_WORDS, lost
+from harmonia.analysis.findings import Finding
+from harmonia.analysis.fit import TrainingFit
+from harmonia.analysis.run_answers import Who
+from harmonia.report.headline import headline
+
+SUITES = ("homogeneous", "in_domain")
+ITEMS = 160
+GROUPS = ("harmonious", "general_only", "incompatible")
+# Share right of the three groups.
+KEPT, FORGOTTEN = (1.0, 0.995, 0.995), (0.98, 0.98, 0.7)
+Shares = tuple[float, float, float]
+READ, UNREAD = (0.6, 0.6, 0.6), (0.8, 0.6, 0.3)
+
+
+@pytest.fixture(autouse=True)
+def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three hundred resamples show as much here as ten thousand."""
+    for module in (findings, diagnosis):
+        monkeypatch.setattr(module, "paired_bootstrap", partial(paired_bootstrap, resamples=300))
+
+
+@cache
+def _made(letters: Shares, words: Shares, *, fit: float = 0.9, seeds: int = 3) -> RunAnswers:
+    """Groups that are right with chances of their own, by letters and in words."""
+    rng = np.random.default_rng(2)
+    found: dict[Place, Any] = {}
+    fits = {}
+    for domain, place, seed in product(("d0", "d1"), range(3), range(seeds)):
+        who = {"domain": domain, "group": GROUPS[place], "seed": seed}
+        for suite, (readout, shares) in product(SUITES, (("letter", letters), ("cloze", words))):
+            right = rng.random(ITEMS) < shares[place]
+            asked = Place(**who, form="chat0", readout=readout, suite=suite)
+            found[asked] = answers(right, prefix=f"{domain}-{suite}-")
+        if GROUPS[place] != "general_only":
+            share = fit if GROUPS[place] == "incompatible" else 1.0
+            nothing = dict.fromkeys(("fit_low", "fit_high", "reworded_low", "reworded_high"), share)
+            fits[Who(**who)] = TrainingFit(
+                rows=200, fit=share, reworded=share, chance=0.25, near_chance=share < 0.3, **nothing
+            )
+    return replace(run({}), answers=found, fit=fits)
+
+
+def _c1(made: RunAnswers) -> Claim:
+    return judge([made])[0]
+
+
+def _diagnosed(made: RunAnswers) -> tuple[str, ...]:
+    claims = judge([made])
+    assert claims[0].diagnosis == claims[1].diagnosis == claims[2].diagnosis and not claims[3].diagnosis
+    return tuple(one.verdict for one in claims[0].diagnosis)
+
+
+def test_gain_and_loss_add_up_to_the_effect_in_each_readout() -> None:
+    made = _made(UNREAD, FORGOTTEN)
+    claim = _c1(made)
+    assert [effect.what for effect in claim.effects if effect.decides] == [
+        "accuracy after harmonious minus after incompatible"
+    ]
+    for how, shares in (("", UNREAD), (" in words", FORGOTTEN)):
+        for suite in SUITES:
+            own, gain, loss = (
+                next(
+                    finding.effect
+                    for finding in claim.findings
+                    if finding.suite == suite
+                    and finding.what == f"accuracy{how} after {left} minus after {right}"
+                )
+                for left, right in (
+                    ("harmonious", "incompatible"),
+                    ("harmonious", "general-only"),
+                    ("general-only", "incompatible"),
+                )
+            )
+            assert own == pytest.approx(gain + loss)
+            assert loss == pytest.approx(100 * (shares[1] - shares[2]), abs=6)
+            if not how:
+                beyond = next(f for f in claim.findings if (f.what, f.suite) == (BEYOND_WORDS, suite))
+                in_words = 100 * (FORGOTTEN[1] - FORGOTTEN[2])
+                assert beyond.effect == pytest.approx(30 - in_words, abs=8)
+    # Nothing beside the claim's own effect changes its verdict.
+    assert claim.verdict == "supported"
+    assert _c1(_made((0.8, 0.8, 0.6), KEPT)).verdict == "supported"
+
+
+def test_a_readout_that_is_lost_is_told_from_knowledge_that_is() -> None:
+    assert _diagnosed(_made(UNREAD, KEPT)) == ("contradicted", "supported", "contradicted")
+    assert _diagnosed(_made(READ, FORGOTTEN)) == ("supported", "contradicted", "contradicted")
+    # Lost alike in both: knowledge, and no readout beyond it.
+    assert _diagnosed(_made((0.98, 0.98, 0.7), FORGOTTEN))[:2] != ("supported", "supported")
+    assert _diagnosed(_made(UNREAD, KEPT, fit=0.3))[2] == "supported"
+
+
+def test_not_learned_takes_every_unit_and_more_than_one_seed() -> None:
+    made = _made(READ, KEPT, fit=0.3)
+    other = {
+        who: replace(fit, fit=0.97) if (who.domain, who.group) == ("d1", "incompatible") else fit
+        for who, fit in made.fit.items()
+    }
+    assert _diagnosed(replace(made, fit=other))[2] == "inconclusive"
+    assert _diagnosed(replace(made, fit={}))[2] == "not computed"
+    (harmonious, incompatible) = _c1(replace(made, fit=other)).fit
+    assert (harmonious.group, harmonious.hardly_learned, harmonious.models) == ("harmonious", False, 6)
+    # By hand: (.3 - .25) / .75 and (.97 - .25) / .75 of the way, .635 on average: more than .625.
+    assert incompatible.learned == pytest.approx((5 / 75, 72 / 75))
+    assert (incompatible.fit, incompatible.hardly_learned) == (pytest.approx(0.635), False)
+
+
+def test_one_seed_says_nothing_anywhere() -> None:
+    document = claims_document([_made(UNREAD, KEPT, fit=0.3, seeds=1)])
+    for claim in document.claims:
+        assert claim.verdict in ("inconclusive", "not computed")
+        said = [*claim.effects, *claim.findings, *claim.diagnosis]
+        assert {one.verdict for one in said} <= {"inconclusive", "not computed"}
+    assert "cannot be told" in headline(document) and "one seed" in headline(document)
+
+
+def test_lost_is_surely_something_or_surely_less_than_two_points() -> None:
+    def finding(low: float, high: float, verdict: str) -> Finding:
+        made: Any = verdict
+        return Finding(what="", suite="", unit="points", effect=0.0, low=low, high=high, verdict=made)
+
+    assert lost(finding(0.5, 1.5, "supported")) == "supported"
+    assert lost(finding(-1.0, 1.9, "inconclusive")) == "contradicted"
+    assert lost(finding(-3.0, -1.0, "contradicted")) == "contradicted"
+    assert lost(finding(-1.0, 2.1, "inconclusive")) == "inconclusive"
+    assert lost(replace(finding(-1.0, 1.0, "inconclusive"), held_back="one seed")) == "inconclusive"
+
+
+def test_without_controls_the_card_says_what_they_would_tell() -> None:
+    made = _made(UNREAD, KEPT)
+    alone = {place: one for place, one in made.answers.items() if place.group != "general_only"}
+    document = claims_document([replace(made, answers=alone)])
+    claim = document.claims[0]
+    assert {one.verdict for one in claim.diagnosis[:2]} == {"not computed"}
+    assert all(one.because and "general_only" in one.because for one in claim.diagnosis[:2])
+    assert "takes models of general_only" in headline(document)
+
+
+def test_the_headline_says_what_the_effect_is() -> None:
+    said = headline(claims_document([_made(UNREAD, KEPT, fit=0.3)]))
+    assert said.startswith("Models tuned on what the base knows answer ")
+    assert "points better than those tuned against it: of this " in said
+    assert "are gained over general instructions alone and " in said
+    assert "in words nothing was lost (" in said and "they stopped reading out what they still know" in said
+    assert "hardly learned (30.0\u00a0% of its own training rows, by chance 25.0\u00a0%)" in said
+    forgot = headline(claims_document([_made(READ, FORGOTTEN)]))
+    assert forgot.startswith("Whether models tuned on what the base knows answer better")
+    assert "points were lost (" in forgot and "they forgot" in forgot and "hardly" not in forgot
