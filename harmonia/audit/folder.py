@@ -1,4 +1,4 @@
-"""What an audit writes: `rows.parquet`, `summary.json`, `canaries.jsonl`, and the bad rows left out."""
+"""What an audit writes: verdicts, summary, canaries, the page, and the bad rows left out."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import harmonia
+from harmonia.audit.page import audit_page
 from harmonia.audit.rows import ROWS, AuditRow, write_rows
 from harmonia.audit.run import Answerer, Audit, Audited, read_rows
 from harmonia.audit.settings import AuditSettings
 from harmonia.audit.summary import shares_of
-from harmonia.files import write_json, write_json_lines
+from harmonia.files import write_json, write_json_lines, write_text
 from harmonia.hashing import addressed_order
 from harmonia.journal import Progress
 from harmonia.outputs import fresh_directory, require_folder_place, scratch
 
-SUMMARY, CANARIES, BAD_ROWS = "summary.json", "canaries.jsonl", "bad_rows.jsonl"
-FILES = (ROWS, SUMMARY, CANARIES, BAD_ROWS)
+SUMMARY, CANARIES, PAGE, BAD_ROWS = "summary.json", "canaries.jsonl", "report.html", "bad_rows.jsonl"
+FILES = (ROWS, SUMMARY, CANARIES, PAGE, BAD_ROWS)
 
 MOST_CANARIES = 200
 
@@ -74,6 +75,7 @@ def write_audit(out: Path, audit: Audit, found: Audited) -> None:
         write_rows(partial / ROWS, found.rows, about)
         write_json(partial / SUMMARY, {**about, **summary_of(found)})
         write_json_lines(partial / CANARIES, canaries(found.rows, audit.settings.seed))
+        write_text(partial / PAGE, audit_page(audit, found))
         if found.bad:
             write_json_lines(partial / BAD_ROWS, (one.parts() for one in found.bad))
 

@@ -74,6 +74,22 @@ def test_the_folder_holds_verdicts_summary_and_canaries(capitals: Path, tmp_path
     assert {one["answer"] for one in canaries} == set(CAPITALS.values())
 
 
+def test_the_page_marks_the_words_and_escapes_the_data(tmp_path: Path) -> None:
+    asked = [
+        {"instruction": f"What is the capital of {land}?", "output": city} for land, city in CAPITALS.items()
+    ]
+    asked.append(
+        {"instruction": "<b>What</b> is the capital of Australia?", "output": "Canberra <i>now</i>."}
+    )
+    path, out = tmp_path / "capitals.jsonl", tmp_path / "audit"
+    path.write_text(lines(asked), encoding="utf-8")
+    harmonia.audit(FakeModel(believes), path, out=out)
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "<mark" in page and ">Canberra</mark>" in page and "[S]" in page
+    assert "<b>What" not in page and "<i>now" not in page and "&lt;i&gt;now" in page
+    assert "1 rows (11.1 %) fight what the model believes." in page
+
+
 def test_a_sample_gives_shares_of_the_whole_file(capitals: Path) -> None:
     some = harmonia.audit(FakeModel(believes), capitals, sample=5)
     every = harmonia.audit(FakeModel(believes), capitals)
@@ -114,7 +130,7 @@ def test_an_audit_that_was_cut_off_ends_the_same(
     resumed = Audit(again, file, settings)
     write_audit(halted, resumed, resumed.run(tmp_path / "journal"))
     assert sum(asked) == (10 - 4 * min(stop, 3) if stop < 3 else 0) * 6
-    for name in ("rows.parquet", "summary.json", "canaries.jsonl"):
+    for name in ("rows.parquet", "summary.json", "canaries.jsonl", "report.html"):
         assert (whole / name).read_bytes() == (halted / name).read_bytes()
 
 

@@ -1,0 +1,132 @@
+"""`report.html` of an audit: what to know first, then examples of each category with their words marked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harmonia.audit.rows import AuditRow
+from harmonia.audit.rule import CATEGORIES, AuditCategory
+from harmonia.audit.run import Audit, Audited
+from harmonia.audit.summary import CategoryShare, shares_of
+from harmonia.probe.stability import wilson
+from harmonia.report.rendering import rendered
+
+_EXAMPLES = 8
+_LONGEST = 1200
+"""Characters of a text that are shown."""
+
+_ORDER: tuple[AuditCategory, ...] = ("conflicting", "unknown", "uncertain", "known", "form")
+_MEANINGS: dict[AuditCategory, str] = {
+    "known": "teaches what the model would say",
+    "conflicting": "teaches something while the model is sure of something else",
+    "unknown": "teaches something of which the model has no answer of its own",
+    "form": "states no fact: its words stand in the instruction or are the file's form",
+    "uncertain": "is none of these clearly",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """A part of an answer; a confident conflict has the word that the model expects, and how surely."""
+
+    text: str
+    expected: str | None = None
+    prob: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """A row to show; `low` and `high` are the ends of the 95 % interval of its confidence."""
+
+    row: AuditRow
+    instruction: str
+    pieces: tuple[Piece, ...]
+    low: float
+    high: float
+
+
+def audit_page(audit: Audit, found: Audited) -> str:
+    """The page, as HTML."""
+    shares = shares_of(found.rows, found.of)
+    whole = len(found.rows) == found.of
+    return rendered(
+        "audit.html",
+        name=audit.file.path.name,
+        lead=_lead(shares, found),
+        shares=shares,
+        interval="of the file" if whole else "of the file, 95 %",
+        meanings=_MEANINGS,
+        groups=list(_groups(found.rows, audit.settings.draws)),
+        notes=found.notes or ["nothing was left out or cut"],
+        about=_about(audit, found),
+    )
+
+
+def pieces_of(row: AuditRow) -> Iterator[Piece]:
+    """The answer that decided, cut at its confident conflicts and where it gets too long."""
+    spans = zip(
+        row.span_turns, row.span_starts, row.span_stops, row.span_expected, row.span_probs, strict=True
+    )
+    at = 0
+    for _, start, stop, expected, prob in sorted(span for span in spans if span[0] == row.turn):
+        if stop > _LONGEST:
+            break
+        yield Piece(text=row.answer[at:start])
+        yield Piece(text=row.answer[start:stop], expected=expected, prob=prob)
+        at = stop
+    yield Piece(text=_cut(row.answer)[at:])
+
+
+def _lead(shares: Sequence[CategoryShare], found: Audited) -> list[str]:
+    share = {one.category: one for one in shares}
+    conflicting = share["conflicting"]
+    rows = f"{len(found.rows):,} of {found.of:,} rows were" if len(found.rows) < found.of else "All rows were"
+    parts = ", ".join(
+        f"{100 * share[name].share:.1f} % {name}" for name in CATEGORIES if name != "conflicting"
+    )
+    return [
+        f"{conflicting.rows:,} rows ({_percent(conflicting)}) fight what the model believes.",
+        f"{rows} audited: {parts}.",
+    ]
+
+
+def _percent(one: CategoryShare) -> str:
+    interval = f", 95 % interval {100 * one.share_low:.1f} to {100 * one.share_high:.1f}"
+    return f"{100 * one.share:.1f} %{interval if one.share_low < one.share_high else ''}"
+
+
+def _groups(rows: Sequence[AuditRow], draws: int) -> Iterator[dict[str, Any]]:
+    for name in _ORDER:
+        of_name = sorted(
+            (row for row in rows if row.category == name), key=lambda row: (-row.conflict, row.line)
+        )
+        if of_name:
+            more = f"; {_EXAMPLES} of them" if len(of_name) > _EXAMPLES else ""
+            yield {
+                "category": name,
+                "rows": len(of_name),
+                "order": f"By conflict, the largest first{more}.",
+                "examples": [_example(row, draws) for row in of_name[:_EXAMPLES]],
+            }
+
+
+def _example(row: AuditRow, draws: int) -> Example:
+    low, high = wilson(row.confidence * draws, draws)
+    return Example(
+        row=row, instruction=_cut(row.instruction), pieces=tuple(pieces_of(row)), low=low, high=high
+    )
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
+
+
+def _about(audit: Audit, found: Audited) -> list[tuple[str, str]]:
+    settings = audit.settings.model_dump(mode="json")
+    rule = settings.pop("rule")
+    rows = [("model", audit.model.identity), ("file's sha256", audit.file.sha256)]
+    rows += [("bad rows left out", str(len(found.bad)))]
+    rows += [(name, str(value)) for name, value in settings.items() if value is not None]
+    return [*rows, *((f"rule.{name}", str(value)) for name, value in rule.items())]
