@@ -88,10 +88,10 @@ class Costs:
             self._known[key] = self._asking(items, asked.shots, place.form, method=place.readout)
         return self._known[key]
 
-    def fit(self, domain: str) -> TaskCost:
+    def fit(self, domain: str, group: str) -> TaskCost:
         """Asking a tuned model its own training rows, each in two wordings."""
         items = self._train_items(domain)
-        rows = 2 * self._rows(items)
+        rows = 2 * self._rows(items) * _has_items(group)
         return self._scoring(f"{rows} questions of the training set", rows * self._row(items))
 
     def write(self, domain: str) -> TaskCost:
@@ -110,17 +110,17 @@ class Costs:
 
     def train(self, domain: str, group: str) -> TaskCost:
         """One fine-tuning; groups of a domain with items are of one size and cost the same."""
-        kind = "general_only" if GroupName.parse(group).kind == "general_only" else ""
-        if (domain, kind) not in self._known:
-            self._known[domain, kind] = self._training(self._train_items(domain), with_items=not kind)
-        return self._known[domain, kind]
+        key = (domain, "items" if _has_items(group) else "general")
+        if key not in self._known:
+            self._known[key] = self._training(self._train_items(domain), with_items=_has_items(group))
+        return self._known[key]
 
     def _training(self, items: Sequence[Item], *, with_items: bool) -> TaskCost:
         experiment, parameters = self._experiment, self.parameters
         settings = experiment.training
         rows = self._rows(items)
         general = round(rows * experiment.groups.general_ratio) if experiment.general else 0
-        rows = rows if with_items else 0
+        rows *= with_items
         steps = optimizer_steps(settings.epochs * (rows + general), settings)
         if steps < FEW:
             self.notes.append(f"a fine-tuning has about {say_steps(steps, settings)}")
@@ -229,11 +229,12 @@ class Costs:
     def _row(self, items: Sequence[Item]) -> float:
         """Mean tokens of one row of a group, general instructions mixed in as set."""
         exam = self._template.exam if self._template else None
+        explained = self._experiment.groups.explained != "none"
         some = items[:: max(1, len(items) // _SAMPLE)][:_SAMPLE]
         texts = [
-            "\n".join(m.content for m in exam.conversation(i, i.answer, i.explanation))
+            "\n".join(m.content for m in exam.conversation(i, i.answer, i.explanation * explained))
             if exam
-            else "\n".join((i.question, *i.choices, i.explanation))
+            else "\n".join((i.question, *i.choices, i.explanation * explained))
             for i in some
         ]
         own = sum(map(self._tokens, texts)) / len(texts)
@@ -253,6 +254,10 @@ class Costs:
 
     def _tokens(self, text: str) -> float:
         return len(self._encoder.encode([text])[0]) if self._template else len(text) / _CHARS_PER_TOKEN
+
+
+def _has_items(group: str) -> bool:
+    return GroupName.parse(group).kind != "general_only"
 
 
 def _parameters(settings: ModelSettings, notes: list[str]) -> float | None:

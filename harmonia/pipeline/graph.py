@@ -226,7 +226,7 @@ def _fit(bench: Workbench, train: Task, groups: Task) -> Task:
         needs=(groups.key, train.key),
         outputs=(f"fit/{who}.parquet",),
         action=partial(work.fit, who=Who.of_fit(f"fit/{who}.parquet"), address=sha256_json(recipe)),
-        cost=partial(Costs.fit, domain=who.partition("/")[0]),
+        cost=partial(Costs.fit, domain=who.split("/")[0], group=who.split("/")[1]),
     )
 
 

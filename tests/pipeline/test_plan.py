@@ -48,6 +48,24 @@ def test_plan_counts_what_would_run(settings: dict[str, Any]) -> None:
     assert not Path(settings["out"]).exists()
 
 
+def test_general_instructions_alone_cost_less_and_no_explanation_is_priced_that_is_left_out(
+    settings: dict[str, Any],
+) -> None:
+    def steps(*changes: str) -> dict[str, Any]:
+        copy = apply_overrides(json.loads(json.dumps(settings)), ["groups.ratios=[]", *changes])
+        plan = make_plan(Experiment.model_validate(copy), tflops=1)
+        return {step.key: step.cost for step in plan.steps if step.cost}
+
+    found = steps("groups.names=[harmonious,general_only]")
+    alone = found["train/person/general_only/seed0"]
+    assert alone.what == "about 0 rows and 12 general ones, 2 epochs, 3 optimizer steps"
+    assert 0 < alone.tokens < found["train/person/harmonious/seed0"].tokens
+    assert found["fit/person/general_only/seed0"].tokens == 0
+    unequal = steps("groups.names=[harmonious,self_aligning]")
+    tokens = found["train/person/harmonious/seed0"].tokens - unequal["train/person/harmonious/seed0"].tokens
+    assert tokens > 2 * 12  # a word a row and epoch at the least
+
+
 def test_totals_are_sums_by_kind_and_domain(settings: dict[str, Any]) -> None:
     plan = make_plan(Experiment.model_validate(settings), tflops=0.001)
     assert [(one.kind, one.domain, one.tasks, one.done) for one in plan.totals] == [
