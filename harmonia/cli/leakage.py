@@ -29,7 +29,7 @@ def leakage(
     ] = None,
     json_: o.Json = False,
 ) -> None:
-    """Find test questions that a model is shown: the same text, the same words, or a run of words.
+    """Find test questions that a model is shown: the same, with slips or another answer, or a run of words.
 
     Example: `harmonia leakage --train engineering/train.jsonl --suite engineering/test.jsonl
     --suite mmlu/test --out leakage.csv leakage.ngram=8`

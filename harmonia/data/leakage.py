@@ -5,33 +5,35 @@ Two items overlap by the first of these that holds:
     exact       same question and same right option, character for character
     normalised  the same after NFKC, without case, punctuation and white space, but for marks
                 that make another number
+    prefix      same right option, and the one question is how the other begins
+    near        same right option, and the questions differ in words left out, in their order or,
+                where the options are the same, in one or two letters (`near.py`)
+    other_gold  same question, normalised, half of the options too; another one is right
     ngram       a run of n words that both questions hold
 
-A question alone is not enough for the first two: "Which of the following is true?" asks
-something else under other options. Runs are taken from the question alone, since lists of
-options repeat among questions that ask different things; a question shorter than n words
-is compared whole only. A run that more than ten questions hold is a form of words, no copy.
-Chinese and Japanese characters count as words.
+A question alone is not enough: "Which of the following is true?" asks something else under other
+options. Runs are taken from the question alone, since lists of options repeat among questions
+that ask different things. A run that more than ten questions hold is a form of words, no copy.
+Characters of scripts without spaces between words count as words (`words.py`).
 
 Source of the 13 words, and of the ten: Brown et al. 2020 (GPT-3), appendix C.
 """
 
 from __future__ import annotations
 
-import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from pydantic import Field
 
-from harmonia.data.marks import apart
+from harmonia.data.words import normalised
 from harmonia.parsing import Settings
 from harmonia.types import Item
 
 Role = Literal["train", "shots", "suite"]
-Kind = Literal["exact", "normalised", "ngram"]
+Kind = Literal["exact", "normalised", "prefix", "near", "other_gold", "ngram"]
 
 _COMMON = 10
 _COMPARED = {("train", "shots"), ("train", "suite"), ("shots", "suite")}
@@ -103,7 +105,7 @@ class _Text:
 
     question: str
     answer: str
-    places: list[tuple[Pool, str]] = field(default_factory=list)
+    places: list[tuple[Pool, Item]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.words = normalised(self.question)
@@ -117,35 +119,6 @@ class _Text:
         return (" ".join(words[start : start + n]) for start in range(len(words) - n + 1))
 
 
-def normalised(text: str) -> str:
-    """The words of a text with single spaces between: NFKC, case folded, no punctuation.
-
-    Marks that make another number or word stay (`marks.py`). A symbol (`+`, `→`) and a
-    Chinese or Japanese character are words of their own.
-    """
-    parts = apart(unicodedata.normalize("NFKC", text).casefold())
-    parts[::2] = [part.translate(_SPACED) for part in parts[::2]]
-    return " ".join("".join(parts).split())
-
-
-class _Spaced(dict[int, str]):
-    """Each character as it stands in a normalised text, found out when first met."""
-
-    def __missing__(self, code: int) -> str:
-        character = chr(code)
-        category = unicodedata.category(character)
-        alone = unicodedata.name(character, "").startswith(("CJK", "HIRAGANA", "KATAKANA"))
-        if category[0] in "PZC":
-            shown = " "
-        else:
-            shown = f" {character} " if alone or category[0] == "S" else character
-        self[code] = shown
-        return shown
-
-
-_SPACED = _Spaced()
-
-
 def find_overlaps(pools: Sequence[Pool], *, ngram: int = 13) -> list[Overlap]:
     """Find the items of training sets and demonstrations that other pools hold too.
 
@@ -157,17 +130,11 @@ def find_overlaps(pools: Sequence[Pool], *, ngram: int = 13) -> list[Overlap]:
     """
     left = _texts([pool for pool in pools if pool.role != "suite"])
     right = _texts([pool for pool in pools if pool.role != "train"])
-    by_whole: dict[tuple[str, str], list[_Text]] = defaultdict(list)
-    for text in left:
-        by_whole[text.whole].append(text)
     found: dict[tuple[int, int], tuple[_Text, _Text, Kind, str]] = {}
+    for one, other, kind in (*_same_questions(left, right), *_near(left, right)):
+        found[id(one), id(other)] = one, other, kind, other.question
     for one, other, run in _shared_runs(left, right, ngram):
         found.setdefault((id(one), id(other)), (one, other, "ngram", run))
-    for other in right:
-        for one in by_whole.get(other.whole, ()):
-            same = (one.question, one.answer) == (other.question, other.answer)
-            kind: Kind = "exact" if same else "normalised"
-            found[id(one), id(other)] = (one, other, kind, other.question)
     overlaps = [overlap for pair in found.values() for overlap in _between(*pair)]
     order = {(pool.domain, pool.role, pool.name): place for place, pool in enumerate(pools)}
     return sorted(
@@ -213,8 +180,43 @@ def _texts(pools: Sequence[Pool]) -> list[_Text]:
             text = texts.get(key)
             if text is None:
                 text = texts[key] = _Text(*key)
-            text.places.append((pool, item.id))
+            text.places.append((pool, item))
     return list(texts.values())
+
+
+def _same_questions(left: list[_Text], right: list[_Text]) -> Iterator[tuple[_Text, _Text, Kind]]:
+    """Pairs of texts with the same question, normalised, and what they have in common beside it."""
+    by_words: dict[str, list[_Text]] = defaultdict(list)
+    for text in left:
+        by_words[text.words].append(text)
+    for other in right:
+        for one in by_words.get(other.words, ()):
+            if one.whole == other.whole:
+                same = (one.question, one.answer) == (other.question, other.answer)
+                yield one, other, "exact" if same else "normalised"
+            elif _share_options(one, other, 0.5):
+                yield one, other, "other_gold"
+
+
+def _share_options(one: _Text, other: _Text, share: float) -> bool:
+    """Whether an item of the one has this share of the options of an item of the other."""
+    ones, others = (
+        {frozenset(map(normalised, item.choices)) for _, item in text.places} for text in (one, other)
+    )
+    return any(len(a & b) >= share * min(len(a), len(b)) for a in ones for b in others)
+
+
+def _near(left: list[_Text], right: list[_Text]) -> Iterator[tuple[_Text, _Text, Kind]]:
+    """Pairs of texts with the same right option whose questions differ by slips."""
+    from harmonia.data.near import near_pairs  # loads slowly, and most commands compare nothing
+
+    for place, wanted in near_pairs([text.whole for text in left], [text.whole for text in right]):
+        one, other = left[place], right[wanted]
+        words, others = Counter(one.words.split()), Counter(other.words.split())
+        # Names may be a letter apart; then the options are hardly the same.
+        if words <= others or others <= words or _share_options(one, other, 1.0):
+            short, long = sorted((one.words, other.words), key=len)
+            yield one, other, "prefix" if f"{long} ".startswith(f"{short} ") else "near"
 
 
 def _shared_runs(left: list[_Text], right: list[_Text], n: int) -> Iterator[tuple[_Text, _Text, str]]:
@@ -240,18 +242,18 @@ def _questions(texts: list[_Text]) -> int:
 
 
 def _between(one: _Text, other: _Text, kind: Kind, shared: str) -> Iterator[Overlap]:
-    for left, left_id in one.places:
-        for right, right_id in other.places:
+    for left, left_item in one.places:
+        for right, right_item in other.places:
             if (left.role, right.role) in _COMPARED:
                 yield Overlap(
                     kind=kind,
                     left_domain=left.domain,
                     left_role=left.role,
                     left=left.name,
-                    left_id=left_id,
+                    left_id=left_item.id,
                     right_domain=right.domain,
                     right_role=right.role,
                     right=right.name,
-                    right_id=right_id,
+                    right_id=right_item.id,
                     text=shared,
                 )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harmonia.columns import Count, Share, Table
-from harmonia.data.leakage import normalised
+from harmonia.data.words import normalised
 from harmonia.groups.balance import kolmogorov_smirnov, total_variation
 from harmonia.groups.names import GroupName
 from harmonia.groups.select import label_stated, mislabelled

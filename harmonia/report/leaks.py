@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from typing import TypeAlias
 
 from harmonia.analysis.tables import BELIEFS, LEAKAGE
@@ -12,7 +13,14 @@ from harmonia.report.html_table import PageColumn, PageTable, build
 from harmonia.report.run_files import RunFiles
 from harmonia.report.words import count, plain
 
-_KINDS = {"exact": "Same text", "normalised": "Same words", "ngram": "A run of words"}
+_KINDS = {
+    "exact": "Same text",
+    "normalised": "Same words",
+    "prefix": "Beginning",
+    "near": "But for slips",
+    "other_gold": "Other answer",
+    "ngram": "A run of words",
+}
 _EXAMPLES = 10
 _MOST_CHARACTERS = 240
 _MOST_NAMED = 12
@@ -29,9 +37,7 @@ def leakage_table(run: RunFiles) -> PageTable | None:
     columns: list[PageColumn[_Counted]] = [
         PageColumn("left", "Shown", lambda pair: _pool(*pair[0][:2]), kind="head"),
         PageColumn("right", "Asked or shown", lambda pair: _pool(*pair[0][2:]), kind="text"),
-        PageColumn("exact", _KINDS["exact"], lambda pair: count(pair[1]["exact"])),
-        PageColumn("normalised", _KINDS["normalised"], lambda pair: count(pair[1]["normalised"])),
-        PageColumn("ngram", _KINDS["ngram"], lambda pair: count(pair[1]["ngram"])),
+        *(PageColumn(kind, title, partial(_times, kind=kind)) for kind, title in _KINDS.items()),
         PageColumn("all", "All", lambda pair: count(pair[1].total())),
     ]
     ordered = sorted(found.items(), key=lambda pair: (pair[0][0] != pair[0][2], *pair[0]))
@@ -82,6 +88,10 @@ def _out_of_training(run: RunFiles) -> Iterator[str]:
         if kept < row.n:
             which = f"{count(row.n - kept)} of the {count(row.n)} questions probed in {row.domain}"
             yield f"{which} were left out of its training sets."
+
+
+def _times(pair: _Counted, kind: str) -> str:
+    return count(pair[1][kind])
 
 
 def _pool(domain: str, name: str, item: str | None = None) -> str:

@@ -14,8 +14,8 @@ from harmonia.data.leakage import (
     find_overlaps,
     leaked_test_items,
     leaked_training_items,
-    normalised,
 )
+from harmonia.data.words import normalised
 from harmonia.types import Item
 from harmonia.world import DOMAINS
 
@@ -59,8 +59,38 @@ def test_what_counts_as_a_word(text, words):
         # The options in another order, or others beside the right one, change nothing.
         (item("a", "What is it?", "x", "y"), item("b", "What is it?", "z", "x", answer=1), ["exact"]),
         (item("a", "What is it?", "The X."), item("b", "what is it", "the x"), ["normalised"]),
-        # The same words ask something else where another option is right.
-        (item("a", "Which is true?", "x", "y"), item("b", "Which is true?", "x", "y", answer=1), []),
+        # Another option is right: the same question if half of the options are the same, too.
+        (item("a", "Which is true?", "x", "y"), item("b", "Which is TRUE?", "Y.", "X", "z"), ["other_gold"]),
+        (
+            item("a", "Which is true?", *"xyvw"),
+            item("b", "Which is true?", *"abyv", answer=1),
+            ["other_gold"],
+        ),
+        (item("a", "Which is true?", *"xyvw"), item("b", "Which is true?", *"abcv", answer=1), []),
+        # A part left out, slips, and order, where the right option is the same.
+        (
+            item("a", "What is the unit of force?"),
+            item("b", "What is the unit of force in the SI?"),
+            ["prefix"],
+        ),
+        (
+            item("a", "In the SI: what is the unit of force?"),
+            item("b", "What is the unit of force"),
+            ["near"],
+        ),
+        (item("a", "What is the unit of force?"), item("b", "What is the nuit of forrce?"), ["near"]),
+        (item("a", "Of force, what is the unit?"), item("b", "What is the unit of force?"), ["near"]),
+        (item("a", "What is the unit of force?", "x"), item("b", "What is the nuit of force?", "z"), []),
+        # Another word, number, symbol or variable makes another question.
+        (item("a", "What is the unit of energy?"), item("b", "What is the unit of work?"), []),
+        (item("a", "How old is article 3 of the law?"), item("b", "How old is article 5 of the law?"), []),
+        (item("a", "What is the degree of a + b?"), item("b", "What is the degree of a b?"), []),
+        (item("a", "What is the degree of ax here?"), item("b", "What is the degree of bx here?"), []),
+        # Scripts without spaces: one character mistaken, one too many; another number.
+        (item("a", "美国的首都是哪一座城市"), item("b", "美国的首都是那一座城市"), ["near"]),
+        (item("a", "美国的首都是哪座城市"), item("b", "美国的首都是在哪座城市"), ["near"]),
+        (item("a", "刑法第三条是什么"), item("b", "刑法第五条是什么"), []),
+        (item("a", "เมืองหลวงของประเทศไทยคือ"), item("b", "เมืองหลวงของประเทศไทยคือเมืองใด"), ["prefix"]),
         # Another number is another answer.
         (item("a", "What is the root?", "-5"), item("b", "What is the root?", "5"), []),
         (item("a", "What is the root?", "3.5"), item("b", "What is the root?", "3/5"), []),
