@@ -6,8 +6,7 @@ Two items overlap by the first of these that holds:
     normalised  the same after NFKC, without case, punctuation and white space, but for marks
                 that make another number
     prefix      same right option, and the one question is how the other begins
-    near        same right option, and the questions differ in words left out, in their order or,
-                where the options are the same, in one or two letters (`near.py`)
+    near        same right option, and the questions differ by slips (`near.py`)
     other_gold  same question, normalised, half of the options too; another one is right
     ngram       a run of n words that both questions hold
 

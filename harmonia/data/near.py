@@ -1,8 +1,8 @@
 """Questions that are copies of one another but for slips of the pen, order or a part left out.
 
 Candidates come from MinHash with banding (Broder 1997; Leskovec et al., *Mining of Massive
-Datasets*, chapter 3), each is then judged exactly. So no pair is found by luck; one is missed
-with probability (1 - J^3)^42, where J is the Jaccard similarity of the shingles: 6.2 %
+Datasets*, chapter 3), each is then judged exactly. So no pair is found by luck. One whose shingles
+have Jaccard similarity J is missed with probability (1 - J^3)^42: 6.2 %
 at the threshold of .4, .4 % at .5, under .004 % from .6 on. The permutations are fixed: the
 same questions always give the same pairs.
 """
@@ -74,9 +74,9 @@ def jaccard(one: set[str], other: set[str]) -> float:
 def differ_by_slips(one: str, other: str, common: frozenset[str] = frozenset()) -> bool:
     """Whether two normalised questions differ in nothing that makes another question.
 
-    Their words may stand in another order. Then either all words of the one are in the other, or
-    the words that are not differ in two characters at most and in a third of them at most; in
-    scripts without spaces between words in one. A number or a symbol never differs, and where
+    Their words may stand in another order. All words of the one may be in the other. Or
+    the words that are not differ in two characters at most, and in a third of them at most.
+    In scripts without spaces between words one character may differ. A number or a symbol never differs, and where
     all that differs are words in `common`, which other questions hold as well, they are no slip.
     """
     ones, others = Counter(one.split()), Counter(other.split())
