@@ -74,10 +74,10 @@ def jaccard(one: set[str], other: set[str]) -> float:
 def differ_by_slips(one: str, other: str, common: frozenset[str] = frozenset()) -> bool:
     """Whether two normalised questions differ in nothing that makes another question.
 
-    Their words may stand in another order. All words of the one may be in the other. Or
-    the words that are not differ in two characters at most, and in a third of them at most.
-    In scripts without spaces between words one character may differ. A number or a symbol never differs, and where
-    all that differs are words in `common`, which other questions hold as well, they are no slip.
+    Their words may stand in another order. All words of the one may be in the other. Or the
+    words that are not differ in two characters at most, and in a third of them at most. In
+    scripts without spaces between words one character may differ. A number or a symbol never
+    differs. Words in `common`, which other questions hold as well, are no slips.
     """
     ones, others = Counter(one.split()), Counter(other.split())
     left, right = list((ones - others).elements()), list((others - ones).elements())
