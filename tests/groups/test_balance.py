@@ -10,8 +10,9 @@ import networkx as nx
 import numpy as np
 import pytest
 from beliefs import make_belief
-from scipy import stats
+from scipy import optimize, stats
 
+from harmonia.errors import HarmoniaError
 from harmonia.groups import GroupSettings, select
 from harmonia.groups.balance import Cell, cells_of, kolmogorov_smirnov, largest, total_variation
 
@@ -136,6 +137,15 @@ def test_distances_against_scipy() -> None:
         one, other = (np.round(draws.normal(size=size), 1).tolist() for size in sizes)
         assert kolmogorov_smirnov(one, other) == pytest.approx(stats.ks_2samp(one, other).statistic)
     assert total_variation((0.5, 0.5, 0), (0.25, 0.25, 0.5)) == 0.5
+
+
+def test_a_solver_that_gives_up_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*given: object, **options: object) -> optimize.OptimizeResult:
+        return optimize.OptimizeResult(success=False, message="Time limit reached.", x=None)
+
+    monkeypatch.setattr(optimize, "milp", stopped)
+    with pytest.raises(HarmoniaError, match="no balanced selection: Time limit reached"):
+        select(random_beliefs(random.Random(0), 9, 9), GroupSettings(), ("letter",))
 
 
 @pytest.mark.slow
