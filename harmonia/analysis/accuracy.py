@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import binomtest
 
-from harmonia.analysis.answers import Answers
-from harmonia.columns import Count, Share
+from harmonia.analysis.agreement import entropy
+from harmonia.analysis.answers import Answers, per_item
+from harmonia.columns import Count, Nats, Share
 from harmonia.types import Belief
 
 
@@ -26,6 +27,7 @@ class Accuracy:
         accuracy_macro: Mean over the items' domains (MMLU's subjects) of the share
             right in each.
         confidence: Mean probability of the option answered.
+        entropy: Mean entropy of the options' probabilities.
         letter_mass: Mean share of the vocabulary's probability on the letters; None
             for `cloze`.
     """
@@ -37,6 +39,7 @@ class Accuracy:
     accuracy_high: Share
     accuracy_macro: Share
     confidence: Share
+    entropy: Nats
     letter_mass: Share | None
 
 
@@ -61,5 +64,6 @@ def accuracy_of(answers: Answers | Sequence[Belief]) -> Accuracy:
         accuracy_high=float(interval.high),
         accuracy_macro=float(by_domain.mean()),
         confidence=float(answers.confidence_I.mean()),
+        entropy=float(per_item(entropy, answers).mean()),
         letter_mass=answers.letter_mass,
     )

@@ -12,6 +12,7 @@ from harmonia.analysis.answers import Answers
 from harmonia.analysis.calibration import calibration_of
 from harmonia.analysis.consistency import consistency_of, levels
 from harmonia.analysis.letter_bias import letter_bias
+from harmonia.analysis.readouts import losses
 from harmonia.analysis.run_answers import Place, RunAnswers
 from harmonia.analysis.tables import (
     BeliefsRow,
@@ -20,6 +21,7 @@ from harmonia.analysis.tables import (
     FitRow,
     LetterBiasRow,
     LetterRow,
+    LossRow,
     ReliabilityRow,
     ResultRow,
 )
@@ -39,6 +41,12 @@ def fit_rows(run: RunAnswers) -> Iterator[FitRow]:
     """Whether each tuned model learned its rows."""
     for who, found in run.fit.items():
         yield FitRow(**asdict(who), **asdict(found))
+
+
+def loss_rows(run: RunAnswers) -> Iterator[LossRow]:
+    """What every tuned model lost, and in which readout."""
+    for place, form, found in losses(run):
+        yield LossRow(**asdict(place), other_form=form, **asdict(found))
 
 
 def hardly_learned(rows: Iterable[FitRow]) -> list[str]:

@@ -12,6 +12,7 @@ from harmonia.analysis.differences import Difference
 from harmonia.analysis.fit import TrainingFit
 from harmonia.analysis.letter_bias import LetterSummary
 from harmonia.analysis.mixed_models import MixedModelRow
+from harmonia.analysis.readouts import Losses
 from harmonia.analysis.run_answers import CHAT, Place, Who
 from harmonia.columns import Count, Share, Table
 from harmonia.data.leakage import Overlap
@@ -69,6 +70,17 @@ class ConsistencyRow(Consistency, Compared):
 @dataclass(frozen=True, kw_only=True)
 class FitRow(TrainingFit, Who):
     """Whether a tuned model learned the rows that it was trained on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossRow(Losses, Place):
+    """What a tuned model lost by the probe's method, asked in `form`, and by another, `readout`.
+
+    Attributes:
+        other_form: Form in which the other method is asked of the tuned model.
+    """
+
+    other_form: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,6 +164,7 @@ DIFFERENCES = Table(
     key=("scope", "domain", "suite", "form", "readout", "left", "right", "seed"),
 )
 FIT = Table(name="fit", row=FitRow, key=("domain", "group", "seed"))
+LOST = Table(name="lost", row=LossRow, key=(*_ASKED, "other_form"))
 BELIEFS = Table(name="beliefs", row=BeliefsRow, key=("domain",))
 LETTER_BIAS = Table(name="letter_bias", row=LetterBiasRow, key=_ASKED)
 LETTERS = Table(name="letters", row=LetterRow, key=(*_ASKED, "letter"))
@@ -167,7 +180,7 @@ LEAKAGE = Table(
 )
 
 ANALYSED: tuple[Table[Any], ...] = (
-    *(RESULTS, FIT, CONSISTENCY, DIFFERENCES, BELIEFS, LETTER_BIAS, LETTERS, CALIBRATION, RELIABILITY),
+    *(RESULTS, FIT, LOST, CONSISTENCY, DIFFERENCES, BELIEFS, LETTER_BIAS, LETTERS, CALIBRATION, RELIABILITY),
     *(CONFOUNDS, TARGET_LETTERS),
 )
 """The tables that an analysis writes."""

@@ -76,6 +76,7 @@ def analyse_run(
     rows = differences([answers])
     tables.RESULTS.write(folder, run_tables.result_rows(answers))
     tables.FIT.write(folder, run_tables.fit_rows(answers))
+    tables.LOST.write(folder, run_tables.loss_rows(answers))
     tables.CONSISTENCY.write(folder, run_tables.consistency_rows(answers, threshold))
     tables.BELIEFS.write(
         folder, (run_tables.beliefs_row(domain, found, threshold) for domain, found in probed.items())

@@ -25,6 +25,7 @@ _WITHOUT: dict[Table[Any], str] = {
     tables.LEAKAGE: "no leakage check, or not yet",
     tables.RESULTS: "no accuracies",
     tables.FIT: "no fit to the training rows",
+    tables.LOST: "not told whether a readout or the knowledge was lost",
     tables.CONSISTENCY: "no consistency of knowledge",
     tables.DIFFERENCES: "no intervals of differences",
     CONFOUNDS: "no table of what else differs",

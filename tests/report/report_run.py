@@ -51,6 +51,7 @@ def result(domain: str, group: str, seed: int | str, form: str, suite: str) -> d
         "accuracy_high": correct / n + 0.07,
         "accuracy_macro": correct / n - 0.01,
         "confidence": 0.7,
+        "entropy": 0.5 if form == "chat0" else 0.25,
         "letter_mass": 0.95,
     }
 
@@ -237,6 +238,19 @@ def fit() -> list[dict[str, object]]:
         {"domain": domain, "group": group, "seed": 0, **values}
         for domain in DOMAINS
         for group, values in found.items()
+    ]
+
+
+def lost() -> list[dict[str, object]]:
+    """Two seeds of a group: 40 + 60 right before, of which 4 + 6 kept, 30 + 40 with the readout lost."""
+    place = {"group": "incompatible", "form": "chat0", "readout": "cloze", "suite": "in_domain", "n": 200}
+    place["other_form"] = "icl5"
+    kinds = ("right_before", "kept", "readout_lost", "other_lost", "knowledge_lost")
+    counts = ((40, 4, 30, 1, 5), (60, 6, 40, 4, 10))
+    return [
+        {"domain": domain, "seed": seed, **place, **dict(zip(kinds, values, strict=True))}
+        for domain in DOMAINS
+        for seed, values in enumerate(counts)
     ]
 
 
@@ -495,6 +509,7 @@ def write_run(run: Path, name: str = "lab run", *, compared: bool = False) -> Pa
             write_losses(run, domain, group, 0)
     write_table(run, "results", results())
     write_table(run, "fit", fit())
+    write_table(run, "lost", lost())
     write_table(run, "consistency", cells())
     write_table(run, "confounds", confounds())
     write_table(run, "target_letters", target_letters())

@@ -320,3 +320,15 @@ def test_models_that_learned_nothing_are_set_off(page: str) -> None:
         ["marked", "incompatible", "30.0 % | 24.1 to 36.7", "25.0 %", "near chance"],
         ["", "self-aligning", "–", "–", ""],
     ]
+
+
+def test_what_was_lost_in_which_readout_is_told_over_all_seeds(page: str) -> None:
+    tables = parse(plain_spaces(page)).tables
+    rows = tables["engineering: what became of what the base model answers right by both methods"]
+    assert rows == [
+        {
+            **{"class": "", "group": "incompatible", "suite": "in-domain", "asked": "chat0; icl5, in words"},
+            **{"known": "100", "kept": "10.0 % | 10", "readout_lost": "70.0 % | 70"},
+            **{"other_lost": "5.0 % | 5", "knowledge_lost": "15.0 % | 15"},
+        }
+    ]

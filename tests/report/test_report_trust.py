@@ -255,3 +255,14 @@ def test_bad_cells_are_named(table: str, rows: Any, column: str, value: Any, tmp
     assert (caught.value.row, caught.value.field) == (2, column)
     assert caught.value.file is not None and caught.value.file.endswith(f"tables/{table}.parquet")
     assert not (run / "report.html").exists()
+
+
+def test_entropy_and_letter_shares_of_each_group(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", compared=True)
+    page = plain_spaces(write_report(run).read_text(encoding="utf-8"))
+    rows = parse(page).tables["history: how sure the answers are, and which letters they give"]
+    shown = {(row["group"], row["asked"]): (row["entropy"], row["letter A"], row["letter C"]) for row in rows}
+    assert len(shown) == 8
+    # The made-up letters give A in 62.5 % and C never.
+    assert shown["base", "icl5"] == ("0.250", "62.5", "0.0")
+    assert shown["incompatible", "chat0"] == ("0.500", "62.5", "0.0")
