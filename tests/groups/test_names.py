@@ -12,6 +12,7 @@ NAMES = {
     "mixed_0.05": GroupName(kind="mixed", ratio=0.05),
     "mixed_1": GroupName(kind="mixed", ratio=1.0),
     "harmonious_matched_letter_confidence": GroupName(kind="harmonious", matched=("letter", "confidence")),
+    "mixed_0.5_matched_letter_believed": GroupName(kind="mixed", ratio=0.5, matched=("letter", "believed")),
     "policy_known_only": GroupName(kind="known_only", policy=True),
     "policy_mixed_0.5": GroupName(kind="mixed", ratio=0.5, policy=True),
 }
@@ -40,13 +41,14 @@ def test_share_of_self_aligned_rows() -> None:
 def test_twins_and_neighbours() -> None:
     twins = {
         text: str(GroupName.parse(text).twin)
-        for text in ("mixed_0", "mixed_1", "mixed_0.5", "policy_mixed_1")
+        for text in ("mixed_0", "mixed_1", "mixed_0.5", "policy_mixed_1", "mixed_0_matched_letter")
     }
     assert twins == {
         "mixed_0": "incompatible",
         "mixed_1": "self_aligning",
         "mixed_0.5": "None",
         "policy_mixed_1": "None",
+        "mixed_0_matched_letter": "incompatible_matched_letter",
     }
     matched = GroupName.parse("self_aligning_matched_letter")
     assert str(matched.beside("harmonious")) == "harmonious_matched_letter"
