@@ -100,7 +100,10 @@ def _signed(value: float, row: Finding) -> str:
 
 
 def _over(row: Finding) -> str:
-    numbers = ((row.items, "question"), (row.seeds, "seed"), (row.units, "unit"))
+    numbers = (
+        *((row.items, "question"), (row.clusters, "cluster")),
+        *((row.seeds, "seed"), (row.units, "unit")),
+    )
     parts = [counted(number, noun) for number, noun in numbers if number]
     return listed(parts) if parts else ABSENT
 

@@ -64,7 +64,8 @@ def _difference(row: Difference) -> Entry:
 
 
 def _over(row: Difference) -> str:
-    return listed([counted(row.items, "question"), counted(row.seeds, "seed")])
+    numbers = ((row.items, "question"), (row.clusters, "cluster"), (row.seeds, "seed"))
+    return listed(counted(number, noun) for number, noun in numbers if number)
 
 
 def _p(value: float) -> str:

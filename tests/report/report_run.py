@@ -382,7 +382,7 @@ def claims() -> dict[str, object]:
     c1 = [
         finding("out_of_domain", "not computed", because="nobody asked <them>"),
         finding("in_domain", "inconclusive", **measured, effect=-0.04, low=-9.0, high=9.0, needed=needed),
-        finding("homogeneous", "supported", **measured, **ends),
+        finding("homogeneous", "supported", **measured, **ends, clusters=57),
     ]
     c4 = finding("in_domain", "contradicted", **measured, effect=-0.4, low=-0.62, high=-0.18)
     fit: dict[str, object] = {

@@ -29,7 +29,10 @@ def test_cards_show_effect_interval_and_what_would_decide(page: str) -> None:
     first, second, third = parse(page).tables["C1: findings"]
     assert [row["suite"] for row in (first, second, third)] == ["homogeneous", "in-domain", "out-of-domain"]
     assert first["effect"] == "+10.0 | percentage points" and first["interval"] == "+2.5 to +17.5"
-    assert (first["over"], first["verdict"]) == ("200 questions, 2 seeds and 2 units", "supported")
+    assert (first["over"], first["verdict"]) == (
+        "200 questions, 57 clusters, 2 seeds and 2 units",
+        "supported",
+    )
     assert second["effect"].startswith("0.0")  # -0.04 rounds to no sign
     assert second["verdict"] == "inconclusive | 321 questions would decide it, if the effect stays as it is"
     assert (third["effect"], third["interval"], third["over"]) == ("–", "–", "–")
