@@ -1,16 +1,18 @@
-"""What of an answer is content: the words that neither its instruction nor the file's form gives.
+"""Which words of an answer are at stake: those that neither its instruction nor the file's form gives.
 
 A model that expects another word of form ("The answer is ...") does not disagree about anything.
 So words count that are new in the answer: not in what was said before, and not in many other
-answers. An answer of nothing but such words that recurs as a whole is a label
-("positive"), and then all its words count.
+answers. An answer that recurs as a whole is a label ("positive"), and all its words count.
+
+In a long answer most other words are another way to say the same. There only names and numbers
+count: words with a digit, or with a capital where no sentence begins. Fenced code never counts.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harmonia.slick.questions import normalised
@@ -20,6 +22,9 @@ _ALONE = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 _WORD = re.compile(f"[{_ALONE}]|[^\\s'’{_ALONE}]+")
 _EDGES = '"“”‘`*_()[]{}<>.,;:!?…、。，；：！？'
 _ALL = ""
+_FENCED = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
+_BEGINS = re.compile(r"(?:^|[.!?:;。！？：；\n•*#>|]|\n\s*[-–—])[\s\"“‘'(\[*_]*(?:\d+[.)]\s*)?$")
+_BEFORE = 20
 _FEWEST = 5
 """A word in fewer answers is none of the form, however few answers there are."""
 
@@ -67,9 +72,11 @@ class FileForm:
     Args:
         rows: All rows of the file.
         common: Share of the answers from which these are many.
+        short: Most words of an answer in which not only names and numbers count.
     """
 
-    def __init__(self, rows: Sequence[Conversation], common: float) -> None:
+    def __init__(self, rows: Sequence[Conversation], common: float, short: int) -> None:
+        self._short = short
         words: dict[str, Counter[str]] = defaultdict(Counter)
         whole: dict[str, Counter[str]] = defaultdict(Counter)
         answers: Counter[str] = Counter()
@@ -90,19 +97,34 @@ class FileForm:
         return self._words[_ALL].union(self._words.get(_opening(row, place), ()), before)
 
     def content(self, row: Conversation, place: int) -> tuple[Word, ...]:
-        """The words of an answer that are content, each the first time it stands there."""
-        words = words_of(row.messages[place].content)
+        """The words of an answer that are at stake, each the first time it stands there."""
+        answer = row.messages[place].content
+        words = words_of(answer)
         text = " ".join(word.key for word in words if word.key)
         if any(text in self._labels.get(name, ()) for name in (_ALL, _opening(row, place))):
             said = {key for turn in row.messages[:place] for key in keys_of(turn.content)}
         else:
             said = set(self.common(row, place))
         found = []
-        for word in words:
+        for word in _telling(answer, words) if len(words) > self._short else words:
             if word.key and word.key not in said:
                 said.add(word.key)
                 found.append(word)
         return tuple(found)
+
+
+def _telling(answer: str, words: Sequence[Word]) -> Iterator[Word]:
+    """The names and numbers of a long answer; where most words have capitals, these tell no name."""
+    fenced = [found.span() for found in _FENCED.finditer(answer)]
+    titled = 2 * sum(answer[word.start : word.start + 1].isupper() for word in words) > len(words)
+    for word in words:
+        text = answer[word.start : word.stop]
+        is_name = text[:1].isupper() and not titled
+        if (is_name or any(map(str.isdigit, text))) and not (
+            any(start <= word.start < stop for start, stop in fenced)
+            or _BEGINS.search(answer, max(0, word.start - _BEFORE), word.start)
+        ):
+            yield word
 
 
 def _opening(row: Conversation, place: int) -> str:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
 
 from harmonia.audit.content import FileForm, answers_of
 from harmonia.audit.settings import AuditSettings
 from harmonia.audit.shots import Posed, Shown
-from harmonia.audit.spans import Answer, ConflictSpan, WordReading, read_words
+from harmonia.audit.spans import Answer, WordReading, read_words
 from harmonia.models import Likelihood, Scorer, TokenReading
 from harmonia.prompts.encode import Encoder, Request
 from harmonia.types import Conversation
@@ -30,24 +31,16 @@ class DrawReading:
     """What the model says of a row behind one draw of demonstrations.
 
     Attributes:
-        trained: Probability of the words at stake, their geometric mean; 1 where none is.
-        conflict: By how much more probable another word is, at the word where that is most.
-        entropy: Mean entropy at the words at stake, in nats.
+        words: The words at stake, in order; those that were cut are left out.
         nll: Mean negative log-likelihood of all the answer's tokens, in nats.
         excess: Mean of that less the entropy there.
         largest: Largest of these differences.
-        turn: Place among the messages of the answer with the largest conflict.
-        spans: Confident conflicts, in order.
     """
 
-    trained: float
-    conflict: float
-    entropy: float
+    words: tuple[WordReading, ...]
     nll: float
     excess: float
     largest: float
-    turn: int
-    spans: tuple[ConflictSpan, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +49,7 @@ class FirstReading:
 
     Attributes:
         draws: A reading behind each draw of demonstrations.
-        stakes: Words at stake.
+        stakes: Words at stake that were read.
         ifd: Mean cross-entropy of the answers with their instruction over that without
             (Li et al. 2024); None where the latter is 0.
         tokens: Tokens of the answers that were read.
@@ -121,7 +114,7 @@ class FirstPass:
         without = _mean_nll(asked.bare, bare)
         return FirstReading(
             draws=tuple(draws),
-            stakes=sum(len(answer.content) for answer in answers),
+            stakes=min(len(draw.words) for draw in draws),
             ifd=_mean_nll(asked.plain, plain) / without if without else None,
             tokens=sum(len(one.answer) for one in asked.plain),
             cut=max(sum(one.cut for one in of_draw) for of_draw in asked.draws),
@@ -139,24 +132,18 @@ class FirstPass:
     def _draw(
         self, answers: Sequence[Answer], asked: Sequence[Posed], found: Sequence[Likelihood]
     ) -> DrawReading:
-        words: list[tuple[int, WordReading]] = []
+        words: list[WordReading] = []
         tokens: list[TokenReading] = []
         for answer, one, likelihood in zip(answers, asked, found, strict=True):
             floored = [_floored(token) for token in likelihood.tokens]
             tokens += floored
-            read = read_words(answer, one.answer, floored, self._encoder, self._settings.rule)
-            words += ((answer.turn, word) for word in read)
+            words += read_words(answer, one.answer, floored, self._encoder, self._settings.rule)
         excess = [-one.logprob - one.entropy for one in tokens]
-        most = max(words, key=lambda word: word[1].conflict, default=None)
         return DrawReading(
-            trained=math.exp(_mean([word.logprob for _, word in words])),
-            conflict=most[1].conflict if most else 0.0,
-            entropy=_mean([word.entropy for _, word in words]),
-            nll=_mean([-one.logprob for one in tokens]),
-            excess=_mean(excess),
+            words=tuple(words),
+            nll=fmean(-one.logprob for one in tokens),
+            excess=fmean(excess),
             largest=max(excess),
-            turn=most[0] if most else answers[-1].turn,
-            spans=tuple(word.span for _, word in words if word.span),
         )
 
 
@@ -196,7 +183,3 @@ def _mean_nll(asked: Sequence[Posed], found: Sequence[Likelihood]) -> float:
     return -math.fsum(
         max(one.sum, _LEAST * len(ids.answer)) for ids, one in zip(asked, found, strict=True)
     ) / sum(len(one.answer) for one in asked)
-
-
-def _mean(values: Sequence[float]) -> float:
-    return math.fsum(values) / len(values) if values else 0.0

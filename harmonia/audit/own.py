@@ -21,6 +21,9 @@ from harmonia.types import Conversation
 CHUNK = 64
 """Rows asked together."""
 
+_LONGER = 4
+"""Times that a sampled answer may be longer where the row's is long."""
+
 _STAGE = "audit/own"
 
 
@@ -30,12 +33,13 @@ class OwnAnswers:
 
     Attributes:
         agreement: For each draw, the mean agreement of its samples with the row, 0 to 1.
-        steady: Share of the samples that say the same as the most frequent one.
+        steady: Share of the samples that say the same as the most frequent one; None where a
+            long answer was sampled, of which no two are the same.
         answer: That one's text.
     """
 
     agreement: tuple[float, ...]
-    steady: float
+    steady: float | None
     answer: str
 
 
@@ -67,14 +71,17 @@ class SecondPass:
     def _is_short(self, row: Conversation) -> bool:
         return form_of(row, self._settings.short).short
 
+    def _room(self, short: bool) -> int:
+        return self._settings.max_new_tokens * (1 if short else _LONGER)
+
     def _samples(self, rows: Sequence[tuple[Conversation, int]], draw: int, short: bool) -> list[list[str]]:
         how = GenerationSettings(
             temperature=self._settings.temperature,
             samples=self._settings.samples,
-            max_new_tokens=self._settings.max_new_tokens,
+            max_new_tokens=self._room(short),
             stop=("\n",) if short else ("\n\n",),
         )
-        prompts = [self._shown.prompt(row, place, draw, self._settings.max_new_tokens) for row, place in rows]
+        prompts = [self._shown.prompt(row, place, draw, self._room(short)) for row, place in rows]
         found = self._model.generate(
             prompts,
             how,
@@ -103,6 +110,6 @@ class SecondPass:
         ((most, count),) = Counter(map(kind, every)).most_common(1)
         return OwnAnswers(
             agreement=tuple(sum(map(agrees, samples)) / len(samples) for samples in said),
-            steady=count / len(every),
+            steady=count / len(every) if self._is_short(row) else None,
             answer=next(text for text in every if kind(text) == most),
         )

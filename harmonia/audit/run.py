@@ -109,7 +109,7 @@ class Audit:
         self.choice_rows = tuple(every_choice[row.id] for row in self.rows if row.id in every_choice)
         self.open_rows = tuple(row for row in self.rows if row.id not in every_choice)
         others = [row for row in every if row.id not in every_choice]
-        self.form = FileForm(others, settings.common)
+        self.form = FileForm(others, settings.common, settings.short)
         controls = Controls(model.tokenizer)
         self.shown = Shown(others, settings, controls.guard, self.encoder, model.max_tokens)
         self.first = FirstPass(model, self.encoder, self.shown, self.form, settings)
@@ -149,7 +149,7 @@ class Audit:
             lambda _, chunk: self.first.read(chunk), rows, CHUNK, FirstReading
         )
         doubted = [
-            (row, decisive_turn(found))
+            (row, decisive_turn(row, found))
             for row, found in zip(rows, read, strict=True)
             if self.settings.samples and in_doubt(signals_of(found), rule)
         ]

@@ -45,11 +45,12 @@ class AuditSettings(Settings):
         draws: Draws of demonstrations; verdicts rest on their mean.
         samples: Answers sampled behind each draw for rows in doubt; 0 for no second pass.
         temperature: Temperature of the sampled answers.
-        max_new_tokens: Most tokens of a sampled answer.
+        max_new_tokens: Most tokens of a sampled answer; four times as many where the row's is long.
         method: How multiple-choice rows are asked.
         longest_shot: Most characters of a demonstration, where the file has enough of them.
         longest_answer: Tokens of an answer that are read; the rest is cut, and told.
-        short: Most words of an answer in which each word may be the fact.
+        short: Most words of an answer in which each word may be the fact; in a longer one only names
+            and numbers.
         common: Share of the answers that have a word from which it is form, not content: of all, or
             of those whose instructions begin alike.
         rule: Thresholds of the rule.

@@ -16,42 +16,31 @@ _TELLING = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConflictSpan:
-    """A confident conflict: a trained word that the model finds unlikely while it is sure of another.
+class WordReading:
+    """What the model says at one word behind one draw of demonstrations.
 
     Attributes:
         turn: Place of the answer among the row's messages.
         start: First character of the word in the answer.
         stop: Past its last.
-        expected: The other word, or its beginning as far as one token goes.
-        prob: Probability of the other, 0 to 1.
-        trained: Probability of the trained word's token there.
+        logprob: Log-probability of the word's tokens together, in nats.
+        entropy: Entropy where the word begins, in nats.
+        conflict: By how much more probable another word is, at the token where that is
+            most, 0 to 1; 0 where no other word says something else.
+        expected: The other word, or its beginning as far as one token goes; empty if there is none.
+        prob: Probability of the other there.
+        confident: Whether it is a confident conflict: the trained token unlikely, the entropy low.
     """
 
     turn: int
     start: int
     stop: int
-    expected: str
-    prob: float
-    trained: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WordReading:
-    """What the model says at one word.
-
-    Attributes:
-        logprob: Log-probability of the word's tokens together, in nats.
-        entropy: Entropy where the word begins, in nats.
-        conflict: By how much more probable another word is, at the token where that is
-            most, 0 to 1; 0 where the other is none of content.
-        span: The word as a confident conflict, if it is one.
-    """
-
     logprob: float
     entropy: float
     conflict: float
-    span: ConflictSpan | None
+    expected: str
+    prob: float
+    confident: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,29 +89,25 @@ def _word(
     encoder: Encoder,
     rule: RuleSettings,
 ) -> WordReading:
-    conflict, span = 0.0, None
+    conflict, expected, prob, confident = 0.0, "", 0.0, False
     for at, one, before in inside:
         trained, other = math.exp(one.logprob), math.exp(one.other_logprob)
         if other - trained <= conflict:
             continue
-        expected = _expected(answer.text[word.start : at], _piece((*before, one.other), encoder))
-        if not _is_other(expected, word, answer.form, own):
-            continue
-        conflict = other - trained
-        if trained < rule.unlikely and one.entropy < rule.sure:
-            span = ConflictSpan(
-                turn=answer.turn,
-                start=word.start,
-                stop=word.stop,
-                expected=expected,
-                prob=other,
-                trained=trained,
-            )
+        text = _expected(answer.text[word.start : at], _piece((*before, one.other), encoder))
+        if _is_other(text, word, answer.form, own):
+            conflict, expected, prob = other - trained, text, other
+            confident = trained < rule.unlikely and one.entropy < rule.sure
     return WordReading(
+        turn=answer.turn,
+        start=word.start,
+        stop=word.stop,
         logprob=math.fsum(one.logprob for _, one, _ in inside),
         entropy=inside[0][1].entropy,
         conflict=conflict,
-        span=span,
+        expected=expected,
+        prob=prob,
+        confident=confident,
     )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import fmean
 
 from harmonia.audit.first import FirstReading
@@ -11,7 +13,7 @@ from harmonia.audit.own import OwnAnswers
 from harmonia.audit.rows import AuditRow
 from harmonia.audit.rule import AuditCategory, Signals, category_of
 from harmonia.audit.settings import RuleSettings
-from harmonia.audit.spans import ConflictSpan
+from harmonia.audit.spans import WordReading
 from harmonia.types import Conversation
 
 _SHOWN = 3
@@ -19,14 +21,73 @@ _SHOWN = 3
 _LONGEST = 60
 
 
-def signals_of(found: FirstReading, own: OwnAnswers | None = None) -> Signals:
-    """The means over the draws."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WordVerdict:
+    """A word at stake over all draws.
+
+    Attributes:
+        turn: Place of its answer among the messages.
+        start: Its first character there.
+        stop: Past its last.
+        conflict: Mean by how much more probable the word is that is expected; 0 for a draw
+            that expects another.
+        expected: The word that the draws expect most; empty if none.
+        prob: Mean probability of it in the draws that expect it.
+        confident: Whether half of the draws find a confident conflict here with that word.
+    """
+
+    turn: int
+    start: int
+    stop: int
+    conflict: float
+    expected: str
+    prob: float
+    confident: bool
+
+
+def words_of_draws(found: FirstReading) -> list[WordVerdict]:
+    """The words at stake, in order."""
+    at: dict[tuple[int, int, int], list[WordReading]] = defaultdict(list)
+    for draw in found.draws:
+        for word in draw.words:
+            at[word.turn, word.start, word.stop].append(word)
+    return [_word(place, words, len(found.draws)) for place, words in sorted(at.items())]
+
+
+def _word(place: tuple[int, int, int], words: Sequence[WordReading], draws: int) -> WordVerdict:
+    by_word: dict[str, float] = defaultdict(float)
+    for word in words:
+        by_word[word.expected] += word.conflict
+    expected = max(by_word, key=lambda text: (by_word[text], text))
+    same = [word for word in words if word.expected == expected and word.conflict]
+    turn, start, stop = place
+    return WordVerdict(
+        turn=turn,
+        start=start,
+        stop=stop,
+        conflict=by_word[expected] / draws,
+        expected=expected,
+        prob=fmean(word.prob for word in same) if same else 0.0,
+        confident=2 * sum(word.confident for word in same) >= draws,
+    )
+
+
+def signals_of(found: FirstReading, own: OwnAnswers | None = None, draw: int | None = None) -> Signals:
+    """The means over the draws, or what one of them gives."""
+    draws = found.draws if draw is None else [found.draws[draw]]
+    words = [word for one in draws for word in one.words]
+    if draw is None:
+        conflicts = [word.conflict for word in words_of_draws(found)]
+        agreement = fmean(own.agreement) if own else None
+    else:
+        conflicts = [word.conflict for word in words]
+        agreement = own.agreement[draw] if own else None
     return Signals(
         stakes=found.stakes,
-        trained=fmean(draw.trained for draw in found.draws),
-        conflict=fmean(draw.conflict for draw in found.draws),
-        entropy=fmean(draw.entropy for draw in found.draws),
-        agreement=fmean(own.agreement) if own else None,
+        trained=math.exp(fmean(word.logprob for word in words)) if words else 1.0,
+        conflict=max(conflicts, default=0.0),
+        entropy=fmean(word.entropy for word in words) if words else 0.0,
+        agreement=agreement,
         steady=own.steady if own else None,
     )
 
@@ -37,8 +98,9 @@ def verdict_of(
     """The verdict on an open row; `own` are the model's own answers where it was asked for some."""
     means = signals_of(found, own)
     category = category_of(means, rule)
-    alone = [category_of(one, rule) for one in _by_draw(found, own)]
-    spans, place = steady_spans(found), decisive_turn(found)
+    alone = [category_of(signals_of(found, own, draw), rule) for draw in range(len(found.draws))]
+    spans = [word for word in words_of_draws(found) if word.confident]
+    place = decisive_turn(row, found)
     return AuditRow(
         id=row.id,
         line=row.line,
@@ -71,61 +133,23 @@ def verdict_of(
     )
 
 
-def decisive_turn(found: FirstReading) -> int:
-    """Place among the messages of the answer where the conflict is largest."""
-    return max(found.draws, key=lambda draw: draw.conflict).turn
-
-
-def steady_spans(found: FirstReading) -> tuple[ConflictSpan, ...]:
-    """Confident conflicts that half of the draws find, with the word that most of them expect."""
-    at: dict[tuple[int, int, int], list[ConflictSpan]] = defaultdict(list)
-    for draw in found.draws:
-        for span in draw.spans:
-            at[span.turn, span.start, span.stop].append(span)
-    steady = []
-    for (turn, start, stop), spans in sorted(at.items()):
-        if 2 * len(spans) < len(found.draws):
-            continue
-        by_word: dict[str, float] = defaultdict(float)
-        for span in spans:
-            by_word[span.expected] += span.prob
-        expected = max(by_word, key=lambda word: (by_word[word], word))
-        same = [span for span in spans if span.expected == expected]
-        steady.append(
-            ConflictSpan(
-                turn=turn,
-                start=start,
-                stop=stop,
-                expected=expected,
-                prob=fmean(span.prob for span in same),
-                trained=fmean(span.trained for span in same),
-            )
-        )
-    return tuple(steady)
-
-
-def _by_draw(found: FirstReading, own: OwnAnswers | None) -> Sequence[Signals]:
-    return [
-        Signals(
-            stakes=found.stakes,
-            trained=draw.trained,
-            conflict=draw.conflict,
-            entropy=draw.entropy,
-            agreement=own.agreement[k] if own else None,
-            steady=own.steady if own else None,
-        )
-        for k, draw in enumerate(found.draws)
-    ]
+def decisive_turn(row: Conversation, found: FirstReading) -> int:
+    """Place among the messages of the answer with the largest conflict; the last where there is none."""
+    most = max(words_of_draws(found), key=lambda word: word.conflict, default=None)
+    return len(row.messages) - 1 if most is None else most.turn
 
 
 def _reason(
     category: AuditCategory,
     means: Signals,
     row: Conversation,
-    spans: Sequence[ConflictSpan],
+    spans: Sequence[WordVerdict],
     own: OwnAnswers | None,
 ) -> str:
-    said = f'; its own answer: "{shortened(own.answer)}" ({own.steady:.0%} of samples)' if own else ""
+    said = ""
+    if own:
+        often = "" if own.steady is None else f" ({own.steady:.0%} of samples)"
+        said = f'; its own answer: "{shortened(own.answer)}"{often}'
     if category == "form":
         return "every word of the answer stands in the instruction or is the file's form"
     if category == "known":
