@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harmonia.analysis.answers import Answers
+from harmonia.analysis.chance import calibrated_ece
 from harmonia.columns import Count, Share
 from harmonia.errors import InputError
 from harmonia.probe.stability import wilson
@@ -49,11 +50,15 @@ class Calibration:
     Attributes:
         n: Questions.
         ece: Expected calibration error, 15 bins of equal mass.
+        ece_null: Its mean for a calibrated answerer of the same confidences (`chance.py`).
+        ece_null_95: The 95 % point of the same.
         brier: Brier score, squared error summed over the options, 0 to 2.
     """
 
     n: Count
     ece: Share
+    ece_null: Share
+    ece_null_95: Share
     brier: float
 
 
@@ -61,7 +66,9 @@ def calibration_of(answers: Answers) -> tuple[Calibration, tuple[Bin, ...]]:
     """Calibration of one model's answers, and its reliability diagram from the least confident on."""
     bins = reliability(answers.confidence_I, answers.correct_I)
     brier = brier_score(answers.probs_I_C, answers.gold_I)
-    return Calibration(n=len(answers), ece=calibration_error(bins), brier=brier), bins
+    null, null_95 = calibrated_ece(answers.confidence_I, _bins(answers.confidence_I, BINS))
+    ece = calibration_error(bins)
+    return Calibration(n=len(answers), ece=ece, ece_null=null, ece_null_95=null_95, brier=brier), bins
 
 
 def reliability(confidence_I: Floats, right_I: Flags, *, bins: int = BINS) -> tuple[Bin, ...]:
@@ -77,10 +84,7 @@ def reliability(confidence_I: Floats, right_I: Flags, *, bins: int = BINS) -> tu
     """
     if not len(confidence_I):
         raise InputError("no answers to judge the confidence of", remedy="Ask at least one item.")
-    in_order_I = np.sort(confidence_I)
-    # Mean of the first and the last place of equal values, from 0: average rank - 1/2.
-    middle_I = sum(np.searchsorted(in_order_I, confidence_I, side) for side in ("left", "right")) / 2
-    bin_I = np.floor(bins * middle_I / len(confidence_I)).astype(int)
+    bin_I = _bins(confidence_I, bins)
     return tuple(_bin(confidence_I[bin_I == one], right_I[bin_I == one]) for one in np.unique(bin_I))
 
 
@@ -104,6 +108,13 @@ def brier_score(probs_I_C: Floats, gold_I: NDArray[np.int64]) -> float:
     """
     wanted_I_C = np.arange(probs_I_C.shape[1]) == np.asarray(gold_I)[:, None]
     return float(((probs_I_C - wanted_I_C) ** 2).sum(axis=1).mean())
+
+
+def _bins(confidence_I: Floats, bins: int) -> NDArray[np.int64]:
+    in_order_I = np.sort(confidence_I)
+    # Mean of the first and the last place of equal values, from 0: average rank - 1/2.
+    middle_I = sum(np.searchsorted(in_order_I, confidence_I, side) for side in ("left", "right")) / 2
+    return np.floor(bins * middle_I / len(confidence_I)).astype(np.int64)
 
 
 def _bin(confidence_I: Floats, right_I: Flags) -> Bin:

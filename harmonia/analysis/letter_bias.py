@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harmonia.analysis.answers import Answers
+from harmonia.analysis.chance import unbiased_rstd
 from harmonia.columns import Count, Share
 from harmonia.prompts import LETTERS
 from harmonia.types import Belief
@@ -22,11 +23,15 @@ class LetterSummary:
     Attributes:
         n: Questions.
         rstd: Standard deviation of the letters' recalls (RStd).
+        rstd_null: Its mean for an unbiased answerer of the same accuracy (`chance.py`).
+        rstd_null_95: The 95 % point of the same.
         letter_mass: Mean share of the vocabulary's probability on the letters; empty where not known.
     """
 
     n: Count
     rstd: Share
+    rstd_null: Share
+    rstd_null_95: Share
     letter_mass: Share | None
 
 
@@ -67,8 +72,11 @@ def letter_bias(answers: Answers | Sequence[Belief]) -> LetterBias:
     right_C = np.bincount(answers.gold_I, minlength=places)
     found_C = np.bincount(answers.gold_I[answers.correct_I], minlength=places)
     recall = [int(found) / int(all_) if all_ else None for found, all_ in zip(found_C, right_C, strict=True)]
+    null, null_95 = unbiased_rstd(right_C, int(found_C.sum()))
     return LetterBias(
         n=n,
+        rstd_null=null,
+        rstd_null_95=null_95,
         rstd=pstdev([share for share in recall if share is not None]),
         recall=tuple(recall),
         right=_shares(right_C, n),

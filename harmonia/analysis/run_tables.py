@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from statistics import fmean
 
 from harmonia.analysis.accuracy import accuracy_of
 from harmonia.analysis.answers import Answers
 from harmonia.analysis.calibration import calibration_of
 from harmonia.analysis.consistency import consistency_of, levels
-from harmonia.analysis.letter_bias import letter_bias
+from harmonia.analysis.letter_bias import LetterSummary, letter_bias
 from harmonia.analysis.readouts import losses
 from harmonia.analysis.run_answers import Place, RunAnswers
 from harmonia.analysis.tables import (
@@ -125,7 +125,8 @@ def letter_rows(asked: Mapping[Place, Answers]) -> tuple[list[LetterBiasRow], li
         if bias.prior is None:
             continue
         key = asdict(place)
-        biases.append(LetterBiasRow(**key, n=bias.n, rstd=bias.rstd, letter_mass=bias.letter_mass))
+        summary = {one.name: getattr(bias, one.name) for one in fields(LetterSummary)}
+        biases.append(LetterBiasRow(**key, **summary))
         shares = zip(LETTERS, bias.recall, bias.right, bias.answered, bias.prior, strict=False)
         for letter, recall, right, answered, prior in shares:
             letters.append(

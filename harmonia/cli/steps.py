@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,6 +19,7 @@ from harmonia.cli.progress import out as console
 if TYPE_CHECKING:
     from harmonia.data import ItemSource
     from harmonia.prompts import PromptSettings
+    from harmonia.types import Belief
 
 
 def probe(
@@ -141,11 +143,7 @@ def _ask(
     out: Path,
 ) -> None:
     """Read, ask, write and print a summary: the whole of `probe` and `evaluate`."""
-    from collections import Counter
-
     from harmonia import api
-    from harmonia.analysis import accuracy_of
-    from harmonia.analysis.letter_bias import by_letter, letter_bias
     from harmonia.models import ModelSettings, fingerprint, load_model
     from harmonia.probe import BELIEFS, ProbeSettings
     from harmonia.prompts import parse_form
@@ -173,18 +171,33 @@ def _ask(
     write_skipped_rows(found, skipped)
     for line in asked.notes:
         err.print(line)
-    bias = letter_bias(asked)
-    _print_pairs(
-        {
-            **asdict(accuracy_of(asked)),
-            "confidence above 0.5": sum(belief.confidence > 0.5 for belief in asked),
-            "RStd of the letters": bias.rstd,
-            "letters answered": by_letter(bias.answered),
-            "letter prior": by_letter(bias.prior),
-            **Counter(belief.category for belief in asked if belief.category),
-        }
-    )
+    _print_pairs(_summary(asked))
     console.print(str(out))
+
+
+def _summary(asked: Sequence[Belief]) -> dict[str, Any]:
+    """What the screen shows of answers, by name."""
+    from collections import Counter
+
+    from harmonia.analysis import accuracy_of
+    from harmonia.analysis.answers import Answers
+    from harmonia.analysis.calibration import calibration_of
+    from harmonia.analysis.letter_bias import by_letter, letter_bias
+
+    bias, (calibration, _) = letter_bias(asked), calibration_of(Answers.of(list(asked)))
+    return {
+        **asdict(accuracy_of(asked)),
+        "confidence above 0.5": sum(belief.confidence > 0.5 for belief in asked),
+        "RStd of the letters": bias.rstd,
+        "RStd without bias, mean": bias.rstd_null,
+        "RStd without bias, 95 %": bias.rstd_null_95,
+        "ECE": calibration.ece,
+        "ECE if calibrated, mean": calibration.ece_null,
+        "ECE if calibrated, 95 %": calibration.ece_null_95,
+        "letters answered": by_letter(bias.answered),
+        "letter prior": by_letter(bias.prior),
+        **Counter(belief.category for belief in asked if belief.category),
+    }
 
 
 def _print_pairs(values: dict[str, Any]) -> None:

@@ -69,6 +69,7 @@ def probe_letters_table(run: RunFiles) -> PageTable | None:
         field(LetterBiasRow, "form", "Form", "text"),
         field(LetterBiasRow, "n", "n"),
         PageColumn("rstd", "RStd", lambda row: decimal(row.rstd)),
+        PageColumn("rstd_null", "RStd without bias", lambda row: _null(row.rstd_null, row.rstd_null_95)),
         field(LetterBiasRow, "letter_mass", "Letter mass", html="mass"),
     ]
     for name, above in _SHARES.items():
@@ -89,7 +90,8 @@ def letter_bias_tables(run: RunFiles) -> list[PageTable]:
         prior, gave = (
             " ".join(f"{100 * getattr(one, name):.0f}" for one in here) for name in ("prior", "answered")
         )
-        return Entry(text=decimal(row.rstd), small=(*mass, f"prior {prior}", f"gave {gave}"))
+        null = f"unbiased {_null(row.rstd_null, row.rstd_null_95)}"
+        return Entry(text=decimal(row.rstd), small=(null, *mass, f"prior {prior}", f"gave {gave}"))
 
     rows = run.by_domain(LETTER_BIAS, lambda row: row.suite != PROBE)
     return grids(rows, "RStd, letter mass, and the letters’ shares in %", shown)
@@ -103,6 +105,7 @@ def probe_calibration_table(run: RunFiles) -> PageTable | None:
         field(CalibrationRow, "form", "Form", "text"),
         field(CalibrationRow, "n", "n"),
         PageColumn("ece", "ECE", lambda row: decimal(row.ece)),
+        PageColumn("ece_null", "ECE if calibrated", lambda row: _null(row.ece_null, row.ece_null_95)),
         PageColumn("brier", "Brier", lambda row: decimal(row.brier)),
     )
     return build("Calibration of the probe", columns, rows) if rows else None
@@ -112,6 +115,12 @@ def calibration_tables(run: RunFiles) -> list[PageTable]:
     """One table a domain: calibration of every model on every suite."""
 
     def shown(row: CalibrationRow) -> Entry:
-        return Entry(text=decimal(row.ece), small=(f"Brier {decimal(row.brier)}", f"n = {count(row.n)}"))
+        null, brier = f"calibrated {_null(row.ece_null, row.ece_null_95)}", f"Brier {decimal(row.brier)}"
+        return Entry(text=decimal(row.ece), small=(null, brier, f"n = {count(row.n)}"))
 
     return grids(run.by_domain(CALIBRATION, lambda row: row.suite != PROBE), "ECE, Brier score and n", shown)
+
+
+def _null(mean: float, point_95: float) -> str:
+    """What chance alone would give: mean, and the 95 % point."""
+    return f"{decimal(mean)}, 95 % {decimal(point_95)}"

@@ -255,7 +255,10 @@ def lost() -> list[dict[str, object]]:
 
 
 def letter_bias() -> list[dict[str, object]]:
-    return [{**place, "rstd": 0.125, "letter_mass": 0.95} for place in places()]
+    return [
+        {**place, "rstd": 0.125, "rstd_null": 0.058, "rstd_null_95": 0.103, "letter_mass": 0.95}
+        for place in places()
+    ]
 
 
 def letters() -> list[dict[str, object]]:
@@ -276,7 +279,9 @@ def letters() -> list[dict[str, object]]:
 
 
 def calibration() -> list[dict[str, object]]:
-    return [{**place, "ece": 0.0831, "brier": 0.6} for place in places()]
+    return [
+        {**place, "ece": 0.0831, "ece_null": 0.04, "ece_null_95": 0.06, "brier": 0.6} for place in places()
+    ]
 
 
 def reliability() -> list[dict[str, object]]:

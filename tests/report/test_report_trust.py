@@ -84,7 +84,7 @@ def test_letters_of_the_probe_and_of_models(page: str) -> None:
     assert [first[f"right {letter}"] for letter in "ABC"] == ["50.0", "40.0", "10.0"]
     rows = tables["history: RStd, letter mass, and the letters’ shares in %"]
     assert [row["model"] for row in rows] == ["base", "harmonious", "incompatible", "self-aligning"]
-    assert rows[1]["in_domain chat0"] == "0.125 | mass 95.0 % | prior 55 35 10 | gave 62 38 0"
+    assert rows[1]["in_domain chat0"] == "0.125 | unbiased 0.058, 95 % 0.103 | mass 95.0 % | prior 55 35 10 | gave 62 38 0"
     assert not any(name.startswith("probe") for name in rows[0])
 
 
@@ -94,7 +94,7 @@ def test_calibration_and_its_figure(page: str, finished: Path) -> None:
         (domain, "0.083", "0.600") for domain in DOMAINS
     ]
     rows = tables["engineering: ECE, Brier score and n"]
-    assert rows[2]["out_of_domain icl5"] == "0.083 | Brier 0.600 | n = 200"
+    assert rows[2]["out_of_domain icl5"] == "0.083 | calibrated 0.040, 95 % 0.060 | Brier 0.600 | n = 200"
     assert len(rows[2]) == 3 + 2 * len(SUITES)
     for domain in DOMAINS:
         drawn = (finished / "figures" / f"reliability-{domain}.svg").read_text()
