@@ -84,7 +84,10 @@ def test_letters_of_the_probe_and_of_models(page: str) -> None:
     assert [first[f"right {letter}"] for letter in "ABC"] == ["50.0", "40.0", "10.0"]
     rows = tables["history: RStd, letter mass, and the letters’ shares in %"]
     assert [row["model"] for row in rows] == ["base", "harmonious", "incompatible", "self-aligning"]
-    assert rows[1]["in_domain chat0"] == "0.125 | unbiased 0.058, 95 % 0.103 | mass 95.0 % | prior 55 35 10 | gave 62 38 0"
+    assert (
+        rows[1]["in_domain chat0"]
+        == "0.125 | unbiased 0.058, 95 % 0.103 | mass 95.0 % | prior 55 35 10 | gave 62 38 0"
+    )
     assert not any(name.startswith("probe") for name in rows[0])
 
 
