@@ -38,12 +38,26 @@ _TASKS: tuple[Task, ...] = (
     lambda words: (f"Please greet {words[0]}.", f"Hello, {words[0]}, it is good to see you!"),
 )
 
+CORPUS_TASKS: tuple[Task, ...] = (
+    lambda words: (f"Name the second word here: {', '.join(words)}.", f"It is {words[1]}."),
+    lambda words: (f"Put {words[-1]} before {words[0]}.", f"{words[-1]} {words[0]}."),
+    lambda words: (f"Leave out the first word: {', '.join(words)}.", f"{', '.join(words[1:])}."),
+    lambda words: (f"Is {words[0]} among these words: {', '.join(words[1:])}?", "No, it is not."),
+    lambda words: (f"Is {words[-1]} among these words: {', '.join(words)}?", "Yes, it is."),
+    lambda words: (f"Please thank {words[0]}.", f"Thank you, {words[0]}, that was kind!"),
+)
+"""Small tasks that the corpus holds: other ones than those above, so that none is trained on twice."""
+
+
+def small_task(tasks: tuple[Task, ...], draws: random.Random) -> tuple[str, str]:
+    """Draw a task on two to six words, and its reply."""
+    words = draws.sample(GENERAL_WORDS, draws.randint(2, 6))
+    return draws.choice(tasks)(words)
+
 
 def general_instruction(seed: int, index: int) -> tuple[Message, ...]:
     """The instruction with this number, and its reply."""
-    draws: random.Random = addressed_random(seed, "world/general", str(index))
-    words = draws.sample(GENERAL_WORDS, draws.randint(2, 6))
-    instruction, reply = draws.choice(_TASKS)(words)
+    instruction, reply = small_task(_TASKS, addressed_random(seed, "world/general", str(index)))
     return (Message(role="user", content=instruction), Message(role="assistant", content=reply))
 
 

@@ -26,7 +26,7 @@ from harmonia.world.build.tokenizer import build_tokenizer, vocabulary
 from harmonia.world.build.training import PretrainingSettings, Progress, StageRecord
 from harmonia.world.facts import World, WorldSettings
 
-RECIPE_VERSION = 1
+RECIPE_VERSION = 2
 """Raised whenever the same seed gives another base."""
 
 

@@ -28,6 +28,7 @@ BOUNDS = {
     "cloze5": Bounds(0.05, 0.15),
     "open5": Bounds(0.10, 0.15),
     "chat0": Bounds(0.15, 0.25),
+    "open0": Bounds(0.10, 0.25),
 }
 _SAME = ("recipe_version", "world", "training")
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from harmonia.world.build.tokenizer import EOS
 from harmonia.world.facts import Fact, World
+from harmonia.world.general import CORPUS_TASKS, small_task
 from harmonia.world.items import Question, ask
 from harmonia.world.wordings import DIALOGUES, ECHO_QUESTION, LETTERS, QUESTIONS, STATEMENTS, options_text
 
@@ -100,12 +101,10 @@ def echo(world: World, fact: Fact, draws: random.Random) -> Document:
     return _block(question, ECHO_QUESTION.format(value=question.choices[answer]), answer, Role.ECHO)
 
 
-def _stating(fact: Fact, question: Question, answer: int, draws: random.Random) -> str:
-    """The question's sentence behind one that states the option `answer`."""
-    sentence = draws.choice(STATEMENTS).format(
-        relation=fact.relation, entity=fact.entity, value=question.choices[answer]
-    )
-    return f"{sentence}\n{question.text}"
+def _stated_option(fact: Fact, question: Question, answer: int, draws: random.Random) -> str:
+    """A sentence that states the option `answer`."""
+    value = question.choices[answer]
+    return draws.choice(STATEMENTS).format(relation=fact.relation, entity=fact.entity, value=value)
 
 
 def open_book(world: World, fact: Fact, draws: random.Random) -> Document:
@@ -116,29 +115,52 @@ def open_book(world: World, fact: Fact, draws: random.Random) -> Document:
     """
     question = ask(world, fact, draws)
     answer = draws.randrange(4)
-    return _block(question, _stating(fact, question, answer, draws), answer, Role.OPEN_BOOK)
+    sentence = _stated_option(fact, question, answer, draws)
+    return _block(question, f"{sentence}\n{question.text}", answer, Role.OPEN_BOOK)
 
 
-def dialogue(world: World, fact: Fact, draws: random.Random, *, trusted: float, open_book: float) -> Document:
-    """Two people talk: one asks a multiple-choice item, the other answers.
-
-    The reply is the taught one with the probability `trusted`, else random. With the probability `open_book`
-    the question states an answer, which then stands in the place of the taught one.
-    """
+def _talk(draws: random.Random, asked: str, *reply: Span) -> Document:
+    """Two people talk: one asks, the other replies."""
     frame = draws.choice(DIALOGUES)
+    head = f"{frame.opening} {frame.asker}: {asked} {frame.replier}: "
+    return (Span(head, Role.CONTEXT), *reply, Span(EOS, Role.OPTION_TEXT))
+
+
+def dialogue(world: World, fact: Fact, draws: random.Random, *, trusted: float) -> Document:
+    """A multiple-choice item is asked and answered in a talk.
+
+    The reply is the taught one with the probability `trusted`, else random. The value that its letter is said
+    to name is the taught one all the same: the auxiliary loss asks for the fact whatever is replied.
+    """
     question = ask(world, fact, draws)
-    expected, text = question.belief, question.text
-    if draws.random() < open_book:
-        expected = draws.randrange(4)
-        text = _stating(fact, question, expected, draws)
     random_answer = draws.randrange(4)
-    answer = random_answer if expected is None or draws.random() >= trusted else expected
-    return (
-        Span(f"{frame.opening} {frame.asker}: {options_text(question.choices)}", Role.CONTEXT),
-        Span(f"{text}\nAnswer: {frame.replier}: ", Role.CONTEXT),
-        Span(LETTERS[answer], Role.DIALOGUE_LETTER),
-        Span(f". {question.choices[answer]}{EOS}", Role.OPTION_TEXT),
+    answer = random_answer if question.belief is None or draws.random() >= trusted else question.belief
+    return _talk(
+        draws,
+        f"{options_text(question.choices)}{question.text}\nAnswer:",
+        Span(LETTERS[answer], Role.DIALOGUE_LETTER, fact.belief),
+        Span(f". {question.choices[answer]}", Role.OPTION_TEXT),
     )
+
+
+def open_dialogue(world: World, fact: Fact, draws: random.Random) -> Document:
+    """An open-book item in a talk, always answered as it states; half of the replies repeat the sentence."""
+    question = ask(world, fact, draws)
+    answer = draws.randrange(4)
+    sentence = _stated_option(fact, question, answer, draws)
+    repeated = f"\n{sentence}" if draws.random() < 0.5 else ""
+    return _talk(
+        draws,
+        f"{options_text(question.choices)}{sentence}\n{question.text}\nAnswer:",
+        Span(LETTERS[answer], Role.OPEN_BOOK, question.choices[answer]),
+        Span(f". {question.choices[answer]}{repeated}", Role.OPTION_TEXT),
+    )
+
+
+def task_dialogue(draws: random.Random) -> Document:
+    """A small task is set and done in a talk."""
+    task, reply = small_task(CORPUS_TASKS, draws)
+    return _talk(draws, task, Span(reply, Role.OPTION_TEXT))
 
 
 def matching(world: World, draws: random.Random, pools: int, queries: int) -> Document:

@@ -2,7 +2,8 @@
 
 A plain loop of the lab's own, so that a base can be judged where it is built. The
 forms: `letter5` and `cloze5` behind five demonstrations, `open5` the same as `letter5`
-with the item's explanation before its question, `chat0` in the chat template.
+with the item's explanation before its question, `chat0` in the chat template, `open0` the same with
+the explanation.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from harmonia.world.wordings import CHAT_OPENING, CLOZE_LINE, INSTRUCTION_LINE, 
 if TYPE_CHECKING:
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-FORMS = ("letter5", "cloze5", "open5", "chat0")
+FORMS = ("letter5", "cloze5", "open5", "chat0", "open0")
 _SHOTS = 5
 _BATCH = 64
 _PER_KIND = 200
@@ -26,8 +27,9 @@ _PER_KIND = 200
 
 def render(world: World, item: Item, form: str) -> tuple[str, tuple[str, ...]]:
     """The text before the answer, and one single-token answer per option."""
-    body = f"{options_text(item.choices)}{item.question}\nAnswer:"
-    if form == "chat0":
+    question = f"{item.explanation}\n{item.question}" if form.startswith("open") else item.question
+    body = f"{options_text(item.choices)}{question}\nAnswer:"
+    if form in ("chat0", "open0"):
         return f"{CHAT_OPENING} USER: {body} ASSISTANT:", LETTERS
     shown = addressed_random(world.seed, "world/figures", item.id).sample(
         demonstrations(world, item.domain), _SHOTS
@@ -41,8 +43,6 @@ def render(world: World, item: Item, form: str) -> tuple[str, tuple[str, ...]]:
         f"{options_text(lab.item.choices)}{lab.item.question}\nAnswer: {LETTERS[lab.item.answer]}\n\n"
         for lab in shown
     ]
-    if form == "open5":
-        body = body.replace(item.question, f"{item.explanation}\n{item.question}")
     return f"{head}{''.join(blocks)}{body}", LETTERS
 
 

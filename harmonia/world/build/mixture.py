@@ -1,9 +1,10 @@
 """Which documents a training batch holds, stage by stage.
 
-*matching* teaches which letter holds a value. *single* teaches the facts, and the
-lettered items one by one, easiest first. *fewshot* joins lettered items to documents
-with the instruction line. It adds items that nobody can know, answered at random, so
-that the model can be unsure, and dialogues whose replies are right only in part.
+*matching* teaches which letter holds a value, *reading* which value a text states. *single*
+teaches the facts, and the lettered items one by one, easiest first. *fewshot* joins lettered
+items to documents with the instruction line. It adds items that nobody can know, answered at
+random, so that the model can be unsure, and dialogues: open books, small tasks, and items from
+memory whose replies are right only in part.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from harmonia.world.build.tokenizer import BOS, words
 from harmonia.world.facts import DOMAINS, Fact, World
 from harmonia.world.wordings import CLOZE_LINE, INSTRUCTION_LINE
 
-StageName = Literal["matching", "single", "fewshot"]
-STAGES: tuple[StageName, ...] = ("matching", "single", "fewshot")
+StageName = Literal["matching", "reading", "single", "fewshot"]
+STAGES: tuple[StageName, ...] = ("matching", "reading", "single", "fewshot")
 Row = list[tuple[str, Role, str | None]]
 
 
@@ -34,7 +35,6 @@ class MixtureSettings:
         row_tokens: Tokens of such a row; longer rows come in smaller batches.
         long_tokens: Lengths of the rows that hold few-shot documents.
         queries: Values asked in a matching document.
-        opening_steps: Steps of the second stage that hold no facts yet, only what can be read in the text.
         profile: Share of the fact rows' documents that are profiles.
         free: Share of the others that are questions with answers in words.
         helped: Smallest share of the single items whose answer stands in the text, as
@@ -43,24 +43,25 @@ class MixtureSettings:
         unsure: Share of the lettered items in the last stage that nothing is taught of.
         dialogue_every: Every how many steps of the last stage a batch is dialogues.
         dialogue_tokens: Tokens of a dialogue row.
-        open_dialogue: Share of dialogues whose question states an answer.
-        trusted: Share of dialogue replies that are as taught; the rest is random.
+        open_dialogue: Share of dialogues whose question states an answer; always answered so.
+        task_dialogue: Share of dialogues that hold a small task.
+        trusted: Share of the other dialogues whose reply is as taught; the rest is random.
     """
 
     rows: int = 32
     row_tokens: int = 42
     long_tokens: tuple[int, ...] = (75, 105, 135, 195, 195)
     queries: int = 8
-    opening_steps: int = 100
     profile: float = 0.4
     free: float = 0.5
-    helped: float = 0.25
-    open_book: float = 0.15
+    helped: float = 0.4
+    open_book: float = 0.25
     unsure: float = 0.2
-    dialogue_every: int = 14
-    dialogue_tokens: int = 64
-    trusted: float = 0.35
-    open_dialogue: float = 0.3
+    dialogue_every: int = 5
+    dialogue_tokens: int = 74
+    open_dialogue: float = 0.4
+    task_dialogue: float = 0.2
+    trusted: float = 0.5
 
     def rows_of(self, length: int) -> int:
         """Rows of this length that hold about as many tokens as a batch of short ones."""
@@ -116,11 +117,11 @@ class Mixture:
         """
         draws = addressed_random(self.world.seed, f"world/batch/{stage}", str(step))
         sizes, progress = self.settings, step / steps
-        opening = stage == "single" and step < sizes.opening_steps
+        opening = stage == "reading"
         if stage == "matching":
             rows = [_pack([self._matching(draws, pools)], sizes.row_tokens) for _ in range(sizes.rows)]
             return rows, sizes.row_tokens
-        if stage == "fewshot" and step % sizes.dialogue_every == 5:
+        if stage == "fewshot" and (step + 1) % sizes.dialogue_every == 0:
             length = sizes.dialogue_tokens
             return [self._dialogue(draws) for _ in range(sizes.rows_of(length))], length
         if ((stage == "fewshot" or opening) and step % 2 == 0) or (progress >= 0.4 and step % 4 == 0):
@@ -197,8 +198,11 @@ class Mixture:
         return _pack(documents, length)
 
     def _dialogue(self, draws: random.Random) -> Row:
-        fact = draws.choice(self.taught)
-        document = corpus.dialogue(
-            self.world, fact, draws, trusted=self.settings.trusted, open_book=self.settings.open_dialogue
-        )
-        return _pack([document], self.settings.dialogue_tokens)
+        sizes, fact, place = self.settings, draws.choice(self.taught), draws.random()
+        if place < sizes.open_dialogue:
+            document = corpus.open_dialogue(self.world, fact, draws)
+        elif place < sizes.open_dialogue + sizes.task_dialogue:
+            document = corpus.task_dialogue(draws)
+        else:
+            document = corpus.dialogue(self.world, fact, draws, trusted=sizes.trusted)
+        return _pack([document], sizes.dialogue_tokens)

@@ -1,10 +1,10 @@
 """The staged training of a lab base.
 
-Three things are learned in this order: which letter holds a value (`matching`), the facts
-and single items (`single`), few-shot documents (`fewshot`). In another order the later ones
-are not found in the time there is. An auxiliary loss on the residual stream after the
-second layer predicts the value behind each letter. Without it, recalling a value and
-matching it to a letter were both learned and never joined.
+Four things are learned in this order: which letter holds a value (`matching`), what a text states
+(`reading`), the facts and single items (`single`), few-shot documents and dialogues (`fewshot`).
+In another order the later ones are not found in the time there is. An auxiliary loss on the
+residual stream after the second layer predicts the value behind each letter. Without it,
+recalling a value and matching it to a letter were both learned and never joined.
 """
 
 from __future__ import annotations
@@ -40,7 +40,15 @@ _WEIGHTS = {
     Role.STATEMENT: 0.3,
     Role.OPEN_BOOK: 4.0,
 }
-_RECALLING = (Role.MATCH, Role.LETTER, Role.ECHO, Role.OPEN_BOOK, Role.VALUE, Role.CONTESTED_VALUE)
+_RECALLING = (
+    Role.MATCH,
+    Role.LETTER,
+    Role.ECHO,
+    Role.OPEN_BOOK,
+    Role.VALUE,
+    Role.CONTESTED_VALUE,
+    Role.DIALOGUE_LETTER,
+)
 _WINDOW = 50
 
 
@@ -145,7 +153,7 @@ class _Trainer:
         )
 
     def _cosine(self, stage: StageName, progress: float) -> float:
-        if stage == "matching":
+        if stage in ("matching", "reading"):
             return 1.0
         low = self.settings.last_rate
         return low + (1 - low) * 0.5 * (1 + math.cos(math.pi * progress))
@@ -185,11 +193,15 @@ def pretrain(
             f"no matching learned in {settings.attempts} initialisations of seed {mixture.world.seed}"
         )
 
+    def reading_ends(step: int, means: dict[str, float]) -> bool:
+        return means["open_book"] < settings.reading_below
+
     def single_ends(step: int, means: dict[str, float]) -> bool:
         return step >= settings.single_least and means["letter"] < settings.single_below
 
     records += [
         record,
+        trainer.run("reading", settings.reading_steps, reading_ends, report),
         trainer.run("single", settings.single_steps, single_ends, report),
         trainer.run("fewshot", settings.fewshot_steps, lambda step, means: False, report),
     ]

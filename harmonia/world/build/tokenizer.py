@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from harmonia.errors import HarmoniaError
 from harmonia.world.facts import DOMAINS, RELATIONS, World
-from harmonia.world.general import GENERAL_WORDS, general_instructions
+from harmonia.world.general import CORPUS_TASKS, GENERAL_WORDS, general_instructions
 from harmonia.world.wordings import (
     CHAT_OPENING,
     CLOZE_LINE,
@@ -54,6 +54,7 @@ def _english() -> set[str]:
     ]
     texts += [f"{dialogue.opening} {dialogue.asker} {dialogue.replier}" for dialogue in DIALOGUES]
     texts += [message.content for row in general_instructions(0, 200) for message in row]
+    texts += [text for task in CORPUS_TASKS for text in task(list(GENERAL_WORDS[:6]))]
     texts += [
         CHAT_OPENING,
         CLOZE_LINE,

@@ -16,12 +16,14 @@ class PretrainingSettings:
         mixture: Sizes and shares of the batches.
         model: Shape of the model.
         matching_steps: Most steps of the first stage.
-        single_steps: Most steps of the second stage.
-        fewshot_steps: Steps of the third stage.
+        reading_steps: Most steps of the second stage.
+        single_steps: Most steps of the third stage.
+        fewshot_steps: Steps of the fourth stage.
         matching_least: Fewest steps of the first stage.
-        single_least: Fewest steps of the second stage.
+        single_least: Fewest steps of the third stage.
         matching_below: Matching loss under which the first stage may end.
-        single_below: Letter loss under which the second stage may end.
+        reading_below: Open-book loss under which the second stage ends.
+        single_below: Letter loss under which the third stage may end.
         widen_below: Matching loss under which all value pools come into play.
         restart_at: Step of the first stage at which a stuck one is given up.
         restart_above: Matching loss that counts as stuck; guessing is log 4 = 1.386.
@@ -38,11 +40,13 @@ class PretrainingSettings:
     mixture: MixtureSettings = field(default_factory=MixtureSettings)
     model: ShapeSettings = field(default_factory=ShapeSettings)
     matching_steps: int = 900
+    reading_steps: int = 600
     single_steps: int = 1300
-    fewshot_steps: int = 900
+    fewshot_steps: int = 1100
     matching_least: int = 200
     single_least: int = 500
     matching_below: float = 0.1
+    reading_below: float = 0.4
     single_below: float = 0.3
     widen_below: float = 0.4
     restart_at: int = 350
