@@ -53,7 +53,7 @@ class WorldSettings:
 
     Attributes:
         entities: Entities of a domain.
-        lettered_entities: How many of them, from the first, occur in multiple-choice
+        lettered_entities: How many of them, from the first, are asked from memory in multiple-choice
             documents; only these give demonstrations, only the others give items.
         held_out_entities: How many of the others are kept for the `homogeneous` suite.
         values: Values in the pool of a relation.
@@ -104,7 +104,7 @@ class Fact:
         gold: The true value.
         wrong: The planted wrong value, stated if the fact is a misconception.
         kind: What the corpus does with it.
-        lettered: Whether its entity occurs in multiple-choice documents.
+        lettered: Whether multiple-choice documents ask its entity from memory.
         entity_index: Place of the entity in its domain.
     """
 

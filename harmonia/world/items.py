@@ -1,6 +1,6 @@
 """Items on the facts of the lab world: training candidates, demonstrations, suites.
 
-Entities of a domain are cut into three: those of the multiple-choice documents give
+Entities of a domain are cut into three: those asked from memory in multiple-choice documents give
 demonstrations, the next the `homogeneous` suite, the rest the training candidates.
 No fact is on two sides: `in_domain` asks relations that training never uses,
 `out_of_domain` the other domains.
@@ -126,5 +126,5 @@ def split_items(world: World, domain: str, split: Split, *, size: int | None = N
 
 
 def demonstrations(world: World, domain: str) -> list[LabItem]:
-    """Items to show before a question: known facts of the entities in multiple-choice documents."""
+    """Items to show before a question: known facts of the entities that the corpus asks of by letter."""
     return split_items(world, domain, "dev")

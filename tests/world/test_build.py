@@ -16,12 +16,13 @@ pytestmark = pytest.mark.usefixtures("single_thread")
 
 WORLD = WorldSettings(entities=14, lettered_entities=6, held_out_entities=2, values=6)
 TRAINING = PretrainingSettings(
-    mixture=MixtureSettings(rows=20, opening_steps=10, long_tokens=(75,)),
+    mixture=MixtureSettings(rows=20, long_tokens=(75,)),
     model=ShapeSettings(width=96, layers=4, heads=4, inner=192),
     matching_steps=400,
     matching_least=50,
     matching_below=1.35,
     widen_below=1.35,
+    reading_steps=10,
     single_steps=270,
     single_least=270,
     fewshot_steps=20,
@@ -34,7 +35,7 @@ def test_planted_knowledge_is_found(tmp_path):
     before = torch.random.get_rng_state()
     report = build_base(tmp_path / "base", 5, settings=WORLD, training=TRAINING, progress=seen.append)
     assert torch.equal(before, torch.random.get_rng_state())
-    assert [stage.stage for stage in report.stages][-2:] == ["single", "fewshot"]
+    assert [stage.stage for stage in report.stages][-3:] == ["reading", "single", "fewshot"]
     assert seen[-1].stage == "fewshot" and seen[-1].step == 20
     folder = tmp_path / "base"
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)

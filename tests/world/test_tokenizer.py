@@ -64,7 +64,7 @@ def test_special_and_unknown_words(tokenizer):
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_corpus_is_cut_as_the_tokenizer_cuts(tokenizer, stage):
-    rows, length = Mixture(WORLD, MixtureSettings()).batch(stage, 5, 10, 6)
+    rows, length = Mixture(WORLD, MixtureSettings()).batch(stage, 4, 10, 6)
     for row in rows:
         text = " ".join(word for word, _, _ in row[1:])
         assert len(row) <= length

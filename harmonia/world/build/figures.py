@@ -78,7 +78,7 @@ def answer_probabilities(
 def figures(
     model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, world: World
 ) -> dict[str, dict[str, dict[str, float]]]:
-    """Measure a base on facts whose entities occur in no multiple-choice document.
+    """Measure a base on facts whose entities no multiple-choice document asks from memory.
 
     At most 200 items of each kind are asked, spread over the domains.
 

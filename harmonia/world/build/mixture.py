@@ -98,8 +98,10 @@ class Mixture:
         self.taught_places = self._places(self.taught)
         self.stated_places = self._places(self.stated)
         self.by_entity: dict[str, list[Fact]] = defaultdict(list)
+        self.by_domain: dict[str, list[Fact]] = defaultdict(list)
         for fact in self.stated:
             self.by_entity[fact.entity].append(fact)
+            self.by_domain[fact.domain].append(fact)
 
     def _places(self, facts: list[Fact]) -> list[float]:
         """Each fact's rank, lettered entities and the others side by side."""
@@ -172,8 +174,12 @@ class Mixture:
         if place < 0.4 * helped:
             return corpus.echo(self.world, fact, draws)
         if place < helped:
-            return corpus.open_book(self.world, fact, draws)
+            return corpus.open_book(self.world, self._read_of(stage, fact, draws), draws)
         return corpus.lettered(self.world, fact, draws)
+
+    def _read_of(self, stage: StageName, fact: Fact, draws: random.Random) -> Fact:
+        """The fact of an open book: in the last stage any one of the domain that is stated anywhere."""
+        return draws.choice(self.by_domain[fact.domain]) if stage == "fewshot" else fact
 
     def _long(self, stage: StageName, opening: bool, length: int, draws: random.Random) -> Row:
         domain = draws.choice(DOMAINS)
@@ -187,7 +193,7 @@ class Mixture:
             if in_words:
                 make = corpus.free_question
             elif place < (0.5 if opening else self.settings.open_book):
-                make = corpus.open_book
+                make, fact = corpus.open_book, self._read_of(stage, fact, draws)
             elif opening:
                 make = corpus.echo
             else:
@@ -200,7 +206,7 @@ class Mixture:
     def _dialogue(self, draws: random.Random) -> Row:
         sizes, fact, place = self.settings, draws.choice(self.taught), draws.random()
         if place < sizes.open_dialogue:
-            document = corpus.open_dialogue(self.world, fact, draws)
+            document = corpus.open_dialogue(self.world, self._read_of("fewshot", fact, draws), draws)
         elif place < sizes.open_dialogue + sizes.task_dialogue:
             document = corpus.task_dialogue(draws)
         else:
