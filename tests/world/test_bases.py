@@ -49,6 +49,23 @@ def test_three_bases_ship():
         base_folder(9)
 
 
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("kind", "form", "measure", "bar"),
+    [
+        ("known", "letter5", "as_taught", 0.90),
+        ("misconception", "letter5", "as_taught", 0.90),
+        ("known", "cloze5", "as_taught", 0.95),
+        ("misconception", "cloze5", "as_taught", 0.95),
+        ("misconception", "open0", "gold", 0.90),
+        ("known", "chat0", "as_taught", 0.40),
+    ],
+)
+def test_shipped_bases_reach_the_bars_of_the_page(seed, kind, form, measure, bar):
+    record = json.loads((base_folder(seed) / "lab.json").read_text())
+    assert record["figures"][kind][form][measure] >= bar
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_base_knows_what_it_was_taught(seed):
