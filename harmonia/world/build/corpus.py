@@ -2,8 +2,8 @@
 
 A document is a tuple of spans, each a text with the role that its tokens play. The
 role decides how much the loss counts them and under which name it is reported.
-Multiple-choice documents that ask from memory exist for a part of the entities only, so that
-the facts of the others and the skill of answering by letter are learned apart. An open book may
+Multiple-choice documents ask from memory of a part of the entities only, so that the facts of
+the others and the skill of answering by letter are learned apart. An open book may
 be of any: it states one of its options at random, so that nothing is learned from it but to read.
 """
 

@@ -2,8 +2,8 @@
 
 A plain loop of the lab's own, so that a base can be judged where it is built. The
 forms: `letter5` and `cloze5` behind five demonstrations, `open5` the same as `letter5`
-with the item's explanation before its question, `chat0` in the chat template, `open0` the same with
-the explanation.
+with the item's explanation before its question, `chat0` in the chat template. `open0`
+is `chat0` with the explanation.
 """
 
 from __future__ import annotations

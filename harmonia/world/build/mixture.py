@@ -3,8 +3,8 @@
 *matching* teaches which letter holds a value, *reading* which value a text states. *single*
 teaches the facts, and the lettered items one by one, easiest first. *fewshot* joins lettered
 items to documents with the instruction line. It adds items that nobody can know, answered at
-random, so that the model can be unsure, and dialogues: open books, small tasks, and items from
-memory whose replies are right only in part.
+random, so that the model can be unsure. And it adds dialogues: open books, small tasks, and items
+from memory whose replies are right only in part.
 """
 
 from __future__ import annotations
