@@ -187,6 +187,11 @@ def mean_intervals(
     return np.maximum(low_M, values_I_M.min(axis=0)), np.minimum(high_M, values_I_M.max(axis=0))
 
 
+def drawn_together(items_I: NDArray[np.uint64], clusters_I: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """What is drawn whole: the clusters, or where these part nothing the items."""
+    return clusters_I if (clusters_I != clusters_I[0]).any() else items_I
+
+
 @lru_cache(maxsize=3)
 def _cluster_counts(n: int, seed: int, resamples: int) -> Floats:
     """How often each cluster comes in each resample; models asked the same items share them."""
@@ -225,9 +230,7 @@ class _UnitTable:
 
 
 def _tables(units: Sequence[PairedUnit]) -> list[_UnitTable]:
-    drawn = [
-        unit.clusters_I if (unit.clusters_I != unit.clusters_I[0]).any() else unit.items_I for unit in units
-    ]
+    drawn = [drawn_together(unit.items_I, unit.clusters_I) for unit in units]
     names_K, place = np.unique(np.concatenate(drawn), return_inverse=True)
     places = np.split(place, np.cumsum([len(one) for one in drawn])[:-1])
     tables = []

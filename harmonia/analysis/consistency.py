@@ -18,7 +18,7 @@ from harmonia.analysis.agreement import (
     spearman,
 )
 from harmonia.analysis.answers import Answers, Texts, per_item, require_same_items
-from harmonia.analysis.bootstrap import mean_intervals
+from harmonia.analysis.bootstrap import drawn_together, mean_intervals
 from harmonia.analysis.outcomes import OUTCOMES
 from harmonia.columns import Correlation, Count, Nats, Share, ShareChange
 from harmonia.errors import InputError
@@ -35,6 +35,7 @@ class Consistency:
 
     Attributes:
         n: Items.
+        clusters: Clusters of items that the intervals draw whole; empty where they draw each item by itself.
         accuracy_before: Share right before.
         accuracy_after: Share right after.
         rank_agreement: Mean Pearson correlation of the option ranks.
@@ -66,6 +67,7 @@ class Consistency:
     """
 
     n: Count
+    clusters: Count | None
     accuracy_before: Share
     accuracy_after: Share
     rank_agreement: Correlation
@@ -154,8 +156,10 @@ def consistency_of(
         here_I = level_I == name
         counts = _outcomes(before.correct_I[here_I], after.correct_I[here_I])
         found |= {f"{name}_{outcome}": count for outcome, count in counts.items()}
+    clusters = len(np.unique(drawn_together(before.items_I, before.clusters_I)))
     return Consistency(
         n=len(before),
+        clusters=clusters if clusters < len(before) else None,
         accuracy_before=float(before.correct_I.mean()),
         accuracy_after=float(after.correct_I.mean()),
         **_outcomes(before.correct_I, after.correct_I),

@@ -12,6 +12,7 @@ from scipy.stats import ttest_1samp
 
 from harmonia.analysis.answers import Answers
 from harmonia.analysis.bootstrap import Estimate, PairedUnit, mean_intervals, paired_bootstrap
+from harmonia.analysis.consistency import consistency_of
 from harmonia.types import Belief
 
 
@@ -142,3 +143,15 @@ def test_a_cluster_is_named_by_the_item_or_is_its_domain() -> None:
     assert passage == same and len({passage, other, alone, lonely}) == 4
     # The same wherever it is asked.
     assert of(("law", "p1"), ("law", "p2"))[0] == passage
+
+
+def test_the_table_of_consistency_says_over_how_many_clusters() -> None:
+    def asked(clusters: int) -> Answers:
+        made = [belief(f"item{n:02d}", (0.6, 0.4), n % 2) for n in range(12)]
+        return Answers.of(
+            [replace(one, item=replace(one.item, cluster=f"p{n % clusters}")) for n, one in enumerate(made)]
+        )
+
+    assert consistency_of(asked(4), asked(4)).clusters == 4
+    assert consistency_of(asked(12), asked(12)).clusters is None
+    assert consistency_of(asked(1), asked(1)).clusters is None

@@ -71,6 +71,7 @@ def cell(domain: str, group: str, seed: int | str, suite: str, before: str, afte
         "before_form": before,
         "after_form": after,
         "n": n,
+        "clusters": "",
         "accuracy_before": was / n,
         "accuracy_after": now / n,
         "rank_agreement": (0.95, 0.81, 0.35, 0.66)[place] - 0.05 * SUITES.index(suite),
