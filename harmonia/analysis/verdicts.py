@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
 from scipy.stats import t
 
 from harmonia.analysis.bootstrap import LEVEL, Estimate
@@ -100,13 +101,12 @@ def needed_for(estimate: Estimate, tail: float = TAIL) -> Needed:
     if seeds is None:
         return needed
 
-    def left(wanted: int) -> float:
-        """The square of the half-width with so many seeds."""
-        freedom = estimate.freedom * (wanted - 1) / (estimate.seeds - 1)
-        return _t(freedom, tail) ** 2 * (items + (seeds + mixed) * estimate.seeds / wanted)
-
-    enough = (wanted for wanted in range(estimate.seeds + 1, _MOST_SEEDS + 1) if left(wanted) <= effect)
-    return replace(needed, seeds=next(enough, None))
+    wanted_W = np.arange(estimate.seeds + 1, _MOST_SEEDS + 1)
+    reach_W = t.isf(tail, estimate.freedom * (wanted_W - 1) / (estimate.seeds - 1))
+    # The square of the half-width with so many seeds.
+    left_W = reach_W**2 * (items + (seeds + mixed) * estimate.seeds / wanted_W)
+    enough_W = wanted_W[left_W <= effect]
+    return replace(needed, seeds=int(enough_W[0]) if len(enough_W) else None)
 
 
 def _t(freedom: float, tail: float) -> float:
