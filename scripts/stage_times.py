@@ -19,8 +19,8 @@ def main(runs: list[str]) -> None:
         manifest = json.loads((Path(run) / "manifest.json").read_text(encoding="utf-8"))
         for key, stage in manifest["stages"].items():
             kind, *rest = key.split("/")
-            # The base model's evaluations and those of tuned models cost the same; their forms do not.
-            label = f"{kind} {rest[-2]}" if kind == "evaluate" else kind
+            # Evaluations of base and tuned models cost the same; those by other forms and methods do not.
+            label = f"{kind} {rest[-3]} {rest[-2]}" if kind == "evaluate" else kind
             seconds[label].append(stage["seconds"])
     print("| stage | times | median s | longest s | all s |\n| --- | --- | --- | --- | --- |")
     for label, values in seconds.items():

@@ -22,10 +22,11 @@ from harmonia.types import Method
 CHAT = "chat0"
 """The form in which tuned models are compared."""
 
-_FILE = re.compile(
+ANSWERS_FILE = re.compile(
     r"predictions/(?P<domain>[^/]+)/(?P<group>[^/]+)(/seed(?P<seed>\d+))?/(?P<form>[^/]+)"
     rf"/(?P<readout>{'|'.join(get_args(Method))})/(?P<suite>[^/]+)\.parquet"
 )
+"""Where the answers of a model lie in a run directory."""
 
 Excluded = Mapping[tuple[str, str], Collection[str]]
 """Ids of items to leave out of all scores, by (domain, suite)."""
@@ -78,7 +79,7 @@ class Place(Who):
         Raises:
             InputError: It lies as an earlier version put it, where the method was not said.
         """
-        match = _FILE.fullmatch(path)
+        match = ANSWERS_FILE.fullmatch(path)
         if match is None:
             raise InputError(
                 "these answers lie where an earlier version of harmonia put them",

@@ -5,9 +5,11 @@ All of it is in the driver's process, which alone writes manifests.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from harmonia.analysis.run_answers import ANSWERS_FILE
 from harmonia.outputs import remove_own
 from harmonia.pipeline.graph import build_graph
 from harmonia.pipeline.manifest import Manifest, Noted, require_run_place
@@ -15,6 +17,8 @@ from harmonia.pipeline.task import Task
 from harmonia.pipeline.watcher import Watcher
 from harmonia.pipeline.work import data_found
 from harmonia.pipeline.workbench import Workbench
+
+log = logging.getLogger(__name__)
 
 
 class Run:
@@ -34,6 +38,7 @@ class Run:
         self.watcher = watcher
         require_run_place(bench.run)
         self.graph = build_graph(bench)
+        _tell_old_answers(Manifest.read(bench.run))
         self.look()
         self._waiting = dict(self.graph.units)
         self._ended: set[str] = set()
@@ -88,6 +93,17 @@ class Run:
             self.manifest.write()  # the report reads it there
         self._ended.add(task.key)
         self.watcher.end(self.name, task.key, outcome)
+
+
+def _tell_old_answers(manifest: Manifest) -> None:
+    """Say where a run's answers lie as an earlier version put them: they are not read, and not removed."""
+    asked = (left for key, left in manifest.stages.items() if key.startswith("evaluate/"))
+    if old := [path for left in asked for path in left.outputs if not ANSWERS_FILE.fullmatch(path)]:
+        log.warning(
+            "%s: %d files of answers lie where an earlier version put them, such as %s. All models are asked "
+            "anew; these files can be deleted.",
+            *(manifest.run, len(old), old[0]),
+        )
 
 
 class GivenUnit:

@@ -18,7 +18,7 @@ from harmonia.pipeline.experiment import Experiment
 from harmonia.pipeline.manifest import require_run_place
 from harmonia.pipeline.pool import WRITTEN
 from harmonia.pipeline.settings_file import merged
-from harmonia.types import SUITES
+from harmonia.types import SUITES, Method
 from harmonia.world import DOMAINS, base_folder, shipped_seeds, write_lab_data
 
 
@@ -33,6 +33,7 @@ class Grid:
         ratios: Shares of self-aligned rows of the mixed groups; 0 and 1 are the
             incompatible and the self-aligning group.
         seeds: Fine-tuning seeds.
+        readouts: Methods asked beside letters.
     """
 
     bases: int
@@ -43,6 +44,7 @@ class Grid:
         "general_only",
     )
     seeds: int = 3
+    readouts: tuple[Method, ...] = ("cloze",)
 
 
 SMALL = Grid(bases=2, domains=1, ratios=(0.2, 0.6))
@@ -53,6 +55,7 @@ FULL = Grid(
     domains=len(DOMAINS),
     ratios=(0.05, 0.1, 0.2, 0.4, 0.6, 0.8),
     groups=(*SMALL.groups, "random_wrong", "permuted"),
+    readouts=("cloze", "letter_cyclic"),
 )
 """All there is."""
 
@@ -109,6 +112,7 @@ def _experiment(out: Path, base_seed: int, grid: Grid, changes: Mapping[str, Any
             "max_length": 512,
         },
         "seeds": list(range(grid.seeds)),
+        "evaluation": {"readouts": grid.readouts},
         "domains": {
             name: {
                 "train": {"path": f"{name}/train.jsonl", "domain": name},

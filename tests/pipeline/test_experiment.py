@@ -62,14 +62,16 @@ def test_a_demo_has_controls_in_full_and_takes_settings(
 ) -> None:
     monkeypatch.setattr(demo, "write_lab_data", lambda *where: None)
     (one,) = demo_experiments(tmp_path / "small", Grid(bases=1, domains=1, ratios=()))
-    assert one.groups.names == ("harmonious", "incompatible", "self_aligning", "contextualised")
+    paper = ("harmonious", "incompatible", "self_aligning", "contextualised")
+    assert one.groups.names == (*paper, "general_only") and one.readouts == ("cloze",)
     assert one.groups.explained == "none"
     changes = {"groups": {"explanations": "gold"}, "training": {"epochs": 1}}
     (changed,) = demo_experiments(tmp_path / "other", Grid(bases=1, domains=1, ratios=()), changes)
     assert (changed.groups.explanations, changed.training.epochs) == ("gold", 1)
     assert changed.groups.size == one.groups.size and changed.training.batch_size == one.training.batch_size
     full = demo_experiments(tmp_path / "full", replace(FULL, bases=1))[0]
-    assert full.groups.names == (*one.groups.names, "general_only", "random_wrong", "permuted")
+    assert full.groups.names == (*one.groups.names, "random_wrong", "permuted")
+    assert full.readouts == ("cloze", "letter_cyclic")
 
 
 @pytest.mark.parametrize(

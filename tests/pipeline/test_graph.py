@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from harmonia.pipeline.agenda import Run
 from harmonia.pipeline.experiment import Experiment
 from harmonia.pipeline.graph import VERSIONS, build_graph
-from harmonia.pipeline.manifest import Manifest, Noted
+from harmonia.pipeline.manifest import Manifest, Noted, claim_run
 from harmonia.pipeline.settings_file import apply_overrides
 from harmonia.pipeline.task import Graph, Task
+from harmonia.pipeline.watcher import Watcher
 from harmonia.pipeline.workbench import Workbench
 
 
@@ -184,3 +186,22 @@ def test_the_manifest_lists_tasks_as_the_graph_does_whichever_ended_first(tmp_pa
         manifest.note(key, Noted(status="done"))
         assert "c" not in Manifest.read(tmp_path).stages
     assert list(json.loads((tmp_path / "manifest.json").read_text())["stages"]) == ["a", "b"]
+
+
+def test_answers_of_an_earlier_version_are_told_and_asked_anew(
+    settings: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = tmp_path / "run"
+    left = {"status": "done", "address": "0" * 64, "outputs": {}}
+    old = {"predictions/person/base/chat0/in_domain.parquet": {"size": 1, "sha256": "0"}}
+    stages = {"probe/person": left, "evaluate/person/base/chat0/in_domain": left | {"outputs": old}}
+    claim_run(run)
+    (run / "manifest.json").write_text(json.dumps({"stages": stages}))
+    made = Run(Workbench(Experiment.model_validate(settings)), Watcher())
+    (said,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert "1 files of answers lie where an earlier version put them" in said and str(run) in said
+    asked = made.graph.tasks["evaluate/person/base/chat0/letter/in_domain"]
+    assert (
+        not made.manifest.is_done(asked)
+        and "evaluate/person/base/chat0/in_domain" not in made.manifest.stages
+    )
