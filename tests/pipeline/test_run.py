@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from harmonia.pipeline.run import run_experiment
 from harmonia.pipeline.settings_file import apply_overrides, load_experiment
 from harmonia.pipeline.workbench import Workbench
 from harmonia.probe import read_beliefs
+from harmonia.probe.fit import read_fit
 
 PROMISED = (
     "experiment.yaml",
@@ -94,6 +96,8 @@ def test_run_directory_and_what_is_run_again(settings: dict[str, Any], lab_data:
         for before in ("icl2", "chat0")
     }
 
+    _numbers_are_those_of_plain_transformers(run)
+
     # Nothing is run again: not for the same settings, not for ones that cannot change a result.
     assert _run(settings)[1].done() == set()
     assert _run(settings, "probe.batch_tokens=300", "training.micro_tokens=300")[1].done() == {"report"}
@@ -109,6 +113,40 @@ def test_run_directory_and_what_is_run_again(settings: dict[str, Any], lab_data:
         "train/person/incompatible/seed0",
     }
     _damaged_weights_are_made_again(run, settings)
+
+
+def _numbers_are_those_of_plain_transformers(run: Path) -> None:
+    """One answer in words and one trained row, by a forward pass for each option."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = run / "models/person/harmonious/seed0"
+    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder)
+    system = (
+        "A chat between a curious user and an artificial intelligence assistant. The assistant gives "
+        "helpful, detailed, and polite answers to the user's questions."
+    )
+
+    def probs(question: str, answers: Sequence[str]) -> list[float]:
+        asked = f"{system} USER: {question} ASSISTANT:"
+        start, sums = len(tokenizer(asked).input_ids), []
+        for answer in answers:
+            ids = tokenizer(f"{asked} {answer}").input_ids
+            with torch.no_grad():
+                logprobs = model(torch.tensor([ids])).logits[0].log_softmax(-1)
+            sums.append(sum(logprobs[k - 1, ids[k]].item() for k in range(start, len(ids))))
+        return torch.tensor(sums).softmax(0).tolist()
+
+    belief = read_beliefs(run / "predictions/person/harmonious/seed0/chat0/cloze/in_domain.parquet")[7]
+    expected = probs(f"{belief.item.question}\nAnswer:", belief.item.choices)
+    assert belief.probs == pytest.approx(expected, abs=1e-4)
+    fitted = read_fit(run / "fit/person/harmonious/seed0.parquet")[3]
+    lines = (run / "groups/person/seed0/harmonious.jsonl").read_text().splitlines()
+    row = json.loads(lines[fitted.row - 1])
+    assert (row["id"], row["target"]) == (fitted.id, fitted.target)
+    trained = probs(row["messages"][0]["content"], "ABCD"[: len(row["choices"])])
+    assert fitted.trained_target == pytest.approx(trained[fitted.target], abs=1e-4)
+    assert fitted.trained == trained.index(max(trained))
 
 
 def _damaged_weights_are_made_again(run: Path, settings: dict[str, Any]) -> None:
