@@ -13,6 +13,7 @@ import pytest
 from command_line import harmonia
 
 from harmonia.analysis import consistency_of, read_run
+from harmonia.analysis.tables import MIXED_MODELS
 from harmonia.pipeline.analyse import OUTPUTS, analyse_run
 from harmonia.probe import read_beliefs, write_beliefs
 from harmonia.types import Belief, Item
@@ -215,6 +216,9 @@ def test_claims_command_pools_base_models(tmp_path: Path) -> None:
     assert (finding["units"], finding["seeds"]) == (2, 2)
     alone = [json.loads((run / "claims.json").read_text())["claims"][0]["findings"][0] for run in (one, two)]
     assert finding["effect"] == pytest.approx((alone[0]["effect"] + alone[1]["effect"]) / 2)
+    mixed = {row.model: row for row in MIXED_MODELS.read(out / "tables")}
+    assert mixed["meta"].bases == 2 and "takes 3" in mixed["meta"].because
+    assert mixed["logistic"].bases == 2 and mixed["logistic"].left_out == 0
     shown = harmonia("claims", one)
     assert shown.returncode == 0 and "C1: supported" in shown.stdout and "not computed" in shown.stdout
     for words, message in (((one, twin), "same base model"), ((tmp_path,), "has not been analysed")):
