@@ -100,7 +100,8 @@ def _experiment(out: Path, base_seed: int, grid: Grid, changes: Mapping[str, Any
         "groups": {
             "names": grid.groups,
             "ratios": grid.ratios,
-            "size": 200,
+            # Fewer than a base's confident wrong beliefs (157 or more), so that each seed draws others.
+            "size": 120,
         },
         # An explanation of the lab is the fact itself: without the value nothing would be left to read.
         "writing": {"contexts": {"remove": "letter"}},
