@@ -28,10 +28,10 @@ SMALL = [
     "groups.size=6",
     "domains.person.train.limit=60",
     "domains.person.suites.out_of_domain.items.limit=8",
-    "evaluation={base_forms: [chat0], tuned_forms: [chat0]}",
+    "evaluation={base_forms: [chat0], tuned_forms: [chat0], readouts: []}",
 ]
 TRAINED = "train/person/harmonious/seed0"
-TUNED = {
+TUNED = {"fit/person/harmonious/seed0"} | {
     f"evaluate/person/harmonious/seed0/chat0/letter/{suite}"
     for suite in ("homogeneous", "in_domain", "out_of_domain")
 }
@@ -163,7 +163,8 @@ def test_what_fails_stops_what_needs_it_and_no_other(executor: Executor, copied:
     whole = _files(run)
     group = run / "groups/person/seed0/harmonious.jsonl"
     shutil.rmtree(run / "models")
-    shutil.rmtree(run / "predictions/person/harmonious")
+    for answers in ("predictions", "fit"):
+        shutil.rmtree(run / answers / "person/harmonious")
     meddler = _Meddler("groups/person/seed0", ended=lambda: group.write_text("{}\n"))
     with pytest.raises(HarmoniaError) as caught:
         run_experiments([copied], executor, meddler)
@@ -171,7 +172,7 @@ def test_what_fails_stops_what_needs_it_and_no_other(executor: Executor, copied:
     lines = str(caught.value).splitlines()
     assert lines[0] == f"{run}: 1 of {len(_statuses(run))} tasks failed."
     assert lines[1].startswith(f"  {TRAINED}: ") and "harmonious.jsonl, row 1" in lines[1]
-    assert lines[2].startswith("  Not computed because of that: evaluate/person/harmonious/seed0/")
+    assert lines[2].startswith("  Not computed because of that: fit/person/harmonious/seed0, evaluate/")
     statuses = _statuses(run)
     assert {key for key, status in statuses.items() if status == "failed"} == {TRAINED}
     assert {key for key, status in statuses.items() if status == "not_computed"} == TUNED
@@ -212,7 +213,8 @@ def test_a_process_that_dies_fails_its_task_alone(
     run = copied.run_directory
     whole = _files(run)
     shutil.rmtree(run / "models")
-    shutil.rmtree(run / "predictions/person/harmonious")
+    for answers in ("predictions", "fit"):
+        shutil.rmtree(run / answers / "person/harmonious")
 
     def kill() -> None:
         (worker,) = (one for one in psutil.Process().children() if "spawn_main" in " ".join(one.cmdline()))
