@@ -8,23 +8,25 @@ docstring, its unit and range in its type.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar, get_origin, get_type_hints
 
 import pyarrow as pa
 
 from harmonia.errors import InputError
-from harmonia.files import write_csv, write_parquet
-from harmonia.parsing import read_parquet, require_new, type_parts
+from harmonia.files import write_csv, write_parquet, write_parquet_batches
+from harmonia.parsing import parquet_rows, parquet_schema, read_parquet, require_new, type_parts
 from harmonia.parsing.described import attributes_of
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 _ROUNDING = 1e-9
+_TOGETHER = 1024
 _REMEDY = "Let the run write its tables again: harmonia run."
 _ARROW = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
 
@@ -133,6 +135,56 @@ class Table(Generic[Row]):
         arrays = {column.name: pa.array(values[column.name], column.arrow) for column in kept}
         write_parquet(path, pa.table(arrays), about)
 
+    def write_stream(self, path: Path, rows: Iterable[Row], about: Mapping[str, Any]) -> None:
+        """Write rows as `write_file` does, some in memory at a time; no column is left out."""
+        schema = pa.schema([(column.name, column.arrow) for column in self.columns])
+        left = iter(rows)
+        batches = (
+            pa.table(
+                {
+                    one.name: pa.array([getattr(row, one.name) for row in some], one.arrow)
+                    for one in self.columns
+                }
+            )
+            for some in iter(lambda: list(islice(left, _TOGETHER)), [])
+        )
+        write_parquet_batches(path, batches, schema, about)
+
+    def stream(self, folder: Path, *names: str) -> Iterator[dict[str, Any]]:
+        """Give some columns of a folder's table row by row, each cell checked.
+
+        Raises:
+            InputError: As `read` does, but for keys.
+        """
+        path = folder / f"{self.name}.parquet"
+        columns = [column for column in self.columns if column.name in names]
+        schema = parquet_schema(path, what="the table")
+        for column in columns:
+            if column.name not in schema.names or schema.field(column.name).type != column.arrow:
+                raise InputError(
+                    "no such column of its type",
+                    file=path,
+                    field=column.name,
+                    seen=schema.names,
+                    remedy=_REMEDY,
+                )
+        for number, values in parquet_rows(path, what="the table", columns=names):
+            self._require_right(columns, values, path, number)
+            yield values
+
+    @staticmethod
+    def _require_right(columns: Iterable[Column], values: Mapping[str, Any], path: Path, number: int) -> None:
+        for column in columns:
+            if problem := column.problem(values[column.name]):
+                raise InputError(
+                    problem,
+                    file=path,
+                    row=number,
+                    field=column.name,
+                    seen=values[column.name],
+                    remedy=_REMEDY,
+                )
+
     def read(self, folder: Path) -> tuple[Row, ...]:
         """Read the table of a folder and check every cell.
 
@@ -147,16 +199,7 @@ class Table(Generic[Row]):
         twice = f"the same {', '.join(self.key)} as in row {{}}"
         rows = []
         for number, values in enumerate(table.to_pylist(), start=1):
-            for column in columns:
-                if problem := column.problem(values[column.name]):
-                    raise InputError(
-                        problem,
-                        file=path,
-                        row=number,
-                        field=column.name,
-                        seen=values[column.name],
-                        remedy=_REMEDY,
-                    )
+            self._require_right(columns, values, path, number)
             key = tuple(values[name] for name in self.key)
             require_new(seen, key, file=path, row=number, field=None, problem=twice, remedy=_REMEDY)
             rows.append(self.row(**{name: _as_declared(value) for name, value in values.items()}))

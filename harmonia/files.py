@@ -109,6 +109,20 @@ def write_parquet(path: Path, table: Any, about: Mapping[str, Any] | None = None
         pq.write_table(table, handle, write_page_checksum=True)
 
 
+def write_parquet_batches(path: Path, batches: Iterable[Any], schema: Any, about: Mapping[str, Any]) -> None:
+    """Write `pyarrow.Table`s of a schema one after the other, as `write_parquet` does one."""
+    import pyarrow.parquet as pq
+
+    schema = schema.with_metadata({"harmonia": json.dumps(dict(about), sort_keys=True)})
+    with (
+        fresh_file(path) as partial,
+        partial.open("wb") as handle,
+        pq.ParquetWriter(handle, schema, write_page_checksum=True) as writer,
+    ):
+        for batch in batches:
+            writer.write_table(batch.cast(schema))
+
+
 def write_csv(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
     """Write a table in one step.
 

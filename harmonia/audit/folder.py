@@ -9,7 +9,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import harmonia
 from harmonia.audit.page import audit_page
 from harmonia.audit.rows import ROWS, AuditRow, write_rows
 from harmonia.audit.run import Answerer, Audit, Audited, read_rows
@@ -24,6 +23,8 @@ SUMMARY, CANARIES, PAGE, BAD_ROWS = "summary.json", "canaries.jsonl", "report.ht
 FILES = (ROWS, SUMMARY, CANARIES, PAGE, BAD_ROWS)
 
 MOST_CANARIES = 200
+_HELD_BACK = 5
+"""One of so many certain rows is held back at most, so that a small file keeps most of what is known."""
 
 
 def require_place(out: Path, data: Path, model: str | Path | None = None) -> None:
@@ -70,24 +71,13 @@ def journal_of(audit: Audit, out: Path) -> Iterator[Path]:
 
 def write_audit(out: Path, audit: Audit, found: Audited) -> None:
     """Write the folder in one step."""
-    about = about_of(audit)
     with fresh_directory(out, keep=True) as partial:
-        write_rows(partial / ROWS, found.rows, about)
-        write_json(partial / SUMMARY, {**about, **summary_of(found)})
+        write_rows(partial / ROWS, found.rows, found.about)
+        write_json(partial / SUMMARY, {**found.about, **summary_of(found)})
         write_json_lines(partial / CANARIES, canaries(found.rows, audit.settings.seed))
         write_text(partial / PAGE, audit_page(audit, found))
         if found.bad:
             write_json_lines(partial / BAD_ROWS, (one.parts() for one in found.bad))
-
-
-def about_of(audit: Audit) -> dict[str, Any]:
-    """How the verdicts were made."""
-    return {
-        "harmonia": harmonia.__version__,
-        "model": audit.model.identity,
-        "data": {"name": audit.file.path.name, "sha256": audit.file.sha256},
-        "settings": audit.settings.model_dump(mode="json"),
-    }
 
 
 def summary_of(found: Audited) -> dict[str, Any]:
@@ -104,7 +94,8 @@ def summary_of(found: Audited) -> dict[str, Any]:
 def canaries(rows: Sequence[AuditRow], seed: int) -> Iterator[dict[str, Any]]:
     """Known facts of the file, to see afterwards what was lost; the most certain, drawn by (seed, row)."""
     known = {row.id: row for row in rows if row.category == "known" and row.confidence == 1}
-    for name in addressed_order(seed, "audit/canaries", known)[:MOST_CANARIES]:
+    most = min(MOST_CANARIES, -(-len(known) // _HELD_BACK))
+    for name in addressed_order(seed, "audit/canaries", known)[:most]:
         row = known[name]
         asked = {"id": row.id, "line": row.line, "kind": row.kind, "question": row.instruction}
         if row.kind == "choice":

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+import harmonia
 from harmonia.audit.choices import ChoiceRow, ask_choices, choice_of
 from harmonia.audit.content import FileForm
 from harmonia.audit.first import CHUNK, FirstPass, FirstReading
@@ -45,12 +46,14 @@ class Audited:
         of: Rows of the file, bad ones left out.
         bad: What is wrong with the rows left out.
         notes: What a person should know, a sentence each.
+        about: How they were made; what the metadata of `rows.parquet` say.
     """
 
     rows: tuple[AuditRow, ...]
     of: int
     bad: tuple[InputError, ...]
     notes: tuple[str, ...]
+    about: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +130,17 @@ class Audit:
         """Hash of all that decides the verdicts."""
         return sha256_json([VERSION, self.model.identity, self.file.sha256, result_settings(self.settings)])
 
+    @property
+    def about(self) -> dict[str, Any]:
+        """How the verdicts are made."""
+        path = self.file.path
+        return {
+            "harmonia": harmonia.__version__,
+            "model": self.model.identity,
+            "data": {"name": path.name, "path": str(path.absolute()), "sha256": self.file.sha256},
+            "settings": self.settings.model_dump(mode="json"),
+        }
+
     def run(self, journal: Path | None = None, progress: Progress | None = None) -> Audited:
         """Read and ask all rows.
 
@@ -167,6 +181,7 @@ class Audit:
             of=len(self.file.rows),
             bad=self.file.read.bad,
             notes=(*self._notes(ordered), *notes),
+            about=self.about,
         )
 
     def _notes(self, rows: Sequence[AuditRow]) -> list[str]:

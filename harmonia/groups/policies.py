@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from harmonia.errors import EmptyGroupError
 from harmonia.groups.interventions import Lesson, gold, gold_in_context, mixed
@@ -22,6 +23,34 @@ from harmonia.groups.settings import GroupSettings
 from harmonia.hashing import addressed_order
 from harmonia.probe.level import level_of
 from harmonia.types import Belief
+
+
+class Standing(NamedTuple):
+    """How a row stands to a model.
+
+    Attributes:
+        level: `known`, `conflicting`, `uncertain`; of audited rows `unknown` and `form`, too.
+        right: Whether the model answers as the row has it.
+        rate: Share of the model's answers that do; None where it was asked once.
+    """
+
+    level: str
+    right: bool
+    rate: float | None
+
+
+FILTERS: dict[str, Callable[[Standing], bool]] = {
+    "drop_conflicting": lambda row: row.level != "conflicting",
+    "known_only": lambda row: row.level in ("known", "form"),
+    "unknown_only": lambda row: not row.right,
+    "mostly_uncertain": lambda row: row.level == "uncertain" if row.rate is None else 0 < row.rate < 1,
+}
+"""Policies that choose rows and leave them as they are, by name."""
+
+
+def aligned_share(policy: str) -> float:
+    """Share of the conflicting rows that a policy teaches the model's own answer."""
+    return 1.0 if policy == "self_align" else GroupName.parse(policy).ratio or 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +89,7 @@ def apply_policies(
         )
     lessons = {}
     for name, found in candidates.items():
-        rows = found[: len(plain)] if name in _FILTERS else plain
+        rows = found[: len(plain)] if name in FILTERS else plain
         lessons[name] = _taught(name, rows, settings)
     return Policies(lessons=lessons, available={name: len(found) for name, found in candidates.items()})
 
@@ -71,18 +100,8 @@ def conflicting_in_budget(beliefs: Sequence[Belief], settings: GroupSettings) ->
     return [belief for belief in chosen if level_of(belief, settings.threshold) == "conflicting"]
 
 
-def _uncertain(belief: Belief, threshold: float) -> bool:
-    if belief.right_rate is not None:
-        return 0 < belief.right_rate < 1
-    return belief.confidence <= threshold
-
-
-_FILTERS: dict[str, Callable[[Belief, float], bool]] = {
-    "drop_conflicting": lambda belief, threshold: level_of(belief, threshold) != "conflicting",
-    "known_only": lambda belief, threshold: level_of(belief, threshold) == "known",
-    "unknown_only": lambda belief, threshold: not belief.correct,
-    "mostly_uncertain": _uncertain,
-}
+def _standing(belief: Belief, threshold: float) -> Standing:
+    return Standing(level_of(belief, threshold), belief.correct, belief.right_rate)
 
 
 def _candidates(
@@ -92,8 +111,8 @@ def _candidates(
     by_id = {belief.item.id: belief for belief in beliefs}
     pool = [by_id[name] for name in addressed_order(settings.seed, "groups/policies", by_id)]
     candidates = {name: list(pool) for name in settings.policies.names}
-    for name in candidates.keys() & _FILTERS.keys():
-        candidates[name] = [belief for belief in pool if _FILTERS[name](belief, settings.threshold)]
+    for name in candidates.keys() & FILTERS.keys():
+        candidates[name] = [one for one in pool if FILTERS[name](_standing(one, settings.threshold))]
     count = min([len(found) for found in candidates.values()], default=0)
     return candidates, pool[: min(count, settings.policies.budget or count)]
 
@@ -102,9 +121,8 @@ def _taught(name: str, rows: Sequence[Belief], settings: GroupSettings) -> list[
     levels = {belief.item.id: level_of(belief, settings.threshold) for belief in rows}
     conflicting = [belief for belief in rows if levels[belief.item.id] == "conflicting"]
     changed: list[Lesson] = []
-    ratio = 1.0 if name == "self_align" else GroupName.parse(name).ratio
-    if ratio is not None:
-        changed = mixed(conflicting, ratio, settings.seed)
+    if aligned_share(name):
+        changed = mixed(conflicting, aligned_share(name), settings.seed)
     elif name == "contextualise":
         changed = [gold_in_context(belief) for belief in conflicting]
     elif name == "weighted":

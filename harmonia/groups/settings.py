@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Literal
 
@@ -23,10 +24,20 @@ Intervention = Literal[
 Criterion = Literal["letter", "believed", "confidence", "length", "noise"]
 Match = tuple[Criterion, ...]
 
-_POLICIES = (
+POLICIES = (
     *("all", "drop_conflicting", "known_only", "unknown_only", "mostly_uncertain"),
     *("self_align", "contextualise", "weighted", "known_late"),
 )
+
+
+def require_policy(name: str, names: Sequence[str]) -> None:
+    """Require that a policy is one of these, or `mixed_R`.
+
+    Raises:
+        ValueError: It is not.
+    """
+    if name not in names and GroupName.parse(name).ratio is None:
+        raise ValueError(f"no policy '{name}'; there are {', '.join(names)} and mixed_0.5")
 
 
 class LevelWeights(Settings):
@@ -64,8 +75,7 @@ class PolicySettings(Settings):
     @classmethod
     def _are_policies(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
-            if name not in _POLICIES and GroupName.parse(name).ratio is None:
-                raise ValueError(f"no policy '{name}'; there are {', '.join(_POLICIES)} and mixed_0.5")
+            require_policy(name, POLICIES)
         _require_different(names)
         return names
 

@@ -16,7 +16,7 @@ from harmonia.parsing.models import (
     type_parts,
     validated,
 )
-from harmonia.parsing.parquet import noted_in, parquet_columns, parquet_rows, read_parquet
+from harmonia.parsing.parquet import noted_in, parquet_columns, parquet_rows, parquet_schema, read_parquet
 from harmonia.parsing.yaml_text import Yaml, parse_yaml
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "noted_in",
     "parquet_columns",
     "parquet_rows",
+    "parquet_schema",
     "parse_json",
     "parse_yaml",
     "read_json",

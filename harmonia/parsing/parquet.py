@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,15 +29,19 @@ def read_parquet(path: Path, *, what: str) -> Any:
         return table
 
 
-def parquet_rows(path: Path, *, what: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def parquet_rows(
+    path: Path, *, what: str, columns: Sequence[str] | None = None
+) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield (row number from 1, column to value) of a file, a batch in memory at a time.
+
+    `columns` are those to read, which the file has; None for all.
 
     Raises:
         InputError: The file is missing, is not Parquet, or is damaged.
     """
     with _opened(path, what) as file:
         start = 1
-        for batch in file.iter_batches(batch_size=_BATCH_ROWS):
+        for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=columns and list(columns)):
             batch.validate(full=True)
             yield from enumerate(batch.to_pylist(), start=start)
             start += len(batch)
@@ -49,8 +53,17 @@ def parquet_columns(path: Path, *, what: str) -> tuple[str, ...]:
     Raises:
         InputError: The file is missing or is not Parquet.
     """
+    return tuple(parquet_schema(path, what=what).names)
+
+
+def parquet_schema(path: Path, *, what: str) -> Any:
+    """The `pyarrow.Schema` of a file.
+
+    Raises:
+        InputError: The file is missing or is not Parquet.
+    """
     with _opened(path, what) as file:
-        return tuple(file.schema_arrow.names)
+        return file.schema_arrow
 
 
 def noted_in(schema: Any, path: Path) -> dict[str, Any]:

@@ -71,7 +71,8 @@ def test_the_folder_holds_verdicts_summary_and_canaries(capitals: Path, tmp_path
     counts = {one["category"]: one["rows"] for one in summary["categories"]}
     assert counts == {"known": 8, "conflicting": 1, "unknown": 1, "form": 0, "uncertain": 0}
     canaries = [json.loads(line) for line in (out / "canaries.jsonl").read_text().splitlines()]
-    assert {one["answer"] for one in canaries} == set(CAPITALS.values())
+    # Of eight facts that the model knows a fifth, rounded up, is held back.
+    assert len(canaries) == 2 and {one["answer"] for one in canaries} < set(CAPITALS.values())
 
 
 def test_the_page_marks_the_words_and_escapes_the_data(tmp_path: Path) -> None:
