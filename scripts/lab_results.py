@@ -8,16 +8,20 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
+
 from harmonia.analysis import Difference
-from harmonia.analysis.run_answers import CHAT
-from harmonia.groups.names import GroupName
+from harmonia.analysis.bootstrap import PairedUnit, paired_bootstrap
+from harmonia.analysis.consistency import levels
+from harmonia.analysis.run_answers import CHAT, RunAnswers
+from harmonia.groups.names import BASE, GroupName
 from harmonia.pipeline.pool import pool
 from harmonia.report.cards import cards
 from harmonia.types import SUITES
 
 
 def main(runs: list[Path]) -> None:
-    """Print claims, groups and the sweep."""
+    """Print claims, what is known and where it is lost, groups and the sweep."""
     pooled = pool(runs)
     print("| claim | measured | suite | effect | 95 % interval | verdict |\n" + "| --- " * 6 + "|")
     for card in cards(pooled.document):
@@ -28,6 +32,7 @@ def main(runs: list[Path]) -> None:
                 f"| {card.claim} {card.verdict} | {measured} | {suite.text} "
                 f"| {effect.text} | {interval.text} | {verdict.text} |"
             )
+    known_table([answers for _, answers in pooled.runs])
     wanted = "all", CHAT, pooled.document.runs[0].method
     rows = [row for row in pooled.differences if (row.scope, row.form, row.readout) == wanted]
     against = [row for row in rows if row.right == "incompatible"]
@@ -41,6 +46,74 @@ def main(runs: list[Path]) -> None:
     for name in order:
         cells = [next(row for row in against if (row.left, row.suite) == (name, suite)) for suite in SUITES]
         print(f"| {name.replace('_', ' ')} | " + " | ".join(map(_cell, cells)) + " |")
+
+
+READ = ((CHAT, None), ("icl5", None), (CHAT, "cloze"), ("icl5", "cloze"))
+"""Readouts of the table of what is known: form and method, None for the probe's."""
+
+
+def known_table(runs: list[RunAnswers]) -> None:
+    """Print how much of what a base model knows each kind of model answers rightly, and how.
+
+    Known is what the base model is right and sure of as it is probed, of the held-out facts of
+    its domain (`homogeneous`). Cells are means over units and seeds. Behind them stands the
+    difference from the models tuned on general instructions alone, with its interval.
+    """
+    groups = [BASE, *dict.fromkeys(group for run in runs for group in run.groups)]
+    heads = ("chat, letters", "5-shot, letters", "chat, in words", "5-shot, in words", "fit", "reworded")
+    print("\n| tuned on | " + " | ".join(heads) + " |")
+    print("| --- " * (1 + len(heads)) + "|")
+    for group in groups:
+        cells = [_known_cell(runs, group, form, method) for form, method in READ]
+        fits = [fit for run in runs for domain in run.domains for fit in run.fits(domain, group).values()]
+        learned = [
+            (fit.fit, fit.reworded) for fit in fits if fit.fit is not None and fit.reworded is not None
+        ]
+        shown = [f"{np.mean(column):.3f}" for column in zip(*learned, strict=True)] or ["", ""]
+        print(f"| {group.replace('_', ' ')} | " + " | ".join([*cells, *shown]) + " |")
+
+
+def _known_cell(runs: list[RunAnswers], group: str, form: str, method: str | None) -> str:
+    units, means = [], []
+    for run in runs:
+        for domain in run.domains:
+            sure = run.base(domain, run.probe_form, SUITE)
+            if sure is None:
+                continue
+            known_I = levels(sure) == "known"
+            base = run.base(domain, form, SUITE, method)
+            tuned = run.tuned(domain, group, form, SUITE, method)
+            if group == BASE:
+                means += [base.correct_I[known_I].mean()] if base else []
+                continue
+            general = run.tuned(domain, "general_only", form, SUITE, method)
+            seeds = sorted(tuned.keys() & general.keys())
+            means += [one.correct_I[known_I].mean() for one in tuned.values()]
+            if not seeds or group == "general_only":
+                continue
+            left, right = (
+                np.stack([one[seed].correct_I[known_I] for seed in seeds]).astype(float)
+                for one in (tuned, general)
+            )
+            units.append(
+                PairedUnit(
+                    items_I=sure.items_I[known_I],
+                    clusters_I=sure.clusters_I[known_I],
+                    left_S_I=left,
+                    right_S_I=right,
+                )
+            )
+    if not means:
+        return ""
+    if not units:
+        return f"{np.mean(means):.3f}"
+    found = paired_bootstrap(units, address=f"known/{group}/{form}/{method}")
+    return (
+        f"{np.mean(means):.3f} ({100 * found.value:+.1f}; {100 * found.low:+.1f} to {100 * found.high:+.1f})"
+    )
+
+
+SUITE = SUITES[0]
 
 
 def _cell(row: Difference) -> str:
