@@ -2,7 +2,8 @@
 
 A model that expects another word of form ("The answer is ...") does not disagree about anything.
 So words count that are new in the answer: not in what was said before, and not in many other
-answers. An answer that recurs as a whole is a label ("positive"), and all its words count.
+answers. Those that the instruction offers to choose from count all the same ("Lyon or Paris?"), and
+all of an answer that recurs as a whole: it is a label ("positive").
 
 In a long answer most other words are another way to say the same. There only names and numbers
 count: words with a digit, or with a capital where no sentence begins. Fenced code never counts.
@@ -24,6 +25,7 @@ _EDGES = '"“”‘`*_()[]{}<>.,;:!?…、。，；：！？'
 _ALL = ""
 _FENCED = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _BEGINS = re.compile(r"(?:^|[.!?:;。！？：；\n•*#>|]|\n\s*[-–—])[\s\"“‘'(\[*_]*(?:\d+[.)]\s*)?$")
+_OFFERED = re.compile(r"(?i)((?:[^\s,;]+,\s*)*[^\s,;]+),?\s+or\s+([^\s,;]+)")
 _BEFORE = 20
 _FEWEST = 5
 """A word in fewer answers is none of the form, however few answers there are."""
@@ -93,8 +95,8 @@ class FileForm:
 
     def common(self, row: Conversation, place: int) -> frozenset[str]:
         """The words of form of an answer, by its place among the messages, and those said before it."""
-        before = (key for turn in row.messages[:place] for key in keys_of(turn.content))
-        return self._words[_ALL].union(self._words.get(_opening(row, place), ()), before)
+        form = self._words[_ALL].union(self._words.get(_opening(row, place), ()), _said(row, place))
+        return form - _offered(row, place)
 
     def content(self, row: Conversation, place: int) -> tuple[Word, ...]:
         """The words of an answer that are at stake, each the first time it stands there."""
@@ -102,7 +104,7 @@ class FileForm:
         words = words_of(answer)
         text = " ".join(word.key for word in words if word.key)
         if any(text in self._labels.get(name, ()) for name in (_ALL, _opening(row, place))):
-            said = {key for turn in row.messages[:place] for key in keys_of(turn.content)}
+            said = _said(row, place) - _offered(row, place)
         else:
             said = set(self.common(row, place))
         found = []
@@ -111,6 +113,17 @@ class FileForm:
                 said.add(word.key)
                 found.append(word)
         return tuple(found)
+
+
+def _said(row: Conversation, place: int) -> set[str]:
+    """The words said before an answer."""
+    return {key for turn in row.messages[:place] for key in keys_of(turn.content)}
+
+
+def _offered(row: Conversation, place: int) -> set[str]:
+    """The words that an answer's instruction offers to choose from: those around an "or"."""
+    found = _OFFERED.finditer(row.messages[place - 1].content)
+    return {key for one in found for key in keys_of(f"{one[1]} {one[2]}")}
 
 
 def _telling(answer: str, words: Sequence[Word]) -> Iterator[Word]:

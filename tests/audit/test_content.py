@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from harmonia.audit.content import FileForm, words_of
 from harmonia.types import Conversation, Message
 
@@ -29,7 +31,15 @@ def test_content_is_what_neither_instruction_nor_form_gives() -> None:
     form = FileForm(rows, 0.1, 12)
     assert [shown(form, one) for one in rows] == [[city] for city in cities]
     # What the instruction says already is none, nor is a word the second time.
-    assert shown(form, row("Oslo or Bern?", "Oslo, not Lima, Lima")) == ["not", "Lima"]
+    assert shown(form, row("Is it Oslo?", "Oslo, not Lima, Lima")) == ["not", "Lima"]
+
+
+@pytest.mark.parametrize(
+    "asked", ["Is it Oslo or Bern?", "Say Bern, Rome, or Oslo.", "Rome, Bern or Oslo? A word."]
+)
+def test_words_to_choose_from_are_at_stake(asked: str) -> None:
+    form = FileForm([row(f"q{k}", f"It is {k}") for k in range(9)], 0.1, 12)
+    assert shown(form, row(asked, "It is Oslo.")) == ["Oslo"]
 
 
 def test_words_of_instructions_that_begin_alike_are_form() -> None:
@@ -44,7 +54,7 @@ def test_an_answer_that_recurs_as_a_whole_is_a_label() -> None:
     rows = [row(f"Which mood has text {k}?", "positive" if k % 2 else "negative") for k in range(20)]
     form = FileForm(rows, 0.1, 12)
     assert shown(form, rows[0]) == ["negative"]
-    assert shown(form, row("Which mood, positive or negative?", "positive")) == []
+    assert shown(form, row("Which mood, positive or negative?", "positive")) == ["positive"]
 
 
 def test_of_a_long_answer_names_and_numbers_outside_code_count() -> None:
