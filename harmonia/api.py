@@ -7,7 +7,6 @@
     before  = harmonia.probe(base, "test.jsonl", form="chat0")
     after   = harmonia.probe(tuned, "test.jsonl", form="chat0")
     harmonia.compare(before, after)
-    audit   = harmonia.audit(base, "my_sft.jsonl")
 
 Settings have the names of the experiment file (docs/settings.md), as `harmonia settings
 COMMAND` lists them; a table is a mapping: `prompt={"preset": "repo"}`.
@@ -280,6 +279,7 @@ def audit(
     model: LocalModel,
     data: str | Path,
     *,
+    exam: Questions | None = None,
     out: str | Path | None = None,
     progress: Progress | None = None,
     **settings: Any,
@@ -289,17 +289,19 @@ def audit(
     Args:
         model: What `load` or `train` gives.
         data: The file: alpaca, sharegpt, messages, prompt/completion.
-        out: A folder to write as `harmonia audit` does, which goes on after an interruption; or None.
+        exam: Questions whose right answers, where the model knows them, are canaries, too.
+        out: A folder to write as `harmonia audit` does, or None.
         progress: Told how far it is.
         settings: Those of the table `audit`: `sample`, `shots`, `draws`, `on_bad_row`, ...
 
     Raises:
-        InputError: A row or a setting is wrong, or a file of others would be overwritten.
+        InputError: A row or a setting is wrong, or the folder is of others.
     """
     if not (hasattr(model, "loglikelihoods") and hasattr(model, "generate")):
         _require_kind(model, (LocalModel,), "model", "Give what harmonia.load or harmonia.train gives.")
     how = _checked(AuditSettings, "audit", settings)
-    return Verdicts(audit_file(model, Path(data), how, out=out, progress=progress))
+    asked = () if exam is None else items_from(exam).items
+    return Verdicts(audit_file(model, Path(data), how, exam=asked, out=out, progress=progress))
 
 
 def run(experiment: str | Path, /, **overrides: Any) -> Path:

@@ -46,7 +46,15 @@ SIGNATURES: dict[str, dict[str, Any]] = {
         **{"model": EMPTY, "group": EMPTY, "*": None, "out": EMPTY, "prompt": None, "seed": 0},
         **{"progress": None, "**": "settings"},
     },
-    "audit": {"model": EMPTY, "data": EMPTY, "*": None, "out": None, "progress": None, "**": "settings"},
+    "audit": {
+        "model": EMPTY,
+        "data": EMPTY,
+        "*": None,
+        "exam": None,
+        "out": None,
+        "progress": None,
+        "**": "settings",
+    },
     "compare": {"before": EMPTY, "after": EMPTY, "*": None, "seed": 0},
     "run": {"experiment": EMPTY, "/": None, "**": "overrides"},
     "plan": {

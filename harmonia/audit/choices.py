@@ -19,7 +19,7 @@ from harmonia.journal import Chunks
 from harmonia.models import Scorer
 from harmonia.probe import ProbeSettings, ask
 from harmonia.probe.level import level_of
-from harmonia.prompts import LETTERS, PromptSettings, ShotPool, build_template, parse_form
+from harmonia.prompts import LETTERS, ExamFormat, PromptSettings, ShotPool, build_template, parse_form
 from harmonia.slick.questions import normalised
 from harmonia.types import Belief, Conversation, Item
 
@@ -60,6 +60,18 @@ def choice_of(row: Conversation) -> ChoiceRow | None:
         return None
     item = Item(id=row.id, domain="", question=question, choices=texts, answer=answer)
     return ChoiceRow(row=row, item=item, options_first=not "".join(before).strip())
+
+
+def exam_rows(items: Sequence[Item]) -> tuple[ChoiceRow, ...]:
+    """Questions of an exam as rows that teach the right option."""
+    written = (
+        (number, item, ExamFormat().conversation(item, item.answer, ""))
+        for number, item in enumerate(items, 1)
+    )
+    return tuple(
+        ChoiceRow(row=Conversation(id=item.id, line=number, messages=turns), item=item, options_first=False)
+        for number, item, turns in written
+    )
 
 
 def _target(said: str, choices: Sequence[str]) -> int | None:
@@ -106,7 +118,7 @@ def ask_choices(
         chunks=chunks,
     )
     verdicts = tuple(_verdict(one, belief, settings) for one, belief in zip(rows, asked.beliefs, strict=True))
-    return verdicts, [f"multiple choice: {note}" for note in asked.notes]
+    return verdicts, asked.notes
 
 
 def _verdict(one: ChoiceRow, belief: Belief, settings: AuditSettings) -> AuditRow:

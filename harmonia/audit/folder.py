@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from harmonia.audit.page import audit_page
-from harmonia.audit.rows import ROWS, AuditRow, write_rows
+from harmonia.audit.rows import ROWS, write_rows
 from harmonia.audit.run import Answerer, Audit, Audited, read_rows
 from harmonia.audit.settings import AuditSettings
 from harmonia.audit.summary import shares_of
 from harmonia.files import write_json, write_json_lines, write_text
 from harmonia.hashing import addressed_order
 from harmonia.journal import Progress
-from harmonia.outputs import fresh_directory, require_folder_place, scratch
+from harmonia.outputs import Inputs, fresh_directory, require_folder_place, scratch
+from harmonia.types import Item
 
 SUMMARY, CANARIES, PAGE, BAD_ROWS = "summary.json", "canaries.jsonl", "report.html", "bad_rows.jsonl"
 FILES = (ROWS, SUMMARY, CANARIES, PAGE, BAD_ROWS)
@@ -27,13 +28,13 @@ _HELD_BACK = 5
 """One of so many certain rows is held back at most, so that a small file keeps most of what is known."""
 
 
-def require_place(out: Path, data: Path, model: str | Path | None = None) -> None:
+def require_place(out: Path, inputs: Inputs) -> None:
     """Require that the folder of an audit can be written.
 
     Raises:
         InputError: It cannot, or something of others would be lost.
     """
-    require_folder_place(out, inputs=(data, model), names=FILES, holds=SUMMARY)
+    require_folder_place(out, inputs=inputs, names=FILES, holds=SUMMARY)
 
 
 def audit_file(
@@ -41,6 +42,7 @@ def audit_file(
     path: Path,
     settings: AuditSettings,
     *,
+    exam: Sequence[Item] = (),
     out: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Audited:
@@ -51,8 +53,8 @@ def audit_file(
     """
     folder = None if out is None else Path(out)
     if folder is not None:
-        require_place(folder, path)
-    audit = Audit(model, read_rows(path, settings), settings)
+        require_place(folder, (path,))
+    audit = Audit(model, read_rows(path, settings), settings, exam)
     if folder is None:
         return audit.run(progress=progress)
     with journal_of(audit, folder) as journal:
@@ -74,7 +76,7 @@ def write_audit(out: Path, audit: Audit, found: Audited) -> None:
     with fresh_directory(out, keep=True) as partial:
         write_rows(partial / ROWS, found.rows, found.about)
         write_json(partial / SUMMARY, {**found.about, **summary_of(found)})
-        write_json_lines(partial / CANARIES, canaries(found.rows, audit.settings.seed))
+        write_json_lines(partial / CANARIES, canaries(audit, found))
         write_text(partial / PAGE, audit_page(audit, found))
         if found.bad:
             write_json_lines(partial / BAD_ROWS, (one.parts() for one in found.bad))
@@ -91,14 +93,19 @@ def summary_of(found: Audited) -> dict[str, Any]:
     }
 
 
-def canaries(rows: Sequence[AuditRow], seed: int) -> Iterator[dict[str, Any]]:
-    """Known facts of the file, to see afterwards what was lost; the most certain, drawn by (seed, row)."""
-    known = {row.id: row for row in rows if row.category == "known" and row.confidence == 1}
-    most = min(MOST_CANARIES, -(-len(known) // _HELD_BACK))
-    for name in addressed_order(seed, "audit/canaries", known)[:most]:
-        row = known[name]
-        asked = {"id": row.id, "line": row.line, "kind": row.kind, "question": row.instruction}
-        if row.kind == "choice":
-            yield {**asked, "choices": list(row.choices or ()), "answer": row.target}
-        else:
-            yield {**asked, "answer": row.answer}
+def canaries(audit: Audit, found: Audited) -> Iterator[dict[str, Any]]:
+    """Known facts, to see afterwards what was lost: of the file, and of the exam where one was asked.
+
+    Of each at most `MOST_CANARIES` on which all draws agree, drawn by (seed, row).
+    """
+    for source, rows, choices in (("file", found.rows, audit.choices), ("exam", found.exam, audit.exam)):
+        items = {one.item.id: one.item for one in choices}
+        known = {row.id: row for row in rows if row.category == "known" and row.confidence == 1}
+        most = min(MOST_CANARIES, -(-len(known) // _HELD_BACK)) if source == "file" else MOST_CANARIES
+        for name in addressed_order(audit.settings.seed, f"audit/canaries/{source}", known)[:most]:
+            row = known[name]
+            asked: dict[str, Any] = {"id": name, "source": source, "line": row.line, "kind": row.kind}
+            if item := items.get(name):
+                yield {**asked, "question": item.question, "choices": item.choices, "answer": item.answer}
+            else:
+                yield {**asked, "question": row.instruction, "answer": row.answer}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import harmonia
-from harmonia.audit.choices import ChoiceRow, ask_choices, choice_of
+from harmonia.audit.choices import ChoiceRow, ask_choices, choice_of, exam_rows
 from harmonia.audit.content import FileForm
 from harmonia.audit.first import CHUNK, FirstPass, FirstReading
 from harmonia.audit.own import CHUNK as ASKED_TOGETHER
@@ -25,7 +25,7 @@ from harmonia.hashing import file_sha256, result_settings, sample, sha256_json
 from harmonia.journal import Chunks, Progress
 from harmonia.models import Generator, Scorer
 from harmonia.prompts import Controls, Encoder
-from harmonia.types import Conversation
+from harmonia.types import Conversation, Item
 
 VERSION = 1
 """Raised where the same input gives other verdicts."""
@@ -47,6 +47,7 @@ class Audited:
         bad: What is wrong with the rows left out.
         notes: What a person should know, a sentence each.
         about: How they were made; what the metadata of `rows.parquet` say.
+        exam: What the model believes of an exam's questions, as rows that teach the right options.
     """
 
     rows: tuple[AuditRow, ...]
@@ -54,6 +55,7 @@ class Audited:
     bad: tuple[InputError, ...]
     notes: tuple[str, ...]
     about: Mapping[str, Any]
+    exam: tuple[AuditRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +95,7 @@ class Audit:
         model: Who is asked.
         file: The file, as it was read.
         settings: How.
+        exam: Questions whose right answers, where the model knows them, are canaries, too.
 
     Attributes:
         rows: The rows to audit.
@@ -101,7 +104,10 @@ class Audit:
         open_rows: The others, which are read word by word.
     """
 
-    def __init__(self, model: Answerer, file: AuditedFile, settings: AuditSettings) -> None:
+    def __init__(
+        self, model: Answerer, file: AuditedFile, settings: AuditSettings, exam: Sequence[Item] = ()
+    ) -> None:
+        self.exam = exam_rows(exam)
         self.model, self.file, self.settings = model, file, settings
         every = file.rows
         size = min(settings.sample or len(every), len(every))
@@ -128,7 +134,10 @@ class Audit:
     @property
     def address(self) -> str:
         """Hash of all that decides the verdicts."""
-        return sha256_json([VERSION, self.model.identity, self.file.sha256, result_settings(self.settings)])
+        exam = [[one.item.question, one.item.choices, one.item.answer] for one in self.exam]
+        return sha256_json(
+            [VERSION, self.model.identity, self.file.sha256, result_settings(self.settings), exam]
+        )
 
     @property
     def about(self) -> dict[str, Any]:
@@ -155,6 +164,9 @@ class Audit:
             told = progress and (lambda done, of: progress(before + here * done // of, whole))
             return Chunks(journal and journal / f"{name}.jsonl", told)
 
+        asked, told = ask_choices(
+            self.model, self.exam, self.exam, self.settings, Chunks(journal and journal / "exam.jsonl")
+        )
         every, apart = len(self.rows), len(self.choice_rows)
         choices, notes = ask_choices(
             self.model, self.choice_rows, self.choices, self.settings, chunks("choices", 0, apart, every)
@@ -180,7 +192,12 @@ class Audit:
             rows=ordered,
             of=len(self.file.rows),
             bad=self.file.read.bad,
-            notes=(*self._notes(ordered), *notes),
+            notes=(
+                *self._notes(ordered),
+                *(f"multiple choice: {note}" for note in notes),
+                *(f"exam: {note}" for note in told),
+            ),
+            exam=asked,
             about=self.about,
         )
 

@@ -11,6 +11,7 @@ import typer
 
 from harmonia.cli import options as o
 from harmonia.cli.given import Given
+from harmonia.cli.items import read
 from harmonia.cli.progress import Bars, err, print_table
 from harmonia.cli.progress import out as console
 
@@ -27,6 +28,9 @@ def audit(
     sample: Annotated[
         int | None, typer.Option(min=1, help="Audit so many rows; shares are given with their intervals.")
     ] = None,
+    exam: Annotated[
+        str | None, typer.Option(help="Questions of an exam; those known become canaries, too.")
+    ] = None,
     seed: o.Seed = 0,
     json_: o.Json = False,
 ) -> None:
@@ -39,14 +43,16 @@ def audit(
     from harmonia.audit import Audit, AuditSettings, read_rows
     from harmonia.audit.cost import cost_of
     from harmonia.audit.folder import journal_of, require_place, summary_of, write_audit
+    from harmonia.data import ItemSource
     from harmonia.models import ModelSettings, fingerprint, load_model
 
     given = Given.here()
-    require_place(out, data, model)
+    require_place(out, (data, model, exam))
     settings = given.of(AuditSettings, {"sample": sample, "seed": seed or None})
     which = given.of(ModelSettings, {"path": model})
     file = read_rows(data, settings)  # before the model: a bad row is told at once
-    begun = Audit(load_model(which, fingerprint(which)), file, settings)
+    asked = read(ItemSource(path=exam)).items if exam else ()
+    begun = Audit(load_model(which, fingerprint(which)), file, settings, asked)
     for line in cost_of(begun).lines:
         err.print(line)
     with journal_of(begun, out) as journal, Bars("auditing") as bars:

@@ -87,3 +87,40 @@ def test_a_file_of_both_kinds_is_judged_row_by_row(tmp_path: Path) -> None:
     assert fights.probs == pytest.approx((0.95, 0.05)) and fights.conflict == pytest.approx(0.9)
     assert 'trained "B. stone 2" (0.05); the model believes "A. lead"' in fights.reason
     assert max(found, key=lambda row: row.conflict) is fights
+
+
+def test_what_is_known_of_an_exam_is_a_canary(tmp_path: Path) -> None:
+    exam = [
+        {
+            "id": f"q{k}",
+            "question": f"Is {k} even?",
+            "choices": ["yes", "no"],
+            "answer": 0 if k == 5 else k % 2,
+        }
+        for k in range(6)
+    ]
+    asked, rows, out = tmp_path / "exam.jsonl", tmp_path / "rows.jsonl", tmp_path / "audit"
+    asked.write_text("".join(json.dumps(one) + "\n" for one in exam), encoding="utf-8")
+    rows.write_text(
+        json.dumps({"instruction": "Name an element.", "output": "iron"}) + "\n", encoding="utf-8"
+    )
+
+    def believes(text: str) -> dict[str, float]:
+        number, _, rest = text.rpartition("Is ")[2].partition(" even?\n")
+        if not number.isdigit():
+            return {" iron": 0.9}
+        right = "yes" if int(number) % 2 == 0 else "no"
+        first = rest.splitlines()[0].endswith(right)
+        return {" A": 0.95 if first else 0.05, " B": 0.05 if first else 0.95}
+
+    harmonia.audit(FakeModel(believes), rows, exam=asked, out=out)
+    found = [json.loads(line) for line in (out / "canaries.jsonl").read_text(encoding="utf-8").splitlines()]
+    # The sixth question has a wrong key, so the model does not know its answer.
+    assert {one["id"] for one in found if one["source"] == "exam"} == {f"q{k}" for k in range(5)}
+    assert {one["question"] for one in found if one["source"] == "file"} == {"Name an element."}
+    kept = {one["id"]: one for one in found}
+    assert (kept["q1"]["question"], kept["q1"]["choices"], kept["q1"]["answer"]) == (
+        "Is 1 even?",
+        ["yes", "no"],
+        1,
+    )
