@@ -95,8 +95,13 @@ class FileForm:
 
     def common(self, row: Conversation, place: int) -> frozenset[str]:
         """The words of form of an answer, by its place among the messages, and those said before it."""
-        form = self._words[_ALL].union(self._words.get(_opening(row, place), ()), _said(row, place))
+        form = self._words[_ALL].union(self._words.get(_opening(row, place), ()), self.said(row, place))
         return form - _offered(row, place)
+
+    def said(self, row: Conversation, place: int) -> set[str]:
+        """The words said before an answer, but for those that its instruction offers to choose from."""
+        said = {key for turn in row.messages[:place] for key in keys_of(turn.content)}
+        return said - _offered(row, place)
 
     def content(self, row: Conversation, place: int) -> tuple[Word, ...]:
         """The words of an answer that are at stake, each the first time it stands there."""
@@ -104,7 +109,7 @@ class FileForm:
         words = words_of(answer)
         text = " ".join(word.key for word in words if word.key)
         if any(text in self._labels.get(name, ()) for name in (_ALL, _opening(row, place))):
-            said = _said(row, place) - _offered(row, place)
+            said = self.said(row, place)
         else:
             said = set(self.common(row, place))
         found = []
@@ -113,11 +118,6 @@ class FileForm:
                 said.add(word.key)
                 found.append(word)
         return tuple(found)
-
-
-def _said(row: Conversation, place: int) -> set[str]:
-    """The words said before an answer."""
-    return {key for turn in row.messages[:place] for key in keys_of(turn.content)}
 
 
 def _offered(row: Conversation, place: int) -> set[str]:

@@ -127,6 +127,7 @@ class FirstPass:
             text=row.messages[place].content,
             content=self._form.content(row, place),
             form=self._form.common(row, place),
+            said=self._form.said(row, place),
         )
 
     def _draw(

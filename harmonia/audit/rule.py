@@ -1,8 +1,9 @@
 """The rule: from a row's signals to its category, and in words why.
 
 - `form`: no word of the answer is at stake. All stand in the instruction or are the file's form.
-- `conflicting`: the model finds another word more probable by at least `conflicting`. Its own
-  answers, where it was asked for some, neither agree with the row nor differ among one another.
+- `conflicting`: there is a confident conflict, and the model finds another word more probable by
+  at least `conflicting`. Its own answers, where it was asked for some, neither agree with the row
+  nor differ among one another.
 - `known`: the words at stake have a probability of at least `known`, or sampled answers agree.
 - `unknown`: neither, and the model has no answer of its own. Its samples differ, or the entropy at
   the words at stake is at least `open`.
@@ -33,6 +34,7 @@ class Signals:
         stakes: Words at stake.
         trained: Probability of these words, their geometric mean.
         conflict: By how much more probable another word is, where that is most.
+        confident: Whether one of these words is a confident conflict.
         entropy: Entropy at the words at stake, in nats.
         agreement: Share of sampled answers that agree with the row; None without samples.
         steady: Share of sampled answers that say the same; None without samples.
@@ -41,6 +43,7 @@ class Signals:
     stakes: int
     trained: float
     conflict: float
+    confident: bool
     entropy: float
     agreement: float | None = None
     steady: float | None = None
@@ -52,7 +55,7 @@ def category_of(one: Signals, rule: RuleSettings) -> AuditCategory:
         return "form"
     agrees = one.agreement is not None and one.agreement >= rule.agreeing
     differs = one.steady is not None and one.steady < rule.steady
-    if one.conflict >= rule.conflicting and not agrees and not differs:
+    if one.confident and one.conflict >= rule.conflicting and not agrees and not differs:
         return "conflicting"
     if agrees or one.trained >= rule.known:
         return "known"

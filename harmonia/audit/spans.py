@@ -51,13 +51,15 @@ class Answer:
         turn: Its place among the row's messages.
         text: Its text.
         content: Its words at stake.
-        form: Words that are not content anywhere, and words said before.
+        form: Words that are not content, those said before among them.
+        said: Words said before, but for those to choose from.
     """
 
     turn: int
     text: str
     content: tuple[Word, ...]
     form: Collection[str]
+    said: Collection[str]
 
 
 def read_words(
@@ -68,7 +70,7 @@ def read_words(
     `ids` are the answer's tokens, `tokens` a reading of each.
     """
     starts = token_places(answer.text, ids, encoder)
-    own = keys_of(answer.text)
+    own = [*keys_of(answer.text), *answer.said]
     found = []
     for word in answer.content:
         inside = [
@@ -121,8 +123,14 @@ def _is_other(expected: str, word: Word, form: Collection[str], own: Sequence[st
     keys = keys_of(expected)
     if len(keys) != 1 or keys[0] in form or word.key.startswith(keys[0]):
         return False
+    if (digits := _digits(word.key)) and digits == _digits(keys[0]):
+        return False
     (key,) = keys
     return not any(key == one or (len(key) >= _TELLING and one.startswith(key)) for one in own)
+
+
+def _digits(text: str) -> str:
+    return "".join(filter(str.isdigit, text))
 
 
 def token_places(text: str, ids: Sequence[int], encoder: Encoder) -> list[int]:

@@ -76,16 +76,15 @@ def signals_of(found: FirstReading, own: OwnAnswers | None = None, draw: int | N
     """The means over the draws, or what one of them gives."""
     draws = found.draws if draw is None else [found.draws[draw]]
     words = [word for one in draws for word in one.words]
-    if draw is None:
-        conflicts = [word.conflict for word in words_of_draws(found)]
-        agreement = fmean(own.agreement) if own else None
-    else:
-        conflicts = [word.conflict for word in words]
-        agreement = own.agreement[draw] if own else None
+    judged: Sequence[WordReading | WordVerdict] = words_of_draws(found) if draw is None else words
+    agreement = None
+    if own:
+        agreement = fmean(own.agreement) if draw is None else own.agreement[draw]
     return Signals(
         stakes=found.stakes,
         trained=math.exp(fmean(word.logprob for word in words)) if words else 1.0,
-        conflict=max(conflicts, default=0.0),
+        conflict=max((word.conflict for word in judged), default=0.0),
+        confident=any(word.confident for word in judged),
         entropy=fmean(word.entropy for word in words) if words else 0.0,
         agreement=agreement,
         steady=own.steady if own else None,
@@ -151,7 +150,7 @@ def _reason(
         often = "" if own.steady is None else f" ({own.steady:.0%} of samples)"
         said = f'; its own answer: "{shortened(own.answer)}"{often}'
     if category == "form":
-        return "every word of the answer stands in the instruction or is the file's form"
+        return "nothing at stake: no new word, or in a long answer no name or number"
     if category == "known":
         how = f"the words at stake have a probability of {means.trained:.2f}"
         agree = f"; {means.agreement:.0%} of its own answers agree" if means.agreement is not None else ""

@@ -7,9 +7,9 @@ import pytest
 from harmonia.audit.rule import Signals, category_of, in_doubt
 from harmonia.audit.settings import RuleSettings
 
-SURE = {"trained": 0.9, "conflict": 0.0, "entropy": 0.3}
-FIGHTS = {"trained": 0.01, "conflict": 0.9, "entropy": 0.3}
-OPEN = {"trained": 0.05, "conflict": 0.1, "entropy": 2.3}
+SURE = {"trained": 0.9, "conflict": 0.0, "confident": False, "entropy": 0.3}
+FIGHTS = {"trained": 0.01, "conflict": 0.9, "confident": True, "entropy": 0.3}
+OPEN = {"trained": 0.05, "conflict": 0.1, "confident": False, "entropy": 2.3}
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,8 @@ OPEN = {"trained": 0.05, "conflict": 0.1, "entropy": 2.3}
         (FIGHTS, "conflicting"),
         (OPEN, "unknown"),
         ({**OPEN, "entropy": 0.5}, "uncertain"),
+        # Another word is likelier, but the model is not sure of it.
+        ({**FIGHTS, "confident": False}, "uncertain"),
         # The model says it itself.
         ({**FIGHTS, "agreement": 0.75, "steady": 0.75}, "known"),
         ({**OPEN, "agreement": 0.5, "steady": 0.5}, "known"),
