@@ -33,8 +33,8 @@ class OwnAnswers:
 
     Attributes:
         agreement: For each draw, the mean agreement of its samples with the row, 0 to 1.
-        steady: Share of the samples that say the same as the most frequent one; None where a
-            long answer was sampled, of which no two are the same.
+        steady: Share of the samples that say the same as the most frequent one, 0 where that has
+            no word of content; None where a long answer was sampled, of which no two are the same.
         answer: That one's text.
     """
 
@@ -103,11 +103,11 @@ class SecondPass:
             return float(shared == 1) if short else shared
 
         def kind(text: str) -> tuple[str, ...]:
-            keys = keys_of(text)
-            return tuple(key for key in keys if key not in form) or tuple(keys)
+            return tuple(key for key in keys_of(text) if key not in form)
 
         every = [text for samples in said for text in samples]
         ((most, count),) = Counter(map(kind, every)).most_common(1)
+        count = count if most else 0
         return OwnAnswers(
             agreement=tuple(sum(map(agrees, samples)) / len(samples) for samples in said),
             steady=count / len(every) if self._is_short(row) else None,

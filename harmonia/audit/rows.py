@@ -24,8 +24,9 @@ class AuditRow:
         category: `known`, `conflicting`, `unknown`, `form` (no fact at stake) or `uncertain`.
         confidence: Share of the draws of demonstrations that give this category by themselves; of
             multiple choice those that answer alike.
-        conflict: By how much more probable the model finds something else than what the row
-            teaches, less what its own sampled answers agree; rows are ranked by it.
+        conflict: By how much more probable the model finds another word than what the row
+            teaches, or the share of its own answers that say the same, if that is more; less the
+            share that agrees with the row. Rows are ranked by it.
         reason: What decided, in words.
         instruction: The turn in front of the answer that decided.
         answer: That answer.

@@ -1,9 +1,9 @@
 """The rule: from a row's signals to its category, and in words why.
 
 - `form`: no word of the answer is at stake. All stand in the instruction or are the file's form.
-- `conflicting`: there is a confident conflict, and the model finds another word more probable by
-  at least `conflicting`. Its own answers, where it was asked for some, neither agree with the row
-  nor differ among one another.
+- `conflicting`: sampled answers do not agree with the row, and the model is sure of something else.
+  Either at least `settled` of its answers say the same. Or there is a confident conflict, another
+  word is more probable by at least `conflicting`, and its answers do not differ among one another.
 - `known`: the words at stake have a probability of at least `known`, or sampled answers agree.
 - `unknown`: neither, and the model has no answer of its own. Its samples differ, or the entropy at
   the words at stake is at least `open`.
@@ -55,7 +55,9 @@ def category_of(one: Signals, rule: RuleSettings) -> AuditCategory:
         return "form"
     agrees = one.agreement is not None and one.agreement >= rule.agreeing
     differs = one.steady is not None and one.steady < rule.steady
-    if one.confident and one.conflict >= rule.conflicting and not agrees and not differs:
+    settled = one.steady is not None and one.steady >= rule.settled
+    expects = one.confident and one.conflict >= rule.conflicting and not differs
+    if not agrees and (settled or expects):
         return "conflicting"
     if agrees or one.trained >= rule.known:
         return "known"

@@ -21,6 +21,7 @@ class RuleSettings(Settings):
         conflicting: Conflict from which a row is conflicting.
         known: Probability of the words at stake from which a row is known.
         agreeing: Share of sampled answers that agree from which a row is known and never conflicting.
+        settled: Share of sampled answers of one kind from which the model is sure of its own answer.
         steady: Share of sampled answers of one kind below which the model has no answer of its own.
         open: Entropy at the words at stake, in nats, from which a model has no answer of its own.
         guessing: Confidence in an option up to which a multiple-choice row is unknown.
@@ -31,6 +32,7 @@ class RuleSettings(Settings):
     conflicting: float = Field(default=0.5, gt=0, le=1)
     known: float = Field(default=0.5, gt=0, le=1)
     agreeing: float = Field(default=0.5, gt=0, le=1)
+    settled: float = Field(default=0.85, gt=0, le=1)
     steady: float = Field(default=0.5, ge=0, le=1)
     open: float = Field(default=1.0, gt=0)
     guessing: float = Field(default=0.5, ge=0, le=1)

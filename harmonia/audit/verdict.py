@@ -106,7 +106,7 @@ def verdict_of(
         kind="open",
         category=category,
         confidence=alone.count(category) / len(alone),
-        conflict=means.conflict * (1 - (means.agreement or 0.0)),
+        conflict=max(means.conflict, means.steady or 0.0) * (1 - (means.agreement or 0.0)),
         reason=_reason(category, means, row, spans, own),
         instruction=row.messages[place - 1].content,
         answer=row.messages[place].content,

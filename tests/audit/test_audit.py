@@ -57,7 +57,12 @@ def test_a_row_that_fights_the_model_is_found_with_the_word(capitals: Path) -> N
     assert (australia.span_starts, australia.span_stops, australia.span_expected) == ((0,), (8,), ("S",))
     # 0.9 of Sydney is spent, the rest of 1 is spread over the other tokens.
     rest = 0.1 / (FakeModel(believes).vocabulary - 1)
-    assert math.isclose(australia.conflict, 0.9 - rest, rel_tol=1e-6)
+    (unasked,) = [
+        row for row in harmonia.audit(FakeModel(believes), capitals, samples=0) if row.id == australia.id
+    ]
+    assert math.isclose(unasked.conflict, 0.9 - rest, rel_tol=1e-6) and unasked.category == "conflicting"
+    # Each of its own answers says Sydney.
+    assert (australia.conflict, australia.steady) == (1, 1)
     assert 'trained "Canberra"; the model expects "S" (.90)' in australia.reason
     assert max(found, key=lambda row: row.conflict) is australia
     assert list(found.table().columns) == [one.name for one in AUDIT_ROWS.columns]

@@ -29,6 +29,9 @@ OPEN = {"trained": 0.05, "conflict": 0.1, "confident": False, "entropy": 2.3}
         # It expects another word here, but has no steady answer.
         ({**FIGHTS, "agreement": 0.0, "steady": 0.25}, "unknown"),
         ({**FIGHTS, "agreement": 0.25, "steady": 0.75}, "conflicting"),
+        # It always says something else, though it is not sure in the row's own sentence.
+        ({**OPEN, "agreement": 0.0, "steady": 1.0}, "conflicting"),
+        ({**OPEN, "agreement": 0.0, "steady": 0.75}, "unknown"),
     ],
 )
 def test_signals_give_a_category(signals, category) -> None:
