@@ -33,8 +33,8 @@ class OwnAnswers:
 
     Attributes:
         agreement: For each draw, the mean agreement of its samples with the row, 0 to 1.
-        steady: Share of the samples that say the same as the most frequent one, 0 where that has
-            no word of content; None where a long answer was sampled, of which no two are the same.
+        steady: Share of the samples that say the same as the most frequent one; 0 where that has
+            no word of content. None for long answers, of which no two are the same.
         answer: That one's text.
     """
 

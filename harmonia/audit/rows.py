@@ -25,8 +25,8 @@ class AuditRow:
         confidence: Share of the draws of demonstrations that give this category by themselves; of
             multiple choice those that answer alike.
         conflict: By how much more probable the model finds another word than what the row
-            teaches, or the share of its own answers that say the same, if that is more; less the
-            share that agrees with the row. Rows are ranked by it.
+            teaches. Or the share of its own answers that say the same, if that is more. Of it
+            the share that agrees with the row is taken off. Rows are ranked by it.
         reason: What decided, in words.
         instruction: The turn in front of the answer that decided.
         answer: That answer.
