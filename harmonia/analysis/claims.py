@@ -126,6 +126,10 @@ def _compared(runs: Sequence[RunAnswers], claim: str, suites: Sequence[str]) -> 
                 decides = readout is None and pair == own
                 found.append(difference_between(runs, *pair, suite, readout=readout, decides=decides))
         if claim == "C1" and CONTROL in there and WORDS in others:
+            pair = (CONTROL, HARMED)
+            found.append(
+                difference_between(runs, *pair, suite, readout=WORDS, decides=False, probe_form=True)
+            )
             found.append(loss_beyond_words(runs, suite))
     return found
 

@@ -82,7 +82,7 @@ def loss_beyond_words(runs: Sequence[RunAnswers], suite: str) -> Finding:
         for domain in run.domains
         for letters, words in zip(
             units_of([run], CONTROL, HARMED, suite=suite, domain=domain),
-            units_of([run], CONTROL, HARMED, suite=suite, domain=domain, readout=WORDS),
+            units_of([run], CONTROL, HARMED, suite=suite, domain=domain, readout=WORDS, form=run.probe_form),
             strict=False,
         )
         if letters.left_S_I.shape == words.left_S_I.shape and (letters.items_I == words.items_I).all()
@@ -134,7 +134,7 @@ def diagnose(findings: Sequence[Finding], fit: GroupFit | None) -> tuple[Diagnos
     in_words, by_letters, beyond = (
         over_suites([lost(finding) for finding in findings if finding.what == what])
         for what in (
-            difference_words(CONTROL, HARMED, WORDS),
+            difference_words(CONTROL, HARMED, WORDS, probe_form=True),
             difference_words(CONTROL, HARMED),
             BEYOND_WORDS,
         )

@@ -70,9 +70,11 @@ _READ_OUT: Mapping[Method, str] = {
 }
 
 
-def difference_words(left: str, right: str, readout: Method | None = None) -> str:
-    """What is measured of two groups: by the probe's method, or by another."""
-    how = "" if readout is None else _READ_OUT[readout]
+def difference_words(
+    left: str, right: str, readout: Method | None = None, *, probe_form: bool = False
+) -> str:
+    """What is measured of two groups: by the probe's method or another, in chat form or the probe's."""
+    how = ("" if readout is None else _READ_OUT[readout]) + (" in the probe's form" if probe_form else "")
     return f"accuracy{how} after {left.replace('_', '-')} minus after {right.replace('_', '-')}"
 
 
@@ -84,10 +86,17 @@ def difference_between(
     *,
     readout: Method | None = None,
     decides: bool = True,
+    probe_form: bool = False,
 ) -> Finding:
     """How much more models tuned on one group get right than those tuned on another."""
-    what = difference_words(left, right, readout)
-    units = units_of(runs, left, right, suite=suite, readout=readout)
+    what = difference_words(left, right, readout, probe_form=probe_form)
+    units = [
+        unit
+        for run in runs
+        for unit in units_of(
+            [run], left, right, suite=suite, readout=readout, form=run.probe_form if probe_form else CHAT
+        )
+    ]
     if not units:
         without = f"no domain and seed has both {left} and {right}{_READ_OUT[readout] if readout else ''}"
         return Finding(what=what, suite=suite, unit="points", decides=decides, because=without)

@@ -12,7 +12,7 @@ from harmonia.report.words import MINUS, percent
 
 _GAIN = difference_words("harmonious", CONTROL)
 _LOSS = difference_words(CONTROL, HARMED)
-_LOSS_IN_WORDS = difference_words(CONTROL, HARMED, WORDS)
+_LOSS_IN_WORDS = difference_words(CONTROL, HARMED, WORDS, probe_form=True)
 
 
 def headline(document: ClaimsDocument) -> str:
