@@ -50,13 +50,12 @@ class Example:
 def audit_page(audit: Audit, found: Audited) -> str:
     """The page, as HTML."""
     shares = shares_of(found.rows, found.of)
-    whole = len(found.rows) == found.of
     return rendered(
         "audit.html",
         name=audit.file.path.name,
         lead=_lead(shares, found),
         shares=shares,
-        interval="of the file" if whole else "of the file, 95 %",
+        sampled=len(found.rows) < found.of,
         meanings=_MEANINGS,
         groups=list(_groups(found.rows, audit.settings.draws)),
         notes=found.notes or ["nothing was left out or cut"],

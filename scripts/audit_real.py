@@ -1,0 +1,79 @@
+"""How well an audit of a real model tells wrong answers from right ones: a table for docs/audit.md.
+
+python scripts/audit_real.py --model FOLDER --items arc_easy/test.jsonl --shots arc_easy/validation.jsonl
+    [--gguf FILE] [--questions 100] [KEY=VALUE ...]
+
+Each question becomes two rows, one with the right option as its answer and one with a wrong one.
+Known are questions that the model answers rightly in most of three cloze draws, on other prompts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from audit_table import SIGNALS, intervals
+
+import harmonia
+from harmonia.audit.rows import AuditRow
+from harmonia.data import ItemSource, read_items
+from harmonia.hashing import addressed_random
+from harmonia.parsing import parse_yaml
+from harmonia.types import Item
+
+
+def write_rows(items: list[Item], path: Path) -> dict[str, bool]:
+    """Write the file; whether each row's answer is wrong, by its id."""
+    wrong: dict[str, bool] = {}
+    lines = []
+    for item in items:
+        others = [k for k in range(len(item.choices)) if k != item.answer]
+        other = addressed_random(0, "audit_real", item.id).choice(others)
+        for name, option in (("right", item.answer), ("wrong", other)):
+            row = f"{item.id}/{name}"
+            wrong[row] = name == "wrong"
+            lines.append({"id": row, "instruction": item.question, "output": item.choices[option]})
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    return wrong
+
+
+def show(title: str, rows: list[AuditRow], wrong: dict[str, bool]) -> None:
+    """Print AUROC of each signal, and how often wrong and right rows are called conflicting."""
+    hits_I = np.array([wrong[row.id] for row in rows])
+    values_S_I = np.array([[signal(row) for row in rows] for signal in SIGNALS.values()], dtype=float)
+    print(f"\n{title}: {len(rows)} rows\n\n| signal | AUROC, wrong against right |\n| --- | --- |")
+    for name, cell in zip(SIGNALS, intervals(values_S_I, hits_I, 0), strict=True):
+        print(f"| {name} | {cell} |")
+    for name, kind in (("wrong", True), ("right", False)):
+        of_kind = [row.category for row in rows if wrong[row.id] == kind]
+        print(name, {one: of_kind.count(one) for one in sorted(set(of_kind))})
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name in ("--model", "--items", "--shots"):
+        parser.add_argument(name, required=True)
+    parser.add_argument("--gguf")
+    parser.add_argument("--questions", type=int, default=100)
+    parser.add_argument("settings", nargs="*", help="KEY=VALUE of the audit")
+    given = parser.parse_args()
+    values = dict(text.split("=", 1) for text in given.settings)
+    settings = {key: parse_yaml(value, file=None).values for key, value in values.items()}
+    model = harmonia.load(given.model, gguf_file=given.gguf)
+    items = list(read_items(ItemSource(path=given.items, limit=given.questions)).items)
+    how = {"prompt": {"method": "cloze", "shots": 5}, "probe": {"draws": 3, "seed": 1}}
+    beliefs = harmonia.probe(model, items, shots=read_items(ItemSource(path=given.shots)).items, **how)
+    known = {belief.item.id for belief in beliefs if (belief.right_rate or 0) > 0.5}
+    with tempfile.TemporaryDirectory() as folder:
+        wrong = write_rows(items, Path(folder) / "rows.jsonl")
+        rows = list(harmonia.audit(model, Path(folder) / "rows.jsonl", **settings))
+    show("All questions", rows, wrong)
+    show("Known questions", [row for row in rows if row.id.rpartition("/")[0] in known], wrong)
+
+
+if __name__ == "__main__":
+    main()
