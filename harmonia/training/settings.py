@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from harmonia.parsing import Settings
 
 Learn = Literal["all", "last"]
 """Which of the assistant's turns are learned; one that is marked as not learned never is."""
+TokenLossName = Literal["cross_entropy", "eaft", "kl_base"]
+TOKEN_LOSSES: dict[TokenLossName, float] = {"cross_entropy": 0.0, "eaft": 1.0, "kl_base": 0.1}
+"""Losses of a learned token, with the strength that each has where none is said."""
 _EXECUTION: dict[str, Any] = {"execution": True}
 
 
@@ -38,6 +41,9 @@ class TrainingSettings(Settings):
         lora: Adapter settings; None trains all weights.
         learn: Which of the assistant's turns of a row are learned; one that its row marks as
             not learned never is.
+        loss: Loss of a learned token: its cross-entropy; `eaft`, that times the entropy of the model's 20
+            likeliest tokens / 3; or `kl_base`, that plus KL(base || model), for which the base is read, too.
+        loss_strength: Exponent of the entropy in `eaft`, factor of the KL in `kl_base`; None for 1 and .1.
         epochs: Passes over the set.
         learning_rate: Peak learning rate (the paper takes 1e-5 for Mistral).
         schedule: Shape of the learning rate after warm-up.
@@ -61,6 +67,8 @@ class TrainingSettings(Settings):
 
     lora: LoraSettings | None = None
     learn: Learn = "all"
+    loss: TokenLossName = "cross_entropy"
+    loss_strength: float | None = Field(default=None, ge=0)
     epochs: int = Field(default=3, ge=1)
     learning_rate: float = Field(default=2e-5, gt=0)
     schedule: Literal["cosine", "linear", "constant_with_warmup"] = "cosine"
@@ -81,6 +89,12 @@ class TrainingSettings(Settings):
     report_to: tuple[Literal["tensorboard", "wandb", "mlflow"], ...] = Field(
         default=(), json_schema_extra=_EXECUTION
     )
+
+    @model_validator(mode="after")
+    def _has_a_strength(self) -> TrainingSettings:
+        if self.loss == "cross_entropy" and self.loss_strength is not None:
+            raise ValueError("loss_strength: cross_entropy has none; leave it out, or set loss")
+        return self
 
 
 FEW = 10

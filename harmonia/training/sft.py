@@ -185,6 +185,8 @@ def _trainer(
         lesson.rows,
         batch_size=settings.batch_size,
         micro_tokens=laid_out.micro_tokens,
+        settings=settings,
+        base=_untrained(model, settings),
         model=model,
         args=config,
         processing_class=tokenizer,
@@ -194,6 +196,13 @@ def _trainer(
     # It prints every log line; the losses are on disk.
     trainer.remove_callback(PrinterCallback)
     return trainer
+
+
+def _untrained(model: Any, settings: TrainingSettings) -> Any:
+    """A copy of the model for the loss `kl_base`; None where it is not needed, or an adapter is taken off."""
+    if settings.loss != "kl_base" or settings.lora:
+        return None
+    return copy.deepcopy(model).eval().requires_grad_(False)
 
 
 def _peft_config(settings: TrainingSettings) -> Any:

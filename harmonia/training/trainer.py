@@ -27,8 +27,10 @@ from harmonia.models.cache import behind
 from harmonia.models.memory import out_of_memory
 from harmonia.training.batches import PASS_COST, micro_batches, step_tokens, tensors
 from harmonia.training.encode import IGNORED, Encoded
+from harmonia.training.losses import losses_of
 from harmonia.training.memory import recomputes
 from harmonia.training.prefix import cached_prefix, common_prefix, share_refusal
+from harmonia.training.settings import TrainingSettings
 
 COMPLETE = "harmonia_complete"
 """Lies in a checkpoint that was written whole."""
@@ -43,6 +45,8 @@ class StepTrainer(SFTTrainer):  # type: ignore[misc]
         rows: The rows of all steps, in order.
         batch_size: Rows of a step, over all processes.
         micro_tokens: Most tokens of one forward pass; halved when memory runs out.
+        settings: How to train: the loss of a token.
+        base: For the loss `kl_base` where no adapter can be taken off, the untrained model.
         args: TRL's settings.
         options: What else SFTTrainer takes.
     """
@@ -51,8 +55,18 @@ class StepTrainer(SFTTrainer):  # type: ignore[misc]
     loss_is_scaled_for_ga = True
 
     def __init__(
-        self, rows: Sequence[Encoded], *, batch_size: int, micro_tokens: int, args: SFTConfig, **options: Any
+        self,
+        rows: Sequence[Encoded],
+        *,
+        batch_size: int,
+        micro_tokens: int,
+        args: SFTConfig,
+        settings: TrainingSettings | None = None,
+        base: Any = None,
+        **options: Any,
     ) -> None:
+        self._settings = settings or TrainingSettings()
+        self._base = base
         self.steps = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
         self.micro_tokens = micro_tokens
         numbers = Dataset.from_dict({"step": range(len(self.steps))})
@@ -99,12 +113,26 @@ class StepTrainer(SFTTrainer):  # type: ignore[misc]
     def compute_loss(self, model: Any, inputs: dict[str, Any], *_: Any, **__: Any) -> torch.Tensor:
         """A pass's share of the step's loss: sum of weight x token loss / sum of weights."""
         ids, labels = inputs["input_ids"], inputs["labels"]
-        if ids.is_cuda:
+        how, shared = self._settings, inputs["shared"]
+        if how.loss != "cross_entropy":
+            logits, targets = learned_logits(model, self._inner, ids, labels, shared=shared)
+            base = self._base_logits(model, ids, labels, shared) if how.loss == "kl_base" else None
+            losses = losses_of(how.loss, how.loss_strength, logits, targets, base)
+        elif ids.is_cuda:
             losses = fused_losses(model, ids, labels)
         else:
-            losses = token_losses(model, self._inner, ids, labels, shared=inputs["shared"])
+            losses = token_losses(model, self._inner, ids, labels, shared=shared)
         share: torch.Tensor = (losses * inputs["weights"]).sum() * inputs["scale"]
         return share
+
+    @torch.no_grad()
+    def _base_logits(self, model: Any, ids: torch.Tensor, labels: torch.Tensor, shared: int) -> torch.Tensor:
+        """The untrained model's logits: without the adapter, or by a copy in eval mode."""
+        if self._base is not None:
+            base = self._base.to(ids.device)
+            return learned_logits(base, base, ids, labels, shared=shared)[0]
+        with self.accelerator.unwrap_model(self.model).disable_adapter():
+            return learned_logits(model, self._inner, ids, labels, shared=shared)[0]
 
     @cached_property
     def _inner(self) -> Any:
@@ -151,7 +179,15 @@ class StepTrainer(SFTTrainer):  # type: ignore[misc]
 def token_losses(
     model: Any, inner: Any, input_ids: torch.Tensor, labels: torch.Tensor, *, shared: int = 0
 ) -> torch.Tensor:
-    """Cross-entropy of each learned token, in nats (fp32), in reading order.
+    """Cross-entropy of each learned token, in nats (fp32), in reading order; see `learned_logits`."""
+    logits, targets = learned_logits(model, inner, input_ids, labels, shared=shared)
+    return cross_entropy(logits, targets, reduction="none")
+
+
+def learned_logits(
+    model: Any, inner: Any, input_ids: torch.Tensor, labels: torch.Tensor, *, shared: int = 0
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits (fp32) in front of each learned token, and these tokens, in reading order.
 
     The vocabulary is computed at these positions alone: the model's own head is handed
     only the states that it needs.
@@ -170,7 +206,7 @@ def token_losses(
         out = model(input_ids=input_ids[:, shared:], **more)
     finally:
         hook.remove()
-    return cross_entropy(out.logits.float(), targets[learned], reduction="none")
+    return out.logits.float(), targets[learned]
 
 
 def fused_losses(model: Any, input_ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

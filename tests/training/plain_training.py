@@ -54,8 +54,15 @@ def rows_by_hand(group: Path, tokenizer: Any) -> dict[str, Row]:
     return rows
 
 
-def plain_loop(folder: str, group: Path, seed: int, settings: TrainingSettings) -> tuple[dict, list[float]]:
-    """AdamW, warm-up, then cosine to 0; the loss is the weighted mean over the batch's learned tokens."""
+def plain_loop(
+    folder: str, group: Path, seed: int, settings: TrainingSettings, token_loss: Any = None
+) -> tuple[dict, list[float]]:
+    """AdamW, warm-up, then cosine to 0; the loss is the weighted mean over the batch's learned tokens.
+
+    A token's loss is its negative log-likelihood, or `token_loss` of it, the log-probabilities of all
+    tokens there and those of the untrained model.
+    """
+    untrained = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32) if token_loss else None
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).train()
     rows = rows_by_hand(group, tokenizer)
@@ -89,7 +96,13 @@ def plain_loop(folder: str, group: Path, seed: int, settings: TrainingSettings) 
         for name in batch:
             ids, start, weight, _ = rows[name]
             logprobs = torch.log_softmax(model(torch.tensor([ids])).logits[0], dim=-1)
-            total = total - weight * sum(logprobs[k - 1, ids[k]] for k in range(start, len(ids)))
+            losses = [-logprobs[k - 1, ids[k]] for k in range(start, len(ids))]
+            if untrained is not None:
+                with torch.no_grad():
+                    before = torch.log_softmax(untrained(torch.tensor([ids])).logits[0], dim=-1)
+                places = zip(losses, range(start - 1, len(ids) - 1), strict=True)
+                losses = [token_loss(loss, logprobs[k], before[k]) for loss, k in places]
+            total = total + weight * sum(losses)
             count += weight * (len(ids) - start)
         loss = total / count
         optimizer.zero_grad()
