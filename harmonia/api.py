@@ -17,10 +17,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, overload
 
+from harmonia.arguments import (
+    PromptTable,
+    checked,
+    require_answerer,
+    require_beliefs,
+    require_kind,
+    require_seed,
+    words_of,
+)
 from harmonia.audit import AuditSettings
 from harmonia.audit.folder import audit_file
+from harmonia.compare import CompareSettings, Comparing
+from harmonia.compare.folder import require_audit_of, wanted_of
 from harmonia.data import GENERAL, read_conversations
 from harmonia.data.at_hand import Questions, is_at_hand, items_from
 from harmonia.errors import InputError
@@ -31,11 +42,10 @@ from harmonia.models.folder import tuned_settings
 from harmonia.models.served import ServedModel
 from harmonia.models.server import ServedSettings
 from harmonia.outputs import require_folder_place
-from harmonia.parsing import Settings, require_new, table_of_settings
 from harmonia.probe import ProbeSettings, ask
 from harmonia.probe import read_beliefs as read_belief_file
 from harmonia.prompts import ExamFormat, PromptSettings, ShotPool, build_template, parse_form
-from harmonia.results import Beliefs, Comparison, Groups, TrainingSet, Verdicts
+from harmonia.results import Beliefs, Comparison, Groups, ModelComparison, TrainingSet, Verdicts
 from harmonia.training import TrainingSettings
 from harmonia.types import Belief
 from harmonia.writers import ContextSettings, read_written, texts, write_contexts
@@ -57,10 +67,7 @@ __all__ = [
     "train",
 ]
 
-PromptTable = Mapping[str, Any] | PromptSettings
-"""Settings of the table `prompt` of an experiment file."""
-
-_Settings = TypeVar("_Settings", bound=Settings)
+_Model = LocalModel | str | Path
 
 
 def load(folder: str | Path, **settings: Any) -> LocalModel:
@@ -75,7 +82,7 @@ def load(folder: str | Path, **settings: Any) -> LocalModel:
     """
     if "path" in settings:
         raise InputError("given twice", field="path", seen=settings["path"], remedy="Give the folder alone.")
-    return load_model(_checked(ModelSettings, "model", {**settings, "path": str(folder)}))
+    return load_model(checked(ModelSettings, "model", {**settings, "path": str(folder)}))
 
 
 def serve(url: str, model: str, **settings: Any) -> ServedModel:
@@ -89,7 +96,7 @@ def serve(url: str, model: str, **settings: Any) -> ServedModel:
     Raises:
         InputError: A setting is wrong, or the key is not in the environment.
     """
-    return ServedModel(_checked(ServedSettings, "served", {**settings, "url": url, "model": model}))
+    return ServedModel(checked(ServedSettings, "served", {**settings, "url": url, "model": model}))
 
 
 def probe(
@@ -121,10 +128,10 @@ def probe(
         InputError: A row or a setting is wrong, or the model cannot be asked so.
     """
     if not hasattr(model, "loglikelihoods"):
-        _require_kind(model, (LocalModel,), "model", "Give what harmonia.load or harmonia.train gives.")
-    _require_kind(form, (str, type(None)), "form", "Write it like icl5 or chat0.")
-    words = _checked(PromptSettings, "prompt", prompt)
-    how = _checked(ProbeSettings, "probe", probe)
+        require_kind(model, (LocalModel,), "model", "Give what harmonia.load or harmonia.train gives.")
+    require_kind(form, (str, type(None)), "form", "Write it like icl5 or chat0.")
+    words = checked(PromptSettings, "prompt", prompt)
+    how = checked(ProbeSettings, "probe", probe)
     asked_in = parse_form(form or words.probe_form)
     shots = shots if asked_in.shots else None
     if source and all(is_at_hand(one) for one in (items, shots) if one is not None):
@@ -182,8 +189,8 @@ def groups(
         EmptyGroupError: There are no beliefs for a group.
         InputError: A setting or a file is wrong.
     """
-    _require_beliefs(beliefs, "beliefs")
-    how, words = _checked(GroupSettings, "groups", settings), _words_of(beliefs, prompt)
+    require_beliefs(beliefs, "beliefs")
+    how, words = checked(GroupSettings, "groups", settings), words_of(beliefs, prompt)
     exam = ExamFormat(method=words.style, language=words.language, options_first=words.options_first)
     mixed_in = read_conversations(Path(general), what=GENERAL) if general else None
     if contexts is not None:
@@ -237,42 +244,80 @@ def train(
     from harmonia.training.alone import fine_tune_alone, written_out
     from harmonia.training.sft import RECORD, TrainingJob
 
-    _require_kind(model, (LocalModel, str, Path), "model", "Give what harmonia.load gives, or a folder.")
-    _require_kind(group, (TrainingSet, str, Path), "group", "Give one of harmonia.groups(...), or a file.")
-    _require_seed(seed)
+    require_kind(model, (LocalModel, str, Path), "model", "Give what harmonia.load gives, or a folder.")
+    require_kind(group, (TrainingSet, str, Path), "group", "Give one of harmonia.groups(...), or a file.")
+    require_seed(seed)
     base = ModelSettings(path=str(model)) if isinstance(model, (str, Path)) else model.settings
     place, rows = Path(out), None if isinstance(group, TrainingSet) else Path(group)
     require_folder_place(place, inputs=(base.path, rows), holds=RECORD)
     if isinstance(group, TrainingSet) and prompt is None:
         prompt = group.prompt
-    words = _checked(PromptSettings, "prompt", prompt)
-    how = _checked(TrainingSettings, "training", settings)
+    words = checked(PromptSettings, "prompt", prompt)
+    how = checked(TrainingSettings, "training", settings)
     with written_out(group, place) if isinstance(group, TrainingSet) else nullcontext(Path(group)) as file:
         job = TrainingJob(model=base, prompt=words, settings=how, group=file, seed=seed)
         trained = fine_tune_alone(job, place, progress=progress)
     return trained.model or load_model(tuned_settings(base, place))
 
 
-def compare(before: Sequence[Belief], after: Sequence[Belief], *, seed: int = 0) -> Comparison:
-    """What became of the same items between two models, or two forms of one.
+@overload
+def compare(before: Sequence[Belief], after: Sequence[Belief], *, seed: int = ...) -> Comparison: ...
+@overload
+def compare(before: _Model, after: _Model, *, seed: int = ..., **asked: Any) -> ModelComparison: ...
+def compare(
+    before: Any,
+    after: Any,
+    *,
+    seed: int = 0,
+    items: Questions | None = None,
+    shots: Questions | None = None,
+    canaries: str | Path | None = None,
+    audit: str | Path | None = None,
+    progress: Progress | None = None,
+    **settings: Any,
+) -> Comparison | ModelComparison:
+    """What became of what a model knows: of two models that are asked now, or of beliefs taken already.
 
     Args:
-        before: What `probe` or `read_beliefs` gives.
-        after: Likewise, of the same items in any order.
+        before: A model (what `load` or `train` gives, or a folder); or beliefs (what `probe` or
+            `read_beliefs` gives). With beliefs nothing below is given but `seed`.
+        after: Likewise: the tuned model, or beliefs of the same items in any order.
         seed: Seed of the intervals.
+        items: Questions for both models, as for `probe`.
+        shots: Demonstrations, likewise; the other questions of the same file if None.
+        canaries: Known facts, as `harmonia audit` writes them.
+        audit: Folder of an audit, to be checked; its canaries are asked if no others are given.
+        progress: Told how far it is, of both models together.
+        settings: Those of the table `compare`: `readouts`, `after_form`, `prompt`, ...
 
     Raises:
-        InputError: The two do not hold the same items with the same question, options and answer.
+        InputError: The two do not hold the same items with the same question, options and answer;
+            or a file, a model or a setting is wrong.
     """
-    from harmonia.analysis import Answers, consistency_of, mcnemar
-    from harmonia.analysis.outcomes import outcomes
-
-    _require_beliefs(before, "before")
-    _require_beliefs(after, "after")
-    _require_seed(seed)
-    consistency = consistency_of(before, after, seed=seed)
-    *_, p = mcnemar(Answers.of(before).correct_I, Answers.of(after).correct_I)
-    return Comparison(consistency=consistency, outcomes=outcomes(before, after), p=p)
+    require_seed(seed)
+    asked = {"items": items, "shots": shots, "canaries": canaries, "audit": audit, **settings}
+    if not any(isinstance(one, (str, Path)) or hasattr(one, "loglikelihoods") for one in (before, after)):
+        if given := [name for name, value in asked.items() if value is not None]:
+            raise InputError("beliefs are compared as they are", field=given[0], remedy="Leave it out.")
+        require_beliefs(before, "before")
+        require_beliefs(after, "after")
+        return Comparison.of(before, after, seed=seed)
+    models = [load(one) if isinstance(one, (str, Path)) else one for one in (before, after)]
+    for one, field in zip(models, ("before", "after"), strict=True):
+        require_answerer(one, field)
+    if audit is not None:
+        require_audit_of(Path(audit), models[0].identity)
+    how = checked(CompareSettings, "compare", settings)
+    wanted, rows = wanted_of(
+        how,
+        items=() if items is None else items_from(items).items,
+        shots=None if shots is None else items_from(shots).items,
+        canaries=canaries,
+        audit=audit,
+        seed=seed,
+    )
+    comparing = Comparing(wanted=wanted, settings=how, audited=rows, seed=seed)
+    return ModelComparison(comparing.run(*((lambda one=one: one) for one in models), progress=progress), how)
 
 
 def audit(
@@ -297,9 +342,8 @@ def audit(
     Raises:
         InputError: A row or a setting is wrong, or the folder is of others.
     """
-    if not (hasattr(model, "loglikelihoods") and hasattr(model, "generate")):
-        _require_kind(model, (LocalModel,), "model", "Give what harmonia.load or harmonia.train gives.")
-    how = _checked(AuditSettings, "audit", settings)
+    require_answerer(model, "model")
+    how = checked(AuditSettings, "audit", settings)
     asked = () if exam is None else items_from(exam).items
     return Verdicts(audit_file(model, Path(data), how, exam=asked, out=out, progress=progress))
 
@@ -356,45 +400,3 @@ def report(run_directory: str | Path) -> Path:
     from harmonia.report import write_report
 
     return write_report(Path(run_directory))
-
-
-def _checked(model: type[_Settings], table: str, values: Mapping[str, Any] | Settings | None) -> _Settings:
-    return values if isinstance(values, model) else table_of_settings(model, values or {}, table)
-
-
-def _require_kind(given: Any, kinds: tuple[type, ...], field: str, remedy: str) -> None:
-    if not isinstance(given, kinds):
-        raise InputError("not of the kind needed", field=field, seen=given, remedy=remedy)
-
-
-def _require_beliefs(given: Any, field: str) -> None:
-    """Require beliefs of items that each stand once; a repeated one would count twice."""
-    if isinstance(given, (str, Path)) or not isinstance(given, Sequence):
-        raise InputError(
-            "not a sequence of beliefs",
-            field=field,
-            seen=given,
-            remedy="Give what harmonia.probe or harmonia.read_beliefs gives.",
-        )
-    first: dict[str, int] = {}
-    for number, belief in enumerate(given, start=1):
-        _require_kind(belief, (Belief,), field, "Give what harmonia.probe or harmonia.read_beliefs gives.")
-        require_new(first, belief.item.id, file=field, row=number)
-
-
-def _require_seed(seed: Any) -> None:
-    if type(seed) is not int or not 0 <= seed < 2**32:
-        raise InputError("not a seed", field="seed", seen=seed, remedy="Give 0 to 2**32 - 1.")
-
-
-def _words_of(beliefs: Sequence[Belief], prompt: PromptTable | None) -> PromptSettings:
-    """How questions are worded: as the beliefs were asked, but for what is given."""
-    if isinstance(prompt, PromptSettings):
-        return prompt
-    asked = beliefs.prompt if isinstance(beliefs, Beliefs) else None
-    if asked is not None and prompt is None:
-        return asked
-    # Training must speak as the probe did: beliefs taken by cloze are taught as texts.
-    method = "cloze" if any(belief.method == "cloze" for belief in beliefs[:1]) else "letter"
-    known = asked.model_dump(exclude_unset=True) if asked else {"method": method}
-    return _checked(PromptSettings, "prompt", {**known, **(prompt or {})})

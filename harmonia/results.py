@@ -11,10 +11,14 @@ from typing import Any, overload
 
 from harmonia.analysis.accuracy import accuracy_of
 from harmonia.analysis.consistency import Consistency
-from harmonia.analysis.outcomes import ItemOutcome
+from harmonia.analysis.outcomes import ItemOutcome, outcomes
 from harmonia.audit import AUDIT_ROWS, Audited, AuditRow
 from harmonia.audit.summary import shares_of
 from harmonia.columns import Column, Table, columns_of
+from harmonia.compare import CompareSettings, Found
+from harmonia.compare.folder import require_place, write_comparison
+from harmonia.compare.lead import lead_of
+from harmonia.compare.tables import ASKED, FACTS
 from harmonia.errors import InputError
 from harmonia.groups import BuiltGroups, GroupsSummary, summary_of, write_group
 from harmonia.groups.confounds import CONFOUNDS, confounds
@@ -226,6 +230,19 @@ class Comparison:
     outcomes: tuple[ItemOutcome, ...]
     p: float
 
+    @classmethod
+    def of(cls, before: Sequence[Belief], after: Sequence[Belief], *, seed: int = 0) -> Comparison:
+        """Compare beliefs of the same items.
+
+        Raises:
+            InputError: The two do not hold the same items with the same question, options and answer.
+        """
+        from harmonia.analysis import Answers, consistency_of, mcnemar
+
+        consistency = consistency_of(before, after, seed=seed)
+        *_, p = mcnemar(Answers.of(before).correct_I, Answers.of(after).correct_I)
+        return cls(consistency=consistency, outcomes=outcomes(before, after), p=p)
+
     @cached_property
     def kept(self) -> tuple[str, ...]:
         """Ids of the items right before and after."""
@@ -260,6 +277,41 @@ class Comparison:
 
     def _ids(self, outcome: str) -> tuple[str, ...]:
         return tuple(one.id for one in self.outcomes if one.outcome == outcome)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ModelComparison:
+    """What lies between two models that were asked the same.
+
+    Attributes:
+        found: The tables, and what a person should know of the asking.
+        settings: How they were asked.
+    """
+
+    found: Found
+    settings: CompareSettings
+
+    def __repr__(self) -> str:
+        return "\n".join(lead_of(self.found))
+
+    def table(self) -> Any:
+        """A DataFrame, one row a question and readout: what became of it."""
+        return _frame(ASKED.columns, _cells(ASKED.columns, self.found.outcomes))
+
+    def facts(self) -> Any:
+        """A DataFrame, one row a fact in words: what became of it."""
+        return _frame(FACTS.columns, _cells(FACTS.columns, self.found.facts))
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the folder of `harmonia compare`: tables, summary and page.
+
+        Raises:
+            InputError: A file of others would be overwritten.
+        """
+        place = Path(folder)
+        require_place(place, field="folder")
+        write_comparison(place, self.found, self.settings)
+        return place
 
 
 @dataclass(frozen=True, eq=False, repr=False)

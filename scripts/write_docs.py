@@ -23,7 +23,8 @@ from harmonia.analysis.tables import TABLES
 from harmonia.audit import AUDIT_ROWS
 from harmonia.cli.keys import TAKES, Section
 from harmonia.cli.main import app
-from harmonia.columns import Column
+from harmonia.columns import Column, Table
+from harmonia.compare.tables import COMPARISON_TABLES
 from harmonia.data import KNOWN, ColumnMapping, ItemSource
 from harmonia.data.stored_items import ITEMS
 from harmonia.parsing.described import described, inner_tables
@@ -66,6 +67,13 @@ TABLES_INTRO = """# Tables
 
 What a run writes into `tables/`: Parquet, with a CSV twin for people. A share is 0 to 1.
 At the end stand the files of items and answers, which are Parquet alone.
+"""
+
+COMPARISON_INTRO = """
+## Of a comparison
+
+What [harmonia compare](compare.md) writes into `tables/` of its folder, each as it has rows. In Python
+`ModelComparison.table()` holds `outcomes`, `.facts()` holds `facts`.
 """
 
 FRAMES_INTRO = """
@@ -168,17 +176,22 @@ def tables() -> str:
     """The reference of a run's tables."""
     parts = [NOTE, TABLES_INTRO]
     for table in (*TABLES, ITEMS, ANSWERS, FITTED):
-        parts.append(
-            f"\n## {table.name}\n\n{_summary(table.row)} A row is named by "
-            f"{', '.join(f'`{name}`' for name in table.key)}.\n\n"
-            "| column | type | unit | |\n| --- | --- | --- | --- |\n"
-        )
-        parts += _columns(table.columns)
+        parts += _table(f"## {table.name}", table)
+    parts.append(COMPARISON_INTRO)
+    for table in COMPARISON_TABLES:
+        parts += _table(f"### {table.name}.parquet", table)
     parts.append(FRAMES_INTRO)
     for name, columns in FRAMES.items():
         parts.append(f"\n### {name}\n\n| column | type | unit | |\n| --- | --- | --- | --- |\n")
         parts += _columns(columns)
     return "".join(parts)
+
+
+def _table(heading: str, table: Table[Any]) -> Iterator[str]:
+    named = f" A row is named by {', '.join(f'`{name}`' for name in table.key)}." if table.key else ""
+    yield f"\n{heading}\n\n{_summary(table.row)}{named}\n\n"
+    yield "| column | type | unit | |\n| --- | --- | --- | --- |\n"
+    yield from _columns(table.columns)
 
 
 def _columns(columns: Iterable[Column]) -> Iterator[str]:

@@ -55,7 +55,10 @@ SIGNATURES: dict[str, dict[str, Any]] = {
         "progress": None,
         "**": "settings",
     },
-    "compare": {"before": EMPTY, "after": EMPTY, "*": None, "seed": 0},
+    "compare": {
+        **{"before": EMPTY, "after": EMPTY, "*": None, "seed": 0, "items": None, "shots": None},
+        **{"canaries": None, "audit": None, "progress": None, "**": "settings"},
+    },
     "run": {"experiment": EMPTY, "/": None, "**": "overrides"},
     "plan": {
         **{"experiment": EMPTY, "/": None, "*": None, "parameters": None, "tflops": None},

@@ -19,7 +19,7 @@ ORDER = [
     *("types", "errors", "hashing", "files", "parsing", "journal", "outputs", "columns", "table_file"),
     "world",
     *("data", "prompts", "models", "probe", "slick", "writers", "groups", "training", "analysis", "export"),
-    *("report", "audit", "pipeline", "results", "api", "bench", "cli"),
+    *("report", "audit", "compare", "pipeline", "results", "arguments", "api", "bench", "cli"),
 ]
 
 

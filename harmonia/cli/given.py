@@ -67,7 +67,7 @@ class Given:
         return cls(*_RUNNING.get())
 
     def of(self, model: type[S], options: Mapping[str, Any] | None = None, **defaults: Any) -> S:
-        """The settings of a class.
+        """The settings of a class; of several tables of it those of the first.
 
         Args:
             model: The class.
@@ -78,11 +78,13 @@ class Given:
         Raises:
             InputError: A value is wrong, or given twice.
         """
-        from harmonia.pipeline.settings_file import merged
-
         section = next(one for one in TAKES[self._command] if one.model is model)
-        values = _with(self._values(section), section, options or {})
-        return self._made(model, section, merged(defaults, values))
+        return self._of(section, model, options, defaults)
+
+    def of_table(self, table: str, model: type[S], options: Mapping[str, Any], **defaults: Any) -> S:
+        """The same of a table that is not the first of its class."""
+        section = next(one for one in TAKES[self._command] if one.table == table)
+        return self._of(section, model, options, defaults)
 
     def table(self, model: type[Settings]) -> dict[str, Any]:
         """The settings of a class as they were given, for values that they are to be put on."""
@@ -126,6 +128,14 @@ class Given:
         both = {key: value for key, value in both.items() if table == "items" or key not in ("limit", "seed")}
         values = merged(merged(defaults, both), self._values(section))
         return self._made(ItemSource, section, {**values, "path": path})
+
+    def _of(
+        self, section: Section, model: type[S], options: Mapping[str, Any] | None, defaults: dict[str, Any]
+    ) -> S:
+        from harmonia.pipeline.settings_file import merged
+
+        values = _with(self._values(section), section, options or {})
+        return self._made(model, section, merged(defaults, values))
 
     def _values(self, section: Section) -> dict[str, Any]:
         if not section.table:

@@ -117,6 +117,17 @@ TAKES: dict[str, tuple[Section, ...]] = {
         _MODEL,
     ),
     "audit": (Section("audit", "audit:AuditSettings", without="sample seed", bare=True), _MODEL),
+    "compare": (
+        _ITEMS,
+        _SHOTS,
+        Section(
+            "",
+            "compare:CompareSettings",
+            without="prompt.method audit.sample audit.on_bad_row",
+        ),
+        _MODEL,
+        Section("after", "models:ModelSettings", without="path"),
+    ),
     "export-task": (_ITEMS, _SHOTS, _prompt(only="method preset language options_first shots")),
     "explain-scoring": (_ITEMS, _SHOTS, _prompt(without="method shots"), _MODEL),
     "triage": (Section("", "analysis.triage:TriageSettings"),),

@@ -41,8 +41,8 @@ class TrainingSettings(Settings):
         lora: Adapter settings; None trains all weights.
         learn: Which of the assistant's turns of a row are learned; one that its row marks as
             not learned never is.
-        loss: Loss of a learned token: its cross-entropy; `eaft`, that times the entropy of the model's 20
-            likeliest tokens / 3; or `kl_base`, that plus KL(base || model), for which the base is read, too.
+        loss: Loss of a learned token. `eaft` is its cross-entropy times the entropy of the model's 20
+            likeliest tokens / 3. `kl_base` is the cross-entropy plus KL(base || model), and reads the base, too.
         loss_strength: Exponent of the entropy in `eaft`, factor of the KL in `kl_base`; None for 1 and .1.
         epochs: Passes over the set.
         learning_rate: Peak learning rate (the paper takes 1e-5 for Mistral).

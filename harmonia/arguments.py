@@ -1,0 +1,70 @@
+"""Arguments of the Python functions, checked: settings, models, beliefs, seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from harmonia.errors import InputError
+from harmonia.models import LocalModel
+from harmonia.parsing import Settings, require_new, table_of_settings
+from harmonia.prompts import PromptSettings
+from harmonia.results import Beliefs
+from harmonia.types import Belief
+
+PromptTable = Mapping[str, Any] | PromptSettings
+"""Settings of the table `prompt` of an experiment file."""
+
+_Settings = TypeVar("_Settings", bound=Settings)
+
+
+def require_kind(given: Any, kinds: tuple[type, ...], field: str, remedy: str) -> None:
+    """Require a value of one of some classes."""
+    if not isinstance(given, kinds):
+        raise InputError("not of the kind needed", field=field, seen=given, remedy=remedy)
+
+
+def require_answerer(given: Any, field: str) -> None:
+    """Require a model that scores and writes."""
+    if not (hasattr(given, "loglikelihoods") and hasattr(given, "generate")):
+        require_kind(given, (LocalModel,), field, "Give what harmonia.load or harmonia.train gives.")
+
+
+def require_beliefs(given: Any, field: str) -> None:
+    """Require beliefs of items that each stand once; a repeated one would count twice."""
+    if isinstance(given, (str, Path)) or not isinstance(given, Sequence):
+        raise InputError(
+            "not a sequence of beliefs",
+            field=field,
+            seen=given,
+            remedy="Give what harmonia.probe or harmonia.read_beliefs gives.",
+        )
+    first: dict[str, int] = {}
+    for number, belief in enumerate(given, start=1):
+        require_kind(belief, (Belief,), field, "Give what harmonia.probe or harmonia.read_beliefs gives.")
+        require_new(first, belief.item.id, file=field, row=number)
+
+
+def require_seed(seed: Any) -> None:
+    """Require a seed."""
+    if type(seed) is not int or not 0 <= seed < 2**32:
+        raise InputError("not a seed", field="seed", seen=seed, remedy="Give 0 to 2**32 - 1.")
+
+
+def checked(model: type[_Settings], table: str, values: Mapping[str, Any] | Settings | None) -> _Settings:
+    """Settings of a table, given as a mapping, as such settings, or not at all."""
+    return values if isinstance(values, model) else table_of_settings(model, values or {}, table)
+
+
+def words_of(beliefs: Sequence[Belief], prompt: PromptTable | None) -> PromptSettings:
+    """How questions are worded: as the beliefs were asked, but for what is given."""
+    if isinstance(prompt, PromptSettings):
+        return prompt
+    asked = beliefs.prompt if isinstance(beliefs, Beliefs) else None
+    if asked is not None and prompt is None:
+        return asked
+    # Training must speak as the probe did: beliefs taken by cloze are taught as texts.
+    method = "cloze" if any(belief.method == "cloze" for belief in beliefs[:1]) else "letter"
+    known = asked.model_dump(exclude_unset=True) if asked else {"method": method}
+    return checked(PromptSettings, "prompt", {**known, **(prompt or {})})

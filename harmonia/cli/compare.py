@@ -1,0 +1,84 @@
+"""`harmonia compare`: what a fine-tuning with any tool did to what a model knows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harmonia.cli import options as o
+from harmonia.cli.given import Given
+from harmonia.cli.items import read
+from harmonia.cli.progress import Bars, err
+from harmonia.cli.progress import out as console
+
+
+def compare(
+    before: Annotated[str, typer.Option(help="The model before: a folder, or a hub id.")],
+    after: Annotated[str, typer.Option(help="The model after: merged, an adapter folder, or a hub id.")],
+    out: o.Out,
+    items: Annotated[str | None, typer.Option(help="Questions: a file, a folder, or a data set id.")] = None,
+    shots_from: o.ShotsFrom = None,
+    canaries: Annotated[
+        Path | None, typer.Option(help="Known facts held back: canaries.jsonl of harmonia audit.")
+    ] = None,
+    audit: Annotated[
+        Path | None, typer.Option(help="Folder of harmonia audit to check: did conflicting rows cost facts?")
+    ] = None,
+    seed: o.Seed = 0,
+) -> None:
+    """Tell what a fine-tuning, by any tool, kept, lost and gained.
+
+    A GGUF file is named by `model.gguf_file` (before) and `after.gguf_file`. Other settings of the table
+    `model` are for both models, unless the table `after` says otherwise.
+
+    Example: `harmonia compare --before MODEL --after tuned/ --items exam.jsonl --audit audit/ --out
+    compared/ after_form=chat0`
+    """
+    from harmonia.compare import CompareSettings, Comparing
+    from harmonia.compare.folder import require_audit_of, require_place, wanted_of, write_comparison
+    from harmonia.compare.lead import lead_of
+    from harmonia.models import LocalModel, ModelSettings, fingerprint, load_model
+
+    given = Given.here()
+    require_place(out, (before, after, items, canaries, audit))
+    settings = given.of(CompareSettings)
+    both = {
+        key: value
+        for key, value in given.table(ModelSettings).items()
+        if key not in ("gguf_file", "revision")
+    }
+    which = [
+        given.of(ModelSettings, {"path": before}),
+        given.of_table("after", ModelSettings, {"path": after}, **both),
+    ]
+    if items is None:
+        given.none("items", "--items")
+    asked = None if items is None else read(given.items(items))
+    source = given.shots(shots_from)
+    shots = None if source is None else read(source)
+    noted = [fingerprint(one) for one in which]
+    if audit is not None:
+        require_audit_of(audit, noted[0])
+    wanted, rows = wanted_of(
+        settings,
+        items=asked.items if asked else (),
+        shots=shots.items if shots else None,
+        canaries=canaries,
+        audit=audit,
+        seed=seed,
+    )
+
+    def loaded(place: int) -> LocalModel:
+        return load_model(which[place], noted[place])
+
+    comparing = Comparing(wanted=wanted, settings=settings, audited=rows, seed=seed)
+    with Bars("asking") as bars:
+        found = comparing.run(lambda: loaded(0), lambda: loaded(1), progress=bars.progress)
+    write_comparison(out, found, settings, (Path(before).name, Path(after).name))
+    for note in found.notes:
+        err.print(note)
+    for line in lead_of(found):
+        console.print(line)
+    console.print(str(out))

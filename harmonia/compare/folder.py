@@ -1,0 +1,108 @@
+"""What a comparison reads beside the models, and the folder that it writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import harmonia
+from harmonia.audit import AUDIT_ROWS, AuditRow
+from harmonia.audit.folder import CANARIES
+from harmonia.audit.folder import SUMMARY as AUDIT_SUMMARY
+from harmonia.compare.canaries import AskedOfBoth, QuestionSuite, read_canaries, rows_to_ask
+from harmonia.compare.lead import lead_of
+from harmonia.compare.page import comparison_page
+from harmonia.compare.result import Found
+from harmonia.compare.settings import CompareSettings
+from harmonia.compare.tables import COMPARISON_TABLES
+from harmonia.errors import InputError
+from harmonia.files import write_json, write_text
+from harmonia.outputs import fresh_directory, require_folder_place
+from harmonia.parsing import read_object
+from harmonia.types import Item
+
+SUMMARY, PAGE = "comparison.json", "report.html"
+FILES = (SUMMARY, PAGE, *(name for table in COMPARISON_TABLES for name in table.files("tables")))
+
+
+def require_place(out: Path, inputs: Iterable[str | Path | None] = (), *, field: str = "out") -> None:
+    """Require that the folder of a comparison can be written.
+
+    Raises:
+        InputError: It cannot, or something of others would be lost.
+    """
+    require_folder_place(out, inputs=inputs, names=FILES, holds=SUMMARY, field=field)
+
+
+def wanted_of(
+    settings: CompareSettings,
+    *,
+    items: tuple[Item, ...] = (),
+    shots: tuple[Item, ...] | None = None,
+    canaries: str | Path | None = None,
+    audit: str | Path | None = None,
+    seed: int = 0,
+) -> tuple[AskedOfBoth, tuple[AuditRow, ...]]:
+    """What two models are asked, and all rows of the audit.
+
+    Args:
+        settings: How.
+        items: Questions.
+        shots: Demonstrations of them.
+        canaries: Known facts, as `harmonia audit` writes them; those of the audit if None.
+        audit: The folder of an audit.
+        seed: Seed of the rows of the audit that are asked again.
+
+    Raises:
+        InputError: A file is wrong, or there is nothing to ask.
+    """
+    rows = () if audit is None else AUDIT_ROWS.read(Path(audit))
+    held = None if audit is None else Path(audit) / CANARIES
+    if canaries is None and held and held.is_file() and held.stat().st_size:
+        canaries = held
+    suite, facts = (None, ()) if canaries is None else read_canaries(Path(canaries))
+    suites = [QuestionSuite(name="items", items=items, shots=shots)] if items else []
+    if suite:
+        suites.append(suite)
+    asked = tuple(rows_to_ask(rows, settings.rows, seed))
+    if not (suites or facts or asked):
+        raise InputError("nothing to ask", remedy="Give items, canaries, or the folder of an audit.")
+    return AskedOfBoth(suites=tuple(suites), facts=facts, rows=asked), rows
+
+
+def require_audit_of(audit: Path, identity: str) -> None:
+    """Require that an audit was made against the model before.
+
+    Raises:
+        InputError: It was another one, or the folder is none of an audit.
+    """
+    path = audit / AUDIT_SUMMARY
+    asked = read_object(path, what="the summary of the audit").get("model")
+    if asked != identity:
+        raise InputError(
+            "the audit is of another model than --before",
+            file=path,
+            field="model",
+            seen=asked,
+            remedy="Audit the file with the model before, held in the same dtype.",
+        )
+
+
+def write_comparison(
+    out: Path, found: Found, settings: CompareSettings, names: tuple[str, str] = ("before", "after")
+) -> None:
+    """Write tables, summary and page in one step."""
+    about = {
+        "harmonia": harmonia.__version__,
+        "before": found.before,
+        "after": found.after,
+        "settings": settings.model_dump(mode="json"),
+    }
+    rows = [("before", f"{names[0]} ({found.before})"), ("after", f"{names[1]} ({found.after})")]
+    rows += [(key, str(value)) for key, value in settings.model_dump(mode="json", exclude_unset=True).items()]
+    with fresh_directory(out) as partial:
+        (partial / "tables").mkdir()
+        for table, of_table in found.tables:
+            table.write(partial / "tables", of_table)
+        write_json(partial / SUMMARY, {**about, "lead": lead_of(found), "notes": list(found.notes)})
+        write_text(partial / PAGE, comparison_page(found, names, rows))

@@ -1,0 +1,93 @@
+"""A comparison in a few sentences: for the page, the screen and Python."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from harmonia.compare.result import Found
+from harmonia.compare.tables import CategoryAfter, ConflictCost, SuiteComparison, SuiteLosses
+from harmonia.probe.stability import wilson
+
+UNTOLD = (
+    "This is an association in one training: what harmed all facts alike shows in no category, and only "
+    "a second training without these rows tells what they cost."
+)
+
+
+def lead_of(found: Found) -> list[str]:
+    """What to know first, a sentence each."""
+    return [
+        *map(_suite, found.compared),
+        *map(_lost, found.lost),
+        *_facts(found),
+        *_fitted(found.rows),
+        *(_cost(found.cost) if found.cost else ()),
+    ]
+
+
+def _suite(one: SuiteComparison) -> str:
+    interval = f"{100 * one.accuracy_change_low:+.1f} to {100 * one.accuracy_change_high:+.1f}"
+    return (
+        f"{one.suite}, {one.readout}: {100 * one.accuracy_before:.1f} % of {one.n:,} right before, "
+        f"{100 * one.accuracy_after:.1f} % after (points, 95 %: {interval}; McNemar p {one.p:.2g}); "
+        f"{one.kept} kept, {one.lost} lost, {one.gained} gained. Of {one.known_kept + one.known_lost} known "
+        f"before, {one.known_lost} are lost."
+    )
+
+
+def _lost(one: SuiteLosses) -> str:
+    return (
+        f"{one.suite}: of {one.right_before} right before by {one.readout} and by {one.other}, "
+        f"{one.readout_lost} lost their readout alone, {one.knowledge_lost} are lost in both."
+    )
+
+
+def _facts(found: Found) -> Iterator[str]:
+    if not found.facts:
+        return
+    known = [one for one in found.facts if one.before == "known"]
+    if not known:
+        yield f"facts in words: none of {len(found.facts)} is known to the model before."
+        return
+    lost = [one for one in known if one.outcome == "lost"]
+    low, high = wilson(len(lost), len(known))
+    now = Counter(one.after for one in lost)
+    what = ", ".join(f"{count} {name}" for name, count in now.most_common())
+    yield (
+        f"facts in words: of {len(known)} known before, {len(lost)} are lost ({_interval(low, high)})"
+        f"{f', now {what}' if lost else ''}."
+    )
+
+
+def _fitted(rows: tuple[CategoryAfter, ...]) -> Iterator[str]:
+    for one in rows:
+        if one.category in ("known", "conflicting", "unknown"):
+            ends = _interval(one.says_after_low, one.says_after_high)
+            yield (
+                f"rows called {one.category}: the model says the answers of {100 * one.says_before:.0f} % "
+                f"before, of {100 * one.says_after:.0f} % after ({ends}; {one.rows} asked)."
+            )
+
+
+def _cost(one: ConflictCost) -> Iterator[str]:
+    if one.difference is None or one.difference_low is None or one.difference_high is None:
+        yield (
+            f"{one.near_known} known canaries have a conflicting row as their nearest, {one.other_known} "
+            f"another: too few to tell whether conflicting rows cost knowledge. {UNTOLD}"
+        )
+        return
+    ends = f"{100 * one.difference_low:+.0f} to {100 * one.difference_high:+.0f}"
+    said = (
+        "are lost more often than" if one.difference_low > 0 else "are not shown to be lost more often than"
+    )
+    if one.difference_high < 0:
+        said = "are lost less often than"
+    yield (
+        f"Known canaries nearest to a conflicting row {said} the others: {one.near_lost} of {one.near_known} "
+        f"against {one.other_lost} of {one.other_known} ({ends} points, 95 %; Fisher p {one.p:.2g}). {UNTOLD}"
+    )
+
+
+def _interval(low: float, high: float) -> str:
+    return f"95 %: {100 * low:.0f} to {100 * high:.0f} %"

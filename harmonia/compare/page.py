@@ -1,0 +1,213 @@
+"""`report.html` of a comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from harmonia.audit.rule import AuditCategory
+from harmonia.compare.lead import lead_of
+from harmonia.compare.result import Found
+from harmonia.compare.tables import (
+    CategoryAfter,
+    FactOutcome,
+    NearestRows,
+    SubsetChange,
+    SuiteComparison,
+    SuiteLosses,
+)
+from harmonia.report.html_table import Entry, PageColumn, PageTable, build, field
+from harmonia.report.rendering import rendered
+from harmonia.report.words import ABSENT, between, decimal, percent, points
+
+_EXAMPLES = 30
+_LONGEST = 400
+
+
+def comparison_page(found: Found, names: tuple[str, str], about: Sequence[tuple[str, str]]) -> str:
+    """The page, as HTML; `names` are what the models are called."""
+    return rendered(
+        "compare.html",
+        names=names,
+        lead=lead_of(found),
+        parts=list(_parts(found)),
+        lost=_examples(found),
+        notes=found.notes or ["nothing else is to be told of the asking"],
+        about=about,
+    )
+
+
+def _parts(found: Found) -> Iterator[PageTable]:
+    if found.compared:
+        yield _compared(found.compared)
+        yield _changes(found.changes)
+    if found.lost:
+        yield _lost(found.lost)
+    if found.facts:
+        yield _facts(found.facts)
+    if found.rows:
+        yield _rows(found.rows)
+    if found.nearest:
+        yield _nearest(found.nearest)
+
+
+def _asked(row: Any) -> str:
+    return f"{row.suite}, {row.readout}"
+
+
+def _compared(rows: Sequence[SuiteComparison]) -> PageTable:
+    def mean(name: str, heading: str) -> PageColumn[SuiteComparison]:
+        def cell(row: SuiteComparison) -> Entry:
+            ends = f"{decimal(getattr(row, f'{name}_low'))} to {decimal(getattr(row, f'{name}_high'))}"
+            return Entry(text=decimal(getattr(row, name)), small=(ends,))
+
+        return PageColumn(name, heading, cell)
+
+    def change(row: SuiteComparison) -> Entry:
+        ends = between(row.accuracy_change_low, row.accuracy_change_high)
+        return Entry(text=points(100 * row.accuracy_change), small=(ends,))
+
+    return build(
+        "How much changed; small print has 95 % intervals",
+        (
+            PageColumn("suite", "Asked", _asked, kind="head"),
+            field(SuiteComparison, "n", "Questions"),
+            field(SuiteComparison, "accuracy_before", "before", above="Right"),
+            field(SuiteComparison, "accuracy_after", "after", above="Right"),
+            PageColumn("accuracy_change", "points", change, above="Right"),
+            PageColumn("p", "McNemar p", lambda row: _p(row.p), above="Right"),
+            mean("rank_agreement", "Rank agreement"),
+            mean("kl", "KL, nats"),
+        ),
+        rows,
+    )
+
+
+def _changes(rows: Sequence[SubsetChange]) -> PageTable:
+    return build(
+        "What became of the questions, by what the model before believes and by domain",
+        (
+            PageColumn("asked", "Asked", _asked, kind="text"),
+            PageColumn("name", "Part", lambda row: row.name or "no domain", kind="head"),
+            *(
+                field(SubsetChange, name, heading)
+                for name, heading in (("n", "Questions"), ("kept", "Kept"), ("lost", "Lost"))
+            ),
+            field(SubsetChange, "gained", "Gained"),
+            field(SubsetChange, "never", "Never right"),
+            PageColumn(
+                "change",
+                "Points",
+                lambda row: Entry(
+                    text=points(100 * row.change), small=(between(row.change_low, row.change_high),)
+                ),
+            ),
+            PageColumn(
+                "lost_share",
+                "Lost of those right",
+                lambda row: _share(row.lost_share, row.lost_share_low, row.lost_share_high),
+            ),
+            PageColumn("p_holm", "p, Holm", lambda row: _p(row.p_holm)),
+        ),
+        rows,
+        marked=lambda row: row.by == "all",
+        section=lambda row: f"{_asked(row)}/{row.by}",
+    )
+
+
+def _lost(rows: Sequence[SuiteLosses]) -> PageTable:
+    return build(
+        "Readout lost or knowledge lost: questions that the model before has right by both methods",
+        (
+            PageColumn("suite", "Asked", lambda row: f"{_asked(row)} and {row.other}", kind="head"),
+            field(SuiteLosses, "right_before", "Right before"),
+            field(SuiteLosses, "kept", "Kept"),
+            field(SuiteLosses, "readout_lost", "Readout lost"),
+            field(SuiteLosses, "other_lost", "Other readout lost"),
+            field(SuiteLosses, "knowledge_lost", "Knowledge lost"),
+        ),
+        rows,
+    )
+
+
+def _facts(rows: Sequence[FactOutcome]) -> PageTable:
+    before = list(dict.fromkeys(row.before for row in rows))
+    after = list(dict.fromkeys(row.after for row in rows))
+
+    def column(name: str) -> PageColumn[AuditCategory]:
+        def cell(was: AuditCategory) -> str:
+            return str(sum(row.before == was and row.after == name for row in rows))
+
+        return PageColumn(name, name, cell, above="after")
+
+    return build(
+        "Facts in words: verdict of the model before, and of the model after",
+        (PageColumn("before", "before", lambda was: was, kind="head"), *map(column, after)),
+        before,
+    )
+
+
+def _rows(rows: Sequence[CategoryAfter]) -> PageTable:
+    def says(which: str, heading: str) -> PageColumn[CategoryAfter]:
+        names = (f"says_{which}", f"says_{which}_low", f"says_{which}_high")
+        return PageColumn(names[0], heading, lambda row: _share(*(getattr(row, name) for name in names)))
+
+    return build(
+        "Rows of the fine-tuning file, by what the audit called them: whose answer does a model know?",
+        (
+            field(CategoryAfter, "category", "Called", "head"),
+            field(CategoryAfter, "rows", "Rows asked"),
+            says("before", "Before"),
+            says("after", "After"),
+            field(CategoryAfter, "conflicting_after", "Sure of something else after"),
+            field(CategoryAfter, "other_after", "All else after"),
+        ),
+        rows,
+    )
+
+
+def _nearest(rows: Sequence[NearestRows]) -> PageTable:
+    return build(
+        "Known canaries, by the category of the row whose words are nearest",
+        (
+            field(NearestRows, "category", "Nearest row", "head"),
+            field(NearestRows, "known", "Known before"),
+            field(NearestRows, "lost", "Lost"),
+            PageColumn(
+                "lost_share",
+                "Share",
+                lambda row: _share(row.lost_share, row.lost_share_low, row.lost_share_high),
+            ),
+        ),
+        rows,
+    )
+
+
+def _share(value: float | None, low: float | None, high: float | None) -> Entry | str:
+    if value is None or low is None or high is None:
+        return ABSENT
+    return Entry(text=percent(value), small=(f"{percent(low)} to {percent(high)}",))
+
+
+def _p(value: float | None) -> str:
+    return ABSENT if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _examples(found: Found) -> list[tuple[str, str, str]]:
+    """Known facts that are lost: what was asked, and what each model says."""
+    lead = found.compared[0].readout if found.compared else None
+    lost = [
+        (one.question, f"right, {one.confidence_before:.2f}", f"wrong, {one.confidence_after:.2f}")
+        for one in sorted(found.outcomes, key=lambda one: one.answer_after)
+        if one.level == "known" and one.outcome == "lost" and one.readout == lead
+    ]
+    lost += [
+        (f"{one.question}\n{one.answer}", one.reason_before, f"{one.after}: {one.reason_after}")
+        for one in sorted(found.facts, key=lambda one: one.prob_after)
+        if one.outcome == "lost"
+    ]
+    return [(_cut(question), was, now) for question, was, now in lost[:_EXAMPLES]]
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."

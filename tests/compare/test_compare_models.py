@@ -1,0 +1,228 @@
+"""Two models asked the same: scripted ones, whose answers are known."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import harmonia as command
+from scipy.stats import binomtest
+from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
+
+import harmonia
+from harmonia.audit import AuditRow
+from harmonia.compare.check import nearest_rows, newcombe
+from harmonia.compare.tables import ASKED, CHANGES, COMPARED, COST, FACTS, READOUTS_LOST, ROWS_AFTER
+from harmonia.errors import InputError
+from harmonia.models.fake import FakeModel
+from harmonia.types import Item
+from harmonia.world import base_folder
+
+CAPITALS = {
+    **{"France": "Paris", "Italy": "Rome", "Norway": "Oslo", "Peru": "Lima", "Egypt": "Cairo"},
+    **{"Cuba": "Havana", "Ghana": "Accra", "Kenya": "Nairobi"},
+}
+
+
+def speaker(**other: str | None) -> Any:
+    """A model that knows the capitals, but for those where it says another, or nothing (None)."""
+
+    def says(text: str) -> Mapping[str, float]:
+        land = text.rstrip().rpartition("capital of ")[2].partition("?")[0]
+        city = {**CAPITALS, **other}.get(land)
+        return {f" {city}": 0.9} if city else {f" {name}": 0.1 for name in "klmnopqrst"}
+
+    return FakeModel(says, name=json.dumps(other))
+
+
+def capital(land: str) -> str:
+    return f"What is the capital of {land}?"
+
+
+def written(path: Path, rows: Iterable[Mapping[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def facts(tmp_path: Path) -> Path:
+    rows = [{"id": land, "question": capital(land), "answer": city} for land, city in CAPITALS.items()]
+    return written(tmp_path / "canaries.jsonl", rows)
+
+
+def test_facts_in_words_are_kept_lost_or_gained(facts: Path) -> None:
+    before = speaker(Ghana="Lagos", Kenya=None)
+    after = speaker(Kenya=None, Cuba="Miami", Peru=None)
+    found = harmonia.compare(before, after, canaries=facts)
+    table = found.facts().set_index("id")
+    assert table.outcome.to_dict() == {
+        **dict.fromkeys(("France", "Italy", "Norway", "Egypt"), "kept"),
+        **{"Cuba": "lost", "Peru": "lost", "Ghana": "gained", "Kenya": "never"},
+    }
+    assert list(table.loc[["Cuba", "Peru", "Ghana"], "before"]) == ["known", "known", "conflicting"]
+    assert list(table.loc[["Cuba", "Peru", "Ghana"], "after"]) == ["conflicting", "unknown", "known"]
+    low, high = proportion_confint(2, 6, method="wilson")
+    assert f"of 6 known before, 2 are lost (95 %: {100 * low:.0f} to {100 * high:.0f} %" in repr(found)
+
+
+def sky(number: int, domain: str) -> Item:
+    choices = (f"red{number}", f"blue{number}", f"tan{number}")
+    return Item(id=f"q{number}", domain=domain, question=f"Item {number} is?", choices=choices, answer=1)
+
+
+def lettered(letters: Mapping[int, str], words: Mapping[int, str]) -> Any:
+    """A model that says a letter where options are shown, and a word where none are; else blue."""
+
+    def says(text: str) -> Mapping[str, float]:
+        asked = text.rpartition("Item ")[2]
+        number = int(asked.partition(" ")[0])
+        if "A. " not in asked:
+            return {f" {words.get(number, 'blue')}{number}": 0.8}
+        wanted = f"{letters.get(number, 'blue')}{number}"
+        place = next(line[0] for line in asked.splitlines() if line.endswith(f". {wanted}"))
+        return {f" {place}": 0.8}
+
+    return FakeModel(says, name=json.dumps([letters, words]))
+
+
+def test_both_readouts_and_all_tables(tmp_path: Path) -> None:
+    items = [sky(number, "one" if number < 6 else "two") for number in range(12)]
+    # 0 and 1 are lost in letters, 1 and 2 in words; 11 was wrong before in both.
+    before = lettered({11: "red"}, {11: "red"})
+    after = lettered({0: "red", 1: "red"}, {1: "tan", 2: "tan"})
+    found = harmonia.compare(before, after, items=items, prompt={"shots": 2})
+    out = found.save(tmp_path / "out") / "tables"
+    (letters, words) = COMPARED.read(out)
+    assert (letters.readout, words.readout) == ("letter_cyclic", "cloze")
+    assert (letters.kept, letters.lost, letters.gained, letters.never) == (9, 2, 1, 0)
+    assert letters.p == pytest.approx(binomtest(1, 3).pvalue)
+    (one,) = READOUTS_LOST.read(out)
+    assert (one.right_before, one.kept) == (11, 8)
+    assert (one.readout_lost, one.other_lost, one.knowledge_lost) == (1, 1, 1)
+    changes = {(row.readout, row.by, row.name): row for row in CHANGES.read(out)}
+    first = changes["letter_cyclic", "domain", "one"]
+    assert (first.n, first.lost, first.gained, first.change) == (6, 2, 0, pytest.approx(-1 / 3))
+    assert (first.lost_share_low, first.lost_share_high) == pytest.approx(
+        proportion_confint(2, 6, method="wilson")
+    )
+    # The domain's two p, 1 of 2 and 1 of 1 against a coin, after Holm.
+    assert first.p == pytest.approx(0.5) and first.p_holm == pytest.approx(1.0)
+    assert changes["letter_cyclic", "level", "known"].p is None
+    assert {row.outcome for row in ASKED.read(out) if row.id == "q1"} == {"lost"}
+    page = (out.parent / "report.html").read_text(encoding="utf-8")
+    assert "Readout lost" in page and "Item 0 is?" in page and "<script" not in page
+
+
+def test_an_audit_is_checked(facts: Path, tmp_path: Path) -> None:
+    base, data = speaker(Australia="Sydney", Spain="Toledo"), tmp_path / "sft.jsonl"
+    told = {**CAPITALS, "Australia": "Canberra", "Oz": "z", "Spain": "Madrid"}
+    written(data, [{"instruction": capital(land), "output": city} for land, city in told.items()])
+    harmonia.audit(base, data, out=tmp_path / "audit")
+    tuned = speaker(Australia="Canberra", Spain="Toledo", Cuba="Miami")
+    found = harmonia.compare(base, tuned, canaries=facts, audit=tmp_path / "audit")
+    out = found.save(tmp_path / "out") / "tables"
+    rows = {row.category: row for row in ROWS_AFTER.read(out)}
+    assert (rows["known"].rows, rows["known"].says_after) == (8, 7 / 8)
+    conflicting = rows["conflicting"]
+    assert (conflicting.rows, conflicting.says_before, conflicting.says_after) == (2, 0, 0.5)
+    assert conflicting.conflicting_after == 1 and rows["unknown"].other_after == 1
+    (cost,) = COST.read(out)
+    assert cost.near_known + cost.other_known == 8 and cost.near_lost + cost.other_lost == 1
+    assert [row.outcome for row in FACTS.read(out)].count("lost") == 1
+    assert "only a second training without these rows" in repr(found)
+    with pytest.raises(InputError, match="the audit is of another model than"):
+        harmonia.compare(tuned, base, audit=tmp_path / "audit")
+
+
+def audited(name: str, category: Any, text: str) -> AuditRow:
+    signals = {"confidence": 1.0, "conflict": 0.0, "reason": "", "trained": 0.5}
+    counts = {"line": 1, "turn": 1, "tokens": 1, "cut": 0, "shots": 0}
+    return AuditRow(
+        id=name, kind="open", category=category, instruction=text, answer="x", **signals, **counts
+    )
+
+
+def test_the_nearest_row_is_by_rare_words_and_never_the_canary_itself() -> None:
+    rows = [
+        audited("a", "conflicting", "the river Tay in Perth"),
+        audited("b", "known", "the lake Como in Lombardy"),
+        audited("c", "known", "the hill of the winds"),
+    ]
+    canaries = [("n1", "the Tay", True), ("n2", "the Como", False), ("c", "the winds", False)]
+    tables, cost = nearest_rows(canaries, rows)
+    # "the" stands in all rows and tells nothing: the third canary, a row itself, has no neighbour.
+    assert [(row.category, row.known, row.lost) for row in tables] == [("known", 1, 0), ("conflicting", 1, 1)]
+    assert (cost.near_known, cost.other_known, cost.difference) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("counts", [(11, 28, 96, 221), (0, 5, 3, 9), (7, 7, 1, 4)])
+def test_the_interval_of_a_difference_is_statsmodels(counts: tuple[int, int, int, int]) -> None:
+    assert newcombe(*counts) == pytest.approx(confint_proportions_2indep(*counts, method="newcomb"))
+
+
+def test_multiple_choice_canaries_are_items_with_their_options_out_of_the_text(tmp_path: Path) -> None:
+    rows = [
+        {"id": f"c{k}", "question": f"Item {k} is?\nA. red{k}\nB. blue{k}", "answer": 1,
+         "choices": [f"red{k}", f"blue{k}"]}
+        for k in range(3)
+    ]  # fmt: skip
+    path = written(tmp_path / "canaries.jsonl", rows)
+    found = harmonia.compare(lettered({}, {}), lettered({1: "red"}, {}), canaries=path, prompt={"shots": 1})
+    asked = found.table()
+    assert set(asked.suite) == {"canaries"} and set(asked.question) == {f"Item {k} is?" for k in range(3)}
+    lost = asked[asked.outcome == "lost"]
+    assert list(zip(lost.id, lost.readout, strict=True)) == [("c1", "letter_cyclic")]
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"id": "a", "answer": "x"}, "field 'question': no text"),
+        ({"id": "a", "question": "q", "answer": 3}, "field 'answer': no text; saw 3"),
+        ({"id": "a", "question": "q", "choices": "ab", "answer": 0}, "field 'choices': not a list"),
+        ({"id": "a", "question": "q", "choices": ["a", "b"], "answer": 2}, "field 'answer'"),
+        ({"id": "a", "question": "q", "choices": ["a", "b"]}, "field 'answer'"),
+    ],
+)
+def test_a_bad_canary_is_named(row: dict[str, Any], said: str, tmp_path: Path) -> None:
+    path = written(tmp_path / "canaries.jsonl", [{"id": "ok", "question": "q", "answer": "x"}, row])
+    with pytest.raises(InputError) as error:
+        harmonia.compare(speaker(), speaker(), canaries=path)
+    assert f"{path}, row 2, {said}" in str(error.value)
+
+
+def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
+    items = [sky(0, "one"), sky(1, "one")]
+    model = lettered({}, {})
+    with pytest.raises(InputError, match="nothing to ask"):
+        harmonia.compare(model, model)
+    with pytest.raises(InputError, match="no other question to demonstrate with"):
+        harmonia.compare(model, model, items=items[:1])
+    beliefs = harmonia.probe(model, items, form="icl0")
+    with pytest.raises(InputError, match="field 'items': beliefs are compared as they are"):
+        harmonia.compare(beliefs, beliefs, items=items)
+    with pytest.raises(InputError, match=r"compare\.readouts"):
+        harmonia.compare(model, model, items=items, readouts=["cloze", "cloze"])
+    with pytest.raises(InputError, match="field 'after': not of the kind needed"):
+        harmonia.compare(model, beliefs, items=items)
+
+
+@pytest.mark.slow
+def test_the_command_writes_what_python_says(lab_data: Path, tmp_path: Path) -> None:
+    """A model against itself, read in two dtypes: next to nothing moves."""
+    folder, exam = base_folder(0), lab_data / "person" / "homogeneous.jsonl"
+    out = tmp_path / "out"
+    settings = ["limit=20", "prompt.options_first=true", "domain=person", "after.dtype=bfloat16"]
+    done = command(
+        "compare", "--before", folder, "--after", folder, "--items", exam, "--out", out, *settings,
+        "model.device=cpu",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    rows = COMPARED.read(out / "tables")
+    assert [row.n for row in rows] == [20, 20] and all(0 < row.kl < 0.01 for row in rows)
+    assert json.loads((out / "comparison.json").read_text())["lead"][0] in done.stdout.replace("\n", " ")
+    again = command("compare", "--before", folder, "--after", folder, "--out", out, "limit=20")
+    assert again.returncode == 2 and "items.limit" in again.stderr
