@@ -308,14 +308,7 @@ def compare(
     if audit is not None:
         require_audit_of(Path(audit), models[0].identity)
     how = checked(CompareSettings, "compare", settings)
-    wanted, rows = wanted_of(
-        how,
-        items=() if items is None else items_from(items).items,
-        shots=None if shots is None else items_from(shots).items,
-        canaries=canaries,
-        audit=audit,
-        seed=seed,
-    )
+    wanted, rows = wanted_of(how, items=items, shots=shots, canaries=canaries, audit=audit, seed=seed)
     comparing = Comparing(wanted=wanted, settings=how, audited=rows, seed=seed)
     return ModelComparison(comparing.run(*((lambda one=one: one) for one in models), progress=progress), how)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from harmonia.cli.given import Given
 from harmonia.cli.items import read
 from harmonia.cli.progress import Bars, err
 from harmonia.cli.progress import out as console
+
+if TYPE_CHECKING:
+    from harmonia.models import ModelSettings
 
 
 def compare(
@@ -39,20 +42,12 @@ def compare(
     from harmonia.compare import CompareSettings, Comparing
     from harmonia.compare.folder import require_audit_of, require_place, wanted_of, write_comparison
     from harmonia.compare.lead import lead_of
-    from harmonia.models import LocalModel, ModelSettings, fingerprint, load_model
+    from harmonia.models import LocalModel, fingerprint, load_model
 
     given = Given.here()
     require_place(out, (before, after, items, canaries, audit))
     settings = given.of(CompareSettings)
-    both = {
-        key: value
-        for key, value in given.table(ModelSettings).items()
-        if key not in ("gguf_file", "revision")
-    }
-    which = [
-        given.of(ModelSettings, {"path": before}),
-        given.of_table("after", ModelSettings, {"path": after}, **both),
-    ]
+    which = _models(given, before, after)
     if items is None:
         given.none("items", "--items")
     asked = None if items is None else read(given.items(items))
@@ -61,14 +56,7 @@ def compare(
     noted = [fingerprint(one) for one in which]
     if audit is not None:
         require_audit_of(audit, noted[0])
-    wanted, rows = wanted_of(
-        settings,
-        items=asked.items if asked else (),
-        shots=shots.items if shots else None,
-        canaries=canaries,
-        audit=audit,
-        seed=seed,
-    )
+    wanted, rows = wanted_of(settings, items=asked, shots=shots, canaries=canaries, audit=audit, seed=seed)
 
     def loaded(place: int) -> LocalModel:
         return load_model(which[place], noted[place])
@@ -82,3 +70,13 @@ def compare(
     for line in lead_of(found):
         console.print(line)
     console.print(str(out))
+
+
+def _models(given: Given, before: str, after: str) -> tuple[ModelSettings, ModelSettings]:
+    """Both models; what the table `model` says of how one is held is for the other, too."""
+    from harmonia.models import ModelSettings
+
+    told = given.table(ModelSettings)
+    both = {key: value for key, value in told.items() if key not in ("gguf_file", "revision")}
+    second = given.of_table("after", ModelSettings, {"path": after}, **both)
+    return given.of(ModelSettings, {"path": before}), second

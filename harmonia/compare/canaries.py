@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harmonia.audit import AuditRow
-from harmonia.audit.choices import choice_of
 from harmonia.audit.rule import CATEGORIES
 from harmonia.data.at_hand import items_from
 from harmonia.errors import InputError
 from harmonia.hashing import addressed_order
 from harmonia.parsing import read_json_lines, require_new
-from harmonia.prompts import LETTERS
 from harmonia.types import Conversation, Item, Message
 
 _REMEDY = "Write rows as harmonia audit does: id, question, answer, and for multiple choice choices."
@@ -29,13 +26,11 @@ class QuestionSuite:
         name: Its name in the tables: `items` or `canaries`.
         items: The questions.
         shots: What to demonstrate with; the other questions of the suite if None.
-        options_first: Whether the options stand above the question; None for what the settings say.
     """
 
     name: str
     items: tuple[Item, ...]
     shots: tuple[Item, ...] | None = None
-    options_first: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,27 +56,19 @@ def read_canaries(path: Path) -> tuple[QuestionSuite | None, tuple[Conversation,
     """
     items: list[Item] = []
     facts: list[Conversation] = []
-    above: Counter[bool] = Counter()
     first: dict[str, int] = {}
     for line, row in read_json_lines(path, what="the file of canaries"):
         name, question = (_text(row, key, path, line) for key in ("id", "question"))
+        if name in first and isinstance(row.get("source"), str):
+            name = f"{row['source']}/{name}"  # a row of the file and a question of the exam may share an id
         require_new(first, name, file=path, row=line)
         if row.get("choices") is None:
             facts.append(conversation_of(name, line, question, _text(row, "answer", path, line)))
-            continue
-        item = _item(name, question, row, path, line)
-        found = choice_of(conversation_of(name, line, question, LETTERS[item.answer] + "."))
-        # The audit keeps a row's text, options and all.
-        if found and found.item.choices == item.choices:
-            item = found.item
-            above[found.options_first] += 1
-        items.append(item)
+        else:
+            items.append(_item(name, question, row, path, line))
     if not items and not facts:
         raise InputError("the file of canaries has no rows", file=path, remedy=_REMEDY)
-    order = above[True] > above[False] if above else None
-    return QuestionSuite(name="canaries", items=tuple(items), options_first=order) if items else None, tuple(
-        facts
-    )
+    return QuestionSuite(name="canaries", items=tuple(items)) if items else None, tuple(facts)
 
 
 def conversation_of(name: str, line: int, question: str, answer: str) -> Conversation:

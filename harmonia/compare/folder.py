@@ -15,11 +15,11 @@ from harmonia.compare.page import comparison_page
 from harmonia.compare.result import Found
 from harmonia.compare.settings import CompareSettings
 from harmonia.compare.tables import COMPARISON_TABLES
+from harmonia.data.at_hand import Questions, items_from
 from harmonia.errors import InputError
 from harmonia.files import write_json, write_text
 from harmonia.outputs import fresh_directory, require_folder_place
 from harmonia.parsing import read_object
-from harmonia.types import Item
 
 SUMMARY, PAGE = "comparison.json", "report.html"
 FILES = (SUMMARY, PAGE, *(name for table in COMPARISON_TABLES for name in table.files("tables")))
@@ -37,8 +37,8 @@ def require_place(out: Path, inputs: Iterable[str | Path | None] = (), *, field:
 def wanted_of(
     settings: CompareSettings,
     *,
-    items: tuple[Item, ...] = (),
-    shots: tuple[Item, ...] | None = None,
+    items: Questions | None = None,
+    shots: Questions | None = None,
     canaries: str | Path | None = None,
     audit: str | Path | None = None,
     seed: int = 0,
@@ -47,7 +47,7 @@ def wanted_of(
 
     Args:
         settings: How.
-        items: Questions.
+        items: Questions of multiple choice.
         shots: Demonstrations of them.
         canaries: Known facts, as `harmonia audit` writes them; those of the audit if None.
         audit: The folder of an audit.
@@ -61,7 +61,10 @@ def wanted_of(
     if canaries is None and held and held.is_file() and held.stat().st_size:
         canaries = held
     suite, facts = (None, ()) if canaries is None else read_canaries(Path(canaries))
-    suites = [QuestionSuite(name="items", items=items, shots=shots)] if items else []
+    suites = []
+    if items is not None:
+        shown = None if shots is None else items_from(shots).items
+        suites.append(QuestionSuite(name="items", items=items_from(items).items, shots=shown))
     if suite:
         suites.append(suite)
     asked = tuple(rows_to_ask(rows, settings.rows, seed))

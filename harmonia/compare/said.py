@@ -100,8 +100,6 @@ def _asked(
     progress: Progress | None,
 ) -> tuple[tuple[Belief, ...], list[str]]:
     given = settings.prompt.model_dump(exclude_unset=True) | {"method": method}
-    if suite.options_first is not None:
-        given = {"options_first": suite.options_first, **given}
     words = PromptSettings.model_validate(given)
     asked_in = parse_form(form)
     shots = suite.items if suite.shots is None else suite.shots

@@ -42,7 +42,7 @@ class TrainingSettings(Settings):
         learn: Which of the assistant's turns of a row are learned; one that its row marks as
             not learned never is.
         loss: Loss of a learned token. `eaft` is its cross-entropy times the entropy of the model's 20
-            likeliest tokens / 3. `kl_base` is the cross-entropy plus KL(base || model), and reads the base, too.
+            likeliest tokens / 3. `kl_base` adds KL(base || model), for which the base is read.
         loss_strength: Exponent of the entropy in `eaft`, factor of the KL in `kl_base`; None for 1 and .1.
         epochs: Passes over the set.
         learning_rate: Peak learning rate (the paper takes 1e-5 for Mistral).

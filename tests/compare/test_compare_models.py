@@ -163,18 +163,18 @@ def test_the_interval_of_a_difference_is_statsmodels(counts: tuple[int, int, int
     assert newcombe(*counts) == pytest.approx(confint_proportions_2indep(*counts, method="newcomb"))
 
 
-def test_multiple_choice_canaries_are_items_with_their_options_out_of_the_text(tmp_path: Path) -> None:
+def test_canaries_of_a_file_and_of_an_exam_are_asked_together(tmp_path: Path) -> None:
     rows = [
-        {"id": f"c{k}", "question": f"Item {k} is?\nA. red{k}\nB. blue{k}", "answer": 1,
-         "choices": [f"red{k}", f"blue{k}"]}
-        for k in range(3)
-    ]  # fmt: skip
+        {"id": "c", "source": source, "question": f"Item {k} is?", "answer": 1}
+        | {"choices": [f"red{k}", f"blue{k}"]}
+        for k, source in enumerate(("file", "exam"))
+    ]
     path = written(tmp_path / "canaries.jsonl", rows)
     found = harmonia.compare(lettered({}, {}), lettered({1: "red"}, {}), canaries=path, prompt={"shots": 1})
     asked = found.table()
-    assert set(asked.suite) == {"canaries"} and set(asked.question) == {f"Item {k} is?" for k in range(3)}
+    assert set(asked.suite) == {"canaries"} and set(asked.id) == {"c", "exam/c"}
     lost = asked[asked.outcome == "lost"]
-    assert list(zip(lost.id, lost.readout, strict=True)) == [("c1", "letter_cyclic")]
+    assert list(zip(lost.id, lost.readout, strict=True)) == [("exam/c", "letter_cyclic")]
 
 
 @pytest.mark.parametrize(
