@@ -181,7 +181,7 @@ def _row(item: Item, exam: ExamFormat, preset: Preset) -> dict[str, Any]:
     return {
         **{name: getattr(item, name) for name in ("id", "domain", "question")},
         "choices": list(item.choices),
-        **{name: getattr(item, name) for name in ("answer", "explanation", "source", "split")},
+        **{name: getattr(item, name) for name in ("answer", "explanation", "source", "split", "cluster")},
         "intro": exam.intro(item),
         "text": _text(item, exam, preset),
         "answers": list(exam.answers(item)),

@@ -82,7 +82,7 @@ def sample_record(values: Mapping[str, Any], path: Path, row: int) -> dict[str, 
     if letters and mass > 1 + _ROUNDING:
         raise wrong("filtered_resps", f"the letters' probabilities sum to {mass:.3f}")
     same = "prompt_hash" in said and values.get("prompt_hash") == said["prompt_hash"]
-    names = ("explanation", "source", "split", *(("form", "shots", "preset") if same else ()))
+    names = ("explanation", "source", "split", "cluster", *(("form", "shots", "preset") if same else ()))
     probs = list(softmax(logprobs))
     return {
         **{name: said.get(name) for name in names},
