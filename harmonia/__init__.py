@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from harmonia.api import (
         audit,
         compare,
+        curate,
         groups,
         load,
         plan,
@@ -28,6 +29,7 @@ __version__ = "0.1.0"
 __all__ = [
     "audit",
     "compare",
+    "curate",
     "groups",
     "load",
     "plan",

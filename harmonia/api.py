@@ -32,6 +32,7 @@ from harmonia.audit import AuditSettings
 from harmonia.audit.folder import audit_file
 from harmonia.compare import CompareSettings, Comparing
 from harmonia.compare.folder import require_audit_of, wanted_of
+from harmonia.curating import curate
 from harmonia.data import GENERAL, read_conversations
 from harmonia.data.at_hand import Questions, is_at_hand, items_from
 from harmonia.errors import InputError
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 __all__ = [
     "audit",
     "compare",
+    "curate",
     "groups",
     "load",
     "plan",

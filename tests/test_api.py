@@ -59,6 +59,10 @@ SIGNATURES: dict[str, dict[str, Any]] = {
         **{"before": EMPTY, "after": EMPTY, "*": None, "seed": 0, "items": None, "shots": None},
         **{"canaries": None, "audit": None, "progress": None, "**": "settings"},
     },
+    "curate": {
+        **{"audit": EMPTY, "*": None, "policy": EMPTY, "budget": None, "data": None, "model": None},
+        **{"progress": None, "**": "settings"},
+    },
     "run": {"experiment": EMPTY, "/": None, "**": "overrides"},
     "plan": {
         **{"experiment": EMPTY, "/": None, "*": None, "parameters": None, "tflops": None},
@@ -107,8 +111,8 @@ print(light, heavy, callable(harmonia.probe), callable(groups), callable(harmoni
 
 
 def test_what_is_no_function_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="no attribute 'curate'"):
-        harmonia.curate  # noqa: B018
+    with pytest.raises(AttributeError, match="no attribute 'distil'"):
+        harmonia.distil  # noqa: B018
 
 
 @pytest.fixture(scope="module")

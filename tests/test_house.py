@@ -19,7 +19,19 @@ ORDER = [
     *("types", "errors", "hashing", "files", "parsing", "journal", "outputs", "columns", "table_file"),
     "world",
     *("data", "prompts", "models", "probe", "slick", "writers", "groups", "training", "analysis", "export"),
-    *("report", "audit", "compare", "pipeline", "results", "arguments", "api", "bench", "cli"),
+    *(
+        "report",
+        "audit",
+        "compare",
+        "curate",
+        "pipeline",
+        "results",
+        "arguments",
+        "curating",
+        "api",
+        "bench",
+        "cli",
+    ),
 ]
 
 

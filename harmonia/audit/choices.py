@@ -83,6 +83,23 @@ def _target(said: str, choices: Sequence[str]) -> int | None:
     return next((k for k, text in enumerate(choices) if normalised(text) == first), None)
 
 
+def naming(said: str, choices: Sequence[str], option: int) -> str:
+    """An answer that names another option in the same words; what explained the old one is left out."""
+    said, new = said.strip(), choices[option]
+    found = _LETTER.match(said)
+    if not found:
+        return new
+    head, old = said[: found.start(1)] + LETTERS[option], choices[LETTERS.index(found[1])]
+    rest = next(iter(said[found.end(1) :].splitlines()), "")
+    mark = rest[:1] if rest[:1] in tuple(").:") else ""
+    after = rest[len(mark) :]
+    text = after.lstrip()
+    if not text.casefold().startswith(old.casefold()):
+        return head + mark
+    stop = "." if text[len(old) :].startswith(".") else ""
+    return f"{head}{mark}{after[: len(after) - len(text)]}{new}{stop}"
+
+
 def ask_choices(
     model: Scorer,
     rows: Sequence[ChoiceRow],

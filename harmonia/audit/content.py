@@ -126,6 +126,12 @@ def _offered(row: Conversation, place: int) -> set[str]:
     return {key for one in found for key in keys_of(f"{one[1]} {one[2]}")}
 
 
+def facts_of(answer: str, short: int) -> frozenset[str]:
+    """Words that another wording of an answer keeps: all of a short one, of a longer names and numbers."""
+    words = words_of(answer)
+    return frozenset(word.key for word in (_telling(answer, words) if len(words) > short else words)) - {""}
+
+
 def _telling(answer: str, words: Sequence[Word]) -> Iterator[Word]:
     """The names and numbers of a long answer; where most words have capitals, these tell no name."""
     fenced = [found.span() for found in _FENCED.finditer(answer)]

@@ -15,17 +15,12 @@ from harmonia.audit.run import Answerer, Audit, Audited, read_rows
 from harmonia.audit.settings import AuditSettings
 from harmonia.audit.summary import shares_of
 from harmonia.files import write_json, write_json_lines, write_text
-from harmonia.hashing import addressed_order
 from harmonia.journal import Progress
 from harmonia.outputs import Inputs, fresh_directory, require_folder_place, scratch
 from harmonia.types import Item
 
 SUMMARY, CANARIES, PAGE, BAD_ROWS = "summary.json", "canaries.jsonl", "report.html", "bad_rows.jsonl"
 FILES = (ROWS, SUMMARY, CANARIES, PAGE, BAD_ROWS)
-
-MOST_CANARIES = 200
-_HELD_BACK = 5
-"""One of so many certain rows is held back at most, so that a small file keeps most of what is known."""
 
 
 def require_place(out: Path, inputs: Inputs) -> None:
@@ -76,7 +71,7 @@ def write_audit(out: Path, audit: Audit, found: Audited) -> None:
     with fresh_directory(out, keep=True) as partial:
         write_rows(partial / ROWS, found.rows, found.about)
         write_json(partial / SUMMARY, {**found.about, **summary_of(found)})
-        write_json_lines(partial / CANARIES, canaries(audit, found))
+        write_json_lines(partial / CANARIES, found.canaries)
         write_text(partial / PAGE, audit_page(audit, found))
         if found.bad:
             write_json_lines(partial / BAD_ROWS, (one.parts() for one in found.bad))
@@ -91,21 +86,3 @@ def summary_of(found: Audited) -> dict[str, Any]:
         "categories": [asdict(one) for one in shares_of(found.rows, found.of)],
         "notes": list(found.notes),
     }
-
-
-def canaries(audit: Audit, found: Audited) -> Iterator[dict[str, Any]]:
-    """Known facts, to see afterwards what was lost: of the file, and of the exam where one was asked.
-
-    Of each at most `MOST_CANARIES` on which all draws agree, drawn by (seed, row).
-    """
-    for source, rows, choices in (("file", found.rows, audit.choices), ("exam", found.exam, audit.exam)):
-        items = {one.item.id: one.item for one in choices}
-        known = {row.id: row for row in rows if row.category == "known" and row.confidence == 1}
-        most = min(MOST_CANARIES, -(-len(known) // _HELD_BACK)) if source == "file" else MOST_CANARIES
-        for name in addressed_order(audit.settings.seed, f"audit/canaries/{source}", known)[:most]:
-            row = known[name]
-            asked: dict[str, Any] = {"id": name, "source": source, "line": row.line, "kind": row.kind}
-            if item := items.get(name):
-                yield {**asked, "question": item.question, "choices": item.choices, "answer": item.answer}
-            else:
-                yield {**asked, "question": row.instruction, "answer": row.answer}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import harmonia
+from harmonia.audit.canaries import canaries_of
 from harmonia.audit.choices import ChoiceRow, ask_choices, choice_of, exam_rows
 from harmonia.audit.content import FileForm
 from harmonia.audit.first import CHUNK, FirstPass, FirstReading
@@ -47,7 +48,7 @@ class Audited:
         bad: What is wrong with the rows left out.
         notes: What a person should know, a sentence each.
         about: How they were made; what the metadata of `rows.parquet` say.
-        exam: What the model believes of an exam's questions, as rows that teach the right options.
+        canaries: Known facts of the file, and of the exam where one was asked, to be held back.
     """
 
     rows: tuple[AuditRow, ...]
@@ -55,7 +56,7 @@ class Audited:
     bad: tuple[InputError, ...]
     notes: tuple[str, ...]
     about: Mapping[str, Any]
-    exam: tuple[AuditRow, ...] = ()
+    canaries: tuple[Mapping[str, Any], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +198,10 @@ class Audit:
                 *(f"multiple choice: {note}" for note in notes),
                 *(f"exam: {note}" for note in told),
             ),
-            exam=asked,
+            canaries=(
+                *canaries_of("file", ordered, self.choices, self.settings.seed),
+                *canaries_of("exam", asked, self.exam, self.settings.seed),
+            ),
             about=self.about,
         )
 

@@ -128,6 +128,10 @@ TAKES: dict[str, tuple[Section, ...]] = {
         _MODEL,
         Section("after", "models:ModelSettings", without="path"),
     ),
+    "curate": (
+        Section("curate", "curate:CurateSettings", without="policy budget", bare=True),
+        _MODEL,
+    ),
     "export-task": (_ITEMS, _SHOTS, _prompt(only="method preset language options_first shots")),
     "explain-scoring": (_ITEMS, _SHOTS, _prompt(without="method shots"), _MODEL),
     "triage": (Section("", "analysis.triage:TriageSettings"),),

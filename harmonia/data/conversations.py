@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -56,8 +56,7 @@ class ConversationFile:
         self.repeated = 0
         self.unread = Counter()
         first: dict[str, tuple[int, str]] = {}
-        is_table = self.path.suffix.lower() == ".parquet"
-        for line, fields in (parquet_rows if is_table else json_rows)(self.path, what=self.what):
+        for line, fields in fields_of(self.path, what=self.what):
             if isinstance(fields, InputError):
                 yield fields
                 continue
@@ -86,6 +85,36 @@ class ConversationFile:
             more = len(self.unread) - len(told)
             notes.append(f"fields left unread (rows): {', '.join(told)}{f', {more} more' if more else ''}")
         return tuple(notes)
+
+
+def fields_of(path: Path, *, what: str) -> Iterator[tuple[int, dict[str, Any] | InputError]]:
+    """Yield (line or row from 1, fields or what is wrong with the row) of a fine-tuning file.
+
+    Raises:
+        InputError: The file is not there, or cannot be read as a whole.
+    """
+    is_table = path.suffix.lower() == ".parquet"
+    yield from (parquet_rows if is_table else json_rows)(path, what=what)
+
+
+def conversations_at(path: Path, lines: Iterable[int], *, what: str) -> Iterator[Conversation]:
+    """The conversations of some rows of a file, one in memory at a time.
+
+    `lines` are where they stand, in ascending order. Each is a row that `ConversationFile` gives.
+
+    Raises:
+        InputError: The file is not there, or has no such good row.
+    """
+    rows = fields_of(path, what=what)
+    for wanted in lines:
+        fields = next((found for line, found in rows if line == wanted), None)
+        if not isinstance(fields, dict):
+            remedy = "Give the file as it was."
+            raise fields or InputError(f"{what} has no such row", file=path, row=wanted, remedy=remedy)
+        try:
+            yield _conversation(fields, wanted)[0]
+        except InputError as error:
+            raise error.at(file=path, row=wanted) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

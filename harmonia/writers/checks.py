@@ -23,12 +23,12 @@ def explanation_problem(written: Continuation, target: int, count: int) -> str |
     """What is wrong with an explanation of option `target` of `count`; None if nothing."""
     text = written.text.strip()
     others = set(stated_letters(text, count)) - {LETTERS[target]}
-    return _form_problem(written) or (OTHER_LETTER if others else None)
+    return form_problem(written, sentence=True) or (OTHER_LETTER if others else None)
 
 
 def passage_problem(written: Continuation, answer: int, count: int) -> str | None:
     """What is wrong with a passage that must not give the answer's letter; None if nothing."""
-    return _form_problem(written) or context_problem(written.text, answer, count)
+    return form_problem(written, sentence=True) or context_problem(written.text, answer, count)
 
 
 def context_problem(text: str, answer: int, count: int) -> str | None:
@@ -38,7 +38,8 @@ def context_problem(text: str, answer: int, count: int) -> str | None:
     return ANSWER_LETTER if LETTERS[answer] in named_letters(text, count) else None
 
 
-def _form_problem(written: Continuation) -> str | None:
+def form_problem(written: Continuation, *, sentence: bool) -> str | None:
+    """What is wrong with a text whatever it says; None if nothing. `sentence`: whether it must end one."""
     text = written.text.strip()
     if written.ended == "no room":
         return NO_ROOM
@@ -48,7 +49,12 @@ def _form_problem(written: Continuation) -> str | None:
         return EMPTY
     if written.ended == "length":
         return CUT
-    return None if _SENTENCE_END.search(text) else OPEN_END
+    return OPEN_END if sentence and not ends_sentence(text) else None
+
+
+def ends_sentence(text: str) -> bool:
+    """Whether a text ends where a sentence does."""
+    return bool(_SENTENCE_END.search(text))
 
 
 def _has_words(text: str) -> bool:

@@ -11,22 +11,30 @@ from harmonia.models.server import ServedSettings
 from harmonia.parsing import Settings
 
 
-class _Sampled(Settings):
+class SamplingSettings(Settings):
     """How texts are sampled; the defaults are those of Ren et al. (2024).
 
     Attributes:
-        language: Language of the few-shot prompt.
         temperature: Temperature of the samples.
         top_p: Probability of the tokens drawn from.
         max_new_tokens: Most tokens of a text.
         tries: Samples drawn until one passes the checks.
     """
 
-    language: Literal["en", "zh"] = "en"
     temperature: float = Field(default=0.7, gt=0)
     top_p: float = Field(default=0.8, gt=0, le=1)
     max_new_tokens: int = Field(default=256, ge=1)
     tries: int = Field(default=3, ge=1)
+
+
+class _Sampled(SamplingSettings):
+    """How texts are sampled behind a few-shot prompt.
+
+    Attributes:
+        language: Language of the prompt.
+    """
+
+    language: Literal["en", "zh"] = "en"
 
 
 class ExplanationSettings(_Sampled):

@@ -9,7 +9,7 @@ from pathlib import Path
 from harmonia.journal import Chunks, Progress
 from harmonia.models import Continuation, GenerationSettings, Generator, guarded
 from harmonia.writers.demonstrations import STOP
-from harmonia.writers.settings import ContextSettings, ExplanationSettings
+from harmonia.writers.settings import SamplingSettings
 from harmonia.writers.text_files import Written
 
 CHUNK = 64
@@ -29,31 +29,33 @@ class WritingTask:
 def write_checked(
     writer: Generator,
     tasks: Sequence[WritingTask],
-    settings: ExplanationSettings | ContextSettings,
+    settings: SamplingSettings,
     *,
     seed: int,
     stage: str,
+    stop: tuple[str, ...] = STOP,
     journal: Path | None = None,
     progress: Progress | None = None,
 ) -> list[Written]:
-    """One result a task, in order."""
+    """One result a task, in order; `stop` are texts that end a text."""
     return Chunks(journal, progress).results(
-        lambda _, chunk: _write(writer, chunk, settings, seed, stage), tasks, CHUNK, Written
+        lambda _, chunk: _write(writer, chunk, settings, seed, stage, stop), tasks, CHUNK, Written
     )
 
 
 def _write(
     writer: Generator,
     tasks: Sequence[WritingTask],
-    settings: ExplanationSettings | ContextSettings,
+    settings: SamplingSettings,
     seed: int,
     stage: str,
+    stop: tuple[str, ...],
 ) -> list[Written]:
     how = GenerationSettings(
         temperature=settings.temperature,
         top_p=settings.top_p,
         max_new_tokens=settings.max_new_tokens,
-        stop=STOP,
+        stop=stop,
     )
     results: dict[int, Written] = {}
     left = list(range(len(tasks)))

@@ -1,0 +1,73 @@
+"""What to train on instead of a whole file."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from harmonia.groups.settings import POLICIES, LevelWeights, require_policy
+from harmonia.parsing import Settings
+from harmonia.writers.settings import SamplingSettings
+
+Format = Literal["jsonl", "trl", "llamafactory", "axolotl"]
+
+DISTIL = "self_distil"
+_NAMES = (*POLICIES, DISTIL)
+
+
+class CategoryWeights(LevelWeights):
+    """Weight in the loss of a row, by its category.
+
+    Attributes:
+        unknown: The model has no answer of its own.
+        form: No fact is at stake.
+    """
+
+    unknown: float = Field(default=0.7, ge=0.0)
+    form: float = Field(default=1.0, ge=0.0)
+
+
+class RewritingSettings(SamplingSettings):
+    """How the model rewrites answers.
+
+    Attributes:
+        wording: A row as the model reads it: all that stands before the answer, the answer, a cue.
+    """
+
+    wording: str = "{instruction}\n\nA right answer: {answer}\n\nThe same answer in other words:"
+
+    @field_validator("wording")
+    @classmethod
+    def _holds_both(cls, value: str) -> str:
+        if any(value.count(name) != 1 for name in ("{instruction}", "{answer}")) or value != value.rstrip():
+            raise ValueError("it holds {instruction} and {answer} once, and does not end in white space")
+        return value
+
+
+class CurateSettings(Settings):
+    """A set to train on, from the rows of an audit.
+
+    Attributes:
+        policy: What to choose and change; docs/curate.md says what each does.
+        budget: Most rows; null for all that the policy has.
+        seed: Seed of the one draw of each row, by which rows are taken first.
+        contexts: File of texts (`harmonia write`) by row id, for `contextualise`.
+        weights: Weights of `weighted`.
+        late_from_epoch: Epoch, from 0, in which `known_late` first shows what is known.
+        rewriting: How `self_distil` rewrites.
+    """
+
+    policy: str = "all"
+    budget: int | None = Field(default=None, ge=1)
+    seed: int = 0
+    contexts: str | None = None
+    weights: CategoryWeights = CategoryWeights()
+    late_from_epoch: int = Field(default=2, ge=1)
+    rewriting: RewritingSettings = RewritingSettings()
+
+    @field_validator("policy")
+    @classmethod
+    def _is_policy(cls, name: str) -> str:
+        require_policy(name, _NAMES)
+        return name
