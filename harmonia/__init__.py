@@ -23,10 +23,12 @@ if TYPE_CHECKING:
         serve,
         train,
     )
+    from harmonia.compare.drift import KnowledgeDriftCallback
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "KnowledgeDriftCallback",
     "audit",
     "compare",
     "curate",
@@ -49,7 +51,8 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 def __getattr__(name: str) -> Any:
     """A function of the API, imported when it is first asked for: torch and pandas take seconds."""
     if name in __all__:
-        return getattr(import_module("harmonia.api"), name)
+        where = "harmonia.compare.drift" if name == "KnowledgeDriftCallback" else "harmonia.api"
+        return getattr(import_module(where), name)
     raise AttributeError(f"module 'harmonia' has no attribute '{name}'")
 
 

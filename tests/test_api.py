@@ -31,6 +31,10 @@ EMPTY = inspect.Parameter.empty
 
 # Other programs call these: a change here breaks them.
 SIGNATURES: dict[str, dict[str, Any]] = {
+    "KnowledgeDriftCallback": {
+        **{"trainer": EMPTY, "canaries": EMPTY, "*": None, "every": None, "cost": 0.02, "most": 100},
+        **{"bound": 0.1, "stop": False, "settings": None},
+    },
     "load": {"folder": EMPTY, "**": "settings"},
     "serve": {"url": EMPTY, "model": EMPTY, "**": "settings"},
     "probe": {

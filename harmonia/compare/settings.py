@@ -18,8 +18,9 @@ class CompareSettings(Settings):
         readouts: Methods by which multiple choice is read out; the first one leads.
         after_form: Form in which the model after is asked multiple choice (`chat0`); null for the form
             of the model before, `icl<shots>`.
-        after_wording: How the model after reads an instruction where facts in words and rows are asked,
-            down to where the answer begins, as `audit.wording`; null for that.
+        after_wording: How the model after was taught to read an instruction, down to where the answer
+            begins: facts in words and rows are then asked of it so, without demonstrations; null for
+            the wording and the demonstrations of the model before.
         rows: Most rows of a category of the audit that are asked again.
         prompt: How questions are worded.
         probe: How beliefs are taken.
@@ -58,5 +59,7 @@ class CompareSettings(Settings):
     @property
     def after(self) -> CompareSettings:
         """These settings as the model after is asked."""
-        audit = self.audit.model_copy(update={"wording": self.after_wording or self.audit.wording})
+        if self.after_wording is None:
+            return self
+        audit = self.audit.model_copy(update={"wording": self.after_wording, "shots": 0})
         return self.model_copy(update={"audit": audit})
