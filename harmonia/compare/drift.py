@@ -56,9 +56,9 @@ class KnowledgeDriftCallback(TrainerCallback):  # type: ignore[misc]
 
         trainer.add_callback(harmonia.KnowledgeDriftCallback(trainer, "audit/"))
 
-    Logged under `knowledge/`, beside the losses: `lost` of the facts known at the start, `fitted` of the
-    rows that the audit called unknown, both with 95 % intervals, and `seconds` of all checks so far. It
-    speaks when the lower end of an interval is above `bound`.
+    Logged under `knowledge/`, beside the losses, are shares with 95 % intervals and the `seconds` of all
+    checks so far. `lost` is of the facts known at the start, `fitted` of the rows that the audit called
+    unknown. It speaks when the lower end of an interval is above `bound`.
 
     One process alone is supported: no DDP, FSDP or DeepSpeed.
 
@@ -68,7 +68,7 @@ class KnowledgeDriftCallback(TrainerCallback):  # type: ignore[misc]
         every: Optimizer steps between checks; None for as often as `cost` allows. At the start and at the
             end there is always one.
         cost: Share of the training time that checks may take.
-        most: Most canaries, and most unknown rows, drawn by `seed`.
+        most: Most canaries, and most unknown rows, drawn by their ids.
         bound: Share of facts lost, or of rows fitted, above which it speaks.
         stop: Stop the training, too.
         settings: How facts are asked; multiple choice in words and facts behind one draw if None.
