@@ -92,11 +92,18 @@ def build_groups(
         # `general_only` has no lessons, and the general rows of those that have.
         size = len(lessons) or len(selections[GroupName.parse(name).matched].wrong)
         general = general_rows(instructions, round(settings.general_ratio * size), settings.seed)
-        if not lessons and not general:
+        if not lessons and not instructions:
             raise InputError(
                 "general_only is the general instructions alone, and there are none",
                 field="general",
                 remedy="Name a file of general instructions, or leave general_only out.",
+            )
+        if not lessons and not general:
+            raise InputError(
+                f"general_only is the general instructions alone, and of {size} rows this makes none",
+                field="general_ratio",
+                seen=settings.general_ratio,
+                remedy="Raise general_ratio, or leave general_only out.",
             )
         own = [row_of(lesson, group, exam, settings, texts) for lesson in lessons]
         rows[name] = (*own, *general)

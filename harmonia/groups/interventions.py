@@ -61,7 +61,7 @@ def mixed(wrong: Sequence[Belief], ratio: float, seed: int) -> list[Lesson]:
 
 
 def has_third(item: Item) -> bool:
-    """Whether a wrong belief leaves an option that is neither right nor believed."""
+    """Whether a wrong belief about it leaves an option that is neither right nor believed."""
     return len(item.choices) > 2
 
 
@@ -93,9 +93,10 @@ def neither(belief: Belief, seed: int) -> Lesson:
 def permute(beliefs: Sequence[Belief], seed: int) -> dict[str, int]:
     """The right letters of the beliefs' items, permuted among them: options to teach, by item id.
 
-    Each letter is taught as often as it is right. Items are shuffled among those of as many options; then a
-    row that has kept its own letter trades with the first with which neither keeps one. Where all have as
-    many options no permutation leaves fewer: what is left has a letter that over half of the rows have.
+    Each letter is taught as often as it is right. Items are shuffled among those of as many options.
+    Then a row that has kept its own letter passes it on, along as few rows as can be, if that leaves one
+    fewer. So no permutation leaves fewer (augmenting paths of an assignment). Where all have as many
+    options, what is left has a letter that over half of the rows have.
     """
     items = {belief.item.id: belief.item for belief in beliefs}
     order = addressed_order(seed, "groups/permuted", items)
@@ -107,9 +108,6 @@ def permute(beliefs: Sequence[Belief], seed: int) -> dict[str, int]:
         for names in alike.values()
         for name, other in zip(sorted(names), names, strict=True)
     }
-
-    def fits(name: str, option: int) -> bool:
-        return option != items[name].answer and option < len(items[name].choices)
 
     in_order = {name: items[name] for name in order}
     for name in order:

@@ -63,9 +63,11 @@ def plan_groups(beliefs: Sequence[Belief], settings: GroupSettings, texts: Texts
     needs: list[Need] = []
     candidates = beliefs
     if "random_wrong" in settings.names:
-        wrong = [one for one in beliefs if not one.correct and one.confidence > settings.threshold]
-        require_third([one.item for one in wrong])
-        left_out = {one.item.id: _NO_THIRD for one in wrong if not has_third(one.item)}
+        # Of both kinds: else right beliefs alone would be about items where guessing is right half the time.
+        sure = [one for one in beliefs if one.confidence > settings.threshold]
+        for correct in (True, False):
+            require_third([one.item for one in sure if one.correct == correct])
+        left_out = {one.item.id: _NO_THIRD for one in sure if not has_third(one.item)}
         candidates = [one for one in beliefs if one.item.id not in left_out]
 
     def missing(need: Need) -> dict[str, str]:

@@ -56,13 +56,18 @@ def test_general_only_is_the_general_rows_of_all_others():
             assert [row for row in beside if row.group == "general"] == list(alone)
 
 
-@pytest.mark.parametrize(("ratio", "instructions"), [(1.0, ()), (0.01, INSTRUCTIONS)])
-def test_general_only_without_a_general_row_is_refused(ratio, instructions):
+@pytest.mark.parametrize(
+    ("ratio", "instructions", "field", "problem"),
+    [
+        (1.0, (), "general", "and there are none"),
+        (0.01, INSTRUCTIONS, "general_ratio", "of 24 rows this makes none"),
+    ],
+)
+def test_general_only_without_a_general_row_is_refused(ratio, instructions, field, problem):
     settings = GroupSettings(names=NAMES, general_ratio=ratio)
-    with pytest.raises(
-        InputError, match="general_only is the general instructions alone, and there are none"
-    ):
+    with pytest.raises(InputError, match=problem) as caught:
         build_groups(BELIEFS, settings, EXAM, instructions)
+    assert caught.value.field == field
     with pytest.raises(ValidationError, match="general_ratio must be above 0"):
         GroupSettings(names=NAMES, general_ratio=0)
 
@@ -106,6 +111,23 @@ def test_items_without_a_third_option_leave_all_groups_and_are_counted():
     assert count == 3 and why.startswith("only two options")
     # Where no group needs a third option they stay.
     assert build_groups(beliefs, GroupSettings(), EXAM).left_out == {}
+
+
+def test_without_a_third_option_right_beliefs_leave_as_wrong_ones_do():
+    # Else `harmonious` alone is about items where guessing is right half the time.
+    beliefs = [cut(one, 2) if one.item.id in ("w0", "w4", "r0", "r1", "r4") else one for one in BELIEFS]
+    settings = GroupSettings(names=NAMES, match=(("letter",),))
+    built = build_groups(beliefs, settings, EXAM, INSTRUCTIONS)
+    for name, rows in built.rows.items():
+        assert {len(row.choices) for row in own(rows)} <= {4}, name
+    assert sum(built.left_out.values()) == 5
+    twos = [
+        cut(one, 2) if one.correct and one.pred < 2 else one
+        for one in BELIEFS
+        if not one.correct or one.pred < 2
+    ]
+    with pytest.raises(EmptyGroupError, match="all 20 items have two options"):
+        build_groups(twos, settings, EXAM, INSTRUCTIONS)
 
 
 def test_items_of_two_options_alone_are_refused():
