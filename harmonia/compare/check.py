@@ -1,7 +1,7 @@
 """Whether the rows that an audit called conflicting are the ones that cost knowledge.
 
 Two things are looked at. Rows of each category are asked again, of both models: which answers are
-fitted now. And each known canary is put beside the row of the fine-tuning file that shares most of
+fitted now. And each known fact is put beside the row of the fine-tuning file that shares most of
 its words (cosine of tf-idf): near conflicting rows, is more lost?
 
 This is an association in one training. What harms all facts alike shows in no category, and what
@@ -54,7 +54,7 @@ def rows_after(
 def nearest_rows(
     canaries: Sequence[Canary], rows: Sequence[AuditRow]
 ) -> tuple[tuple[NearestRows, ...], ConflictCost]:
-    """Losses of known canaries by the category of the nearest row; those that share no word are left out."""
+    """Losses of known facts by the category of the nearest row; those that share no word are left out."""
     found = list(zip(canaries, _nearest(canaries, rows), strict=True))
     tables = []
     for category in CATEGORIES:

@@ -73,7 +73,7 @@ def _fitted(rows: tuple[CategoryAfter, ...]) -> Iterator[str]:
 def _cost(one: ConflictCost) -> Iterator[str]:
     if one.difference is None or one.difference_low is None or one.difference_high is None:
         yield (
-            f"{one.near_known} known canaries have a conflicting row as their nearest, {one.other_known} "
+            f"{one.near_known} known facts have a conflicting row as their nearest, {one.other_known} "
             f"another: too few to tell whether conflicting rows cost knowledge. {UNTOLD}"
         )
         return
@@ -84,7 +84,7 @@ def _cost(one: ConflictCost) -> Iterator[str]:
     if one.difference_high < 0:
         said = "are lost less often than"
     yield (
-        f"Known canaries nearest to a conflicting row {said} the others: {one.near_lost} of {one.near_known} "
+        f"Known facts nearest to a conflicting row {said} the others: {one.near_lost} of {one.near_known} "
         f"against {one.other_lost} of {one.other_known} ({ends} points, 95 %; Fisher p {one.p:.2g}). {UNTOLD}"
     )
 

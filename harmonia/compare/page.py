@@ -168,7 +168,7 @@ def _rows(rows: Sequence[CategoryAfter]) -> PageTable:
 
 def _nearest(rows: Sequence[NearestRows]) -> PageTable:
     return build(
-        "Known canaries, by the category of the row whose words are nearest",
+        "Known facts, by the category of the row whose words are nearest",
         (
             field(NearestRows, "category", "Nearest row", "head"),
             field(NearestRows, "known", "Known before"),

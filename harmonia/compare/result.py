@@ -55,7 +55,7 @@ class Found:
         outcomes: What became of each question.
         facts: What became of each fact in words.
         rows: Rows of the audit by category, asked again.
-        nearest: Known canaries by the category of the nearest row.
+        nearest: Known facts by the category of the nearest row.
         cost: Whether those near conflicting rows were lost more often; None without an audit.
         notes: What a person should know, a sentence each.
     """

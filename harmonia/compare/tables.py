@@ -167,11 +167,11 @@ class CategoryAfter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NearestRows:
-    """Known canaries by the category of the row of the fine-tuning file that is nearest in its words.
+    """Known facts by the category of the row of the fine-tuning file that is nearest in its words.
 
     Attributes:
         category: What the audit called that row.
-        known: Canaries known before, of both kinds.
+        known: Facts known before: questions, by the leading readout, and facts in words.
         lost: Those of them that are lost.
         lost_share: Their share.
         lost_share_low: Lower end of its 95 % interval (Wilson's).
@@ -188,12 +188,12 @@ class NearestRows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConflictCost:
-    """Whether canaries near conflicting rows were lost more often than the others.
+    """Whether known facts near conflicting rows were lost more often than the others.
 
     Attributes:
-        near_known: Canaries known before whose nearest row is conflicting.
+        near_known: Facts known before whose nearest row is conflicting.
         near_lost: Those of them that are lost.
-        other_known: Canaries known before with another nearest row.
+        other_known: Facts known before with another nearest row.
         other_lost: Those of them that are lost.
         difference: Share lost near conflicting rows, minus that of the others; empty where either has none.
         difference_low: Lower end of its 95 % interval (Newcombe 1998, method 10).

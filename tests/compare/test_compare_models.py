@@ -68,6 +68,39 @@ def test_facts_in_words_are_kept_lost_or_gained(facts: Path) -> None:
     assert f"of 6 known before, 2 are lost (95 %: {100 * low:.0f} to {100 * high:.0f} %" in repr(found)
 
 
+def test_the_model_after_may_be_asked_as_it_was_taught(facts: Path) -> None:
+    known = speaker()
+
+    def taught(text: str) -> Mapping[str, float]:
+        land = text.rpartition("capital of ")[2].partition("?")[0]
+        alone = text.startswith("USER: ") and text.count("USER:") == 1 and text.endswith("? ASSISTANT:")
+        return {f" {CAPITALS[land]}" if alone else " no": 0.9}
+
+    after = FakeModel(taught, name="taught")
+    raw = harmonia.compare(known, after, canaries=facts)
+    as_taught = harmonia.compare(known, after, canaries=facts, after_wording="USER: {instruction} ASSISTANT:")
+    assert set(raw.facts().outcome) == {"lost"} and set(as_taught.facts().outcome) == {"kept"}
+
+
+@pytest.mark.slow
+def test_an_adapter_on_its_base_is_a_model_after(tiny: Any, tmp_path: Path) -> None:
+    from peft import LoraConfig, get_peft_model
+
+    from harmonia.models import load_model
+
+    base = load_model(tiny("llama"))
+    config = LoraConfig(r=2, target_modules="all-linear", task_type="CAUSAL_LM", init_lora_weights=False)
+    adapted = get_peft_model(base.model, config)
+    adapted.peft_config["default"].base_model_name_or_path = tiny("llama").path
+    adapted.save_pretrained(tmp_path / "adapter")
+    items = [sky(number, "one") for number in range(4)]
+    how: dict[str, Any] = {"items": items, "prompt": {"shots": 1}, "readouts": ["letter"]}
+    before = tiny("llama").path
+    (same,) = harmonia.compare(before, before, **how).found.compared
+    (moved,) = harmonia.compare(before, tmp_path / "adapter", **how).found.compared
+    assert same.kl == pytest.approx(0, abs=1e-9) and moved.kl > 1e-4
+
+
 def sky(number: int, domain: str) -> Item:
     choices = (f"red{number}", f"blue{number}", f"tan{number}")
     return Item(id=f"q{number}", domain=domain, question=f"Item {number} is?", choices=choices, answer=1)
