@@ -70,6 +70,11 @@ def test_files_stay_small() -> None:
     assert not {name: lines for name, lines in large.items() if lines > 400}, "does it still hold one idea?"
 
 
+def test_no_two_files_of_tests_have_one_name() -> None:
+    names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names)), "pytest collects them by name"
+
+
 def test_imports_follow_the_flow() -> None:
     def place(name: str) -> int:
         return ORDER.index(name.split(".")[1])
