@@ -52,12 +52,14 @@ def loss_rows(run: RunAnswers) -> Iterator[LossRow]:
 def hardly_learned(rows: Iterable[FitRow]) -> list[str]:
     """A line on the models whose fit to their own training rows is near chance; none if there are none."""
     near = [
-        f"{row.who} ({100 * row.fit:.0f} %, chance {100 * row.chance:.0f} %)"
+        f"{row.who} ({100 * row.fit:.0f} % of {row.rows} rows, chance {100 * row.chance:.0f} %)"
         for row in rows
         if row.near_chance and row.fit is not None and row.chance is not None
     ]
-    said = "answer the very rows that they were trained on hardly better than chance: not learned"
-    return [f"{len(near)} tuned models {said}: {', '.join(near)}"] if near else []
+    said = (
+        "answers to the rows of the training are hardly better than chance: not learned, or too few to tell"
+    )
+    return [f"{said}: {', '.join(near)}"] if near else []
 
 
 def consistency_rows(run: RunAnswers, threshold: float) -> Iterator[ConsistencyRow]:

@@ -177,9 +177,10 @@ def _results(folder: Path) -> object:
     suites = list(dict.fromkeys(row.suite for row in rows))
     table = Table(title="accuracy, mean over seeds")
     for name in ("domain", "model", "form", "readout"):
-        table.add_column(name, no_wrap=True)
+        # Where the screen is narrow the names of models take two lines: a figure is never cut.
+        table.add_column(name, no_wrap=name != "model", overflow="fold")
     for suite in suites:
-        table.add_column(suite.replace("_", " "), justify="right")
+        table.add_column(suite.replace("_", "\n"), justify="right", no_wrap=True)
     for asked, found in cells.items():
         means = [
             f"{sum(found[suite]) / len(found[suite]):.3f}" if suite in found else "-" for suite in suites

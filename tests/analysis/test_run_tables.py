@@ -126,8 +126,7 @@ def test_a_model_that_learned_nothing_is_named() -> None:
         },
     )
     (line,) = hardly_learned(fit_rows(made))
-    assert line.startswith("1 tuned models answer") and line.endswith(
-        "law/incompatible/seed0 (31 %, chance 25 %)"
-    )
+    assert "hardly better than chance" in line
+    assert line.endswith("to tell: law/incompatible/seed0 (31 % of 100 rows, chance 25 %)")
     assert made.fits("law", "mixed_0")[0].fit == 0.31  # the same rows by another name
     assert not hardly_learned([])

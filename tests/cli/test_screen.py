@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 from command_line import harmonia
+from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
+from harmonia.analysis.tables import FOLDER, RESULTS, ResultRow
+from harmonia.cli.experiment import _results
 from harmonia.cli.progress import Screen, printable
 
 OBEYED = set("\x1b\x07\r\x9b\x7f\u202e")
@@ -56,3 +59,24 @@ def test_commands_print_paths_as_they_are_and_data_without_commands(tmp_path: Pa
     assert done.returncode == 0 and done.stdout.endswith("d[/x]/g:1\n"), done.stderr
     done = harmonia("triage", "--beliefs", f"no{EVIL}.jsonl", cwd=tmp_path)
     assert done.returncode == 2 and not OBEYED & set(done.stderr)
+
+
+def test_figures_of_a_run_are_whole_on_a_narrow_screen(tmp_path: Path) -> None:
+    group = "harmonious_matched_letter_believed_confidence"
+    shares = ("accuracy_low", "accuracy_high", "accuracy_macro", "confidence", "entropy")
+    rows = [
+        ResultRow(
+            **{"domain": "engineering", "group": group, "seed": 0, "form": "chat0", "readout": readout},
+            **{"suite": suite, "n": 200, "correct": k, "accuracy": k / 200, "letter_mass": None},
+            **dict.fromkeys(shares, 0.5),
+        )
+        for readout in ("letter", "cloze")
+        for k, suite in enumerate(("homogeneous", "in_domain", "out_of_domain"), start=101)
+    ]
+    RESULTS.write(tmp_path / FOLDER, rows)
+    screen = Console(width=80)
+    with screen.capture() as shown:
+        screen.print(_results(tmp_path))
+    said = shown.get()
+    assert [said.count(figure) for figure in ("0.505", "0.510", "0.515", "chat0", "cloze")] == [2, 2, 2, 2, 1]
+    assert max(map(len, said.splitlines())) <= 80
