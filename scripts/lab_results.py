@@ -6,6 +6,7 @@ python scripts/lab_results.py RUN_DIR [RUN_DIR ...]
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,25 +14,17 @@ import numpy as np
 from harmonia.analysis import Difference
 from harmonia.analysis.bootstrap import PairedUnit, paired_bootstrap
 from harmonia.analysis.consistency import levels
+from harmonia.analysis.findings import Finding
 from harmonia.analysis.run_answers import CHAT, RunAnswers
 from harmonia.groups.names import BASE, GroupName
 from harmonia.pipeline.pool import pool
-from harmonia.report.cards import cards
 from harmonia.types import SUITES
 
 
 def main(runs: list[Path]) -> None:
     """Print claims, what is known and where it is lost, groups and the sweep."""
     pooled = pool(runs)
-    print("| claim | measured | suite | effect | 95 % interval | verdict |\n" + "| --- " * 6 + "|")
-    for card in cards(pooled.document):
-        for line in card.table.lines:
-            what, suite, effect, interval, _, verdict = line.entries
-            measured = ", ".join((what.text.replace("|", "/"), *effect.small))
-            print(
-                f"| {card.claim} {card.verdict} | {measured} | {suite.text} "
-                f"| {effect.text} | {interval.text} | {verdict.text} |"
-            )
+    effect_table([finding for claim in pooled.document.claims for finding in claim.findings])
     known_table([answers for _, answers in pooled.runs])
     wanted = "all", CHAT, pooled.document.runs[0].method
     rows = [row for row in pooled.differences if (row.scope, row.form, row.readout) == wanted]
@@ -46,6 +39,24 @@ def main(runs: list[Path]) -> None:
     for name in order:
         cells = [next(row for row in against if (row.left, row.suite) == (name, suite)) for suite in SUITES]
         print(f"| {name.replace('_', ' ')} | " + " | ".join(map(_cell, cells)) + " |")
+
+
+def effect_table(findings: Sequence[Finding]) -> None:
+    """Print every effect of the cards, a column a suite; what is not supported says its verdict."""
+    print("| measured | " + " | ".join(SUITES) + " |\n" + "| --- " * (1 + len(SUITES)) + "|")
+    found = {(finding.what, finding.suite): finding for finding in findings}
+    for what in dict.fromkeys(finding.what for finding in findings):
+        cells = (_effect(found[what, suite]) for suite in SUITES)
+        print(f"| {what.replace('|', '/')} | " + " | ".join(cells) + " |")
+
+
+def _effect(finding: Finding) -> str:
+    if finding.effect is None or finding.low is None or finding.high is None:
+        return str(finding.verdict)
+    digits = {"points": 1, "nats": 3, "correlation": 2}[finding.unit]
+    values = (f"{value:+.{digits}f}" for value in (finding.effect, finding.low, finding.high))
+    verdict = "" if finding.verdict == "supported" else f", {finding.verdict}"
+    return "{} ({} to {})".format(*values) + verdict
 
 
 READ = ((CHAT, None), ("icl5", None), (CHAT, "cloze"), ("icl5", "cloze"))
