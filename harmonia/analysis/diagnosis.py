@@ -11,10 +11,11 @@ from typing import Literal
 
 import numpy as np
 
+from harmonia.analysis.answers import require_same_items
 from harmonia.analysis.bootstrap import PairedUnit, paired_bootstrap
-from harmonia.analysis.findings import Finding, difference_words, finding_of
-from harmonia.analysis.run_answers import CHAT, RunAnswers, units_of
-from harmonia.analysis.verdicts import MIN_SEEDS, Verdict, of_parts, over_suites
+from harmonia.analysis.findings import ALL_SAME, Finding, difference_words, finding_of
+from harmonia.analysis.run_answers import CHAT, RunAnswers
+from harmonia.analysis.verdicts import MIN_SEEDS, TAIL, Verdict, of_parts, over_suites
 from harmonia.types import Method
 
 CONTROL, HARMED = "general_only", "incompatible"
@@ -76,32 +77,44 @@ class GroupFit:
 
 def loss_beyond_words(runs: Sequence[RunAnswers], suite: str) -> Finding:
     """How much more of their accuracy models lost by letters than in words, by question."""
-    pairs = [
-        (letters, words)
+    units = [
+        unit
         for run in runs
         for domain in run.domains
-        for letters, words in zip(
-            units_of([run], CONTROL, HARMED, suite=suite, domain=domain),
-            units_of([run], CONTROL, HARMED, suite=suite, domain=domain, readout=WORDS, form=run.probe_form),
-            strict=False,
-        )
-        if letters.left_S_I.shape == words.left_S_I.shape and (letters.items_I == words.items_I).all()
+        if (unit := _beyond_words(run, domain, suite)) is not None
     ]
-    if not pairs:
+    if not units:
         because = f"no domain and seed has both {CONTROL} and {HARMED} by letters and in words"
         return Finding(what=BEYOND_WORDS, suite=suite, unit="points", decides=False, because=because)
-    units = [
-        PairedUnit(
-            items_I=letters.items_I,
-            clusters_I=letters.clusters_I,
-            left_S_I=letters.change_S_I,
-            right_S_I=words.change_S_I,
-        )
-        for letters, words in pairs
-    ]
     estimate = paired_bootstrap(units, address=f"{CHAT}/{suite}/beyond words")
     ends = (estimate.low, estimate.high)
     return replace(finding_of(estimate, ends, what=BEYOND_WORDS, suite=suite, unit="points"), decides=False)
+
+
+def _beyond_words(run: RunAnswers, domain: str, suite: str) -> PairedUnit | None:
+    """The loss by letters and that in words, under the seeds that have both."""
+    asked: tuple[tuple[str, Method | None], ...] = ((CHAT, None), (run.probe_form, WORDS))
+    tuned = [
+        run.tuned(domain, group, form, suite, readout)
+        for form, readout in asked
+        for group in (CONTROL, HARMED)
+    ]
+    seeds = sorted(set.intersection(*(set(found) for found in tuned)))
+    if not seeds:
+        return None
+    first = tuned[0][seeds[0]]
+    for found in tuned:
+        for seed in seeds:
+            require_same_items(first, found[seed])
+    kept, harmed, kept_words, harmed_words = (
+        np.stack([found[seed].correct_I for seed in seeds]).astype(np.float64) for found in tuned
+    )
+    return PairedUnit(
+        items_I=first.items_I,
+        clusters_I=first.clusters_I,
+        left_S_I=kept - harmed,
+        right_S_I=kept_words - harmed_words,
+    )
 
 
 def fit_of_group(runs: Sequence[RunAnswers], group: str) -> GroupFit | None:
@@ -153,7 +166,13 @@ def diagnose(findings: Sequence[Finding], fit: GroupFit | None) -> tuple[Diagnos
 
 
 def lost(finding: Finding) -> Verdict:
-    """Whether something was lost: surely more than nothing, or surely less than `LEAST_LOSS` points."""
+    """Whether something was lost: surely more than nothing, or surely less than `LEAST_LOSS` points.
+
+    Where no question differs, n of them exclude a share above 1 - .025^(1 / n).
+    """
+    if finding.held_back == ALL_SAME and finding.effect == 0:
+        drawn = finding.clusters or finding.items or 1
+        return "contradicted" if 100 * (1 - TAIL ** (1 / drawn)) < LEAST_LOSS else "inconclusive"
     if finding.verdict in ("supported", "not computed") or finding.held_back or finding.high is None:
         return finding.verdict
     return "contradicted" if finding.high < LEAST_LOSS else "inconclusive"

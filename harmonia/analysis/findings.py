@@ -60,6 +60,7 @@ class Finding:
 
 
 ONE_SEED = "one seed says nothing of others: a verdict takes two at least"
+ALL_SAME = "every question says the same under every seed, so that nothing tells how far others would lie off"
 
 
 _READ_OUT: Mapping[Method, str] = {
@@ -119,15 +120,18 @@ def finding_of(
 ) -> Finding:
     """The finding of an estimate between two ends, which exceeds neither in a share `tail` of runs.
 
-    It is inconclusive if it is held back, or of one seed. `details` stand beside its two levels.
+    It is inconclusive if it is held back, of one seed, or without any spread. `details` stand beside
+    its two levels.
     """
     scale = 100 if unit == "points" else 1
     low, high = ends
     # Of nats the claim is that they are fewer.
     verdict = verdict_of(*((-high, -low) if unit == "nats" else ends))
-    held_back = ONE_SEED if estimate.seeds < MIN_SEEDS else held_back
-    # Where all say the same, p is 1: nothing tells how far they spread.
-    if held_back or estimate.p == 1:
+    if estimate.seeds < MIN_SEEDS:
+        held_back = ONE_SEED
+    elif not estimate.variance:
+        held_back = ALL_SAME
+    if held_back:
         verdict = "inconclusive"
     return Finding(
         what=what,

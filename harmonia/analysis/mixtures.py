@@ -74,8 +74,6 @@ def best_bounds(compared: Mapping[float, Estimate]) -> tuple[float, float, float
 def beats_full(compared: Mapping[float, Estimate], suite: str) -> tuple[float, Finding]:
     """The mixture surest to beat ratio 1, and whether the best mixture does, from each against ratio 1."""
     best, low, high = best_bounds(compared)
-    gaps = [right - left for left, right in pairwise((0.0, *compared, 1.0))]
-    coarse = max(gaps) > WIDEST_GAP + 1e-9
     return best, finding_of(
         compared[best],
         (low, high),
@@ -83,16 +81,18 @@ def beats_full(compared: Mapping[float, Estimate], suite: str) -> tuple[float, F
         suite=suite,
         unit="points",
         tail=TAIL / len(compared) if compared[best].value > 0 else TAIL,
-        held_back="a better mixture may lie in a gap of the sweep" if high < 0 and coarse else None,
+        held_back="a better mixture may lie in a gap of the sweep"
+        if high < 0 and _coarse(compared)
+        else None,
         mixture=best,
         mixtures={f"{ratio:g}": 100 * one.value for ratio, one in compared.items()},
     )
 
 
 def moves_less(compared: Mapping[float, Estimate], best: float, suite: str) -> Finding:
-    """The bounds hold whichever mixture was chosen; it is contradicted only if all are farther away."""
+    """Contradicted only if all mixtures of a whole sweep are farther; bounds hold whichever was chosen."""
     low, high = ends_of(compared[best], TAIL / len(compared))
-    nearer = min(ends_of(one)[0] for one in compared.values()) <= 0
+    nearer = _coarse(compared) or min(ends_of(one)[0] for one in compared.values()) <= 0
     return finding_of(
         compared[best],
         (low, high),
@@ -104,3 +104,9 @@ def moves_less(compared: Mapping[float, Estimate], best: float, suite: str) -> F
         mixture=best,
         mixtures={f"{ratio:g}": one.value for ratio, one in compared.items()},
     )
+
+
+def _coarse(compared: Mapping[float, Estimate]) -> bool:
+    """Whether a better mixture than these may lie between two neighbouring ratios."""
+    gaps = [right - left for left, right in pairwise((0.0, *compared, 1.0))]
+    return max(gaps) > WIDEST_GAP + 1e-9

@@ -1,4 +1,4 @@
-"""What the effect of C1 is, in one sentence, from its card."""
+"""What the effect of C1 is, in a few plain sentences, from its card."""
 
 from __future__ import annotations
 
@@ -8,47 +8,57 @@ from statistics import fmean
 from harmonia.analysis import Claim, ClaimsDocument, Finding
 from harmonia.analysis.diagnosis import CONTROL, HARMED, WORDS
 from harmonia.analysis.findings import difference_words
+from harmonia.analysis.run_answers import CHAT
 from harmonia.report.words import MINUS, percent
 
 _GAIN = difference_words("harmonious", CONTROL)
 _LOSS = difference_words(CONTROL, HARMED)
 _LOSS_IN_WORDS = difference_words(CONTROL, HARMED, WORDS, probe_form=True)
+_LOSS_IN_CHAT_WORDS = difference_words(CONTROL, HARMED, WORDS)
 
 
 def headline(document: ClaimsDocument) -> str:
     """Whether agreeing with the base helps, how much of it is gain and how much loss, and of what.
 
-    Figures are means over the suites; an interval in brackets holds those of all suites.
+    Figures are means over the suites; an interval in brackets holds those of all suites. Each says how
+    and in which form models were asked: a loss in one is none in another.
     """
-    (claim,) = (claim for claim in document.claims if claim.claim == "C1")
-    (own,) = (effect.what for effect in claim.effects if effect.decides)
-    total = _mean(_of(claim, own))
-    if total is None:
+    claim = next((claim for claim in document.claims if claim.claim == "C1"), None)
+    own = next((effect.what for effect in claim.effects if effect.decides), None) if claim else None
+    total = _mean(_of(claim, own)) if claim and own else None
+    if claim is None or own is None or total is None:
         return "No models were tuned on what the base knows and on what goes against it: nothing to compare."
     one, other = "Models tuned on what the base knows", "those tuned against it"
+    method = document.runs[0].method
+    how = "in words" if method == WORDS else "by letters"
     if claim.verdict == "inconclusive":
         seed = ", one seed" if any(finding.seeds == 1 for finding in _of(claim, own)) else ""
-        said = f"Whether {one.lower()} answer better than {other} cannot be told ({_signed(total)}{seed})"
+        said = (
+            f"Whether {one.lower()}, asked {how} in the chat form, answer better than {other} cannot be told "
+            f"({_signed(total)}{seed})"
+        )
     else:
-        said = f"{one} answer {_points(abs(total))} {'better' if total > 0 else 'worse'} than {other}"
-    return f"{said}{_parts(claim)}{_learned(claim)}."
+        more = "better" if total > 0 else "worse"
+        said = f"Asked {how} in the chat form, {one.lower()} answer {_points(abs(total))} {more} than {other}"
+    forms = {run.probe_form for run in document.runs}
+    return f"{said}. {_parts(claim, forms)}{_learned(claim)}"
 
 
-def _parts(claim: Claim) -> str:
+def _parts(claim: Claim, forms: set[str]) -> str:
     gain, loss = _mean(_of(claim, _GAIN)), _mean(_of(claim, _LOSS))
     if gain is None or loss is None:
-        return f": how much of it is gain and how much loss takes models of {CONTROL}"
+        return f"How much of it is gain and how much loss takes models of {CONTROL}."
     if min(gain, loss) >= 0:
-        split = f"of this {_points(gain)} are gained over general instructions alone and {loss:.0f} lost"
+        split = f"Of this {_points(gain)} are gained over general instructions alone and {loss:.0f} lost"
     else:
-        split = f"against general instructions alone that is {_signed(gain)} and {_signed(-loss)}"
+        split = f"Against general instructions alone that is {_signed(gain)} and {_signed(-loss)}"
     verdicts = {effect.what: effect.verdict for effect in claim.effects}
     unsure = [name for name, what in (("gain", _GAIN), ("loss", _LOSS)) if verdicts[what] == "inconclusive"]
     doubt = f" ({' and '.join(unsure)} not sure)" if unsure else ""
-    return f": {split}{doubt}{_in_words(claim)}"
+    return f"{split}{doubt}.{_in_words(claim, forms)}"
 
 
-def _in_words(claim: Claim) -> str:
+def _in_words(claim: Claim, forms: set[str]) -> str:
     found = _of(claim, _LOSS_IN_WORDS)
     loss = _mean(found)
     if loss is None:
@@ -57,13 +67,16 @@ def _in_words(claim: Claim) -> str:
     high = max(finding.high for finding in found if finding.high is not None)
     figures = f"({_signed(-loss)}, {_number(-high)} to {_number(-low)})"
     knowledge, readout = (one.verdict for one in claim.diagnosis[:2])
+    shown = f"Asked in words as the base was ({', '.join(sorted(forms))})"
+    in_chat = _mean(_of(claim, _LOSS_IN_CHAT_WORDS)) if forms != {CHAT} else None
+    chat = "" if in_chat is None else f" In words in the chat form that is {_signed(-in_chat)}."
     if knowledge == "contradicted":
         then = ": they stopped reading out what they still know" if readout == "supported" else ""
-        return f"; in words nothing was lost {figures}{then}"
+        return f" {shown}, those tuned against it lost next to nothing {figures}{then}.{chat}"
     if knowledge == "supported":
         then = " and lost still more of reading it out" if readout == "supported" else ""
-        return f"; in words {_points(loss)} were lost {figures}: they forgot{then}"
-    return f"; whether anything was lost in words cannot be told {figures}"
+        return f" {shown}, those tuned against it lost {_points(loss)} {figures}: they forgot{then}.{chat}"
+    return f" {shown}, whether those tuned against it lost anything cannot be told {figures}.{chat}"
 
 
 def _learned(claim: Claim) -> str:
@@ -71,8 +84,8 @@ def _learned(claim: Claim) -> str:
     if against is None or not against.hardly_learned:
         return ""
     return (
-        f"; what goes against the base was hardly learned ({percent(against.fit)} of its own training rows, "
-        f"by chance {percent(against.chance)})"
+        f" What goes against the base was hardly learned ({percent(against.fit)} of its own training rows, "
+        f"by chance {percent(against.chance)})."
     )
 
 

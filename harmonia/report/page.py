@@ -13,6 +13,7 @@ from harmonia.report import (
     compared,
     consistency,
     grid,
+    headline,
     ingredients,
     leaks,
     readouts,
@@ -28,7 +29,7 @@ from harmonia.report.run_files import RunFiles
 from harmonia.report.words import in_form_order, plain, portable
 
 _MOST_ROWS_OPEN = 60
-_PARTS = (cards, compared, consistency, grid, ingredients, leaks, readouts, summary, trust, words)
+_PARTS = (cards, compared, consistency, grid, headline, ingredients, leaks, readouts, summary, trust, words)
 
 
 def write_page(run: Path) -> Path:

@@ -18,7 +18,9 @@ from harmonia.outputs import fresh_directory
 from harmonia.report import charts
 from harmonia.report.cards import cards, policies_table
 from harmonia.report.figures import around_zero, save_chart
+from harmonia.report.headline import headline
 from harmonia.report.html_table import Entry, PageColumn, PageTable, build
+from harmonia.report.mixed import mixed_tables
 from harmonia.report.rendering import rendered
 from harmonia.report.sweep import ratio_curve
 from harmonia.report.words import (
@@ -67,6 +69,7 @@ def write_pooled_page(
         text = rendered(
             "pooled.html",
             name=listed(run.name for run in runs),
+            headline=headline(document),
             lead=_lead(runs, rows),
             runs=runs,
             groups=_groups_table(rows),
@@ -74,6 +77,7 @@ def write_pooled_page(
             figure=_figure(unfinished / "figures", rows),
             cards=cards(document),
             rule=document.rule,
+            mixed=list(mixed_tables(mixed, document.runs[0].method)),
         )
         write_json(unfinished / "claims.json", asdict(document))
         MIXED_MODELS.write(unfinished / FOLDER, mixed)

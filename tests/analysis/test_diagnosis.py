@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 from made_answers import answers, run
+from scipy.stats import binomtest
 
 from harmonia.analysis import Claim, Place, RunAnswers, diagnosis, findings
-from harmonia.analysis.bootstrap import paired_bootstrap
+from harmonia.analysis.bootstrap import PairedUnit, paired_bootstrap
 from harmonia.analysis.claims import claims_document, judge
-from harmonia.analysis.diagnosis import BEYOND_WORDS, lost
-from harmonia.analysis.findings import Finding
+from harmonia.analysis.diagnosis import BEYOND_WORDS, loss_beyond_words, lost
+from harmonia.analysis.findings import Finding, finding_of
 from harmonia.analysis.fit import TrainingFit
 from harmonia.analysis.run_answers import Who
 from harmonia.report.headline import headline
@@ -147,6 +148,39 @@ def test_lost_is_surely_something_or_surely_less_than_two_points() -> None:
     assert lost(replace(finding(-1.0, 1.0, "inconclusive"), held_back="one seed")) == "inconclusive"
 
 
+@pytest.mark.parametrize(("items", "verdict"), [(182, "inconclusive"), (183, "contradicted")])
+def test_where_no_question_differs_their_number_bounds_the_loss(items: int, verdict: str) -> None:
+    exact = binomtest(0, items).proportion_ci(0.95, "exact")
+    assert (exact.high < 0.02) == (verdict == "contradicted")
+    unit = PairedUnit(
+        items_I=np.arange(items, dtype=np.uint64),
+        clusters_I=np.arange(items, dtype=np.uint64),
+        left_S_I=np.ones((2, items)),
+        right_S_I=np.ones((2, items)),
+    )
+    made = finding_of(paired_bootstrap([unit], address=""), (0.0, 0.0), what="", suite="", unit="points")
+    assert made.verdict == "inconclusive" and made.needed is None and "every question" in str(made.held_back)
+    assert lost(made) == verdict
+
+
+def test_loss_beyond_words_compares_the_seeds_that_both_have() -> None:
+    made = _made(UNREAD, KEPT)
+
+    def left(place: Place) -> bool:
+        return place.seed != (0 if place.readout == "cloze" else 2)
+
+    fewer = replace(made, answers={place: one for place, one in made.answers.items() if left(place)})
+    only = {place: one for place, one in made.answers.items() if place.seed == 1}
+    found, expected = (loss_beyond_words([one], SUITES[0]) for one in (fewer, replace(made, answers=only)))
+    assert (found.seeds, found.units, found.effect) == (1, 2, expected.effect)
+
+
+def test_a_run_without_answers_supports_nothing() -> None:
+    document = claims_document([run({})])
+    assert {claim.verdict for claim in document.claims} == {"not computed"}
+    assert "nothing to compare" in headline(document)
+
+
 def test_without_controls_the_card_says_what_they_would_tell() -> None:
     made = _made(UNREAD, KEPT)
     alone = {place: one for place, one in made.answers.items() if place.group != "general_only"}
@@ -159,11 +193,12 @@ def test_without_controls_the_card_says_what_they_would_tell() -> None:
 
 def test_the_headline_says_what_the_effect_is() -> None:
     said = headline(claims_document([_made(UNREAD, KEPT, fit=0.3)]))
-    assert said.startswith("Models tuned on what the base knows answer ")
-    assert "points better than those tuned against it: of this " in said
+    assert said.startswith("Asked by letters in the chat form, models tuned on what the base knows answer ")
+    assert "points better than those tuned against it. Of this " in said
     assert "are gained over general instructions alone and " in said
-    assert "in words nothing was lost (" in said and "they stopped reading out what they still know" in said
+    assert "Asked in words as the base was (icl5), those tuned against it lost next to nothing (" in said
+    assert "they stopped reading out what they still know. In words in the chat form that is " in said
     assert "hardly learned (30.0\u00a0% of its own training rows, by chance 25.0\u00a0%)" in said
     forgot = headline(claims_document([_made(READ, FORGOTTEN)]))
-    assert forgot.startswith("Whether models tuned on what the base knows answer better")
-    assert "points were lost (" in forgot and "they forgot" in forgot and "hardly" not in forgot
+    assert forgot.startswith("Whether models tuned on what the base knows, asked by letters in the chat form")
+    assert "those tuned against it lost " in forgot and "they forgot" in forgot and "hardly" not in forgot

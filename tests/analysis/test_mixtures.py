@@ -93,6 +93,9 @@ def test_the_nearer_half_fails_only_if_all_mixtures_are_farther_away() -> None:
     rights = {0.0: 0.8, 0.25: 0.5, 0.5: 0.9, 0.75: 0.5, 1.0: 0.2}
     far = {0.25: 0.999, 0.5: 0.999, 0.75: 0.999}
     assert _findings(_swept(rights, sure=far))[1].verdict == "contradicted"
+    gap = {ratio: share for ratio, share in rights.items() if ratio != 0.5}
+    coarse = _findings(_swept(gap, sure=far))[1]
+    assert coarse.low > 0 and coarse.verdict == "inconclusive" and "another mixture" in coarse.held_back
     one_near = rights | {0.25: 0.85}
     held = _findings(_swept(one_near, sure={0.5: 0.9999, 0.75: 0.999}))[1]
     assert held.details["mixture"] == 0.5 and held.low > 0

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from report_run import SUITES
 from test_report_page import parse, plain_spaces
 
-from harmonia.analysis import ClaimsDocument, Difference
+from harmonia.analysis import ClaimsDocument, Difference, MixedModelRow
 from harmonia.analysis.claims import JudgedRun
 from harmonia.report.pooled import PooledRun, write_pooled_page
 
@@ -38,6 +39,12 @@ def difference(left: str, right: str, suite: str) -> Difference:
     )
 
 
+MIXED: Any = {
+    **{"suite": "in_domain", "form": "chat0", "readout": "letter"},
+    **{"left": "harmonious", "right": "incompatible", "bases": 3, "models": 12, "items": 9, "answers": 99},
+}
+
+
 @pytest.mark.parametrize("zero", ["incompatible", "mixed_0"])
 def test_groups_stand_against_ratio_0_by_either_name(zero: str, tmp_path: Path) -> None:
     rows = [difference("mixed_0.5", zero, suite) for suite in SUITES]
@@ -45,7 +52,21 @@ def test_groups_stand_against_ratio_0_by_either_name(zero: str, tmp_path: Path) 
         difference("harmonious", zero, "in_domain"),
         difference("policy_known_only", "policy_all", "in_domain"),
     ]
-    page = write_pooled_page(tmp_path / "both", RUNS, NOTHING, rows, []).read_text(encoding="utf-8")
+    mixed = [
+        MixedModelRow(**MIXED, model="meta", term="difference", estimate=0.123, low=-0.02, high=0.3),
+        MixedModelRow(**MIXED, model="logistic", term="known", because="one tuned model a group"),
+        MixedModelRow(**MIXED, model="logistic", term="uncertain / known", estimate=7.7, low=1.1, high=9.0),
+    ]
+    page = write_pooled_page(tmp_path / "both", RUNS, NOTHING, rows, mixed).read_text(encoding="utf-8")
+    assert 0 < page.index('class="headline"') < page.index('class="lead"')
+    tables = parse(plain_spaces(page)).tables
+    (sampled,) = tables["Base models as a sample: difference of the shares right, in percentage points"]
+    assert (
+        sampled["estimate"] == "+12.3 | −2.0 to +30.0"
+        and sampled["pair"] == "harmonious against incompatible"
+    )
+    (single,) = tables["Single answers: odds ratio of a right answer by what the base model believes"]
+    assert single["estimate"] == "– | because one tuned model a group" and single["term"] == "known"
     assert "2 base models, 2 units (a base model in a domain), 1 fine-tuning seed in each" in page
     assert "This is the rule." in page and (tmp_path / "both" / "figures" / "sweep.svg").is_file()
     table = parse(plain_spaces(page)).tables["Share of questions answered right"]

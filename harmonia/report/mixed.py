@@ -1,0 +1,54 @@
+"""What the mixed models say beside the bootstrap, a table a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from harmonia.analysis import MixedModelRow
+from harmonia.report.html_table import Entry, PageColumn, PageTable, build
+from harmonia.report.words import ABSENT, between, counted, decimal, plain, points
+from harmonia.types import Method
+
+_CAPTIONS = {
+    "meta": "Base models as a sample: difference of the shares right, in percentage points",
+    "logistic": "Single answers: odds ratio of a right answer by what the base model believes",
+}
+
+
+def mixed_tables(rows: Sequence[MixedModelRow], method: Method) -> Iterator[PageTable]:
+    """The estimates by the probe's method; of levels the odds ratios, not how these differ."""
+    for model, caption in _CAPTIONS.items():
+        here = [row for row in rows if (row.model, row.readout) == (model, method) and "/" not in row.term]
+        if here:
+            yield build(caption, _COLUMNS[model == "meta" :], here, section=lambda row: row.suite)
+
+
+def _estimate(row: MixedModelRow) -> Entry | str:
+    if row.estimate is None or row.low is None or row.high is None:
+        return Entry(text=ABSENT, small=(f"because {row.because}",))
+    if row.model == "meta":
+        text, reach = points(100 * row.estimate), between(row.low, row.high)
+    else:
+        text, reach = f"{row.estimate:.3g}", f"{row.low:.3g} to {row.high:.3g}"
+    return Entry(text=text, small=(reach, *(filter(None, [row.because]))))
+
+
+def _spread(row: MixedModelRow) -> str:
+    if row.between_bases is None:
+        return ABSENT
+    return points(100 * row.between_bases).lstrip("+") if row.model == "meta" else decimal(row.between_bases)
+
+
+_COLUMNS: tuple[PageColumn[MixedModelRow], ...] = (
+    PageColumn("term", "Base model\u2019s belief", lambda row: row.term, kind="text"),
+    PageColumn("suite", "Questions", lambda row: plain(row.suite), kind="head"),
+    PageColumn("pair", "Tuned on", lambda row: f"{plain(row.left)} against {plain(row.right)}", kind="text"),
+    PageColumn("estimate", "Estimate (95 % interval)", _estimate),
+    PageColumn("spread", "Spread between base models", _spread),
+    PageColumn(
+        "over",
+        "Over",
+        lambda row: f"{counted(row.bases, 'base model')}, {counted(row.models, 'tuned model')}",
+        kind="text",
+    ),
+)
