@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 import yaml
 from datasets import load_dataset
+from transformers import LlamaConfig, LlamaForCausalLM
 from trl import SFTConfig, SFTTrainer
 
 import harmonia
 from harmonia.errors import InputError
 from harmonia.models.fake import FakeModel
-from harmonia.world import base_folder
 
 SYSTEM = {"role": "system", "content": "Be brief."}
 TWO = [
@@ -87,15 +87,12 @@ def test_trl_reads_its_set(audit: Path, tmp_path: Path) -> None:
     kept = [row for row in ROWS if row["id"] != "nothing"]
     assert [plain(row) for row in rows["messages"]] == [plain(row["messages"]) for row in kept]
     tuned = tmp_path / "tuned"
-    base = base_folder(0)
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(base)
+    tokenizer = FakeModel(says).tokenizer
+    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), **sizes))
     tokenizer.chat_template = "{% for turn in messages %}{{ turn.role }}: {{ turn.content }}\n{% endfor %}"
     how = SFTConfig(output_dir=str(tuned), max_steps=1, use_cpu=True, report_to=[], save_strategy="no")
-    trainer = SFTTrainer(
-        AutoModelForCausalLM.from_pretrained(base), args=how, train_dataset=rows, processing_class=tokenizer
-    )
+    trainer = SFTTrainer(model, args=how, train_dataset=rows, processing_class=tokenizer)
     read = [tokenizer.decode(row["input_ids"]) for row in trainer.train_dataset]
     for text, row in zip(read, kept, strict=True):
         places = [text.find(turn["content"]) for turn in row["messages"]]
