@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -27,6 +28,10 @@ def by_hand(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     line = [sys.executable, str(EXAMPLES / "by_hand.py"), str(folder)]
     done = subprocess.run(line, capture_output=True, text=True, check=True)
     return folder, done.stdout
+
+
+def lines_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def said_of(group: str, text: str) -> str:
@@ -65,6 +70,31 @@ def test_by_hand_says_what_the_commands_say(by_hand: tuple[Path, str], tmp_path:
         assert figures.format(**found) in said
 
 
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder that `audit_curate_train_compare.py` wrote, and what it printed."""
+    folder = tmp_path_factory.mktemp("audited")
+    line = [sys.executable, str(EXAMPLES / "audit_curate_train_compare.py"), str(folder)]
+    done = subprocess.run(line, capture_output=True, text=True, check=True)
+    return folder, done.stdout
+
+
+@pytest.mark.slow
+def test_the_curated_set_of_the_example_holds_few_planted_conflicts(audited: tuple[Path, str]) -> None:
+    folder, printed = audited
+    truth = {
+        row["id"]: row["relation"] for row in lines_of(folder / "data" / "truth.jsonl") if "relation" in row
+    }
+    planted = {
+        name: sum(truth[row["id"]] == "conflicts" for row in lines_of(folder / f"{name}.jsonl"))
+        for name in ("curated", "curated.random")
+    }
+    assert planted["curated"] <= 2 and planted["curated.random"] >= 12
+    for name in planted:
+        assert f"\n{name}:\n" in printed
+        assert (folder / f"compared-{name}" / "report.html").is_file()
+
+
 @pytest.mark.slow
 def test_the_page_on_python_shows_what_python_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = (EXAMPLES.parent / "docs" / "python.md").read_text(encoding="utf-8")
@@ -88,4 +118,18 @@ def test_the_notebook_runs_and_says_the_same(by_hand: tuple[Path, str], tmp_path
     printed = "".join(output["text"] for output in outputs if output.get("name") == "stdout")
     for group in ("harmonious", "incompatible"):
         assert said_of(group, printed) == said_of(group, by_hand[1])
+    assert sorted(os.listdir(tmp_path)) == ["runs"]
+
+
+@pytest.mark.slow
+def test_the_notebook_of_the_audit_says_what_the_script_says(
+    audited: tuple[Path, str], tmp_path: Path
+) -> None:
+    notebook = nbformat.read(EXAMPLES / "audit.ipynb", nbformat.NO_CONVERT)
+    assert not any(cell.get("outputs") for cell in notebook.cells), "outputs are not committed"
+    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    printed = "".join(output["text"] for output in outputs if output.get("name") == "stdout")
+    for name in ("curated", "curated.random"):
+        assert said_of(f"{name}:", printed) == said_of(f"{name}:", audited[1])
     assert sorted(os.listdir(tmp_path)) == ["runs"]
