@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any
 
+from harmonia.bench.auditing import measure_auditing
 from harmonia.bench.memory import measure_memory
 from harmonia.bench.metrics import measure_metrics
 from harmonia.bench.scoring import measure_scoring
@@ -105,6 +106,7 @@ def _themes(settings: BenchSettings, subject: Subject) -> Iterator[tuple[str, Ca
                 harness=(words, form) == (letter, probe),
             ),
         )
+    yield "audit, first pass", partial(_auditing, settings, subject)
     yield "training", partial(_training, settings, subject)
     yield "rank agreement and KL", partial(measure_metrics, repeats=repeats)
     if settings.memory_items:
@@ -120,7 +122,21 @@ def _help(repeats: int) -> Timing:
     return Timing(what="harmonia --help", unit="s", ours=found[OURS])
 
 
+def _auditing(settings: BenchSettings, subject: Subject) -> Timing:
+    _require_general(subject)
+    return measure_auditing(
+        subject,
+        rows=settings.questions,
+        baseline_rows=settings.baseline_questions,
+        repeats=settings.repeats,
+    )
+
+
 def _training(settings: BenchSettings, subject: Subject) -> Timing:
+    _require_general(subject)
+    return measure_training(subject, rows=settings.rows, repeats=settings.repeats)
+
+
+def _require_general(subject: Subject) -> None:
     if not subject.general:
         raise HarmoniaError("no general instructions were given (general)")
-    return measure_training(subject, rows=settings.rows, repeats=settings.repeats)

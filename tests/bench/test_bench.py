@@ -17,6 +17,7 @@ from transformers import LlamaConfig
 
 from harmonia.analysis.agreement import kl_divergence, rank_agreement
 from harmonia.bench import BenchSettings, Timing, run_bench
+from harmonia.bench.auditing import audit_of, largest_difference, of_ifd, read_plainly
 from harmonia.bench.harness import harness_works
 from harmonia.bench.limit import cost_of, flops_per_token
 from harmonia.bench.memory import peak_mb
@@ -57,6 +58,19 @@ def test_a_row_a_pass_finds_what_ours_finds(lab, method, form):
         found = one_by_one(lab.loaded, asked, last_only=last_only)
         assert [len(one) for one in found] == [4] * len(asked)
         np.testing.assert_allclose(found, ours, atol=1e-4, rtol=0)
+
+
+def test_a_row_a_pass_reads_what_an_audit_reads(lab):
+    audit = audit_of(lab, 4)
+    assert len(audit.open_rows) == 4
+    asked = [audit.first.asked(row) for row in audit.open_rows]
+    readings = audit.first.read(audit.open_rows)
+    loop = read_plainly(lab.loaded, [one for row in asked for one in row.requests])
+    assert largest_difference(readings, asked, loop) < 1e-4
+    for row, reading in zip(asked, readings, strict=True):
+        plain, bare = read_plainly(lab.loaded, of_ifd(row))
+        theirs = sum(own for own, _ in plain) / sum(own for own, _ in bare)
+        assert reading.ifd == pytest.approx(theirs, abs=1e-4)
 
 
 @needs_harness
@@ -195,8 +209,8 @@ def test_all_of_it_on_random_weights(tmp_path: Path):
     document = json.loads(json.dumps(found.document(), allow_nan=False))
     assert {"model", "dtype", "machine", "versions", "commit", "settings", "measures"} <= set(document)
     assert document["dtype"] == "bfloat16" and document["machine"]["device"] == "cpu"
-    assert not document["skipped"] and len(document["measures"]) == len(seen) == 7
-    letter, cloze, chat, training, metrics, memory, help_ = document["measures"]
+    assert not document["skipped"] and len(document["measures"]) == len(seen) == 8
+    letter, cloze, chat, audit, training, metrics, memory, help_ = document["measures"]
     for measure in document["measures"]:
         for name, value in measure["baselines"].items():
             assert measure["ratios"][name] == value / measure["ours"] > 0
@@ -204,6 +218,7 @@ def test_all_of_it_on_random_weights(tmp_path: Path):
             assert measure["shares"][name] == value / measure["ours"] > 0
     assert [name[:3] for name in letter["baselines"]] in (["(a)", "(b)", "(c)"], ["(a)", "(b)"])
     assert ("(c) lm-eval hf, best batch" in letter["skipped"]) == (len(letter["baselines"]) == 2)
+    assert [name[:3] for name in audit["baselines"]] == ["(g)", "(h)"]
     assert [name[:3] for name in training["baselines"]] == ["(d)", "(e)", "(e)"]
     assert len(cloze["limits"]) == len(chat["limits"]) == 2 and len(training["limits"]) == 1
     assert len(metrics["baselines"]) == 1 and not help_["baselines"]
