@@ -64,7 +64,7 @@ def loss_tables(run: RunFiles) -> list[PageTable]:
     columns = [
         PageColumn[Sequence[LossRow]]("group", "Tuned on", lambda rows: plain(rows[0].group), kind="head"),
         PageColumn[Sequence[LossRow]]("suite", "Questions", lambda rows: plain(rows[0].suite), kind="text"),
-        PageColumn[Sequence[LossRow]]("asked", "Asked", lambda rows: _ways(rows[0]), kind="text"),
+        PageColumn[Sequence[LossRow]]("asked", "Asked", lambda rows: _ways(run, rows[0]), kind="text"),
         PageColumn[Sequence[LossRow]]("known", "Right before", partial(_lost, name="right_before")),
         *(
             PageColumn[Sequence[LossRow]](name, words.capitalize(), partial(_lost, name=name))
@@ -81,12 +81,15 @@ def loss_tables(run: RunFiles) -> list[PageTable]:
             cells.setdefault((suites.index(row.suite), *ways, groups.index(row.group)), []).append(row)
         caption = f"{domain}: what became of what the base model answers right by both methods"
         ordered = [cells[place] for place in sorted(cells)]
-        tables.append(build(caption, columns, ordered, section=lambda rows: rows[0].suite + _ways(rows[0])))
+        tables.append(
+            build(caption, columns, ordered, section=lambda rows: rows[0].suite + _ways(run, rows[0]))
+        )
     return tables
 
 
-def _ways(row: LossRow) -> str:
-    return f"{row.form}; {asked_by(row.other_form, row.readout)}"
+def _ways(run: RunFiles, row: LossRow) -> str:
+    """How the probe's method was asked, and how the other."""
+    return f"{asked_by(row.form, run.manifest.method or 'letter')}; {asked_by(row.other_form, row.readout)}"
 
 
 def _lost(rows: Sequence[LossRow], name: str) -> Entry | str:
@@ -137,10 +140,12 @@ def spread_tables(run: RunFiles) -> list[PageTable]:
 
 def _spread(run: RunFiles, domain: str, group: str, form: str, readout: str) -> _Spread:
     wanted = domain, group, form, readout
-    answered: dict[str, list[float]] = {}
+    answered: dict[str, float] = {}
+    asked = set()
     for row in run.rows(LETTERS):
         if (row.domain, row.group, row.form, row.readout) == wanted and row.suite != PROBE:
-            answered.setdefault(row.letter, []).append(row.answered)
+            asked.add((row.suite, row.seed))
+            answered[row.letter] = answered.get(row.letter, 0.0) + row.answered
     found = run.rows(RESULTS)
     return _Spread(
         group=group,
@@ -148,7 +153,8 @@ def _spread(run: RunFiles, domain: str, group: str, form: str, readout: str) -> 
         entropy=fmean(
             row.entropy for row in found if (row.domain, row.group, row.form, row.readout) == wanted
         ),
-        letters={letter: fmean(shares) for letter, shares in answered.items()},
+        # A suite whose questions have fewer options has no row of a letter, and never answers it.
+        letters={letter: total / len(asked) for letter, total in answered.items()},
     )
 
 
