@@ -153,7 +153,7 @@ def diagnose(findings: Sequence[Finding], fit: GroupFit | None) -> tuple[Diagnos
         )
     )
     both = of_parts([by_letters, beyond])
-    without = f"it takes {CONTROL} and {HARMED}, asked by letters and in words"
+    without = f"it takes {CONTROL} and {HARMED}, asked by the probe in letters, and in words beside them"
     return (
         Diagnosis(of="knowledge lost", verdict=in_words, because=_unless(in_words, without)),
         Diagnosis(of="readout lost", verdict=both, because=_unless(both, without)),
