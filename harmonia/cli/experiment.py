@@ -24,7 +24,9 @@ def demo(
     ] = False,
     bases: Annotated[int | None, typer.Option(min=1, max=3, help="How many base models.")] = None,
     domains: Annotated[int | None, typer.Option(min=1, max=4, help="How many domains.")] = None,
-    ratios: Annotated[str | None, typer.Option(help="Mixed groups between 0 and 1: 0.2,0.6.")] = None,
+    ratios: Annotated[
+        str | None, typer.Option(help='Mixed groups between 0 and 1: 0.2,0.6; "" for none.')
+    ] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="How many fine-tuning seeds.")] = None,
 ) -> None:
     """Run the whole experiment on the embedded lab models, in minutes on two cores.
@@ -50,7 +52,7 @@ def demo(
         "bases": bases,
         "domains": domains,
         "seeds": seeds,
-        "ratios": ratios and _shares(ratios),
+        "ratios": None if ratios is None else _shares(ratios),
     }
     chosen = {name: value for name, value in wanted.items() if value is not None}
     grid = replace(FULL if full else SMALL, **chosen)
