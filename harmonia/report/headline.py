@@ -29,8 +29,7 @@ def headline(document: ClaimsDocument) -> str:
     if claim is None or own is None or total is None:
         return "No models were tuned on what the base knows and on what goes against it: nothing to compare."
     one, other = "Models tuned on what the base knows", "those tuned against it"
-    method = document.runs[0].method
-    how = "in words" if method == WORDS else "by letters"
+    how = "in words" if any(run.method == WORDS for run in document.runs) else "by letters"
     if claim.verdict == "inconclusive":
         seed = ", one seed" if any(finding.seeds == 1 for finding in _of(claim, own)) else ""
         said = (

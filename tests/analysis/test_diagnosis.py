@@ -192,7 +192,9 @@ def test_without_controls_the_card_says_what_they_would_tell() -> None:
 
 
 def test_the_headline_says_what_the_effect_is() -> None:
-    said = headline(claims_document([_made(UNREAD, KEPT, fit=0.3)]))
+    document = claims_document([_made(UNREAD, KEPT, fit=0.3)])
+    said = headline(document)
+    assert headline(replace(document, runs=())).split(".")[0] == said.split(".")[0]
     assert said.startswith("Asked by letters in the chat form, models tuned on what the base knows answer ")
     assert "points better than those tuned against it. Of this " in said
     assert "are gained over general instructions alone and " in said
