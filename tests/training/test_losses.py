@@ -39,7 +39,7 @@ def kl_base(strength):
         ({"loss": "kl_base"}, kl_base(0.1)),
         ({"loss": "kl_base", "loss_strength": 3.0}, kl_base(3.0)),
     ],
-    ids=str,
+    ids=["eaft", "eaft 2.5", "kl_base", "kl_base 3"],
 )
 def test_a_run_is_that_of_a_plain_loop(fields, by_hand, job, train, base):
     one = job(epochs=1, warmup=0.0, **fields)
