@@ -58,7 +58,11 @@ def perplexities(audit: Audit) -> dict[str, float]:
 def show(title: str, rows: list[AuditRow], wrong: dict[str, bool], perplexity: dict[str, float]) -> None:
     """Print AUROC of each signal, and how often wrong and right rows are called conflicting."""
     hits_I = np.array([wrong[row.id] for row in rows])
-    signals = {**SIGNALS, "perplexity": lambda row: perplexity[row.id]}
+    signals = {
+        **SIGNALS,
+        "perplexity": lambda row: perplexity[row.id],
+        "1 - trained": lambda row: 1 - row.trained,
+    }
     values_S_I = np.array([[signal(row) for row in rows] for signal in signals.values()], dtype=float)
     print(f"\n{title}: {len(rows)} rows\n\n| signal | AUROC, wrong against right |\n| --- | --- |")
     for name, cell in zip(signals, intervals(values_S_I, hits_I, 0), strict=True):
