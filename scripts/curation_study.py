@@ -51,8 +51,7 @@ READ = {
     "free, chat": "free as taught",
     "conflicting rows said": "rows as taught",
 }
-"""Columns of the table, and how they are asked. The chat form is compared with the base in raw form."""
-FORM_OF = {"letter chat0": "letter icl5", "cloze chat0": "cloze icl5", "free as taught": "free"}
+"""Columns of the table, and how they are asked. The base is asked in the same way."""
 Right = Mapping[str, Mapping[str, bool]]
 """Of each way of asking, whether each fact is right."""
 
@@ -107,15 +106,14 @@ def studied(base: int, given: argparse.Namespace) -> dict[tuple[str, int], Right
     """What a base, and what comes of it by each set and seed, has right."""
     place: Path = given.out / f"base{base}"
     place.mkdir(parents=True, exist_ok=True)
-    model = harmonia.load(base_folder(base), device="cpu")
     data, truth = planted(base, place, given.rows, given.forms)
     if not (place / "audit" / ROWS).is_file():
-        harmonia.audit(model, data, out=place / "audit")
-    audit = AUDIT_ROWS.read(place / "audit" / ROWS)
+        harmonia.audit(_loaded(base), data, out=place / "audit")
+    audit = AUDIT_ROWS.read(place / "audit")
     wanted = asked_of(base, given.items, given.rows, audit, truth)
-    found = {("base", -1): _kept_in(place / "base.json", lambda: model, wanted)}
+    found = {("base", -1): _kept_in(place / "base.json", lambda: _loaded(base), wanted)}
     for seed in given.seeds:
-        for name in (RANDOM, *POLICIES, WHOLE):
+        for name in given.sets:
             policy = name if name in POLICIES else "all"
             budget = None if name == WHOLE else given.budget
             file = place / f"{policy}-{'all' if budget is None else budget}-seed{seed}.jsonl"
@@ -138,6 +136,10 @@ def studied(base: int, given: argparse.Namespace) -> dict[tuple[str, int], Right
     return found
 
 
+def _loaded(base: int) -> Any:
+    return harmonia.load(base_folder(base), device="cpu")
+
+
 def _kept_in(file: Path, model: Any, wanted: AskedOfBoth) -> Right:
     if not file.is_file():
         write_json(file, right_of(model(), wanted))
@@ -149,7 +151,7 @@ def unit_of(
     found: Mapping[tuple[str, int], Right], base: int, how: str, pair: tuple[str, str], seeds: Sequence[int]
 ) -> PairedUnit:
     """Two sets' models on the facts that the base has right; of the rows of the file, on all."""
-    before = found["base", -1].get(FORM_OF.get(how, how), {})
+    before = found["base", -1][how]
     names = [name for name, right in before.items() if right or how.startswith("rows")]
     numbers = [
         np.array([draw(0, "curation_study", f"{base}/{text}") for text in texts], dtype=np.uint64)
@@ -172,10 +174,12 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=600, help="instructions of the file")
     parser.add_argument("--forms", type=int, default=200, help="general tasks of the file")
     parser.add_argument("--items", type=int, default=200, help="facts asked")
+    sets = [RANDOM, *POLICIES, WHOLE]
+    parser.add_argument("--sets", nargs="*", default=sets, choices=sets, help="random always among them")
     given = parser.parse_args()
     found = {base: studied(base, given) for base in given.bases}
     print(f"| set | {' | '.join(READ)} |\n| --- |{' --- |' * len(READ)}")
-    for name in (WHOLE, RANDOM, *POLICIES):
+    for name in given.sets:
         cells = []
         for how in READ.values():
             units = [unit_of(one, base, how, (name, RANDOM), given.seeds) for base, one in found.items()]
