@@ -86,9 +86,13 @@ def main() -> None:
     plain = {key: parse_yaml(value, file=None).values for key, value in values.items()}
     settings = table_of_settings(AuditSettings, plain, "audit")
     model = harmonia.load(given.model, gguf_file=given.gguf)
-    items = list(read_items(ItemSource(path=given.items, limit=given.questions)).items)
+    items = list(read_items(ItemSource(path=given.items, limit=given.questions, on_bad_row="skip")).items)
     asked = {item.id for item in items}
-    shots = [item for item in read_items(ItemSource(path=given.shots)).items if item.id not in asked]
+    shots = [
+        item
+        for item in read_items(ItemSource(path=given.shots, on_bad_row="skip")).items
+        if item.id not in asked
+    ]
     how = {"prompt": {"method": "cloze", "shots": 5}, "probe": {"draws": 3, "seed": 1}}
     beliefs = harmonia.probe(model, items, shots=shots, **how)
     known = {belief.item.id for belief in beliefs if (belief.right_rate or 0) > 0.5}
