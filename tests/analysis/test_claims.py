@@ -179,12 +179,12 @@ def test_rules() -> None:
 @pytest.mark.slow
 def test_policies_one_wins_or_none_can_be_told_apart() -> None:
     same = {"policy_all": 0.5, "policy_known_only": 0.5, "policy_weighted": 0.5}
-    for ranking in policy_rankings(differences([_tuned(same)])):
+    for ranking in policy_rankings(differences([_tuned(same)]), "letter"):
         assert ranking.winner is None and set(ranking.not_told_apart) == set(same)
-    found = policy_rankings(differences([_tuned({**same, "policy_known_only": 0.8})]))
+    found = policy_rankings(differences([_tuned({**same, "policy_known_only": 0.8})]), "letter")
     assert [ranking.winner for ranking in found] == ["policy_known_only"] * 3
     assert next(iter(found[0].accuracy)) == "policy_known_only"
-    half = policy_rankings(differences([_tuned({**same, "policy_all": 0.2})]))
+    half = policy_rankings(differences([_tuned({**same, "policy_all": 0.2})]), "letter")
     one_seed = policy_rankings(differences([_tuned({**same, "policy_known_only": 0.8}, seeds=1)]), "letter")
     assert one_seed[0].winner is None and len(one_seed[0].not_told_apart) == 3
     assert half[0].winner is None and set(half[0].not_told_apart) == {"policy_known_only", "policy_weighted"}
