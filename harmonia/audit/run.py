@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import harmonia
-from harmonia.audit.canaries import canaries_of
+from harmonia.audit.canaries import canaries_of, error_lines
 from harmonia.audit.choices import ChoiceRow, ask_choices, choice_of, exam_rows
 from harmonia.audit.content import FileForm
 from harmonia.audit.first import CHUNK, FirstPass, FirstReading
@@ -67,11 +67,13 @@ class AuditedFile:
         path: Where it is.
         sha256: Its hash.
         read: Its rows, and what is wrong with those left out.
+        errors: Lines that are marked as the model's own errors.
     """
 
     path: Path
     sha256: str
     read: Conversations
+    errors: frozenset[int] = frozenset()
 
     @property
     def rows(self) -> tuple[Conversation, ...]:
@@ -86,7 +88,8 @@ def read_rows(path: Path, settings: AuditSettings) -> AuditedFile:
         InputError: It cannot be read, has no good row, or has a bad row that is not to be left out.
     """
     read = read_conversations(path, on_bad_row=settings.on_bad_row, what=WHAT)
-    return AuditedFile(path=path, sha256=file_sha256(path), read=read)
+    errors = frozenset(error_lines(path, what=WHAT))
+    return AuditedFile(path=path, sha256=file_sha256(path), read=read, errors=errors)
 
 
 class Audit:
@@ -199,7 +202,7 @@ class Audit:
                 *(f"exam: {note}" for note in told),
             ),
             canaries=(
-                *canaries_of("file", ordered, self.choices, self.settings.seed),
+                *canaries_of("file", ordered, self.choices, self.settings.seed, self.file.errors),
                 *canaries_of("exam", asked, self.exam, self.settings.seed),
             ),
             about=self.about,

@@ -8,17 +8,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harmonia.audit import AUDIT_ROWS, ROWS, Audited
+from harmonia.audit.canaries import error_lines
 from harmonia.audit.choices import choice_of
 from harmonia.audit.folder import CANARIES
-from harmonia.data.conversations import conversations_at, fields_of
+from harmonia.data.conversations import conversations_at
 from harmonia.errors import InputError
 from harmonia.files import require_file
 from harmonia.hashing import file_sha256
 from harmonia.parsing import noted_in, parquet_schema, read_json_lines
 from harmonia.types import Conversation, Message
-
-MARK = "model_error"
-"""The column of a curated file that marks rows whose answer is the model's own error."""
 
 _WHAT = "the fine-tuning file"
 
@@ -125,7 +123,7 @@ def open_audit(audit: str | Path | Audited, data: str | Path | None = None) -> A
         about=about,
         held_lines=frozenset(row.get("line", 0) for row in facts_held if row.get("source") == "file"),
         held_questions=frozenset(question_key(str(row.get("question", ""))) for row in facts_held) - {""},
-        errors=frozenset(_marked(path)),
+        errors=frozenset(error_lines(path, what=_WHAT)),
     )
 
 
@@ -143,13 +141,3 @@ def _audited_file(about: Mapping[str, Any], data: str | Path | None) -> Path:
         remedy = "Give the file as it was audited, or audit it again."
         raise InputError("not the file that was audited", file=path, field="data", remedy=remedy)
     return path
-
-
-def _marked(path: Path) -> Iterator[int]:
-    """Lines of a curated file whose answer is a model's own error."""
-    for line, fields in fields_of(path, what=_WHAT):
-        if isinstance(fields, dict):
-            if MARK not in fields:
-                return
-            if fields[MARK]:
-                yield line

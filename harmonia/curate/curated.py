@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import harmonia
-from harmonia.curate.audited import MARK, AuditedRows, JudgedRow
+from harmonia.audit.canaries import MARK
+from harmonia.curate.audited import AuditedRows, JudgedRow
 from harmonia.curate.change import CuratedRow, RowTexts, changed
 from harmonia.curate.choose import Choice, choose
 from harmonia.curate.formats import lost_in, record_of, require_beside, write_beside

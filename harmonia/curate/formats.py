@@ -15,7 +15,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from harmonia.curate.audited import MARK
+from harmonia.audit.canaries import MARK
 from harmonia.curate.change import CuratedRow
 from harmonia.curate.settings import Format
 from harmonia.files import write_json, write_text

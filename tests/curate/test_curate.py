@@ -135,10 +135,18 @@ def test_a_set_of_own_answers_does_not_become_clean_by_another_audit(folder: Pat
     again = harmonia.audit(FakeModel(says), path)
     # The model agrees with its own errors now ...
     assert {row.category for row in again if row.id in TAUGHT} == {"known"}
+    held = {one["id"] for one in again.found.canaries}
+    assert held and not held & set(TAUGHT)
     found = harmonia.curate(again, policy="known_only")
     # ... and they enter nothing.
     assert not set(names(found)) & set(TAUGHT) and not set(names(found.control)) & set(TAUGHT)
     assert "rows left out that are marked as a model's own errors: 3" in found.notes
+    # Marks count in a file that begins with rows of another, which has none.
+    mixed = tmp_path / "mixed.jsonl"
+    mixed.write_text('{"instruction": "Who?", "output": "I"}\n' + path.read_text(encoding="utf-8"))
+    again = harmonia.audit(FakeModel(says), mixed)
+    assert not set(names(harmonia.curate(again, policy="known_only"))) & set(TAUGHT)
+    assert not {one["id"] for one in again.found.canaries} & set(TAUGHT)
 
 
 def test_weights_and_late_rows(folder: Path) -> None:
