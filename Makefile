@@ -1,7 +1,7 @@
 # Every target sets up what it needs, on a fresh machine too, and says what it does.
 #   make demo    the whole experiment on the embedded lab model; ends with the report's path
 #   make test    all tests
-#   make quick   those without a real model, a whole experiment or over two seconds of a core; under 90 s
+#   make quick   those without a real model, a whole experiment or over one second of a core; under 90 s
 #   make check   format, lint, types, docs
 #   make bench   speed against named baselines
 #   make models  the small real models that some tests and examples use, into .models/

@@ -149,6 +149,7 @@ def same(one: Any, other: Any) -> bool:
     return list(map(said, one)) == list(map(said, other))
 
 
+@pytest.mark.slow
 def test_files_are_those_of_the_commands(base: Any, lab: Path, beliefs: Any, tmp_path: Path) -> None:
     out, folder = tmp_path / "command.parquet", tmp_path / "groups"
     model = base_folder(0)
@@ -381,6 +382,7 @@ def test_a_comparison_by_hand() -> None:
         harmonia.compare(before, after[:-1])
 
 
+@pytest.mark.slow
 def test_an_experiment_from_python(experiment: Path, tmp_path: Path) -> None:
     priced = harmonia.plan(experiment, tflops=1, training={"epochs": 1}, seeds=[3, 4])
     trained = [step.key for step in priced.steps if step.key.startswith("train/")]

@@ -221,6 +221,7 @@ def test_a_folder_that_harmonia_wrote_for_another_use_is_not_replaced(tmp_path: 
         require_folder_place(folder, holds="training.json")
 
 
+@pytest.mark.slow
 def test_no_command_writes_into_the_folder_of_another_use(tmp_path: Path) -> None:
     write_lab_data(tmp_path / "data", 0)
     before = {file: file.read_bytes() for file in (tmp_path / "data").rglob("*") if file.is_file()}

@@ -86,6 +86,7 @@ def test_units_weigh_the_same_and_order_does_not_matter() -> None:
     assert other.low != again.low and other.low == pytest.approx(again.low, abs=0.05 * reach)
 
 
+@pytest.mark.slow
 def test_many_different_items_are_drawn_as_few_are(monkeypatch: pytest.MonkeyPatch) -> None:
     change = np.random.default_rng(5).exponential(size=(2, 900)) - 0.9
     exact = paired_bootstrap([_unit(change)], address="a", resamples=20_000)
@@ -95,6 +96,7 @@ def test_many_different_items_are_drawn_as_few_are(monkeypatch: pytest.MonkeyPat
     assert (normal.low, normal.high) == pytest.approx((exact.low, exact.high), abs=0.05 * half)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("units", "seeds"), [(4, 3), (1, 1), (1, 5)])
 def test_intervals_hold_the_truth_as_often_as_they_say(units: int, seeds: int) -> None:
     """Items, seeds and answers drawn from a known law; the truth is its mean, .08."""

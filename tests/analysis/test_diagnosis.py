@@ -191,6 +191,7 @@ def test_without_controls_the_card_says_what_they_would_tell() -> None:
     assert "takes models of general_only" in headline(document)
 
 
+@pytest.mark.slow
 def test_the_headline_says_what_the_effect_is() -> None:
     document = claims_document([_made(UNREAD, KEPT, fit=0.3)])
     said = headline(document)

@@ -89,6 +89,7 @@ def test_a_better_mixture_is_found_and_a_worse_one_only_in_a_whole_sweep() -> No
     assert coarse.high < 0 and coarse.verdict == "inconclusive" and "gap" in coarse.held_back
 
 
+@pytest.mark.slow
 def test_the_nearer_half_fails_only_if_all_mixtures_are_farther_away() -> None:
     rights = {0.0: 0.8, 0.25: 0.5, 0.5: 0.9, 0.75: 0.5, 1.0: 0.2}
     far = {0.25: 0.999, 0.5: 0.999, 0.75: 0.999}

@@ -24,6 +24,7 @@ def test_every_command_has_help_with_an_example() -> None:
         assert "Example:" in (command.help or ""), name
 
 
+@pytest.mark.slow
 def test_stage_commands_make_a_whole_experiment(data: Path, tmp_path: Path) -> None:
     base = str(base_folder(0))
     shared = ["prompt.options_first=true", "model.device=cpu", "probe.batch_tokens=2048"]

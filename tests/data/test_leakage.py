@@ -158,6 +158,7 @@ def test_every_place_is_named_and_excluded_where_it_counts():
     assert leaked_training_items(found) == {"law": frozenset({"t"})}
 
 
+@pytest.mark.slow
 def test_the_lab_asks_nothing_twice(lab_data):
     """Its items share templates, relations and options, and no fact."""
 

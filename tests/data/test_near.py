@@ -80,6 +80,7 @@ def made(rng: random.Random) -> list[tuple[str, str]]:
     return [(words, rng.choice("xy")) for words in texts]
 
 
+@pytest.mark.slow
 def test_pairs_are_those_of_all_comparisons():
     """Nothing is found that is none, and of those at the threshold or above the bound is kept."""
     rng = random.Random(2)

@@ -52,6 +52,7 @@ def counted(data_root) -> dict[str, tuple[int, int, int]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_mmlu_is_whole_but_for_copies_and_nine_rows_with_repeated_options(mmlu, counted):
     assert len(mmlu.items) + len(mmlu.skipped) + mmlu.copies == 14_042
@@ -69,6 +70,7 @@ def test_mmlu_is_whole_but_for_copies_and_nine_rows_with_repeated_options(mmlu, 
     assert mmlu.copies == 27
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.parametrize(
     ("domain", "inside", "outside"),

@@ -156,6 +156,7 @@ def test_greedy_samples_are_alike_and_in_order(generator):
     assert write(generator, ()) == []
 
 
+@pytest.mark.slow
 def test_a_draw_is_its_addresss(generator):
     how = {"temperature": 1.0, "samples": 4, "max_new_tokens": 12}
     found = write(generator, **how)

@@ -197,6 +197,7 @@ def test_items_left_out_count_nowhere(tmp_path: Path) -> None:
     assert claims["claims"][0]["findings"][0]["items"] == 48
 
 
+@pytest.mark.slow
 def test_claims_command_pools_base_models(tmp_path: Path) -> None:
     one, two, twin = (tmp_path / name for name in ("one", "two", "twin"))
     _run(one)

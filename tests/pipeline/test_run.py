@@ -188,6 +188,7 @@ def test_the_tokenizer_of_a_base_is_read_once_and_must_stay(settings: dict[str, 
         another.base()
 
 
+@pytest.mark.slow
 def test_domain_without_groups_is_told_and_the_rest_goes_on(settings: dict[str, Any]) -> None:
     run, recorder = _run(settings, "groups.threshold=0.999999")
     assert recorder.ended["groups/person/seed0"].startswith("not computed: ")

@@ -154,6 +154,7 @@ def with_taste(loaded, letter: str, logit: float):
     return loaded.model.lm_head.register_forward_hook(lambda module, args, output: output + place)
 
 
+@pytest.mark.slow
 def test_a_taste_for_one_letter_fools_letter_alone(lab):
     loaded, known, pool = lab
     right, bias = {}, {}

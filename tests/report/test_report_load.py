@@ -57,6 +57,7 @@ def test_column_missing_or_of_another_type(run: Path) -> None:
         assert error_of(run).field == "n"
 
 
+@pytest.mark.slow
 def test_columns_may_be_added_and_moved(run: Path) -> None:
     path = run / "tables" / "results.parquet"
     whole = pq.read_table(path)

@@ -15,6 +15,8 @@ from harmonia.prompts import Form, PromptSettings, build_template
 from harmonia.training import LoraSettings
 from harmonia.training.handover import detach, starting_model
 
+pytestmark = pytest.mark.slow  # together they take over ten seconds of processor time
+
 LORA = LoraSettings(rank=4)
 
 

@@ -216,6 +216,7 @@ def killed_at(step: int):
     return progress
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lora", [None, LoraSettings(rank=2, dropout=0.1)], ids=["full", "lora"])
 def test_a_run_killed_and_started_again_ends_the_same(job, train, tmp_path, lora):
     fields = {"save_steps": 2, "lora": lora, "epochs": 3}

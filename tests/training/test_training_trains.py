@@ -18,6 +18,8 @@ from harmonia.models import ModelSettings, load_model
 from harmonia.training import LoraSettings, TrainingSettings, changes
 from harmonia.training.settings import optimizer_steps, warmup_steps
 
+pytestmark = pytest.mark.slow  # together they take over ten seconds of processor time
+
 
 def rates(out: Path) -> list[float]:
     return [json.loads(line)["learning_rate"] for line in (out / "loss.jsonl").read_text().splitlines()]
