@@ -76,7 +76,7 @@ class PolicySettings(Settings):
     def _are_policies(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
             require_policy(name, POLICIES)
-        _require_different(names)
+        require_different(names)
         return names
 
 
@@ -123,10 +123,10 @@ class GroupSettings(Settings):
     @model_validator(mode="after")
     def _files_differ(self) -> GroupSettings:
         for criteria in self.match:
-            _require_different(criteria)
+            require_different(criteria)
             if "believed" in criteria and "letter" not in criteria:
                 raise ValueError("match: believed goes with letter, as in [letter, believed]")
-        _require_different(self.group_names)
+        require_different(self.group_names)
         if "general_only" in self.names and not self.general_ratio:
             raise ValueError("general_only is the general instructions alone: general_ratio must be above 0")
         return self
@@ -168,7 +168,12 @@ class GroupSettings(Settings):
         return tuple(map(str, self.groups))
 
 
-def _require_different(names: tuple[str, ...]) -> None:
+def require_different(names: Sequence[str]) -> None:
+    """Require that each of these stands once.
+
+    Raises:
+        ValueError: One does not.
+    """
     twice = [name for place, name in enumerate(names) if name in names[:place]]
     if twice:
         raise ValueError(f"'{twice[0]}' is named twice")

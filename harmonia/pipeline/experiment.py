@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from harmonia.data import ItemSource, Suite
 from harmonia.data.leakage import LeakageSettings
 from harmonia.groups import GroupSettings
+from harmonia.groups.settings import require_different
 from harmonia.hashing import draw
 from harmonia.models import ModelSettings
 from harmonia.parsing import Settings
@@ -40,8 +41,8 @@ class EvaluationSettings(Settings):
             and `harness`, which have letters alone.
     """
 
-    base_forms: tuple[str, ...] | None = None
-    tuned_forms: tuple[str, ...] | None = None
+    base_forms: tuple[str, ...] | None = Field(default=None, min_length=1)
+    tuned_forms: tuple[str, ...] | None = Field(default=None, min_length=1)
     readouts: tuple[Method, ...] | None = None
 
     @model_validator(mode="after")
@@ -50,12 +51,11 @@ class EvaluationSettings(Settings):
             parse_form(form)
         return self
 
-    @field_validator("readouts")
+    @field_validator("base_forms", "tuned_forms", "readouts")
     @classmethod
-    def _differ(cls, readouts: tuple[Method, ...] | None) -> tuple[Method, ...] | None:
-        if readouts and len(set(readouts)) < len(readouts):
-            raise ValueError("a readout stands twice")
-        return readouts
+    def _differ(cls, asked: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        require_different(asked or ())
+        return asked
 
 
 class DomainSettings(Settings):

@@ -46,7 +46,7 @@ def parse_form(text: str) -> Form:
     """
     if text == "chat0":
         return Form(chat=True, shots=0)
-    if match := re.fullmatch(r"icl(\d{1,2})", text):
+    if match := re.fullmatch(r"icl(0|[1-9]\d?)", text):
         return Form(chat=False, shots=int(match[1]))
     raise InputError("not a form", field="form", seen=text, remedy="Use icl<k> (icl0, icl5, ...) or chat0.")
 

@@ -42,6 +42,20 @@ def test_a_seed_stands_once() -> None:
         Experiment.model_validate({**_settings({"test": None}), "seeds": [1, 0, 1]})
 
 
+@pytest.mark.parametrize("field", ["base_forms", "tuned_forms"])
+@pytest.mark.parametrize(
+    ("forms", "message"),
+    [
+        ([], "at least 1 item"),
+        (["icl4", "chat0", "icl4"], "'icl4' is named twice"),
+        (["icl04"], "not a form"),
+    ],
+)
+def test_forms_are_some_and_each_stands_once(field: str, forms: list[str], message: str) -> None:
+    with pytest.raises((ValidationError, InputError), match=message):
+        Experiment.model_validate({**_settings({"test": None}), "evaluation": {field: forms}})
+
+
 def test_general_only_names_its_general_rows() -> None:
     groups = {"names": ["harmonious", "general_only"]}
     with pytest.raises(ValidationError, match="`general` must name their file"):
@@ -90,7 +104,7 @@ def test_every_run_has_a_second_readout_where_its_preset_has_one(
     ("prompt", "readouts", "message"),
     [
         ({}, ["letter"], "readout letter is the probe's method"),
-        ({}, ["cloze", "cloze"], "a readout stands twice"),
+        ({}, ["cloze", "cloze"], "'cloze' is named twice"),
         ({"preset": "repo"}, ["cloze"], "preset repo scores letters"),
     ],
 )
