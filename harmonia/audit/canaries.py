@@ -9,10 +9,8 @@ from typing import Any
 from harmonia.audit.choices import ChoiceRow
 from harmonia.audit.rows import AuditRow
 from harmonia.data.conversations import fields_of
+from harmonia.data.turns import MODEL_ERROR
 from harmonia.hashing import addressed_order
-
-MARK = "model_error"
-"""The column of a curated file that marks rows whose answer is the model's own error."""
 
 MOST_CANARIES = 200
 _HELD_BACK = 5
@@ -22,7 +20,7 @@ _HELD_BACK = 5
 def error_lines(path: Path, *, what: str) -> Iterator[int]:
     """Lines of a fine-tuning file that are marked as a model's own errors."""
     for line, fields in fields_of(path, what=what):
-        if isinstance(fields, dict) and fields.get(MARK):
+        if isinstance(fields, dict) and fields.get(MODEL_ERROR):
             yield line
 
 

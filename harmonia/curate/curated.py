@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import harmonia
-from harmonia.audit.canaries import MARK
 from harmonia.curate.audited import AuditedRows, JudgedRow
 from harmonia.curate.change import CuratedRow, RowTexts, changed
 from harmonia.curate.choose import Choice, choose
 from harmonia.curate.formats import lost_in, record_of, require_beside, write_beside
 from harmonia.curate.rewrite import rewritten
 from harmonia.curate.settings import DISTIL, CurateSettings, Format
+from harmonia.data.turns import MODEL_ERROR
 from harmonia.errors import InputError
 from harmonia.files import write_json, write_json_lines
 from harmonia.journal import Progress
@@ -221,7 +221,7 @@ def _is_ours(path: Path) -> bool:
         _, first = next(json_rows(path, what="the set"))
     except (InputError, StopIteration):
         return False
-    return isinstance(first, dict) and MARK in first
+    return isinstance(first, dict) and MODEL_ERROR in first
 
 
 def _object(path: Path) -> dict[str, Any]:

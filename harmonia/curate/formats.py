@@ -15,9 +15,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from harmonia.audit.canaries import MARK
 from harmonia.curate.change import CuratedRow
 from harmonia.curate.settings import Format
+from harmonia.data.turns import MODEL_ERROR
 from harmonia.files import write_json, write_text
 from harmonia.outputs import Inputs, require_file_place
 from harmonia.parsing import read_object
@@ -43,7 +43,7 @@ def record_of(row: CuratedRow, form: Format) -> dict[str, Any] | None:
         "conflict": float(row.conflict),
         "policy": row.policy,
         "changed": row.changed,
-        MARK: row.model_error,
+        MODEL_ERROR: row.model_error,
     }
 
 

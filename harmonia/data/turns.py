@@ -40,6 +40,11 @@ _ROLES = {
 }
 _MARKS = ("weight", *LEARNED, *MASKED)
 
+MODEL_ERROR = "model_error"
+"""The field of a curated row that says whether its answer is the model's own error."""
+CURATED = ("line", "category", "conflict", "policy", "changed", MODEL_ERROR)
+"""Fields of a curated row that say where it comes from."""
+
 _FORMS = {
     "instruction": ("instruction", "input", "output", "history"),
     "conversations": ("conversations",),
@@ -50,7 +55,11 @@ _FORMS = {
 _MESSAGES, _SHAREGPT = ("role", "content"), ("from", "value")
 _SYSTEM = ("system", "system_prompt")
 _ANY_FORM = ("id", "weight", "from_epoch", *_SYSTEM)
-_OWN = tuple(one.name for one in dataclasses.fields(GroupRow))
+_OWN = {
+    ("group", "target"): tuple(one.name for one in dataclasses.fields(GroupRow)),
+    (MODEL_ERROR,): CURATED,
+}
+"""What rows that harmonia wrote, which have the fields on the left, say beyond what training needs."""
 _NOTHING: tuple[Any, ...] = (None, "", "[]", "{}", [], {})
 
 
@@ -205,8 +214,7 @@ def _refuse(fields: Fields, refused: Mapping[str, Refusal], place: str = "") -> 
 
 def _unread(fields: Fields, form: str) -> Iterator[str]:
     """Names of fields that nothing is made of; turns' behind the name of their list."""
-    # Rows that harmonia wrote say more than training needs.
-    own = _OWN if "group" in fields and "target" in fields else ()
+    own = (name for marks, names in _OWN.items() if all(mark in fields for mark in marks) for name in names)
     read = (*_FORMS[form], *_ANY_FORM, *own)
     yield from (name for name, value in fields.items() if name not in read and value not in _NOTHING)
     for field in _FORMS[form]:

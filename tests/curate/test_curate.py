@@ -198,7 +198,9 @@ def test_the_command_writes_a_set_that_reads_back_whole(folder: Path, tmp_path: 
     assert summary["rows"] == 5 and summary["clean"] is True
     assert summary == json.loads((tmp_path / "curated.summary.json").read_text())
     found = harmonia.curate(folder, policy="known_late", budget=5)
-    back = read_conversations(out).rows
+    read = read_conversations(out)
+    back = read.rows
+    assert not read.notes  # harmonia knows all fields that it wrote
     assert [(one.id, one.messages, one.weight, one.from_epoch) for one in back] == [
         (one.row.id, one.row.messages, one.row.weight, one.row.from_epoch) for one in found
     ]
