@@ -11,7 +11,9 @@ from harmonia.audit.rule import CATEGORIES, AuditCategory
 from harmonia.audit.run import Audit, Audited
 from harmonia.audit.summary import CategoryShare, shares_of
 from harmonia.probe.stability import wilson
+from harmonia.report.html_table import PageColumn, PageTable, build, field
 from harmonia.report.rendering import rendered
+from harmonia.report.words import percent
 
 _EXAMPLES = 8
 _LONGEST = 1200
@@ -54,9 +56,7 @@ def audit_page(audit: Audit, found: Audited) -> str:
         "audit.html",
         name=audit.file.path.name,
         lead=_lead(shares, found),
-        shares=shares,
-        sampled=len(found.rows) < found.of,
-        meanings=_MEANINGS,
+        shares=_shares(shares, sampled=len(found.rows) < found.of),
         groups=list(_groups(found.rows, audit.settings.draws)),
         notes=found.notes or ["nothing was left out or cut"],
         about=_about(audit, found),
@@ -76,6 +76,23 @@ def pieces_of(row: AuditRow) -> Iterator[Piece]:
         yield Piece(text=row.answer[start:stop], expected=expected, prob=prob)
         at = stop
     yield Piece(text=_cut(row.answer)[at:])
+
+
+def _shares(shares: Sequence[CategoryShare], *, sampled: bool) -> PageTable:
+    def interval(one: CategoryShare) -> str:
+        return f"{percent(one.share_low)} to {percent(one.share_high)}"
+
+    return build(
+        "Rows by category",
+        (
+            field(CategoryShare, "category", "Category", "head"),
+            field(CategoryShare, "rows", "Rows"),
+            field(CategoryShare, "share", "Share"),
+            *([PageColumn("share_low", "Of the file, 95 %", interval)] if sampled else []),
+            PageColumn("meaning", "The row ...", lambda one: _MEANINGS[one.category], kind="prose"),
+        ),
+        shares,
+    )
 
 
 def _lead(shares: Sequence[CategoryShare], found: Audited) -> list[str]:
