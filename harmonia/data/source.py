@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -37,7 +37,7 @@ class ColumnMapping(Settings):
     """
 
     question: str | None = None
-    choices: str | tuple[str, ...] | None = None
+    choices: str | Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     answer: str | None = None
     answer_form: AnswerForm | None = None
     labels: str | None = None
@@ -45,7 +45,7 @@ class ColumnMapping(Settings):
     explanation: str | None = None
     subject: str | None = None
     cluster: str | None = None
-    shuffle: str | None = None
+    shuffle: str | None = Field(default=None, min_length=1)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -10,8 +10,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pydantic import ValidationError
 
 from harmonia.data import KNOWN, ItemSource, ReadResult, read_items
+from harmonia.data.source import ColumnMapping
 from harmonia.errors import InputError
 
 FORMATS = ("parquet", "jsonl", "json", "csv", "csv of json", "saved")
@@ -207,6 +209,12 @@ def test_names_reach_into_objects(tmp_path):
     }
     (item,) = read_own(tmp_path, rows=rows, **columns, answer="answerKey", answer_form="label").items
     assert (item.question, item.choices, item.answer) == ("Why?", ("x", "y"), 1)
+
+
+@pytest.mark.parametrize("columns", [{"choices": ()}, {"shuffle": ""}])
+def test_columns_that_name_nothing_are_refused(columns):
+    with pytest.raises(ValidationError, match="at least 1"):
+        ColumnMapping(**columns)
 
 
 @pytest.mark.parametrize(
