@@ -23,6 +23,7 @@ from harmonia.types import Belief, Conversation, GroupRow
 
 _NONE: Mapping[Any, str] = MappingProxyType({})
 _ONE_LETTER = "too many rows have its letter"
+_SHIFTED = "rows of permuted groups teach a letter more often than it is right: others were left out"
 _ALIKE = "explanations left out: some groups teach options that are not right, and all are explained alike"
 
 
@@ -125,19 +126,22 @@ def _told(
 ) -> dict[str, int]:
     """What became of explanations, letters and options; an item counts once, in however many groups it is."""
     bare = {row.id for lesson, row in written if lesson.belief.item.explanation.strip()}
-    kept = [
-        belief.item.id
-        for selection in plan.selections.values()
-        for belief in selection.right
-        if selection.permuted.get(belief.item.id) == belief.item.answer
-    ]
+    kept, shifted = 0, 0
+    for selection in plan.selections.values():
+        pairs = [
+            (selection.permuted[belief.item.id], belief.item.answer)
+            for belief in selection.right
+            if selection.permuted
+        ]
+        kept += sum(taught == right for taught, right in pairs)
+        shifted += (Counter(taught for taught, _ in pairs) - Counter(right for _, right in pairs)).total()
     fixed = {row.id for _, row in written if speak_of_others(row.choices)}
     unexplained = {
         (row.id, lesson.target)
         for lesson, row in written
         if not row.explanation and texts.explanation(lesson.belief.item, lesson.target)
     }
-    counts = {f"rows of permuted groups keep their right option: {_ONE_LETTER}": len(kept)}
+    counts = {f"rows of permuted groups keep their right option: {_ONE_LETTER}": kept, _SHIFTED: shifted}
     if settings.explanations == "equal" and settings.explained == "none":
         counts[_ALIKE] = len(bare)
     if settings.shuffle_options:

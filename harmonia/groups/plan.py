@@ -79,11 +79,13 @@ def plan_groups(beliefs: Sequence[Belief], settings: GroupSettings, texts: Texts
     selections: dict[Match, Selection] = {}
     for match in ((), *settings.match):
         chosen = select(candidates, settings, match)
-        if "permuted" in settings.names:
-            chosen = replace(chosen, permuted=permute(chosen.right, settings.seed))
         named = (name for name in settings.groups if name.matched == match and not name.policy)
+        # Written texts argue for letters already drawn; else they are drawn of the rows that stay.
+        own = settings.explained == "own"
+        chosen = _permuted(chosen, settings) if own else chosen
         lacking = missing(need_of(named, chosen, settings)).keys()
-        selections[match] = without(chosen, lacking, settings, match)
+        left = without(chosen, lacking, settings, match)
+        selections[match] = left if own else _permuted(left, settings)
     named = (name for name in settings.groups if name.policy)
     need = need_of_policies(named, conflicting_in_budget(beliefs, settings), settings)
     policies = apply_policies(beliefs, settings, missing(need))
@@ -94,6 +96,13 @@ def plan_groups(beliefs: Sequence[Belief], settings: GroupSettings, texts: Texts
         needs=tuple(needs),
         left_out=left_out,
     )
+
+
+def _permuted(chosen: Selection, settings: GroupSettings) -> Selection:
+    """The selection with letters drawn for `permuted`, if that is built."""
+    if "permuted" not in settings.names:
+        return chosen
+    return replace(chosen, permuted=permute(chosen.right, settings.seed))
 
 
 def _lessons(

@@ -33,7 +33,8 @@ class Selection:
         right: Confident beliefs that are correct.
         wrong: Confident beliefs that are not.
         found_right: How many there were to choose from.
-        permuted: What `permuted` teaches, by id of a right belief; drawn before any is left out.
+        permuted: What `permuted` teaches, by id of a right belief; where the model explains it, drawn
+            before any is left out.
     """
 
     right: tuple[Belief, ...]

@@ -126,6 +126,8 @@ class GroupSettings(Settings):
             require_different(criteria)
             if "believed" in criteria and "letter" not in criteria:
                 raise ValueError("match: believed goes with letter, as in [letter, believed]")
+        # The same criteria in another order would train the same rows once more.
+        require_different([" and ".join(sorted(criteria)) for criteria in self.match])
         require_different(self.group_names)
         if "general_only" in self.names and not self.general_ratio:
             raise ValueError("general_only is the general instructions alone: general_ratio must be above 0")

@@ -233,6 +233,31 @@ def test_own_explanations_argue_for_what_is_taught():
         assert list(rows) == [row for row in built.rows[name] if row.id in kept]
 
 
+def test_letters_are_permuted_among_the_rows_that_stay():
+    settings = GroupSettings(names=("harmonious", "permuted", "contextualised"), explanations="none")
+    right = [make_belief(f"r{k}", answer=k % 4, pred=k % 4) for k in range(24)]
+    wrong = [belief for belief in BELIEFS if not belief.correct]
+    for gone in range(1, 12):
+        contexts = {belief.item.id: "It is so." for belief in wrong[gone:]}
+        built = build_groups([*right, *wrong], settings, EXAM, contexts=contexts)
+        taught = [row.target for row in built.rows["permuted"]]
+        assert len(taught) == 24 - gone and built.told == {}
+        assert Counter(taught) == Counter(row.target for row in built.rows["harmonious"])
+
+
+def test_letters_of_rows_that_lack_their_written_text_are_counted():
+    settings = GroupSettings(names=("harmonious", "permuted"), explanations="own")
+    texts = {(item.id, target): "So it is." for item, target in wanted_texts(BELIEFS, settings).explanations}
+    rows = build_groups(BELIEFS, settings, EXAM, explanations=texts).rows["permuted"]
+    gone = {row.id for row in rows if row.target == 0 and row.answer == 1}
+    fewer = {key: text for key, text in texts.items() if key[0] not in gone}
+    built = build_groups(BELIEFS, settings, EXAM, explanations=fewer)
+    taught, right = (Counter(row.target for row in built.rows[name]) for name in ("permuted", "harmonious"))
+    differ = sum(abs(taught[k] - right[k]) for k in range(4)) // 2
+    told = [count for what, count in built.told.items() if "more often" in what]
+    assert gone and differ > 0 and told == [differ]
+
+
 def test_tables_of_controls():
     settings = GroupSettings(names=NAMES, size=20)
     rows = build_groups(BELIEFS, settings, EXAM, INSTRUCTIONS).rows

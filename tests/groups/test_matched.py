@@ -181,6 +181,7 @@ def test_noise_leaves_both_kinds_without_contradicted_labels():
         ({"match": (("letters",),)}, "match"),
         ({"match": (("letter", "letter"),)}, "named twice"),
         ({"match": (("letter",), ("letter",))}, "named twice"),
+        ({"match": (("letter", "noise"), ("noise", "letter"))}, "'letter and noise' is named twice"),
         ({"ratios": (0.5, 0.5)}, "named twice"),
         ({"match_bins": 1}, "match_bins"),
         ({"match": (("believed", "noise"),)}, "believed goes with letter"),
