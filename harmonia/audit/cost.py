@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from operator import mul
 from typing import TypeVar
 
-from harmonia.audit.choices import ask_choices
+from harmonia.audit.choices import ChoiceRow, ask_choices
 from harmonia.audit.run import Audit
 from harmonia.hashing import sample
 from harmonia.journal import Chunks
@@ -24,7 +24,7 @@ class AuditCost:
     """What is to be expected of an audit.
 
     Attributes:
-        choices: Multiple-choice rows to ask.
+        choices: Multiple-choice rows to ask, of the file and of the exam.
         choices_tokens: Tokens of their questions in all draws and orders, demonstrations left out.
         choices_s: Seconds of asking them.
         rows: Open rows to read.
@@ -62,31 +62,37 @@ class AuditCost:
 def cost_of(audit: Audit) -> AuditCost:
     """Try an audit on a few rows, and reckon what all of them cost."""
     how = audit.settings
-    asked = _few(audit.choice_rows, how.seed, lambda one: one.row.id)
     read = _few(audit.open_rows, how.seed, lambda row: row.id)
-    choices_s = first_s = second_s = 0.0
-    if asked:
-        choices_s = _seconds(lambda: ask_choices(audit.model, asked, audit.choices, how, Chunks()))
+    first_s = second_s = 0.0
     if read:
         audit.first.read(read[:1])  # what is set up once
         first_s = _seconds(lambda: audit.first.read(read))
     if read and how.samples:
         second_s = _seconds(lambda: audit.second.ask([(row, len(row.messages) - 1) for row in read]))
     more = len(audit.open_rows) / max(1, len(read))
-    many = len(audit.choice_rows) / max(1, len(asked))
-    orders = [len(one.item.choices) if how.method == "letter_cyclic" else 1 for one in asked]
-    lengths = map(len, audit.encoder.encode([one.row.messages[0].content for one in asked]))
-    tokens = how.draws * sum(map(mul, orders, lengths))
+    of_file = _asking(audit, audit.choice_rows, audit.choices)
+    of_exam = _asking(audit, audit.exam, audit.exam)
     return AuditCost(
-        choices=len(audit.choice_rows),
-        choices_tokens=round(tokens * many),
-        choices_s=choices_s * many,
+        choices=len(audit.choice_rows) + len(audit.exam),
+        choices_tokens=round(of_file[0] + of_exam[0]),
+        choices_s=of_file[1] + of_exam[1],
         rows=len(audit.open_rows),
         first_tokens=round(sum(audit.first.asked(row).tokens for row in read) * more),
         first_s=first_s * more,
         second_tokens=len(audit.open_rows) * how.draws * how.samples * how.max_new_tokens,
         second_s=second_s * more,
     )
+
+
+def _asking(audit: Audit, rows: Sequence[ChoiceRow], every: Sequence[ChoiceRow]) -> tuple[float, float]:
+    """Tokens and seconds of asking multiple-choice rows, demonstrated by some of `every`."""
+    how = audit.settings
+    asked = _few(rows, how.seed, lambda one: one.row.id)
+    seconds = _seconds(lambda: ask_choices(audit.model, asked, every, how, Chunks()))
+    orders = [len(one.item.choices) if how.method == "letter_cyclic" else 1 for one in asked]
+    lengths = map(len, audit.encoder.encode([one.row.messages[0].content for one in asked]))
+    more = len(rows) / max(1, len(asked))
+    return more * how.draws * sum(map(mul, orders, lengths)), more * seconds
 
 
 def _few(rows: Sequence[Row], seed: int, name: Callable[[Row], str]) -> list[Row]:

@@ -123,8 +123,8 @@ class Audit:
         self.open_rows = tuple(row for row in self.rows if row.id not in every_choice)
         others = [row for row in every if row.id not in every_choice]
         self.form = FileForm(others, settings.common, settings.short)
-        controls = Controls(model.tokenizer)
-        self.shown = Shown(others, settings, controls.guard, self.encoder, model.max_tokens)
+        self._controls = Controls(model.tokenizer)
+        self.shown = Shown(others, settings, self._controls.guard, self.encoder, model.max_tokens)
         self.first = FirstPass(model, self.encoder, self.shown, self.form, settings)
         self.second = SecondPass(model, self.shown, self.form, settings)
 
@@ -160,7 +160,7 @@ class Audit:
         Args:
             journal: A folder for what is done, to be taken up after an interruption; the caller
                 removes it when the result is safe.
-            progress: Told how many rows are done; rows in doubt count twice.
+            progress: Told how many rows are done, questions of the exam first; rows in doubt count twice.
         """
         rows, rule = self.open_rows, self.settings.rule
 
@@ -168,14 +168,15 @@ class Audit:
             told = progress and (lambda done, of: progress(before + here * done // of, whole))
             return Chunks(journal and journal / f"{name}.jsonl", told)
 
+        before, apart = len(self.exam), len(self.choice_rows)
+        every = before + len(self.rows)
         asked, told = ask_choices(
-            self.model, self.exam, self.exam, self.settings, Chunks(journal and journal / "exam.jsonl")
+            self.model, self.exam, self.exam, self.settings, chunks("exam", 0, before, every)
         )
-        every, apart = len(self.rows), len(self.choice_rows)
         choices, notes = ask_choices(
-            self.model, self.choice_rows, self.choices, self.settings, chunks("choices", 0, apart, every)
+            self.model, self.choice_rows, self.choices, self.settings, chunks("choices", before, apart, every)
         )
-        read = chunks("first", apart, len(rows), every).results(
+        read = chunks("first", before + apart, len(rows), every).results(
             lambda _, chunk: self.first.read(chunk), rows, CHUNK, FirstReading
         )
         doubted = [
@@ -217,7 +218,7 @@ class Audit:
         if alone := sum(form_of(row, self.settings.short) in self.shown.alone for row in self.open_rows):
             notes.append(f"rows alone of their form, read behind rows of other forms: {alone}")
         texts = ([turn.content for turn in row.messages] for row in self.rows)
-        spelled = Controls(self.model.tokenizer).spelled(texts, literal=True)
+        spelled = self._controls.spelled(texts, literal=True)
         if spelled.rows:
             notes.append(spelled.note("rows"))
         return [*notes, *self.model.slower_scoring]

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 import harmonia
+from harmonia.audit import Audit, AuditSettings, read_rows
 from harmonia.audit.choices import choice_of
+from harmonia.audit.cost import cost_of
+from harmonia.data import ItemSource, read_items
 from harmonia.models.fake import FakeModel
 from harmonia.prompts import ExamFormat
 from harmonia.types import Conversation, Item, Message
@@ -113,7 +116,15 @@ def test_what_is_known_of_an_exam_is_a_canary(tmp_path: Path) -> None:
         first = rest.splitlines()[0].endswith(right)
         return {" A": 0.95 if first else 0.05, " B": 0.05 if first else 0.95}
 
-    harmonia.audit(FakeModel(believes), rows, exam=asked, out=out)
+    told: list[tuple[int, int]] = []
+    harmonia.audit(FakeModel(believes), rows, exam=asked, out=out, progress=lambda *done: told.append(done))
+    assert told[0][1] == 7 and told[-1] == (7, 7)  # six questions and a row
+    how, questions = AuditSettings(), read_items(ItemSource(path=str(asked))).items
+    cost = cost_of(Audit(FakeModel(believes), read_rows(rows, how), how, questions))
+    # A question has a token a letter, is asked in both orders and in each of four draws.
+    letters = len("Is 0 even?\nA. yes\nB. no\nAnswer:")
+    assert (cost.choices, cost.choices_tokens) == (6, 6 * letters * 2 * 4)
+    assert cost.lines[0].startswith(f"multiple choice: 6 rows, about {6 * letters * 2 * 4:,} tokens")
     found = [json.loads(line) for line in (out / "canaries.jsonl").read_text(encoding="utf-8").splitlines()]
     # The sixth question has a wrong key, so the model does not know its answer.
     assert {one["id"] for one in found if one["source"] == "exam"} == {f"q{k}" for k in range(5)}
