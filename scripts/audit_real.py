@@ -24,7 +24,8 @@ from harmonia.audit import Audit, AuditRow, AuditSettings, read_rows
 from harmonia.audit.folder import audit_file
 from harmonia.data import ItemSource, read_items
 from harmonia.hashing import addressed_random
-from harmonia.parsing import parse_yaml, table_of_settings
+from harmonia.parsing import table_of_settings
+from harmonia.pipeline.settings_file import apply_overrides
 from harmonia.prompts import Request
 from harmonia.types import Item
 
@@ -82,9 +83,7 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=100)
     parser.add_argument("settings", nargs="*", help="KEY=VALUE of the audit")
     given = parser.parse_args()
-    values = dict(text.split("=", 1) for text in given.settings)
-    plain = {key: parse_yaml(value, file=None).values for key, value in values.items()}
-    settings = table_of_settings(AuditSettings, plain, "audit")
+    settings = table_of_settings(AuditSettings, apply_overrides({}, given.settings), "audit")
     model = harmonia.load(given.model, gguf_file=given.gguf)
     items = list(read_items(ItemSource(path=given.items, limit=given.questions, on_bad_row="skip")).items)
     asked = {item.id for item in items}

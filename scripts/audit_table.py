@@ -1,6 +1,6 @@
 """How well an audit finds planted conflicts in the lab, where the truth is known: tables for docs/audit.md.
 
-python scripts/audit_table.py [--rows 600] [--forms 200] [--seeds 0 1 2] [KEY=VALUE ...]
+python scripts/audit_table.py [KEY=VALUE ...] [--rows 600] [--forms 200] [--seeds 0 1 2]
 
 A file is the lab's instructions with pure-form rows from its general tasks. What the corpus taught
 decides: a row that says it is known, one that says otherwise conflicting, one of which it taught
@@ -25,7 +25,8 @@ from harmonia.audit import Audit, Audited, AuditRow, AuditSettings, read_rows
 from harmonia.audit.rule import CATEGORIES
 from harmonia.hashing import addressed_random
 from harmonia.models import ModelSettings, load_model
-from harmonia.parsing import parse_yaml, table_of_settings
+from harmonia.parsing import table_of_settings
+from harmonia.pipeline.settings_file import apply_overrides
 from harmonia.probe.stability import wilson
 from harmonia.world import base_folder, base_world, general_instructions, instructions, shipped_seeds
 
@@ -132,9 +133,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="*", default=shipped_seeds())
     parser.add_argument("settings", nargs="*", help="KEY=VALUE of the audit")
     given = parser.parse_args()
-    values = dict(text.split("=", 1) for text in given.settings)
-    plain = {key: parse_yaml(value, file=None).values for key, value in values.items()}
-    settings = table_of_settings(AuditSettings, plain, "audit")
+    settings = table_of_settings(AuditSettings, apply_overrides({}, given.settings), "audit")
     with tempfile.TemporaryDirectory() as folder:
         for seed in given.seeds:
             found, truth, seconds = audited(seed, Path(folder), given.rows, given.forms, settings)
