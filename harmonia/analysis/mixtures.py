@@ -50,10 +50,12 @@ def _compared(
 ) -> dict[float, Estimate]:
     """Each mixture that all sweeps have against one end of the sweep."""
     shared = set.intersection(*(set(sweep.between) for sweep in sweeps)) if sweeps else set()
+    # Of these only value and variance are taken (`ends_of`): no percentiles.
     return {
         ratio: paired_bootstrap(
             [sweep.paired(values(sweep, ratio), values(sweep, end)) for sweep in sweeps],
             address=f"{CHAT}/{suite}/{ratio:g} to {end:g}",
+            resamples=100,
         )
         for ratio in sorted(shared)
     }

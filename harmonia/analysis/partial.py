@@ -78,11 +78,15 @@ def cluster_interval(
     values_V_N = np.stack([x_N, y_N, *controls])
     rng = np.random.default_rng(draw(seed, "analysis/partial", address))
     drawn_B_K = rng.integers(0, len(names), size=(resamples, len(names)))
-    found_B = [
-        _correlation(values_V_N[:, np.concatenate([members[place] for place in drawn_K])], form)
-        for drawn_K in drawn_B_K
-    ]
-    low, high = np.quantile(found_B, (0.025, 0.975))
+    # Of few clusters many resamples are the same.
+    different_D_K, which_B = np.unique(drawn_B_K, axis=0, return_inverse=True)
+    found_D = np.array(
+        [
+            _correlation(values_V_N[:, np.concatenate([members[place] for place in drawn_K])], form)
+            for drawn_K in different_D_K
+        ]
+    )
+    low, high = np.quantile(found_D[which_B], (0.025, 0.975))
     return float(low), float(high)
 
 

@@ -150,13 +150,13 @@ class RunAnswers:
         `incompatible` and `mixed_0` are the same rows, and so are `self_aligning` and
         `mixed_1`: where a run has one of the two, it is found by either name.
         """
+        asked = (domain, form, suite, readout or self.method)
         return {
             place.seed: answers
             for place, answers in self.answers.items()
-            if place.seed is not None
+            if (place.domain, place.form, place.suite, place.readout) == asked
+            and place.seed is not None
             and _plain(place.group) == _plain(group)
-            and (place.domain, place.form, place.suite) == (domain, form, suite)
-            and place.readout == (readout or self.method)
         }
 
     def fits(self, domain: str, group: str) -> dict[int, TrainingFit]:

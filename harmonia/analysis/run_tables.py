@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from statistics import fmean
@@ -68,10 +68,13 @@ def consistency_rows(run: RunAnswers, threshold: float) -> Iterator[ConsistencyR
     A tuned model is compared with the base model in every form, and any model with itself in
     the probe's form: what the form of the prompt does alone.
     """
+    alike: dict[tuple[str, str, str], list[tuple[Place, Answers]]] = defaultdict(list)
+    for place, found in run.answers.items():
+        alike[place.domain, place.readout, place.suite].append((place, found))
     for place, after in run.answers.items():
         sure = run.base(place.domain, run.probe_form, place.suite)
         known = None if sure is None else levels(sure, threshold)
-        for who, form, before in _befores(run, place):
+        for who, form, before in _befores(run, place, alike[place.domain, place.readout, place.suite]):
             yield ConsistencyRow(
                 domain=place.domain,
                 group=place.group,
@@ -85,12 +88,11 @@ def consistency_rows(run: RunAnswers, threshold: float) -> Iterator[ConsistencyR
             )
 
 
-def _befores(run: RunAnswers, place: Place) -> Iterator[tuple[str, str, Answers]]:
-    """(model, form, answers) that a model's answers in one form are compared with."""
-    for before, answers in run.answers.items():
-        asked = (before.domain, before.readout, before.suite)
-        if asked != (place.domain, place.readout, place.suite):
-            continue
+def _befores(
+    run: RunAnswers, place: Place, alike: Iterable[tuple[Place, Answers]]
+) -> Iterator[tuple[str, str, Answers]]:
+    """(model, form, answers) that a model's answers in one form are compared with, of those asked alike."""
+    for before, answers in alike:
         itself = (before.group, before.seed) == (place.group, place.seed)
         if itself and before.form == run.probe_form != place.form:
             yield (BASE if place.group == BASE else "tuned"), before.form, answers
