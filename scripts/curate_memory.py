@@ -17,18 +17,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harmonia.audit import AuditRow, write_rows
+from harmonia.audit.rule import CATEGORIES
 from harmonia.curate import CurateSettings, curate_audit, open_audit
 from harmonia.hashing import draw, file_sha256
 
 
 def verdict(number: int) -> AuditRow:
     """What a scripted model finds of a row."""
-    category = ("known", "conflicting", "unknown", "form", "uncertain")[draw(0, "script", str(number)) % 5]
+    category = CATEGORIES[draw(0, "script", str(number)) % len(CATEGORIES)]
     return AuditRow(
         id=f"r{number}",
         line=number,
         kind="open",
-        category=category,  # type: ignore[arg-type]
+        category=category,
         confidence=1.0,
         conflict=0.9 if category == "conflicting" else 0.0,
         reason="by script",

@@ -85,13 +85,14 @@ def rows_to_ask(rows: Sequence[AuditRow], most: int, seed: int) -> Iterator[Audi
 
 
 def _item(name: str, question: str, row: dict[str, Any], path: Path, line: int) -> Item:
-    choices, answer = row["choices"], row.get("answer")
+    choices = row["choices"]
+    answer: Any = row.get("answer")
     if not isinstance(choices, list):
         raise InputError(
             "not a list of options", file=path, row=line, field="choices", seen=choices, remedy=_REMEDY
         )
     try:
-        item = Item(id=name, domain="", question=question, choices=tuple(choices), answer=answer)  # type: ignore[arg-type]
+        item = Item(id=name, domain="", question=question, choices=tuple(choices), answer=answer)
         return items_from((item,)).items[0]
     except InputError as error:
         raise InputError(
