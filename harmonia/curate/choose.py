@@ -87,7 +87,7 @@ def choose(audited: AuditedRows, settings: CurateSettings, contexts: Collection[
     order_N = np.lexsort((np.frombuffer(lines, dtype=np.int64), np.frombuffer(draws, dtype=np.uint64)))
     candidates, pool = (order_N[mark_N[order_N] & bit > 0] for bit in (_CANDIDATE, _POOL))
     if not len(candidates):
-        raise _nothing(settings.policy, held_back, without_text)
+        raise _nothing(settings.policy, held_back, errors, without_text)
     size = min(len(candidates), settings.budget or len(candidates))
     taken = candidates[:size]
     conflicting = taken[mark_N[taken] & _CONFLICTING > 0]
@@ -137,8 +137,11 @@ def _among(places: Any, count: int) -> NDArray[np.bool_]:
     return found
 
 
-def _nothing(policy: str, held_back: int, without_text: int) -> EmptyGroupError:
-    counts = ((held_back, "held back as canaries"), (without_text, "without the text they need"))
+def _nothing(policy: str, held_back: int, errors: int, without_text: int) -> EmptyGroupError:
+    counts = (
+        *((held_back, "held back as canaries"), (errors, "marked as a model's own errors")),
+        (without_text, "without the text they need"),
+    )
     why = ", ".join(f"{count} {what}" for count, what in counts if count)
     return EmptyGroupError(
         f"policy {policy} has no row{f' ({why})' if why else ''}",

@@ -39,6 +39,7 @@ class Curated:
         choice: Which rows.
         texts: The texts that they are changed by.
         unwritten: Answers that could not be rewritten, by reason.
+        of_another: Whether another model rewrote than the audited one.
     """
 
     audited: AuditedRows
@@ -46,6 +47,7 @@ class Curated:
     choice: Choice
     texts: RowTexts
     unwritten: Mapping[str, int]
+    of_another: bool = False
 
     def __len__(self) -> int:
         return int(self.choice.chosen_N.sum())
@@ -79,6 +81,8 @@ class Curated:
             "rows left out, as the text that the policy needs is missing": choice.without_text,
             "rows that teach the model's own error": int(choice.aligned_N.sum()),
             **{f"answers kept as they were ({why})": count for why, count in self.unwritten.items()},
+            "answers rewritten by another model than was audited": self.of_another
+            and len(self.texts.rewritten),
         }
         return tuple(f"{what}: {count}" for what, count in said.items() if count)
 
@@ -165,13 +169,12 @@ def curate_audit(
             )
             raise InputError(problem, field="contexts", remedy=remedy)
         contexts = {one.id: one.text for one in read_written(Path(settings.contexts)) if one.text}
-    if settings.policy == DISTIL and model is None:
-        raise InputError(
-            f"{DISTIL} needs the model to rewrite answers", field="model", remedy="Give --model."
-        )
+    if (settings.policy == DISTIL) != (model is not None):
+        problem = f"{DISTIL}, and no other policy, needs the model to rewrite answers"
+        raise InputError(problem, field="model", remedy="Give --model." if model is None else "Leave it out.")
     choice = choose(audited, settings, contexts)
     found = Curated(audited, settings, choice, RowTexts(contexts=contexts, rewritten={}), {})
-    if settings.policy != DISTIL or model is None:
+    if model is None:
         return found
     written = rewritten(
         model,
@@ -183,7 +186,8 @@ def curate_audit(
         progress=progress,
     )
     told = {(one.id, one.target): one.text for one in written if one.text is not None}
-    return Curated(audited, settings, choice, RowTexts(contexts={}, rewritten=told), dropped(written))
+    unwritten, other = dropped(written), model.identity != audited.about["model"]
+    return Curated(audited, settings, choice, RowTexts(contexts={}, rewritten=told), unwritten, other)
 
 
 def require_place(path: Path, format: Format, inputs: Inputs = ()) -> None:

@@ -181,6 +181,8 @@ def test_a_policy_without_rows_and_wrong_words_are_told(folder: Path, capitals: 
         harmonia.curate(folder, policy="best")
     with pytest.raises(InputError, match="field 'model'"):
         harmonia.curate(folder, policy="self_distil")
+    with pytest.raises(InputError, match=r"field 'model'.*no other policy.*Leave it out"):
+        harmonia.curate(folder, policy="known_only", model=FakeModel(says))
     moved = capitals.rename(tmp_path / "moved.jsonl")
     with pytest.raises(InputError, match="the audited file is not there"):
         harmonia.curate(folder, policy="all")
