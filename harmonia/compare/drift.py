@@ -25,7 +25,7 @@ from harmonia.compare.settings import CompareSettings
 from harmonia.errors import InputError
 from harmonia.hashing import sample
 from harmonia.models import LocalModel, ModelSettings
-from harmonia.models.architecture import device_of
+from harmonia.models.architecture import context_length, device_of
 from harmonia.probe.stability import wilson
 
 log = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ class KnowledgeDriftCallback(TrainerCallback):  # type: ignore[misc]
         settings: How facts are asked; multiple choice in words and facts behind one draw if None.
 
     Raises:
-        InputError: A file is wrong, or the training is spread over several processes.
+        InputError: A file or an argument is wrong, or the training is spread over several processes.
     """
 
     def __init__(
@@ -95,6 +95,12 @@ class KnowledgeDriftCallback(TrainerCallback):  # type: ignore[misc]
                 field="trainer",
                 remedy="Leave the callback out; compare the checkpoints afterwards: harmonia compare.",
             )
+        if trainer.processing_class is None:
+            remedy = "Give the trainer processing_class=tokenizer."
+            raise InputError("it has no tokenizer to ask facts with", field="trainer", remedy=remedy)
+        if every is not None and every < 1:
+            remedy = "Give 1 or more, or None."
+            raise InputError("not a number of steps", field="every", seen=every, remedy=remedy)
         self._trainer, self._every, self._cost = trainer, every, cost
         self._bound, self._stop, self._settings = bound, stop, settings or _QUICK
         self._asked = _asked_of(Path(canaries), most)
@@ -134,13 +140,12 @@ class KnowledgeDriftCallback(TrainerCallback):  # type: ignore[misc]
         start = time.monotonic()
         trainer = self._trainer
         model = trainer.accelerator.unwrap_model(trainer.model, keep_torch_compile=False)
-        config = model.config.get_text_config()
         asked = LocalModel(
             settings=ModelSettings(path="the model in training"),
             model=model,
             tokenizer=trainer.processing_class,
             device=str(device_of(model)),
-            max_tokens=config.max_position_embeddings,
+            max_tokens=context_length(model.config, Path(model.name_or_path)),
             noted="the model in training",
         )
         with _undisturbed(model):

@@ -100,6 +100,7 @@ class Scripted:
         include_num_input_tokens_seen = "no"
 
     is_fsdp_enabled = is_deepspeed_enabled = False
+    processing_class: Any = "a tokenizer"
 
     def __init__(self) -> None:
         from transformers import TrainerControl, TrainerState
@@ -164,4 +165,13 @@ def test_several_processes_are_refused(canaries: Path) -> None:
     trainer = Scripted()
     trainer.is_fsdp_enabled = True
     with pytest.raises(InputError, match="trainings of one process alone"):
+        harmonia.KnowledgeDriftCallback(trainer, canaries)
+
+
+def test_a_trainer_without_a_tokenizer_and_no_steps_are_refused_before_the_training(canaries: Path) -> None:
+    trainer = Scripted()
+    with pytest.raises(InputError, match="field 'every': not a number of steps; saw 0"):
+        harmonia.KnowledgeDriftCallback(trainer, canaries, every=0)
+    trainer.processing_class = None
+    with pytest.raises(InputError, match="processing_class=tokenizer"):
         harmonia.KnowledgeDriftCallback(trainer, canaries)
