@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from harmonia.arguments import (
     PromptTable,
+    answerer_of,
     checked,
     require_answerer,
     require_beliefs,
@@ -304,15 +305,13 @@ def compare(
         require_beliefs(before, "before")
         require_beliefs(after, "after")
         return Comparison.of(before, after, seed=seed)
-    models = [load(one) if isinstance(one, (str, Path)) else one for one in (before, after)]
-    for one, field in zip(models, ("before", "after"), strict=True):
-        require_answerer(one, field)
+    (identity, first), (_, second) = answerer_of(before, "before"), answerer_of(after, "after")
     if audit is not None:
-        require_audit_of(Path(audit), models[0].identity)
+        require_audit_of(Path(audit), identity)
     how = checked(CompareSettings, "compare", settings)
     wanted, rows = wanted_of(how, items=items, shots=shots, canaries=canaries, audit=audit, seed=seed)
     comparing = Comparing(wanted=wanted, settings=how, audited=rows, seed=seed)
-    return ModelComparison(comparing.run(*((lambda one=one: one) for one in models), progress=progress), how)
+    return ModelComparison(comparing.run(first, second, progress=progress), how)
 
 
 def audit(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from harmonia.errors import InputError
-from harmonia.models import LocalModel
+from harmonia.models import LocalModel, ModelSettings, fingerprint, load_model
 from harmonia.parsing import Settings, require_new, table_of_settings
 from harmonia.prompts import PromptSettings
 from harmonia.results import Beliefs
@@ -29,6 +29,16 @@ def require_answerer(given: Any, field: str) -> None:
     """Require a model that scores and writes."""
     if not (hasattr(given, "loglikelihoods") and hasattr(given, "generate")):
         require_kind(given, (LocalModel,), field, "Give what harmonia.load or harmonia.train gives.")
+
+
+def answerer_of(given: Any, field: str) -> tuple[str, Callable[[], Any]]:
+    """The identity of a model that scores and writes, and what gives it: a folder is loaded only then."""
+    if isinstance(given, (str, Path)):
+        settings = ModelSettings(path=str(given))
+        noted = fingerprint(settings)
+        return noted, lambda: load_model(settings, noted)
+    require_answerer(given, field)
+    return given.identity, lambda: given
 
 
 def require_beliefs(given: Any, field: str) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -259,3 +261,26 @@ def test_the_command_writes_what_python_says(lab_data: Path, tmp_path: Path) -> 
     assert json.loads((out / "comparison.json").read_text())["lead"][0] in done.stdout.replace("\n", " ")
     again = command("compare", "--before", folder, "--after", folder, "--out", out, "limit=20")
     assert again.returncode == 2 and "items.limit" in again.stderr
+
+
+@pytest.mark.slow
+def test_of_two_folders_one_model_at_a_time_is_in_memory(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from harmonia import arguments
+
+    loaded: list[weakref.ref[Any]] = []
+    alive: list[int] = []
+
+    def load_model(*given: Any) -> Any:
+        gc.collect()
+        alive.append(sum(one() is not None for one in loaded))
+        found = load(*given)
+        loaded.append(weakref.ref(found.model))
+        return found
+
+    load = arguments.load_model
+    monkeypatch.setattr(arguments, "load_model", load_model)
+    path = tiny("llama").path
+    harmonia.compare(
+        path, path, items=[sky(k, "") for k in range(3)], prompt={"shots": 1}, readouts=["letter"]
+    )
+    assert alive == [0, 0]
