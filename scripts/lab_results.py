@@ -14,11 +14,12 @@ import numpy as np
 from harmonia.analysis import Difference
 from harmonia.analysis.bootstrap import PairedUnit, paired_bootstrap
 from harmonia.analysis.consistency import levels
+from harmonia.analysis.diagnosis import CONTROL
 from harmonia.analysis.findings import Finding
-from harmonia.analysis.run_answers import CHAT, RunAnswers
+from harmonia.analysis.run_answers import CHAT, RunAnswers, units_of
 from harmonia.groups.names import BASE, GroupName
 from harmonia.pipeline.pool import pool
-from harmonia.types import SUITES
+from harmonia.types import SUITES, Method
 
 
 def main(runs: list[Path]) -> None:
@@ -59,7 +60,13 @@ def _effect(finding: Finding) -> str:
     return "{} ({} to {})".format(*values) + verdict
 
 
-READ = ((CHAT, None), ("icl5", None), (CHAT, "cloze"), ("icl5", "cloze"))
+SUITE = SUITES[0]
+READ: tuple[tuple[str, Method | None], ...] = (
+    (CHAT, None),
+    ("icl5", None),
+    (CHAT, "cloze"),
+    ("icl5", "cloze"),
+)
 """Readouts of the table of what is known: form and method, None for the probe's."""
 
 
@@ -84,7 +91,7 @@ def known_table(runs: list[RunAnswers]) -> None:
         print(f"| {group.replace('_', ' ')} | " + " | ".join([*cells, *shown]) + " |")
 
 
-def _known_cell(runs: list[RunAnswers], group: str, form: str, method: str | None) -> str:
+def _known_cell(runs: list[RunAnswers], group: str, form: str, method: Method | None) -> str:
     units, means = [], []
     for run in runs:
         for domain in run.domains:
@@ -92,28 +99,22 @@ def _known_cell(runs: list[RunAnswers], group: str, form: str, method: str | Non
             if sure is None:
                 continue
             known_I = levels(sure) == "known"
-            base = run.base(domain, form, SUITE, method)
-            tuned = run.tuned(domain, group, form, SUITE, method)
-            if group == BASE:
-                means += [base.correct_I[known_I].mean()] if base else []
+            base = run.base(domain, form, SUITE, method) if group == BASE else None
+            asked = [base] if base else run.tuned(domain, group, form, SUITE, method).values()
+            means += [one.correct_I[known_I].mean() for one in asked]
+            if group in (BASE, CONTROL):
                 continue
-            general = run.tuned(domain, "general_only", form, SUITE, method)
-            seeds = sorted(tuned.keys() & general.keys())
-            means += [one.correct_I[known_I].mean() for one in tuned.values()]
-            if not seeds or group == "general_only":
-                continue
-            left, right = (
-                np.stack([one[seed].correct_I[known_I] for seed in seeds]).astype(float)
-                for one in (tuned, general)
-            )
-            units.append(
+            units += [
                 PairedUnit(
-                    items_I=sure.items_I[known_I],
-                    clusters_I=sure.clusters_I[known_I],
-                    left_S_I=left,
-                    right_S_I=right,
+                    items_I=unit.items_I[known_I],
+                    clusters_I=unit.clusters_I[known_I],
+                    left_S_I=unit.left_S_I[:, known_I],
+                    right_S_I=unit.right_S_I[:, known_I],
                 )
-            )
+                for unit in units_of(
+                    [run], group, CONTROL, suite=SUITE, domain=domain, form=form, readout=method
+                )
+            ]
     if not means:
         return ""
     if not units:
@@ -122,9 +123,6 @@ def _known_cell(runs: list[RunAnswers], group: str, form: str, method: str | Non
     return (
         f"{np.mean(means):.3f} ({100 * found.value:+.1f}; {100 * found.low:+.1f} to {100 * found.high:+.1f})"
     )
-
-
-SUITE = SUITES[0]
 
 
 def _cell(row: Difference) -> str:
