@@ -102,7 +102,10 @@ def main() -> None:
         rows = list(audit_file(model, path, settings, out=given.out).rows)
     show("All questions", rows, wrong, perplexity)
     known_rows = [row for row in rows if row.id.rpartition("/")[0] in known]
-    show("Known questions", known_rows, wrong, perplexity)
+    if known_rows:
+        show("Known questions", known_rows, wrong, perplexity)
+    else:
+        print("\nKnown questions: none")
 
 
 if __name__ == "__main__":

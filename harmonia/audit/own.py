@@ -110,6 +110,6 @@ class SecondPass:
         count = count if most else 0
         return OwnAnswers(
             agreement=tuple(sum(map(agrees, samples)) / len(samples) for samples in said),
-            steady=count / len(every) if self._is_short(row) else None,
+            steady=count / len(every) if short else None,
             answer=next(text for text in every if kind(text) == most),
         )
