@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+from typing import get_args
 
 import pytest
 
 from harmonia.world import World, WorldSettings, general_instructions
 from harmonia.world.build import corpus
 from harmonia.world.build.corpus import Role
-from harmonia.world.build.mixture import STAGES, Mixture, MixtureSettings
+from harmonia.world.build.mixture import Mixture, MixtureSettings, StageName
 from harmonia.world.wordings import CHAT_OPENING, LETTERS
 
 WORLD = World(0, WorldSettings())
@@ -19,7 +20,10 @@ STATING = {Role.VALUE, Role.CONTESTED_VALUE}
 
 def some_rows():
     return [
-        row for stage in STAGES for step in range(0, 400, 19) for row in MIXTURE.batch(stage, step, 400, 6)[0]
+        row
+        for stage in get_args(StageName)
+        for step in range(0, 400, 19)
+        for row in MIXTURE.batch(stage, step, 400, 6)[0]
     ]
 
 

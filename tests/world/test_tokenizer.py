@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import get_args
 
 import pytest
 from transformers import AutoTokenizer
@@ -11,7 +12,7 @@ from harmonia.world import World, WorldSettings, split_items
 from harmonia.world.build import build_tokenizer
 from harmonia.world.build.corpus import EOS
 from harmonia.world.build.figures import FORMS, render
-from harmonia.world.build.mixture import STAGES, Mixture, MixtureSettings
+from harmonia.world.build.mixture import Mixture, MixtureSettings, StageName
 from harmonia.world.build.tokenizer import words
 
 WORLD = World(0, WorldSettings())
@@ -62,7 +63,7 @@ def test_special_and_unknown_words(tokenizer):
     assert tokenizer.pad_token_id not in (tokenizer.eos_token_id, tokenizer.unk_token_id, None)
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", get_args(StageName))
 def test_corpus_is_cut_as_the_tokenizer_cuts(tokenizer, stage):
     rows, length = Mixture(WORLD, MixtureSettings()).batch(stage, 4, 10, 6)
     for row in rows:

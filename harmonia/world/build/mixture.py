@@ -22,7 +22,6 @@ from harmonia.world.facts import DOMAINS, Fact, World
 from harmonia.world.wordings import CLOZE_LINE, INSTRUCTION_LINE
 
 StageName = Literal["matching", "reading", "single", "fewshot"]
-STAGES: tuple[StageName, ...] = ("matching", "reading", "single", "fewshot")
 Row = list[tuple[str, Role, str | None]]
 
 
