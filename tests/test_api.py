@@ -406,6 +406,7 @@ BAD_ITEMS: dict[str, tuple[Any, ...]] = {
     "question": ("", None, "half a character \ud800"),
     "id": (5, ""),
     "domain": (None,),
+    "cluster": (5, "", "half a character \ud800"),
 }
 
 

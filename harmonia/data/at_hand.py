@@ -82,6 +82,8 @@ def _require_sound(item: Item, number: int) -> None:
     place = RowPlace(file="Items", row=number)
     for name in ("id", "question", "domain", "explanation", "source", "split"):
         place.text(getattr(item, name), name, blank=name not in ("id", "question"))
+    if item.cluster is not None:
+        place.text(item.cluster, "cluster")
     if not isinstance(item.choices, (tuple, list)):
         raise place.wrong("choices", "not a list of options", item.choices)
     options_of(item.choices, [f"choices[{k}]" for k in range(len(item.choices))], "choices", place)

@@ -118,15 +118,15 @@ class Experiment(Settings):
     """
 
     name: str = Field(pattern=_NAME)
-    out: str | None = Field(default=None, json_schema_extra=_EXECUTION)
-    data_root: str | None = Field(default=None, json_schema_extra=_EXECUTION)
+    out: str | None = Field(default=None, min_length=1, json_schema_extra=_EXECUTION)
+    data_root: str | None = Field(default=None, min_length=1, json_schema_extra=_EXECUTION)
     model: ModelSettings
     prompt: PromptSettings = PromptSettings()
     probe: ProbeSettings = ProbeSettings()
     leakage: LeakageSettings = LeakageSettings()
     groups: GroupSettings = GroupSettings()
     writing: WritingSettings = WritingSettings()
-    general: str | None = None
+    general: str | None = Field(default=None, min_length=1)
     training: TrainingSettings = TrainingSettings()
     seeds: tuple[Annotated[int, Field(ge=0, lt=2**32)], ...] = Field(default=(0,), min_length=1)
     evaluation: EvaluationSettings = EvaluationSettings()

@@ -56,6 +56,12 @@ def test_forms_are_some_and_each_stands_once(field: str, forms: list[str], messa
         Experiment.model_validate({**_settings({"test": None}), "evaluation": {field: forms}})
 
 
+@pytest.mark.parametrize("field", ["out", "data_root", "general"])
+def test_no_path_is_empty(field: str) -> None:
+    with pytest.raises(ValidationError, match="at least 1 character"):
+        Experiment.model_validate({**_settings({"test": None}), field: ""})
+
+
 def test_general_only_names_its_general_rows() -> None:
     groups = {"names": ["harmonious", "general_only"]}
     with pytest.raises(ValidationError, match="`general` must name their file"):
