@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import binomtest
 
 from harmonia.analysis.agreement import entropy
 from harmonia.analysis.answers import Answers, per_item
 from harmonia.columns import Count, Nats, Share
+from harmonia.probe.stability import wilson
 from harmonia.types import Belief
 
 
@@ -52,7 +52,7 @@ def accuracy_of(answers: Answers | Sequence[Belief]) -> Accuracy:
     if not isinstance(answers, Answers):
         answers = Answers.of(answers)
     n, correct = len(answers), int(answers.correct_I.sum())
-    interval = binomtest(correct, n).proportion_ci(method="wilson")
+    low, high = wilson(correct, n)
     # As text: np.unique of Python strings compares them one by one.
     _, domain_I = np.unique(answers.domains_I.astype(str), return_inverse=True)
     by_domain = np.bincount(domain_I, weights=answers.correct_I) / np.bincount(domain_I)
@@ -60,8 +60,8 @@ def accuracy_of(answers: Answers | Sequence[Belief]) -> Accuracy:
         n=n,
         correct=correct,
         accuracy=correct / n,
-        accuracy_low=float(interval.low),
-        accuracy_high=float(interval.high),
+        accuracy_low=low,
+        accuracy_high=high,
         accuracy_macro=float(by_domain.mean()),
         confidence=float(answers.confidence_I.mean()),
         entropy=float(per_item(entropy, answers).mean()),

@@ -187,6 +187,11 @@ def mean_intervals(
     return np.maximum(low_M, values_I_M.min(axis=0)), np.minimum(high_M, values_I_M.max(axis=0))
 
 
+def cut(low: float, high: float, most: float = 1.0) -> tuple[float, float]:
+    """An interval without what no difference can be: of two shares none is larger than 1."""
+    return max(low, -most), min(high, most)
+
+
 def drawn_together(items_I: NDArray[np.uint64], clusters_I: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """What is drawn whole: the clusters, or where these part nothing the items."""
     return clusters_I if (clusters_I != clusters_I[0]).any() else items_I

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from harmonia.analysis.answers import require_same_items
-from harmonia.analysis.bootstrap import PairedUnit, paired_bootstrap
+from harmonia.analysis.bootstrap import PairedUnit, cut, paired_bootstrap
 from harmonia.analysis.findings import ALL_SAME, Finding, difference_words, finding_of
 from harmonia.analysis.run_answers import CHAT, RunAnswers
 from harmonia.analysis.verdicts import MIN_SEEDS, TAIL, Verdict, of_parts, over_suites
@@ -87,7 +87,8 @@ def loss_beyond_words(runs: Sequence[RunAnswers], suite: str) -> Finding:
         because = f"no domain and seed has both {CONTROL} and {HARMED} by letters and in words"
         return Finding(what=BEYOND_WORDS, suite=suite, unit="points", decides=False, because=because)
     estimate = paired_bootstrap(units, address=f"{CHAT}/{suite}/beyond words")
-    ends = (estimate.low, estimate.high)
+    # Either loss may be of all questions, in opposite directions.
+    ends = cut(estimate.low, estimate.high, most=2.0)
     return replace(finding_of(estimate, ends, what=BEYOND_WORDS, suite=suite, unit="points"), decides=False)
 
 

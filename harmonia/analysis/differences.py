@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from harmonia.analysis.bootstrap import paired_bootstrap
+from harmonia.analysis.bootstrap import cut, paired_bootstrap
 from harmonia.analysis.run_answers import RunAnswers, units_of
 from harmonia.analysis.tests import holm, mcnemar
 from harmonia.columns import Count, Share, ShareChange
@@ -137,6 +137,7 @@ def _compared(
         return
     # The same resamples in every row of a suite, whatever is compared.
     estimate = paired_bootstrap(units, address=f"{form}/{suite}")
+    low, high = cut(estimate.low, estimate.high)
     left_only = right_only = None
     p, test = estimate.p, "items_and_seeds"
     if len(units) == 1 and estimate.seeds == 1:
@@ -158,8 +159,8 @@ def _compared(
         accuracy_left=estimate.left,
         accuracy_right=estimate.right,
         difference=estimate.value,
-        low=max(estimate.low, -1.0),
-        high=min(estimate.high, 1.0),
+        low=low,
+        high=high,
         p=p,
         p_holm=p,
         test=test,

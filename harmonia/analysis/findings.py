@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from harmonia.analysis.bootstrap import Estimate, paired_bootstrap
+from harmonia.analysis.bootstrap import Estimate, cut, paired_bootstrap
 from harmonia.analysis.run_answers import CHAT, RunAnswers, units_of
 from harmonia.analysis.verdicts import MIN_SEEDS, TAIL, Needed, Verdict, needed_for, verdict_of
 from harmonia.types import Method
@@ -102,7 +102,7 @@ def difference_between(
         without = f"no domain and seed has both {left} and {right}{_READ_OUT[readout] if readout else ''}"
         return Finding(what=what, suite=suite, unit="points", decides=decides, because=without)
     estimate = paired_bootstrap(units, address=f"{CHAT}/{suite}")
-    ends = (estimate.low, estimate.high)
+    ends = cut(estimate.low, estimate.high)
     found = finding_of(estimate, ends, what=what, suite=suite, unit="points")
     return replace(found, p=estimate.p, decides=decides)
 

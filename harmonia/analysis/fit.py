@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from scipy.stats import binomtest
-
 from harmonia.columns import Count, Share
 from harmonia.probe.fit import FittedRow
+from harmonia.probe.stability import wilson
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,8 +23,8 @@ class TrainingFit:
         fit: Share answered as trained, in the very words of the training.
         reworded: The same behind another wording: the exam's line of introduction above the question.
         chance: What guessing gives: mean of 1/options.
-        near_chance: Whether the interval of `fit` reaches down to chance: the rows were hardly learned, and
-            what else the model shows is not the effect of what they say.
+        near_chance: Whether the interval of `fit` reaches down to chance: nothing shows that any row was
+            learned. A claim card calls rows hardly learned where their fit is nearer to chance than to 1.
     """
 
     rows: Count
@@ -48,7 +47,7 @@ def fit_of(rows: Sequence[FittedRow]) -> TrainingFit:
         return TrainingFit(rows=0, **nothing, **ends)
     trained = sum(row.trained == row.target for row in rows)
     reworded = sum(row.reworded == row.target for row in rows)
-    (fit_low, fit_high), (reworded_low, reworded_high) = (_wilson(k, n) for k in (trained, reworded))
+    (fit_low, fit_high), (reworded_low, reworded_high) = (wilson(k, n) for k in (trained, reworded))
     chance = fmean(1 / row.options for row in rows)
     return TrainingFit(
         rows=n,
@@ -61,8 +60,3 @@ def fit_of(rows: Sequence[FittedRow]) -> TrainingFit:
         chance=chance,
         near_chance=fit_low <= chance,
     )
-
-
-def _wilson(right: int, n: int) -> tuple[float, float]:
-    interval = binomtest(right, n).proportion_ci(method="wilson")
-    return float(interval.low), float(interval.high)

@@ -204,10 +204,11 @@ def _answers(runs: Sequence[RunAnswers], groups: Sequence[str], suite: str, read
             base = run.base(domain, run.probe_form, suite)
             if base is None:
                 continue
+            level_I = levels(base)
             for group in groups:
                 for seed, found in run.tuned(domain, group, CHAT, suite, readout).items():
                     unit = f"{run.model}/{domain}"
-                    values = (found.correct_I, levels(base), found.items_I, group, run.model, unit)
+                    values = (found.correct_I, level_I, found.items_I, group, run.model, unit)
                     named = dict(zip(columns, (*values, f"{unit}/{group}/{seed}"), strict=True))
                     parts.append(pd.DataFrame(named))
     return pd.concat(parts[1:] or parts, ignore_index=True)

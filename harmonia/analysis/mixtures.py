@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from harmonia.analysis.bootstrap import Estimate, paired_bootstrap
+from harmonia.analysis.bootstrap import Estimate, cut, paired_bootstrap
 from harmonia.analysis.findings import Finding, finding_of
 from harmonia.analysis.run_answers import CHAT, RunAnswers
 from harmonia.analysis.sweep import Sweep, sweeps_of
@@ -78,7 +78,7 @@ def beats_full(compared: Mapping[float, Estimate], suite: str) -> tuple[float, F
     best, low, high = best_bounds(compared)
     return best, finding_of(
         compared[best],
-        (low, high),
+        cut(low, high),
         what=_BEATS,
         suite=suite,
         unit="points",

@@ -49,7 +49,7 @@ def loss_rows(run: RunAnswers) -> Iterator[LossRow]:
         yield LossRow(**asdict(place), other_form=form, **asdict(found))
 
 
-def hardly_learned(rows: Iterable[FitRow]) -> list[str]:
+def near_chance(rows: Iterable[FitRow]) -> list[str]:
     """A line on the models whose fit to their own training rows is near chance; none if there are none."""
     near = [
         f"{row.who} ({100 * row.fit:.0f} % of {row.rows} rows, chance {100 * row.chance:.0f} %)"

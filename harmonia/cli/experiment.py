@@ -193,11 +193,11 @@ def _results(folder: Path) -> object:
 
 def _warn(folder: Path) -> None:
     """Say which models of a finished run have not learned their own training rows."""
-    from harmonia.analysis.run_tables import hardly_learned
+    from harmonia.analysis.run_tables import near_chance
     from harmonia.analysis.tables import FIT, FOLDER
     from harmonia.cli.progress import out as console
 
-    for line in hardly_learned(FIT.read(folder / FOLDER)):
+    for line in near_chance(FIT.read(folder / FOLDER)):
         console.print(f"warning: {line}", style="yellow")
 
 

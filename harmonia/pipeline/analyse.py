@@ -41,7 +41,7 @@ def analyse(bench: Workbench, *, predictions: Sequence[str]) -> list[str]:
     _collect(bench.run, bench.experiment)
     count = sum(len(ids) for ids in excluded.values())
     notes = [f"{count} test questions left out of all scores"] if count else []
-    return [*notes, *run_tables.hardly_learned(run_tables.fit_rows(answers))]
+    return [*notes, *run_tables.near_chance(run_tables.fit_rows(answers))]
 
 
 def analyse_run(

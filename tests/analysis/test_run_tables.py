@@ -16,8 +16,8 @@ from harmonia.analysis.run_tables import (
     beliefs_row,
     consistency_rows,
     fit_rows,
-    hardly_learned,
     loss_rows,
+    near_chance,
 )
 from harmonia.errors import InputError
 from harmonia.probe.fit import FittedRow
@@ -125,8 +125,8 @@ def test_a_model_that_learned_nothing_is_named() -> None:
             Who(domain="law", group="general_only", seed=1): fit_of([]),
         },
     )
-    (line,) = hardly_learned(fit_rows(made))
+    (line,) = near_chance(fit_rows(made))
     assert "hardly better than chance" in line
     assert line.endswith("to tell: law/incompatible/seed0 (31 % of 100 rows, chance 25 %)")
     assert made.fits("law", "mixed_0")[0].fit == 0.31  # the same rows by another name
-    assert not hardly_learned([])
+    assert not near_chance([])
