@@ -134,6 +134,18 @@ def test_cards_say_what_the_numbers_do() -> None:
         judge([_tuned(shares), _tuned(shares)])
 
 
+def test_no_interval_of_shares_goes_beyond_100_points() -> None:
+    all_right, some = np.ones(40, dtype=bool), np.arange(40) % 2 == 0
+    right = {("harmonious", 0): all_right, ("incompatible", 0): ~all_right}
+    right |= {("harmonious", 1): some, ("incompatible", 1): some}
+    made = run({("d", group, seed, "chat0", "in_domain"): answers(it) for (group, seed), it in right.items()})
+    (finding,) = judge([made])[0].findings
+    (row,) = (row for row in differences([made]) if row.scope == "all")
+    # Two seeds that differ by 100 points: t of one degree of freedom is 12.7.
+    assert finding.effect == 50 and (finding.low, finding.high) == (-100, 100)
+    assert (row.low, row.high) == (-1, 1)
+
+
 def test_inconclusive_says_how_much_would_decide() -> None:
     claims = judge([_tuned({"harmonious": 0.51, "incompatible": 0.5}, items=60, seeds=2)])
     assert claims[0].verdict == "inconclusive" and claims[0].findings[0].needed is not None
