@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from harmonia.api import (
         audit,
         compare,
-        curate,
         groups,
         load,
         plan,
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
         train,
     )
     from harmonia.compare.drift import KnowledgeDriftCallback
+    from harmonia.curating import curate
 
 __version__ = "0.1.0"
 
@@ -43,6 +43,9 @@ __all__ = [
     "train",
 ]
 
+_APART = {"KnowledgeDriftCallback": "harmonia.compare.drift", "curate": "harmonia.curating"}
+"""Where those are that are not of `harmonia.api`."""
+
 # The hub's client would report each training to its makers. Nothing goes out that nobody asked for:
 # this is read when the client is first imported, so it stands before any other import.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -51,8 +54,7 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 def __getattr__(name: str) -> Any:
     """A function of the API, imported when it is first asked for: torch and pandas take seconds."""
     if name in __all__:
-        where = "harmonia.compare.drift" if name == "KnowledgeDriftCallback" else "harmonia.api"
-        return getattr(import_module(where), name)
+        return getattr(import_module(_APART.get(name, "harmonia.api")), name)
     raise AttributeError(f"module 'harmonia' has no attribute '{name}'")
 
 

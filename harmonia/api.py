@@ -33,7 +33,6 @@ from harmonia.audit import AuditSettings
 from harmonia.audit.folder import audit_file
 from harmonia.compare import CompareSettings, Comparing
 from harmonia.compare.folder import require_audit_of, wanted_of
-from harmonia.curating import curate
 from harmonia.data import GENERAL, read_conversations
 from harmonia.data.at_hand import Questions, is_at_hand, items_from
 from harmonia.errors import InputError
@@ -54,21 +53,6 @@ from harmonia.writers import ContextSettings, read_written, texts, write_context
 
 if TYPE_CHECKING:
     from harmonia.pipeline.plan import Plan
-
-__all__ = [
-    "audit",
-    "compare",
-    "curate",
-    "groups",
-    "load",
-    "plan",
-    "probe",
-    "read_beliefs",
-    "report",
-    "run",
-    "serve",
-    "train",
-]
 
 _Model = LocalModel | str | Path
 
