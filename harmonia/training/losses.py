@@ -22,7 +22,7 @@ def losses_of(
     targets_N: torch.Tensor,
     base_N_V: torch.Tensor | None,
 ) -> torch.Tensor:
-    """The loss of each learned token, shape (N,).
+    """The loss `eaft` or `kl_base` of each learned token, shape (N,).
 
     `strength` is the setting `loss_strength`; `base_N_V` are the base model's logits, for `kl_base`.
     """
@@ -30,9 +30,9 @@ def losses_of(
     strength = TOKEN_LOSSES[name] if strength is None else strength
     if name == "eaft":
         return plain_N * eaft_weights(logits_N_V, strength)
-    if base_N_V is not None:
-        return plain_N + strength * kl_to_base(logits_N_V, base_N_V)
-    return plain_N
+    if base_N_V is None:
+        raise ValueError(f"the loss {name} needs the base model's logits")
+    return plain_N + strength * kl_to_base(logits_N_V, base_N_V)
 
 
 def eaft_weights(logits_N_V: torch.Tensor, exponent: float) -> torch.Tensor:
