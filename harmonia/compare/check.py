@@ -81,9 +81,10 @@ def _cost(near: Sequence[bool], other: Sequence[bool]) -> ConflictCost:
     value = low = high = p = None
     if n and m:
         from scipy.stats import fisher_exact
+        from statsmodels.stats.proportion import confint_proportions_2indep
 
         value, p = a / n - b / m, float(fisher_exact([[a, n - a], [b, m - b]]).pvalue)
-        low, high = newcombe(a, n, b, m)
+        low, high = map(float, confint_proportions_2indep(a, n, b, m, method="newcomb"))
     return ConflictCost(
         near_known=n,
         near_lost=a,
@@ -94,15 +95,6 @@ def _cost(near: Sequence[bool], other: Sequence[bool]) -> ConflictCost:
         difference_high=high,
         p=None if p is None else min(p, 1.0),
     )
-
-
-def newcombe(a: int, n: int, b: int, m: int) -> tuple[float, float]:
-    """95 % interval of a / n - b / m, from the score intervals of both (Newcombe 1998, method 10)."""
-    (one_low, one_high), (other_low, other_high) = wilson(a, n), wilson(b, m)
-    one, other = a / n, b / m
-    below = math.hypot(one - one_low, other_high - other)
-    above = math.hypot(one_high - one, other - other_low)
-    return one - other - below, one - other + above
 
 
 def _nearest(canaries: Sequence[Canary], rows: Sequence[AuditRow]) -> Iterator[AuditCategory | None]:

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from command_line import harmonia as command
 from scipy.stats import binomtest
-from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
+from statsmodels.stats.proportion import proportion_confint
 
 import harmonia
 from harmonia.audit import AuditRow
-from harmonia.compare.check import nearest_rows, newcombe
+from harmonia.compare.check import nearest_rows
 from harmonia.compare.tables import ASKED, CHANGES, COMPARED, COST, FACTS, READOUTS_LOST, ROWS_AFTER
 from harmonia.errors import InputError
 from harmonia.models.fake import FakeModel
@@ -193,9 +193,14 @@ def test_the_nearest_row_is_by_rare_words_and_never_the_canary_itself() -> None:
     assert (cost.near_known, cost.other_known, cost.difference) == (1, 1, 1)
 
 
-@pytest.mark.parametrize("counts", [(11, 28, 96, 221), (0, 5, 3, 9), (7, 7, 1, 4)])
-def test_the_interval_of_a_difference_is_statsmodels(counts: tuple[int, int, int, int]) -> None:
-    assert newcombe(*counts) == pytest.approx(confint_proportions_2indep(*counts, method="newcomb"))
+def test_the_interval_of_a_difference_is_newcombes() -> None:
+    """56 of 70 against 48 of 80: the first example of Newcombe 1998, by his method 10."""
+    rows = [audited("a", "conflicting", "the river Tay"), audited("b", "known", "the lake Como")]
+    near = [(f"n{k}", "the Tay", k < 56) for k in range(70)]
+    other = [(f"o{k}", "the Como", k < 48) for k in range(80)]
+    _, cost = nearest_rows([*near, *other], rows)
+    assert (cost.near_lost, cost.near_known, cost.other_lost, cost.other_known) == (56, 70, 48, 80)
+    assert (cost.difference_low, cost.difference_high) == pytest.approx((0.0524, 0.3339), abs=5e-5)
 
 
 def test_canaries_of_a_file_and_of_an_exam_are_asked_together(tmp_path: Path) -> None:
