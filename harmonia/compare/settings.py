@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from harmonia.audit import AuditSettings
 from harmonia.parsing import Settings
@@ -55,6 +55,14 @@ class CompareSettings(Settings):
         if value is not None:
             parse_form(value)
         return value
+
+    @model_validator(mode="after")
+    def _says_nothing_that_is_decided_elsewhere(self) -> CompareSettings:
+        if "method" in self.prompt.model_fields_set:
+            raise ValueError("prompt.method: readouts names the methods; leave it out")
+        if self.audit.sample is not None:
+            raise ValueError("audit.sample: all that is asked is judged; leave it out")
+        return self
 
     @property
     def after(self) -> CompareSettings:

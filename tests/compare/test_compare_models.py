@@ -15,7 +15,8 @@ from scipy.stats import binomtest
 from statsmodels.stats.proportion import proportion_confint
 
 import harmonia
-from harmonia.audit import AuditRow
+from harmonia.audit import AuditRow, AuditSettings
+from harmonia.compare import CompareSettings
 from harmonia.compare.check import nearest_rows
 from harmonia.compare.tables import ASKED, CHANGES, COMPARED, COST, FACTS, READOUTS_LOST, ROWS_AFTER
 from harmonia.errors import InputError
@@ -246,6 +247,10 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
         harmonia.compare(beliefs, beliefs, items=items)
     with pytest.raises(InputError, match=r"compare\.readouts"):
         harmonia.compare(model, model, items=items, readouts=["cloze", "cloze"])
+    with pytest.raises(InputError, match=r"prompt\.method: readouts names the methods"):
+        harmonia.compare(model, model, items=items, prompt={"shots": 1, "method": "cloze"})
+    with pytest.raises(ValueError, match=r"audit\.sample: all that is asked is judged"):
+        CompareSettings(audit=AuditSettings(sample=1))
     with pytest.raises(InputError, match="field 'after': not of the kind needed"):
         harmonia.compare(model, beliefs, items=items)
 
