@@ -157,14 +157,14 @@ def _as_cell(value: Any) -> Any:
     return value
 
 
-def require_file(path: Path, *, what: str) -> Path:
+def require_file(path: Path, *, what: str, remedy: str = "Give the path of an existing file.") -> Path:
     """Return `path` if it is a file.
 
     Raises:
         InputError: It is not there or not a file.
     """
     if not path.is_file():
-        raise InputError(f"{what} is not a file", file=path, remedy="Give the path of an existing file.")
+        raise InputError(f"{what} is not a file", file=path, remedy=remedy)
     return path
 
 

@@ -21,8 +21,8 @@ from pydantic import BaseModel
 
 from harmonia.analysis.tables import TABLES
 from harmonia.audit import AUDIT_ROWS
+from harmonia.cli.commands import app
 from harmonia.cli.keys import TAKES, Section
-from harmonia.cli.main import app
 from harmonia.columns import Column, Table
 from harmonia.compare.tables import COMPARISON_TABLES
 from harmonia.data import KNOWN, ColumnMapping, ItemSource

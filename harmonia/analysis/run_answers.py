@@ -14,10 +14,13 @@ from harmonia.analysis.answers import Answers, read_answers, require_same_items
 from harmonia.analysis.bootstrap import PairedUnit
 from harmonia.analysis.fit import TrainingFit, fit_of
 from harmonia.errors import InputError
+from harmonia.files import require_file
 from harmonia.groups.names import BASE, GroupName
 from harmonia.probe.belief_columns import ItemColumns
 from harmonia.probe.fit import read_fit
 from harmonia.types import Method
+
+_LOST = "Run the experiment again, with harmonia run: it asks anew for what is missing."
 
 CHAT = "chat0"
 """The form in which tuned models are compared."""
@@ -192,18 +195,17 @@ def read_run(
 ) -> RunAnswers:
     """Read prediction files of a run directory, and those of fit.
 
-    Paths are relative to the run; those that are not there are passed over. `model` is the fingerprint of the
+    Paths are relative to the run; `model` is the fingerprint of the
     base model; `probe_form` and `method` say how its beliefs were taken.
 
     Raises:
-        InputError: A file is wrong or of an earlier version, or all of its items are excluded.
+        InputError: A file is missing, wrong or of an earlier version, or all of its items are excluded.
     """
     answers: dict[Place, Answers] = {}
     fit: dict[Who, TrainingFit] = {}
     items: dict[Path, ItemColumns] = {}
     for path in paths:
-        if not (run / path).is_file():
-            continue
+        require_file(run / path, what="a file of the run's answers", remedy=_LOST)
         if path.startswith("fit/"):
             fit[Who.of_fit(path)] = fit_of(read_fit(run / path))
             continue

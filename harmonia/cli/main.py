@@ -1,6 +1,6 @@
-"""`harmonia`: the commands, and what a user sees when something is wrong.
+"""`harmonia`: what a user sees when something is wrong, or ends a command.
 
-Nothing heavy is imported before a command needs it, so that `--help` answers at once.
+Signals are heard before anything is imported that takes time.
 """
 
 from __future__ import annotations
@@ -12,69 +12,7 @@ import warnings
 from types import FrameType
 from typing import Any
 
-import typer
-
-from harmonia.cli import (
-    audit,
-    bench,
-    claims,
-    compare,
-    curate,
-    doctor,
-    experiment,
-    explain,
-    export,
-    groups,
-    lab,
-    leakage,
-    listing,
-    slick,
-    steps,
-    triage,
-    write,
-)
-from harmonia.cli.given import Command
-
-app = typer.Typer(
-    name="harmonia",
-    help="What a language model believes, training data that agrees with it or contradicts it, "
-    "and what fine-tuning did to its knowledge.\n\nBegin with: harmonia demo",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    rich_markup_mode="markdown",
-)
-
-for command in (
-    experiment.demo,
-    experiment.run,
-    experiment.plan,
-    steps.probe,
-    groups.groups,
-    leakage.leakage,
-    steps.train,
-    steps.evaluate,
-    steps.consistency,
-    slick.slick,
-    audit.audit,
-    compare.compare,
-    curate.curate,
-    write.write,
-    triage.triage,
-    export.export_task,
-    claims.claims,
-    experiment.report,
-    explain.explain_scoring,
-    doctor.doctor,
-    listing.settings,
-    bench.bench,
-):
-    app.command(cls=Command)(command)
-app.add_typer(lab.lab, name="lab")
-
-
-# typer keeps this class in a module of its own or takes it from click, by version.
-_UsageError: Any = typer.BadParameter.__base__
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _AGAIN = "the same command takes the work up again"
 
 
@@ -93,23 +31,34 @@ class _ToScreen(logging.Handler):
 
 def main() -> None:
     """Run a command. Exit codes: 0 done, 1 failed, 2 bad input, 128 + n ended by signal n."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in _ENDING:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _stop)
     logging.getLogger("harmonia").addHandler(_ToScreen())
     logging.getLogger("harmonia").propagate = False
     # What libraries will change in their next versions is our concern, not the user's.
     warnings.filterwarnings("ignore", category=FutureWarning)
+    try:
+        _run()
+    except _Stopped as stopped:
+        _fail(f"interrupted; {_AGAIN}", 128 + stopped.args[0])
+
+
+def _run() -> None:
     # pydantic and harmonia.errors are light; everything else is imported by the commands.
+    import typer
     from pydantic import ValidationError
 
+    from harmonia.cli.commands import app
     from harmonia.errors import HarmoniaError, InputError
     from harmonia.files import FULL
     from harmonia.parsing import input_error
 
+    # typer keeps this class in a module of its own or takes it from click, by version.
+    usage_error: Any = typer.BadParameter.__base__
     try:
         sys.exit(app(standalone_mode=False) or 0)
-    except _UsageError as error:
+    except usage_error as error:
         if not (said := error.format_message().rstrip(".")):  # no arguments: the help was shown
             sys.exit(error.exit_code)
         _fail(f"{said}. See `{error.ctx.command_path} --help`.", 2)
@@ -122,12 +71,11 @@ def main() -> None:
     except OSError as error:
         remedy = f". Free some space; {_AGAIN}." if error.errno in FULL else ""
         _fail(f"{error.filename or 'file system'}: {error.strerror or error}{remedy}", 1)
-    except _Stopped as stopped:
-        _fail(f"interrupted; {_AGAIN}", 128 + stopped.args[0])
 
 
 def _stop(number: int, _: FrameType | None) -> None:
-    signal.signal(number, signal.SIG_DFL)  # a second one ends the command at once
+    for one in _ENDING:
+        signal.signal(one, signal.SIG_DFL)  # a second one ends the command at once
     raise _Stopped(number)
 
 

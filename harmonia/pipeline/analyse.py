@@ -30,7 +30,8 @@ def analyse(bench: Workbench, *, predictions: Sequence[str]) -> list[str]:
     excluded = suite_items_left_out(bench)
     answers = read_run(
         bench.run,
-        predictions,
+        # What failed, or could not be computed, has left none.
+        [path for path in predictions if (bench.run / path).is_file()],
         name=bench.experiment.name,
         model=bench.model_hash(),
         probe_form=bench.experiment.prompt.probe_form,

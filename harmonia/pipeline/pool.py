@@ -98,7 +98,7 @@ def read_finished(run: Path) -> RunAnswers:
     paths = [
         path
         for key, stage in Manifest.read(run).stages.items()
-        if key.startswith(("evaluate/", "fit/"))
+        if key.startswith(("evaluate/", "fit/")) and stage.status == "done"
         for path in stage.outputs
     ]
     answers = read_run(

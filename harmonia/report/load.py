@@ -71,7 +71,7 @@ def load_run(run: Path) -> RunFiles:
         groups=_groups(run, manifest, absent),
         tables=_tables(run, manifest, absent),
         claims=claims,
-        losses=_losses(run, absent),
+        losses=_losses(run, manifest, absent),
         absent=tuple(absent),
     )
 
@@ -99,7 +99,7 @@ def _groups(
     found = {
         (path.parent.parent.name, int(named[1])): path
         for path in sorted(run.glob("groups/*/seed*/summary.json"))
-        if (named := _SEED.fullmatch(path.parent.name))
+        if (named := _SEED.fullmatch(path.parent.name)) and _noted(manifest, path.parent, run)
     }
     domains = {key.split("/")[1] for key in manifest.stages if key.count("/")}
     expected = {(domain, seed) for domain in domains for seed in manifest.seeds} | set(found)
@@ -110,11 +110,17 @@ def _groups(
     return {place: _read_json(path, GroupsSummary) for place, path in found.items()}
 
 
-def _losses(run: Path, absent: list[tuple[str, str]]) -> tuple[LossCurve, ...]:
+def _noted(manifest: ManifestFile, folder: Path, run: Path) -> bool:
+    """Whether a folder is a stage's of these settings: what earlier ones left stays in the run, unread."""
+    kind, *place = folder.relative_to(run).parts
+    return "/".join(({"models": "train"}.get(kind, kind), *place)) in manifest.stages
+
+
+def _losses(run: Path, manifest: ManifestFile, absent: list[tuple[str, str]]) -> tuple[LossCurve, ...]:
     curves = []
     for folder in sorted(run.glob("models/*/*/seed*")):
         seed = _SEED.fullmatch(folder.name)
-        if seed is None or not folder.is_dir():
+        if seed is None or not folder.is_dir() or not _noted(manifest, folder, run):
             continue
         path = folder / "loss.jsonl"
         name = path.relative_to(run).as_posix()

@@ -15,7 +15,7 @@ from harmonia.world import base_folder
 def test_every_command_has_help_with_an_example() -> None:
     from typer.main import get_command
 
-    from harmonia.cli.main import app
+    from harmonia.cli.commands import app
 
     commands = dict(get_command(app).commands)  # type: ignore[attr-defined]
     commands |= {f"lab {name}": one for name, one in commands.pop("lab").commands.items()}

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
+from harmonia.cli.commands import app
 from harmonia.cli.given import Given
 from harmonia.cli.keys import TAKES
-from harmonia.cli.main import app
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("examples/**/*.yaml"), ROOT / "Makefile"]

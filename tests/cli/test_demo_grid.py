@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 import harmonia.pipeline.demo
-from harmonia.cli.main import app
+from harmonia.cli.commands import app
 from harmonia.errors import InputError
 
 

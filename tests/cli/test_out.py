@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from harmonia.cli.commands import app
 from harmonia.cli.items import read, write_skipped_rows
-from harmonia.cli.main import app
 from harmonia.data import ItemSource
 from harmonia.errors import InputError
 

@@ -13,9 +13,9 @@ import yaml
 from command_line import harmonia
 from typer.main import get_command
 
+from harmonia.cli.commands import app
 from harmonia.cli.given import Given
 from harmonia.cli.keys import TAKES
-from harmonia.cli.main import app
 from harmonia.data import ColumnMapping, ItemSource
 from harmonia.errors import InputError
 from harmonia.pipeline.experiment import Experiment

@@ -70,8 +70,8 @@ def test_workers_end_with_a_parent_that_was_killed(tmp_path: Path) -> None:
 def _stopped_by(number: int, before: str = "") -> subprocess.CompletedProcess[str]:
     code = (
         f"import os, signal, sys; {before}\n"
-        "import harmonia.cli.main as main\n"
-        f"main.app = lambda **_: os.kill(os.getpid(), {int(number)}) or print('goes on')\n"
+        "from harmonia.cli import commands, main\n"
+        f"commands.app = lambda **_: os.kill(os.getpid(), {int(number)}) or print('goes on')\n"
         "main.main()"
     )
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -83,6 +83,22 @@ def _stopped_by(number: int, before: str = "") -> subprocess.CompletedProcess[st
 def test_each_signal_has_its_exit_code(number: signal.Signals, code: int) -> None:
     done = _stopped_by(number, "signal.signal(signal.SIGINT, signal.default_int_handler)")
     assert (done.returncode, done.stdout, done.stderr) == (code, "", AGAIN)
+
+
+def test_a_signal_is_heard_while_the_commands_are_imported() -> None:
+    code = (
+        "import builtins, os, signal\n"
+        "from harmonia.cli import main\n"
+        "imported = builtins.__import__\n"
+        "def stopped(name, *rest):\n"
+        "    if name == 'harmonia.cli.commands':\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    return imported(name, *rest)\n"
+        "builtins.__import__ = stopped\n"
+        "main.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (143, "", AGAIN)
 
 
 def test_a_signal_that_is_ignored_stays_so() -> None:

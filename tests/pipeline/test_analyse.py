@@ -14,7 +14,9 @@ from command_line import harmonia
 
 from harmonia.analysis import consistency_of, read_run
 from harmonia.analysis.tables import MIXED_MODELS
+from harmonia.errors import InputError
 from harmonia.pipeline.analyse import OUTPUTS, analyse_run
+from harmonia.pipeline.pool import read_finished
 from harmonia.probe import read_beliefs, write_beliefs
 from harmonia.types import Belief, Item
 
@@ -195,6 +197,14 @@ def test_items_left_out_count_nowhere(tmp_path: Path) -> None:
     claims = json.loads((tmp_path / "claims.json").read_text())
     assert claims["excluded"]["law/in_domain"] == ["i00", "i01"]
     assert claims["claims"][0]["findings"][0]["items"] == 48
+
+
+def test_a_file_of_answers_that_is_gone_is_not_judged_without(tmp_path: Path) -> None:
+    paths = _run(tmp_path)
+    (tmp_path / paths[3]).unlink()
+    with pytest.raises(InputError, match="is not a file") as gone:
+        read_finished(tmp_path)
+    assert gone.value.file == str(tmp_path / paths[3])
 
 
 @pytest.mark.slow

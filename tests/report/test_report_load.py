@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -11,6 +12,7 @@ from report_run import manifest, results, write_table
 
 from harmonia.errors import InputError
 from harmonia.report import write_report
+from harmonia.report.load import load_run
 from harmonia.report.words import decimal, in_form_order, in_group_order, points, portable, ratio_of
 
 
@@ -20,6 +22,14 @@ def error_of(run: Path) -> InputError:
     assert caught.value.remedy
     assert not (run / "report.html").exists() and not (run / "figures").exists()
     return caught.value
+
+
+def test_what_earlier_settings_left_is_not_shown(run: Path) -> None:
+    before = load_run(run)
+    for kind in ("models", "groups"):
+        shutil.copytree(run / kind / "history", run / kind / "taken_out")
+    after = load_run(run)
+    assert (before.losses, before.groups) == (after.losses, after.groups) and before.losses
 
 
 @pytest.mark.parametrize("name", ["experiment.yaml", "manifest.json"])
