@@ -46,6 +46,25 @@ class Word:
     key: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An answer, what of it is at stake, and what a word that is expected instead must not be.
+
+    Attributes:
+        turn: Its place among the row's messages.
+        text: Its text.
+        content: Its words at stake, each the first time it stands there.
+        form: Words of the file's form, and those said before, but for those to choose from.
+        own: Its own words, and those said before, but for those to choose from.
+    """
+
+    turn: int
+    text: str
+    content: tuple[Word, ...]
+    form: frozenset[str]
+    own: frozenset[str]
+
+
 def words_of(text: str) -> tuple[Word, ...]:
     """The words of a text; characters of scripts without spaces count each."""
     return tuple(_word(found) for found in _WORD.finditer(text))
@@ -93,31 +112,23 @@ class FileForm:
         self._words = {name: _frequent(count, least[name]) for name, count in words.items()}
         self._labels = {name: _frequent(count, least[name]) for name, count in whole.items()}
 
-    def common(self, row: Conversation, place: int) -> frozenset[str]:
-        """The words of form of an answer, by its place among the messages, and those said before it."""
-        form = self._words[_ALL].union(self._words.get(_opening(row, place), ()), self.said(row, place))
-        return form - _offered(row, place)
-
-    def said(self, row: Conversation, place: int) -> set[str]:
-        """The words said before an answer, but for those that its instruction offers to choose from."""
-        said = {key for turn in row.messages[:place] for key in keys_of(turn.content)}
-        return said - _offered(row, place)
-
-    def content(self, row: Conversation, place: int) -> tuple[Word, ...]:
-        """The words of an answer that are at stake, each the first time it stands there."""
-        answer = row.messages[place].content
-        words = words_of(answer)
-        text = " ".join(word.key for word in words if word.key)
-        if any(text in self._labels.get(name, ()) for name in (_ALL, _opening(row, place))):
-            said = self.said(row, place)
-        else:
-            said = set(self.common(row, place))
-        found = []
-        for word in _telling(answer, words) if len(words) > self._short else words:
-            if word.key and word.key not in said:
-                said.add(word.key)
-                found.append(word)
-        return tuple(found)
+    def answer(self, row: Conversation, place: int) -> Answer:
+        """An answer, by its place among the messages, and what of it is at stake."""
+        text, opening, offered = row.messages[place].content, _opening(row, place), _offered(row, place)
+        said = {key for turn in row.messages[:place] for key in keys_of(turn.content)} - offered
+        form = self._words[_ALL].union(self._words.get(opening, ()), said) - offered
+        words = words_of(text)
+        keys = [word.key for word in words if word.key]
+        is_label = any(" ".join(keys) in self._labels.get(name, ()) for name in (_ALL, opening))
+        told = set(said if is_label else form)
+        content = []
+        for word in _telling(text, words) if len(words) > self._short else words:
+            if word.key and word.key not in told:
+                told.add(word.key)
+                content.append(word)
+        return Answer(
+            turn=place, text=text, content=tuple(content), form=form, own=frozenset(said.union(keys))
+        )
 
 
 def _offered(row: Conversation, place: int) -> set[str]:

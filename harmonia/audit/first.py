@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from harmonia.audit.content import FileForm, answers_of
+from harmonia.audit.content import Answer, FileForm, answers_of
 from harmonia.audit.settings import AuditSettings
 from harmonia.audit.shots import Posed, Shown
-from harmonia.audit.spans import Answer, WordReading, read_words
+from harmonia.audit.spans import WordReading, read_words
 from harmonia.models import Likelihood, Scorer, TokenReading
 from harmonia.prompts.encode import Encoder, Request
 from harmonia.types import Conversation
@@ -105,7 +105,7 @@ class FirstPass:
 
     def _reading(self, row: Conversation, asked: RowRequests, found: Sequence[Likelihood]) -> FirstReading:
         turns = len(asked.plain)
-        answers = [self._answer(row, place) for place, _ in answers_of(row)]
+        answers = [self._form.answer(row, place) for place, _ in answers_of(row)]
         draws = [
             self._draw(answers, asked.draws[draw], found[draw * turns : (draw + 1) * turns])
             for draw in range(len(asked.draws))
@@ -119,15 +119,6 @@ class FirstPass:
             tokens=sum(len(one.answer) for one in asked.plain),
             cut=max(sum(one.cut for one in of_draw) for of_draw in asked.draws),
             shots=min(one.shots for of_draw in asked.draws for one in of_draw),
-        )
-
-    def _answer(self, row: Conversation, place: int) -> Answer:
-        return Answer(
-            turn=place,
-            text=row.messages[place].content,
-            content=self._form.content(row, place),
-            form=self._form.common(row, place),
-            said=self._form.said(row, place),
         )
 
     def _draw(

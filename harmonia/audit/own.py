@@ -92,18 +92,18 @@ class SecondPass:
         return [[one.text.strip() for one in samples] for samples in found]
 
     def _found(self, row: Conversation, place: int, said: Sequence[Sequence[str]]) -> OwnAnswers:
-        form, answer = self._form.common(row, place), row.messages[place].content
-        stakes = {word.key for word in self._form.content(row, place)}
+        answer = self._form.answer(row, place)
+        stakes = {word.key for word in answer.content}
         short = self._is_short(row)
 
         def agrees(text: str) -> float:
-            if normalised(text) == normalised(answer):
+            if normalised(text) == normalised(answer.text):
                 return 1.0
             shared = len(stakes & set(keys_of(text))) / len(stakes) if stakes else 0.0
             return float(shared == 1) if short else shared
 
         def kind(text: str) -> tuple[str, ...]:
-            return tuple(key for key in keys_of(text) if key not in form)
+            return tuple(key for key in keys_of(text) if key not in answer.form)
 
         every = [text for samples in said for text in samples]
         ((most, count),) = Counter(map(kind, every)).most_common(1)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harmonia.audit.content import Word, keys_of
+from harmonia.audit.content import Answer, Word, keys_of
 from harmonia.audit.settings import RuleSettings
 from harmonia.models import TokenReading
 from harmonia.prompts.encode import Encoder
@@ -43,25 +43,6 @@ class WordReading:
     confident: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """An answer that was read, and what an expected word must not be.
-
-    Attributes:
-        turn: Its place among the row's messages.
-        text: Its text.
-        content: Its words at stake.
-        form: Words that are not content, those said before among them.
-        said: Words said before, but for those to choose from.
-    """
-
-    turn: int
-    text: str
-    content: tuple[Word, ...]
-    form: Collection[str]
-    said: Collection[str]
-
-
 def read_words(
     answer: Answer, ids: Sequence[int], tokens: Sequence[TokenReading], encoder: Encoder, rule: RuleSettings
 ) -> list[WordReading]:
@@ -70,7 +51,6 @@ def read_words(
     `ids` are the answer's tokens, `tokens` a reading of each.
     """
     starts = token_places(answer.text, ids, encoder)
-    own = [*keys_of(answer.text), *answer.said]
     found = []
     for word in answer.content:
         inside = [
@@ -79,7 +59,7 @@ def read_words(
             if word.start <= at < word.stop
         ]
         if inside:
-            found.append(_word(answer, word, inside, own, encoder, rule))
+            found.append(_word(answer, word, inside, encoder, rule))
     return found
 
 
@@ -87,7 +67,6 @@ def _word(
     answer: Answer,
     word: Word,
     inside: Sequence[tuple[int, TokenReading, Sequence[int]]],
-    own: Sequence[str],
     encoder: Encoder,
     rule: RuleSettings,
 ) -> WordReading:
@@ -97,7 +76,7 @@ def _word(
         if other - trained <= conflict:
             continue
         text = _expected(answer.text[word.start : at], _piece((*before, one.other), encoder))
-        if _is_other(text, word, answer.form, own):
+        if _is_other(text, word, answer):
             conflict, expected, prob = other - trained, text, other
             confident = trained < rule.unlikely and one.entropy < rule.sure
     return WordReading(
@@ -118,15 +97,15 @@ def _expected(begun: str, piece: str) -> str:
     return begun if begun and piece[:1].isspace() else begun + piece.strip()
 
 
-def _is_other(expected: str, word: Word, form: Collection[str], own: Sequence[str]) -> bool:
+def _is_other(expected: str, word: Word, answer: Answer) -> bool:
     """Whether an expected word says something else, and not the same in another form or order."""
     keys = keys_of(expected)
-    if len(keys) != 1 or keys[0] in form or word.key.startswith(keys[0]):
+    if len(keys) != 1 or keys[0] in answer.form or word.key.startswith(keys[0]):
         return False
     if (digits := _digits(word.key)) and digits == _digits(keys[0]):
         return False
     (key,) = keys
-    return not any(key == one or (len(key) >= _TELLING and one.startswith(key)) for one in own)
+    return not any(key == one or (len(key) >= _TELLING and one.startswith(key)) for one in answer.own)
 
 
 def _digits(text: str) -> str:

@@ -15,7 +15,7 @@ def row(instruction: str, answer: str, name: str = "") -> Conversation:
 
 def shown(form: FileForm, one: Conversation) -> list[str]:
     text = one.messages[1].content
-    return [text[word.start : word.stop] for word in form.content(one, 1)]
+    return [text[word.start : word.stop] for word in form.answer(one, 1).content]
 
 
 def test_words_stand_without_their_marks() -> None:

@@ -6,9 +6,9 @@ import math
 
 import pytest
 
-from harmonia.audit.content import words_of
+from harmonia.audit.content import Answer, keys_of, words_of
 from harmonia.audit.settings import RuleSettings
-from harmonia.audit.spans import Answer, read_words, token_places
+from harmonia.audit.spans import read_words, token_places
 from harmonia.models import TokenReading
 from harmonia.models.fake import FakeModel
 from harmonia.prompts import Encoder
@@ -25,7 +25,9 @@ def reading(text: str, said: str, trained: str, other: str, entropy: float = 0.5
     doubt = TokenReading(logprob=math.log(0.05), entropy=entropy, other=letter, other_logprob=math.log(0.9))
     tokens = [doubt if k == at else sure for k in range(len(ids))]
     word = next(one for one in words_of(text) if text[one.start : one.stop] == trained)
-    answer = Answer(turn=1, text=text, content=(word,), form=said.split(), said=said.split())
+    form = frozenset(said.split())
+    own = form.union(keys_of(text))
+    answer = Answer(turn=1, text=text, content=(word,), form=form, own=own)
     (found,) = read_words(answer, ids, tokens, ENCODER, RuleSettings())
     return found.conflict, found.expected, found.confident
 
