@@ -64,11 +64,12 @@ class DataFile(_Read):
 
 
 class NotedStage(_Read):
-    """What became of one stage; `reason` says why it has no result."""
+    """What became of one stage and what it wrote; `reason` says why it has no result."""
 
     status: Literal["done", "not_computed", "failed"]
     reason: str | None = None
     notes: tuple[str, ...] = ()
+    outputs: dict[str, Any] = Field(default_factory=dict)
 
 
 class ManifestFile(_Read):

@@ -1,0 +1,115 @@
+"""A run's tables in SQL, held against DuckDB on the files themselves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import duckdb
+import pytest
+from answered_run import write_answered_run
+from command_line import harmonia
+
+from harmonia.errors import InputError
+from harmonia.report.query import RunTables
+
+
+@pytest.fixture(scope="module")
+def answered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_answered_run(tmp_path_factory.mktemp("answered") / "run")
+
+
+def test_answers_are_those_of_the_files(answered: Path) -> None:
+    found = RunTables(answered).ask(
+        'SELECT domain, "group", seed, suite, count(*), sum(correct::INT), round(sum(right_prob), 9) '
+        "FROM answers WHERE form = 'chat0' GROUP BY ALL ORDER BY ALL"
+    )
+    wanted = duckdb.sql(
+        f"""
+        WITH asked AS (
+            SELECT *, string_split(filename, '/predictions/')[2] AS place
+            FROM read_parquet('{answered}/predictions/**/*.parquet', filename = true)
+            WHERE filename LIKE '%/chat0/%'
+        )
+        SELECT split_part(place, '/', 1) AS domain, split_part(place, '/', 2) AS "group",
+            TRY_CAST(regexp_extract(place, 'seed([0-9]+)', 1) AS BIGINT) AS seed,
+            regexp_extract(place, '([a-z_]+).parquet', 1) AS suite, count(*),
+            sum((list_position(probs, list_max(probs)) - 1 = answer)::INT),
+            round(sum(probs[answer + 1]), 9)
+        FROM asked JOIN read_parquet('{answered}/items/*.parquet') AS items USING (key)
+        GROUP BY ALL ORDER BY ALL
+        """
+    ).fetchall()
+    assert list(found.rows) == wanted
+    assert len(wanted) == 2 * 2 * (1 + 2 * 2)  # domains, suites, models
+
+
+def test_beliefs_have_their_level(answered: Path) -> None:
+    rows = RunTables(answered).ask("SELECT level, correct, confidence FROM beliefs").rows
+    assert len(rows) == 80
+    for level, correct, confidence in rows:
+        assert level == ("uncertain" if confidence <= 0.5 else "known" if correct else "conflicting")
+
+
+def test_training_rows_join_with_beliefs(answered: Path) -> None:
+    sql = 'SELECT "group", count(*), sum((target = b.answer)::INT) FROM training JOIN beliefs b USING (id) '
+    rows = RunTables(answered).ask(f"{sql} GROUP BY ALL ORDER BY ALL").rows
+    # Ten rows of each of two seeds and domains; the incompatible ones teach what is wrong.
+    assert rows == (("harmonious", 40, 40), ("incompatible", 40, 0))
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "COPY answers TO '{path}'",
+        "SELECT * FROM read_csv('{path}')",
+        "SELECT * FROM '{path}'",
+        "SELECT content FROM read_text('{path}')",
+        "SET enable_external_access = true",
+        "SELECT 1; SELECT 2",
+        "ATTACH '{path}' AS other",
+        "CREATE TABLE mine AS SELECT 1",
+        "SELECT * FROM database",
+    ],
+)
+def test_no_query_reaches_files_or_changes_anything(answered: Path, tmp_path: Path, sql: str) -> None:
+    path = tmp_path / "secret.csv"
+    path.write_text("a\n1\n", encoding="utf-8")
+    with pytest.raises(InputError, match="SQL"):
+        RunTables(answered).ask(sql.format(path=path))
+    assert [one.name for one in tmp_path.iterdir()] == ["secret.csv"]
+    assert path.read_text(encoding="utf-8") == "a\n1\n"
+
+
+def test_what_earlier_settings_left_is_not_read(answered: Path, tmp_path: Path) -> None:
+    run = write_answered_run(tmp_path / "run")
+    manifest = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
+    kept = {key: one for key, one in manifest["stages"].items() if "/seed1/" not in key}
+    (run / "manifest.json").write_text(json.dumps(manifest | {"stages": kept}), encoding="utf-8")
+    assert RunTables(run).ask("SELECT DISTINCT seed FROM answers ORDER BY seed").rows == ((0,), (None,))
+
+
+def test_the_command_prints_tables_rows_and_json(answered: Path) -> None:
+    schema = harmonia("query", answered)
+    assert schema.returncode == 0
+    assert "right_prob DOUBLE" in " ".join(schema.stdout.split())
+    sql = "SELECT id, NULL AS none, 'nan'::DOUBLE AS odd FROM answers WHERE id = 'law-homogeneous-1' LIMIT 1"
+    shown = harmonia("query", answered, sql)
+    assert shown.stdout.splitlines()[0].split() == ["id", "none", "odd"]
+    assert json.loads(harmonia("query", answered, sql, "--json").stdout) == [
+        {"id": "law-homogeneous-1", "none": None, "odd": None}
+    ]
+    many = harmonia("query", answered, "SELECT * FROM range(201)")
+    assert "the first 200 of 201 rows" in many.stderr
+
+
+@pytest.mark.parametrize(("sql", "said"), [("SELECT foo FROM answers", "foo"), ("SELECT FROM", "syntax")])
+def test_a_wrong_query_is_bad_input(answered: Path, sql: str, said: str) -> None:
+    done = harmonia("query", answered, sql)
+    assert done.returncode == 2
+    assert said in done.stderr and "harmonia query RUN_DIR" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_folder_that_is_no_run_is_bad_input(tmp_path: Path) -> None:
+    assert harmonia("query", tmp_path, "SELECT 1").returncode == 2
