@@ -61,16 +61,16 @@ def _effect(finding: Finding) -> str:
 
 
 SUITE = SUITES[0]
-READ: tuple[tuple[str, Method | None], ...] = (
-    (CHAT, None),
-    ("icl5", None),
-    (CHAT, "cloze"),
-    ("icl5", "cloze"),
-)
-"""Readouts of the table of what is known: form and method, None for the probe's."""
+READ: dict[str, tuple[str, Method]] = {
+    "chat, letters": (CHAT, "letter"),
+    "5-shot, letters": ("icl5", "letter"),
+    "chat, in words": (CHAT, "cloze"),
+    "5-shot, in words": ("icl5", "cloze"),
+}
+"""Readouts of the table of what is known: form and method."""
 
 
-def known_table(runs: list[RunAnswers]) -> None:
+def known_table(runs: Sequence[RunAnswers]) -> None:
     """Print how much of what a base model knows each kind of model answers rightly, and how.
 
     Known is what the base model is right and sure of as it is probed, of the held-out facts of
@@ -78,11 +78,11 @@ def known_table(runs: list[RunAnswers]) -> None:
     difference from the models tuned on general instructions alone, with its interval.
     """
     groups = [BASE, *dict.fromkeys(group for run in runs for group in run.groups)]
-    heads = ("chat, letters", "5-shot, letters", "chat, in words", "5-shot, in words", "fit", "reworded")
+    heads = (*READ, "fit", "reworded")
     print("\n| tuned on | " + " | ".join(heads) + " |")
     print("| --- " * (1 + len(heads)) + "|")
     for group in groups:
-        cells = [_known_cell(runs, group, form, method) for form, method in READ]
+        cells = [_known_cell(runs, group, form, method) for form, method in READ.values()]
         fits = [fit for run in runs for domain in run.domains for fit in run.fits(domain, group).values()]
         learned = [
             (fit.fit, fit.reworded) for fit in fits if fit.fit is not None and fit.reworded is not None
@@ -91,7 +91,7 @@ def known_table(runs: list[RunAnswers]) -> None:
         print(f"| {group.replace('_', ' ')} | " + " | ".join([*cells, *shown]) + " |")
 
 
-def _known_cell(runs: list[RunAnswers], group: str, form: str, method: Method | None) -> str:
+def _known_cell(runs: Sequence[RunAnswers], group: str, form: str, method: Method) -> str:
     units, means = [], []
     for run in runs:
         for domain in run.domains:

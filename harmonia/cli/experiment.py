@@ -71,7 +71,7 @@ def demo(
 def run(file: ExperimentFile, settings: Overrides = None) -> None:
     """Run the whole experiment on your model and data; run it again to resume.
 
-    Example: `harmonia run examples/engineering.yaml model.path=MODEL data_root=DATA`
+    Example: `harmonia run examples/arc.yaml`
     """
     from harmonia.cli.progress import RunBars
     from harmonia.cli.progress import out as console
@@ -100,7 +100,7 @@ def plan(
 ) -> None:
     """Show what is to be done and what is done already, with time, memory and disk; run nothing.
 
-    Example: `harmonia plan examples/engineering.yaml model.path=MODEL data_root=DATA`
+    Example: `harmonia plan examples/arc.yaml`
     """
     from rich.table import Table
 

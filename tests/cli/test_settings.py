@@ -222,7 +222,7 @@ def test_settings_lists_for_people_and_for_machines() -> None:
         "execution": False,
     }
     assert found["domains.NAME.suites.NAME.items.path"]["default"] == "required"
-    example = yaml.safe_load((Path(__file__).parents[2] / "examples/engineering.yaml").read_text())
+    example = yaml.safe_load((Path(__file__).parents[2] / "examples/arc.yaml").read_text())
     assert set(_dotted(example["groups"], "groups")) <= found.keys()
     refused = harmonia("settings", "nonsense")
     assert refused.returncode == 2 and "probe" in refused.stderr
