@@ -13,7 +13,7 @@ from harmonia.audit.summary import CategoryShare, shares_of
 from harmonia.probe.stability import wilson
 from harmonia.report.html_table import PageColumn, PageTable, build, field
 from harmonia.report.rendering import rendered
-from harmonia.report.words import percent
+from harmonia.report.words import beginning, percent
 
 _EXAMPLES = 8
 _LONGEST = 1200
@@ -75,7 +75,7 @@ def pieces_of(row: AuditRow) -> Iterator[Piece]:
         yield Piece(text=row.answer[at:start])
         yield Piece(text=row.answer[start:stop], expected=expected, prob=prob)
         at = stop
-    yield Piece(text=_cut(row.answer)[at:])
+    yield Piece(text=beginning(row.answer, _LONGEST)[at:])
 
 
 def _shares(shares: Sequence[CategoryShare], *, sampled: bool) -> PageTable:
@@ -131,12 +131,12 @@ def _groups(rows: Sequence[AuditRow], draws: int) -> Iterator[dict[str, Any]]:
 def _example(row: AuditRow, draws: int) -> Example:
     low, high = wilson(row.confidence * draws, draws)
     return Example(
-        row=row, instruction=_cut(row.instruction), pieces=tuple(pieces_of(row)), low=low, high=high
+        row=row,
+        instruction=beginning(row.instruction, _LONGEST),
+        pieces=tuple(pieces_of(row)),
+        low=low,
+        high=high,
     )
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
 
 
 def _about(audit: Audit, found: Audited) -> list[tuple[str, str]]:

@@ -18,7 +18,7 @@ from harmonia.compare.tables import (
 )
 from harmonia.report.html_table import Entry, PageColumn, PageTable, build, field
 from harmonia.report.rendering import rendered
-from harmonia.report.words import ABSENT, between, decimal, percent, points
+from harmonia.report.words import ABSENT, beginning, between, decimal, percent, points
 
 _EXAMPLES = 30
 _LONGEST = 400
@@ -206,8 +206,4 @@ def _examples(found: Found) -> list[tuple[str, str, str]]:
         for one in sorted(found.facts, key=lambda one: one.prob_after)
         if one.outcome == "lost"
     ]
-    return [(_cut(question), was, now) for question, was, now in lost[:_EXAMPLES]]
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
+    return [(beginning(question, _LONGEST), was, now) for question, was, now in lost[:_EXAMPLES]]

@@ -70,6 +70,11 @@ def percent(share: float | None) -> str:
     return ABSENT if share is None else f"{100 * share:.1f}\u00a0%"
 
 
+def beginning(text: str, longest: int) -> str:
+    """A text, or so many of its characters and an ellipsis."""
+    return text if len(text) <= longest else f"{text[:longest]} ..."
+
+
 def points(difference: float) -> str:
     """A difference in percentage points with its sign, one decimal."""
     rounded = round(difference, 1)
