@@ -8,11 +8,12 @@ limit or a resume changes nothing.
 from __future__ import annotations
 
 import hashlib
+import heapq
 import json
 import random
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
@@ -63,6 +64,35 @@ def sample(seed: int, stage: str, pool: Sequence[T], ids: Sequence[str], size: i
     """`size` members of `pool` (all, if it has fewer), in the pool's own order."""
     chosen = set(addressed_order(seed, stage, ids)[:size])
     return [member for member, name in zip(pool, ids, strict=True) if name in chosen]
+
+
+class FirstDrawn(Generic[T]):
+    """The first members of `addressed_order`, of a pool that comes one by one; no more than these are held.
+
+    Args:
+        size: How many.
+        seed: Seed of the draws.
+        stage: Stage of the draws.
+    """
+
+    def __init__(self, size: int, seed: int, stage: str) -> None:
+        self._size, self._seed, self._stage = size, seed, stage
+        self._seen = 0
+        self._heap: list[tuple[int, int, T]] = []
+
+    def add(self, name: str, member: T) -> None:
+        """Take a member of the pool, by its id."""
+        self._seen += 1
+        entry = (-draw(self._seed, self._stage, name), -self._seen, member)
+        if len(self._heap) < self._size:
+            heapq.heappush(self._heap, entry)
+        elif entry[:2] > self._heap[0][:2]:
+            heapq.heapreplace(self._heap, entry)
+
+    @property
+    def members(self) -> tuple[T, ...]:
+        """They, in the order of their draws."""
+        return tuple(member for *_, member in sorted(self._heap, key=lambda one: one[:2], reverse=True))
 
 
 def result_settings(settings: BaseModel) -> dict[str, Any]:

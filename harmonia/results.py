@@ -13,7 +13,6 @@ from harmonia.analysis.accuracy import accuracy_of
 from harmonia.analysis.consistency import Consistency
 from harmonia.analysis.outcomes import ItemOutcome, outcomes
 from harmonia.audit import AUDIT_ROWS, Audited, AuditRow
-from harmonia.audit.summary import shares_of
 from harmonia.columns import Column, Table, columns_of
 from harmonia.compare import CompareSettings, Found
 from harmonia.compare.folder import require_place, write_comparison
@@ -329,15 +328,13 @@ class Verdicts(Sequence[AuditRow]):
     @overload
     def __getitem__(self, index: slice) -> tuple[AuditRow, ...]: ...
     def __getitem__(self, index: int | slice) -> AuditRow | tuple[AuditRow, ...]:
-        return self.found.rows[index]
+        return tuple(self.found.rows)[index]
 
     def __len__(self) -> int:
         return len(self.found.rows)
 
     def __repr__(self) -> str:
-        shares = [
-            f"{one.rows} {one.category}" for one in shares_of(self.found.rows, self.found.of) if one.rows
-        ]
+        shares = [f"{rows} {category}" for category, rows in self.found.counts.items() if rows]
         return f"{len(self)} of {self.found.of} rows: {', '.join(shares)}"
 
     @property

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from harmonia.audit.choices import ChoiceRow
+from harmonia.audit.choices import choice_of
 from harmonia.audit.rows import AuditRow
 from harmonia.data.conversations import fields_of
 from harmonia.data.turns import MODEL_ERROR
-from harmonia.hashing import addressed_order
+from harmonia.hashing import FirstDrawn
+from harmonia.types import Conversation, Item
 
 MOST_CANARIES = 200
 _HELD_BACK = 5
@@ -24,28 +25,37 @@ def error_lines(path: Path, *, what: str) -> Iterator[int]:
             yield line
 
 
-def canaries_of(
-    source: str,
-    rows: Sequence[AuditRow],
-    choices: Sequence[ChoiceRow],
-    seed: int,
-    errors: Collection[int] = (),
-) -> Iterator[dict[str, Any]]:
-    """Known facts of the `file`, or of the `exam`, on which all draws agree, drawn by (seed, row).
+class KnownFacts:
+    """Facts on which all draws agree, of which some are held back, drawn by (seed, row).
 
-    A row at one of the lines `errors` is none: the model knows its answer, and the answer is wrong.
+    Args:
+        source: Of the `file`, or of the `exam`.
+        seed: Seed of the draws.
+        errors: Lines of rows that are none: the model knows their answers, and these are wrong.
     """
-    items = {one.item.id: one.item for one in choices}
-    known = {
-        row.id: row
-        for row in rows
-        if row.category == "known" and row.confidence == 1 and row.line not in errors
-    }
-    most = min(MOST_CANARIES, -(-len(known) // _HELD_BACK)) if source == "file" else MOST_CANARIES
-    for name in addressed_order(seed, f"audit/canaries/{source}", known)[:most]:
-        row = known[name]
-        asked: dict[str, Any] = {"id": name, "source": source, "line": row.line, "kind": row.kind}
-        if item := items.get(name):
-            yield {**asked, "question": item.question, "choices": item.choices, "answer": item.answer}
-        else:
-            yield {**asked, "question": row.instruction, "answer": row.answer}
+
+    def __init__(self, source: Literal["file", "exam"], seed: int, errors: Collection[int] = ()) -> None:
+        self._source, self._errors, self._known = source, errors, 0
+        self._first = FirstDrawn[tuple[AuditRow, Conversation, Item | None]](
+            MOST_CANARIES, seed, f"audit/canaries/{source}"
+        )
+
+    def add(self, row: Conversation, verdict: AuditRow, item: Item | None = None) -> None:
+        """Take a row, if it is one; a question of an exam is its `item`."""
+        if verdict.category == "known" and verdict.confidence == 1 and verdict.line not in self._errors:
+            self._known += 1
+            self._first.add(verdict.id, (verdict, row, item))
+
+    @property
+    def canaries(self) -> Iterator[dict[str, Any]]:
+        """The rows of `canaries.jsonl`."""
+        most = MOST_CANARIES
+        if self._source == "file":
+            most = min(most, -(-self._known // _HELD_BACK))
+        for verdict, row, item in self._first.members[:most]:
+            asked = {"id": verdict.id, "source": self._source, "line": verdict.line, "kind": verdict.kind}
+            found = choice_of(row) if item is None and verdict.kind == "choice" else None
+            if one := item or (found and found.item):
+                yield {**asked, "question": one.question, "choices": one.choices, "answer": one.answer}
+            else:
+                yield {**asked, "question": verdict.instruction, "answer": verdict.answer}

@@ -17,7 +17,7 @@ from harmonia.audit.settings import AuditSettings
 from harmonia.hashing import addressed_order
 from harmonia.journal import Chunks
 from harmonia.models import Scorer
-from harmonia.probe import ProbeSettings, ask
+from harmonia.probe import Asked, ProbeSettings, ask
 from harmonia.probe.level import level_of
 from harmonia.prompts import LETTERS, ExamFormat, PromptSettings, ShotPool, build_template, parse_form
 from harmonia.slick.questions import normalised
@@ -106,18 +106,18 @@ def ask_choices(
     every: Sequence[ChoiceRow],
     settings: AuditSettings,
     chunks: Chunks,
-) -> tuple[tuple[AuditRow, ...], list[str]]:
-    """Verdicts on multiple-choice rows, and what a person should know of the asking.
+) -> tuple[tuple[AuditRow, ...], Asked | None]:
+    """Verdicts on multiple-choice rows, and the asking; None where there are none.
 
     Args:
         model: Who is asked.
         rows: The rows.
-        every: All such rows of the file, to demonstrate with.
+        every: Such rows of the file, to demonstrate with.
         settings: How.
         chunks: Does the work.
     """
     if not rows:
-        return (), []
+        return (), None
     first = sum(one.options_first for one in every) * 2 > len(every)
     shots = min(settings.shots, len({one.item.question for one in every}) - 1)
     words = PromptSettings(method=settings.method, options_first=first, shots=shots)
@@ -135,7 +135,7 @@ def ask_choices(
         chunks=chunks,
     )
     verdicts = tuple(_verdict(one, belief, settings) for one, belief in zip(rows, asked.beliefs, strict=True))
-    return verdicts, asked.notes
+    return verdicts, asked
 
 
 def _verdict(one: ChoiceRow, belief: Belief, settings: AuditSettings) -> AuditRow:

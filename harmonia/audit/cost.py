@@ -6,14 +6,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import mul
-from typing import TypeVar
 
 from harmonia.audit.choices import ChoiceRow, ask_choices
 from harmonia.audit.run import Audit
+from harmonia.audit.survey import CHOICE, OPEN
 from harmonia.hashing import sample
 from harmonia.journal import Chunks
-
-Row = TypeVar("Row")
 
 _TRIED = 8
 """Rows whose passes are timed."""
@@ -62,41 +60,40 @@ class AuditCost:
 def cost_of(audit: Audit) -> AuditCost:
     """Try an audit on a few rows, and reckon what all of them cost."""
     how = audit.settings
-    read = _few(audit.open_rows, how.seed, lambda row: row.id)
+    read, rows = audit.survey.spoken[:_TRIED], audit.survey.kinds.count(OPEN)
+    choices = audit.survey.kinds.count(CHOICE)
     first_s = second_s = 0.0
     if read:
         audit.first.read(read[:1])  # what is set up once
         first_s = _seconds(lambda: audit.first.read(read))
     if read and how.samples:
         second_s = _seconds(lambda: audit.second.ask([(row, len(row.messages) - 1) for row in read]))
-    more = len(audit.open_rows) / max(1, len(read))
-    of_file = _asking(audit, audit.choice_rows, audit.choices)
-    of_exam = _asking(audit, audit.exam, audit.exam)
+    more = rows / max(1, len(read))
+    of_file = _asking(audit, audit.survey.choices[:_TRIED], choices, audit.survey.choices)
+    tried = sample(how.seed, "audit/cost", audit.exam, [one.row.id for one in audit.exam], _TRIED)
+    of_exam = _asking(audit, tried, len(audit.exam), audit.exam)
     return AuditCost(
-        choices=len(audit.choice_rows) + len(audit.exam),
+        choices=choices + len(audit.exam),
         choices_tokens=round(of_file[0] + of_exam[0]),
         choices_s=of_file[1] + of_exam[1],
-        rows=len(audit.open_rows),
+        rows=rows,
         first_tokens=round(sum(audit.first.asked(row).tokens for row in read) * more),
         first_s=first_s * more,
-        second_tokens=len(audit.open_rows) * how.draws * how.samples * how.max_new_tokens,
+        second_tokens=rows * how.draws * how.samples * how.max_new_tokens,
         second_s=second_s * more,
     )
 
 
-def _asking(audit: Audit, rows: Sequence[ChoiceRow], every: Sequence[ChoiceRow]) -> tuple[float, float]:
-    """Tokens and seconds of asking multiple-choice rows, demonstrated by some of `every`."""
+def _asking(
+    audit: Audit, asked: Sequence[ChoiceRow], of: int, every: Sequence[ChoiceRow]
+) -> tuple[float, float]:
+    """Tokens and seconds of asking so many multiple-choice rows, from `asked`, demonstrated by `every`."""
     how = audit.settings
-    asked = _few(rows, how.seed, lambda one: one.row.id)
     seconds = _seconds(lambda: ask_choices(audit.model, asked, every, how, Chunks()))
     orders = [len(one.item.choices) if how.method == "letter_cyclic" else 1 for one in asked]
     lengths = map(len, audit.encoder.encode([one.row.messages[0].content for one in asked]))
-    more = len(rows) / max(1, len(asked))
+    more = of / max(1, len(asked))
     return more * how.draws * sum(map(mul, orders, lengths)), more * seconds
-
-
-def _few(rows: Sequence[Row], seed: int, name: Callable[[Row], str]) -> list[Row]:
-    return sample(seed, "audit/cost", rows, [name(row) for row in rows], _TRIED)
 
 
 def _seconds(work: Callable[[], object]) -> float:

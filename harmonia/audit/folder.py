@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ def audit_file(
     with journal_of(audit, folder) as journal:
         found = audit.run(journal, progress)
         write_audit(folder, audit, found)
-    return found
+        return replace(found, rows=tuple(found.rows))
 
 
 @contextmanager
@@ -83,6 +83,6 @@ def summary_of(found: Audited) -> dict[str, Any]:
         "rows_of_the_file": found.of,
         "rows_audited": len(found.rows),
         "bad_rows_left_out": len(found.bad),
-        "categories": [asdict(one) for one in shares_of(found.rows, found.of)],
+        "categories": [asdict(one) for one in shares_of(found.counts, found.of)],
         "notes": list(found.notes),
     }

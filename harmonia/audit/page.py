@@ -15,7 +15,6 @@ from harmonia.report.html_table import PageColumn, PageTable, build, field
 from harmonia.report.rendering import rendered
 from harmonia.report.words import beginning, percent
 
-_EXAMPLES = 8
 _LONGEST = 1200
 """Characters of a text that are shown."""
 
@@ -51,13 +50,13 @@ class Example:
 
 def audit_page(audit: Audit, found: Audited) -> str:
     """The page, as HTML."""
-    shares = shares_of(found.rows, found.of)
+    shares = shares_of(found.counts, found.of)
     return rendered(
         "audit.html",
         name=audit.file.path.name,
         lead=_lead(shares, found),
         shares=_shares(shares, sampled=len(found.rows) < found.of),
-        groups=list(_groups(found.rows, audit.settings.draws)),
+        groups=list(_groups(found, audit.settings.draws)),
         notes=found.notes or ["nothing was left out or cut"],
         about=_about(audit, found),
     )
@@ -113,18 +112,16 @@ def _percent(one: CategoryShare) -> str:
     return f"{100 * one.share:.1f} %{interval if one.share_low < one.share_high else ''}"
 
 
-def _groups(rows: Sequence[AuditRow], draws: int) -> Iterator[dict[str, Any]]:
+def _groups(found: Audited, draws: int) -> Iterator[dict[str, Any]]:
     for name in _ORDER:
-        of_name = sorted(
-            (row for row in rows if row.category == name), key=lambda row: (-row.conflict, row.line)
-        )
-        if of_name:
-            more = f"; {_EXAMPLES} of them" if len(of_name) > _EXAMPLES else ""
+        if shown := found.examples.get(name):
+            rows = found.counts[name]
+            more = f"; {len(shown)} of them" if len(shown) < rows else ""
             yield {
                 "category": name,
-                "rows": len(of_name),
+                "rows": rows,
                 "order": f"By conflict, the largest first{more}.",
-                "examples": [_example(row, draws) for row in of_name[:_EXAMPLES]],
+                "examples": [_example(row, draws) for row in shown],
             }
 
 

@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import compress, islice
 from pathlib import Path
 from typing import Any, Protocol
 
 import harmonia
-from harmonia.audit.canaries import canaries_of, error_lines
+from harmonia.audit.canaries import KnownFacts, error_lines
 from harmonia.audit.choices import ChoiceRow, ask_choices, choice_of, exam_rows
 from harmonia.audit.content import FileForm
 from harmonia.audit.first import CHUNK, FirstPass, FirstReading
+from harmonia.audit.kept import BLOCK, Block, KeptRows, Told
 from harmonia.audit.own import CHUNK as ASKED_TOGETHER
 from harmonia.audit.own import OwnAnswers, SecondPass
 from harmonia.audit.rows import AuditRow
-from harmonia.audit.rule import in_doubt
+from harmonia.audit.rule import AuditCategory, in_doubt
 from harmonia.audit.settings import AuditSettings
-from harmonia.audit.shots import Shown, form_of
+from harmonia.audit.shots import Shown
+from harmonia.audit.survey import CHOICE, LEFT, OPEN, survey
+from harmonia.audit.tally import Tally
 from harmonia.audit.verdict import decisive_turn, signals_of, verdict_of
-from harmonia.data import read_conversations
-from harmonia.data.conversations import Conversations
+from harmonia.data import ConversationRows
 from harmonia.errors import InputError
-from harmonia.hashing import file_sha256, result_settings, sample, sha256_json
+from harmonia.hashing import file_sha256, result_settings, sha256_json
 from harmonia.journal import Chunks, Progress
 from harmonia.models import Generator, Scorer
+from harmonia.probe.ask import AskedCounts
 from harmonia.prompts import Controls, Encoder
 from harmonia.types import Conversation, Item
 
-VERSION = 1
+VERSION = 2
 """Raised where the same input gives other verdicts."""
 
 WHAT = "the fine-tuning file"
@@ -43,7 +48,9 @@ class Audited:
     """The verdicts on a file.
 
     Attributes:
-        rows: One a row, in the file's order.
+        rows: One a row, in the file's order; read from the journal, where the audit has one.
+        counts: Rows of each category.
+        examples: Of each category that there is, rows with the largest conflict.
         of: Rows of the file, bad ones left out.
         bad: What is wrong with the rows left out.
         notes: What a person should know, a sentence each.
@@ -51,7 +58,9 @@ class Audited:
         canaries: Known facts of the file, and of the exam where one was asked, to be held back.
     """
 
-    rows: tuple[AuditRow, ...]
+    rows: Sequence[AuditRow]
+    counts: Mapping[AuditCategory, int]
+    examples: Mapping[AuditCategory, tuple[AuditRow, ...]]
     of: int
     bad: tuple[InputError, ...]
     notes: tuple[str, ...]
@@ -65,31 +74,42 @@ class AuditedFile:
 
     Attributes:
         path: Where it is.
-        sha256: Its hash.
-        read: Its rows, and what is wrong with those left out.
+        sha256: Its hash; empty for rows that are no file's.
+        rows: The good rows, which may be read anew each time they are gone through.
+        bad: What is wrong with those left out.
+        notes: What was left aside.
         errors: Lines that are marked as the model's own errors.
     """
 
     path: Path
     sha256: str
-    read: Conversations
+    rows: Collection[Conversation]
+    bad: tuple[InputError, ...] = ()
+    notes: tuple[str, ...] = ()
     errors: frozenset[int] = frozenset()
 
-    @property
-    def rows(self) -> tuple[Conversation, ...]:
-        """The good rows."""
-        return self.read.rows
+    def require_unchanged(self) -> None:
+        """Require that the file is the one that was read.
+
+        Raises:
+            InputError: It is another by now.
+        """
+        if self.sha256 and file_sha256(self.path) != self.sha256:
+            remedy = "Audit it again."
+            raise InputError(f"{WHAT} was changed while it was audited", file=self.path, remedy=remedy)
 
 
 def read_rows(path: Path, settings: AuditSettings) -> AuditedFile:
-    """Read a fine-tuning file.
+    """Read a fine-tuning file; a few numbers are held of each row, so that it may be of any size.
 
     Raises:
         InputError: It cannot be read, has no good row, or has a bad row that is not to be left out.
     """
-    read = read_conversations(path, on_bad_row=settings.on_bad_row, what=WHAT)
+    rows = ConversationRows(path, on_bad_row=settings.on_bad_row, what=WHAT)
     errors = frozenset(error_lines(path, what=WHAT))
-    return AuditedFile(path=path, sha256=file_sha256(path), read=read, errors=errors)
+    return AuditedFile(
+        path=path, sha256=file_sha256(path), rows=rows, bad=rows.bad, notes=rows.notes, errors=errors
+    )
 
 
 class Audit:
@@ -102,10 +122,7 @@ class Audit:
         exam: Questions whose right answers, where the model knows them, are canaries, too.
 
     Attributes:
-        rows: The rows to audit.
-        choices: Multiple-choice rows of the file.
-        choice_rows: Those to audit.
-        open_rows: The others, which are read word by word.
+        survey: Which rows are to be audited, and how, and rows to demonstrate with.
     """
 
     def __init__(
@@ -113,20 +130,22 @@ class Audit:
     ) -> None:
         self.exam = exam_rows(exam)
         self.model, self.file, self.settings = model, file, settings
-        every = file.rows
-        size = min(settings.sample or len(every), len(every))
-        self.rows = tuple(sample(settings.seed, "audit/sample", every, [row.id for row in every], size))
         self.encoder = Encoder(model.tokenizer)
-        every_choice = {row.id: found for row in every if (found := self._choice(row))}
-        self.choices = tuple(every_choice.values())
-        self.choice_rows = tuple(every_choice[row.id] for row in self.rows if row.id in every_choice)
-        self.open_rows = tuple(row for row in self.rows if row.id not in every_choice)
-        others = [row for row in every if row.id not in every_choice]
-        self.form = FileForm(others, settings.common, settings.short)
+        self.survey = survey(file.rows, self._choice, settings)
+        self.form = FileForm(self.survey.spoken, settings.common, settings.short)
         self._controls = Controls(model.tokenizer)
-        self.shown = Shown(others, settings, self._controls.guard, self.encoder, model.max_tokens)
+        self.shown = Shown(self.survey.shown, settings, self._controls.guard, self.encoder, model.max_tokens)
         self.first = FirstPass(model, self.encoder, self.shown, self.form, settings)
         self.second = SecondPass(model, self.shown, self.form, settings)
+
+    def __len__(self) -> int:
+        """Rows to audit."""
+        return len(self.survey.kinds) - self.survey.kinds.count(LEFT)
+
+    @property
+    def open_rows(self) -> Iterator[Conversation]:
+        """Rows to audit that are read word by word."""
+        return compress(self.file.rows, (kind == OPEN for kind in self.survey.kinds))
 
     def _choice(self, row: Conversation) -> ChoiceRow | None:
         """A row as multiple choice; one that fills half the model's context is read cut, word by word."""
@@ -155,28 +174,62 @@ class Audit:
         }
 
     def run(self, journal: Path | None = None, progress: Progress | None = None) -> Audited:
-        """Read and ask all rows.
+        """Read and ask all rows, a block of them at a time.
 
         Args:
-            journal: A folder for what is done, to be taken up after an interruption; the caller
-                removes it when the result is safe.
+            journal: A folder for what is done, to be taken up after an interruption, and for the
+                verdicts; the caller removes it when the result is safe.
             progress: Told how many rows are done, questions of the exam first; rows in doubt count twice.
+
+        Raises:
+            InputError: The file was changed.
         """
-        rows, rule = self.open_rows, self.settings.rule
-
-        def chunks(name: str, before: int, here: int, whole: int) -> Chunks:
-            told = progress and (lambda done, of: progress(before + here * done // of, whole))
-            return Chunks(journal and journal / f"{name}.jsonl", told)
-
-        before, apart = len(self.exam), len(self.choice_rows)
-        every = before + len(self.rows)
-        asked, told = ask_choices(
-            self.model, self.exam, self.exam, self.settings, chunks("exam", 0, before, every)
+        before = len(self.exam)
+        told = Told(progress, before + len(self))
+        chunks = Chunks(journal and journal / "exam.jsonl", told.of(before))
+        asked, exam = ask_choices(self.model, self.exam, self.exam, self.settings, chunks)
+        known = KnownFacts("exam", self.settings.seed)
+        for one, verdict in zip(self.exam, asked, strict=True):
+            known.add(one.row, verdict, one.item)
+        tally = Tally(self.settings, self._controls, self.shown.alone, self.file.errors)
+        kept = KeptRows(journal)
+        rows = compress(zip(self.file.rows, self.survey.kinds, strict=True), self.survey.kinds)
+        for block in iter(lambda: list(islice(rows, BLOCK)), []):
+            found = kept.block(partial(self._judged, block, told))
+            told.reach(before + len(kept))
+            tally.asked = AskedCounts(*map(sum, zip(tally.asked, found.asked, strict=True)))
+            for (row, _), verdict in zip(block, found.rows, strict=True):
+                tally.add(row, verdict)
+        self.file.require_unchanged()
+        return Audited(
+            rows=kept,
+            counts=tally.counts,
+            examples=tally.examples,
+            of=len(self.file.rows),
+            bad=self.file.bad,
+            notes=(
+                *self.file.notes,
+                *tally.notes,
+                *self.model.slower_scoring,
+                *(f"exam: {note}" for note in (exam.notes if exam else ())),
+            ),
+            canaries=(*tally.facts.canaries, *known.canaries),
+            about=self.about,
         )
-        choices, notes = ask_choices(
-            self.model, self.choice_rows, self.choices, self.settings, chunks("choices", before, apart, every)
+
+    def _judged(self, block: Sequence[tuple[Conversation, int]], told: Told, journal: Path | None) -> Block:
+        """Both passes over some rows; the journal is a folder for them alone."""
+        rule = self.settings.rule
+
+        def chunks(name: str, size: int) -> Chunks:
+            return Chunks(journal and journal / f"{name}.jsonl", told.of(size))
+
+        apart = [found for row, kind in block if kind == CHOICE and (found := choice_of(row))]
+        choices, asked = ask_choices(
+            self.model, apart, self.survey.choices, self.settings, chunks("choices", len(apart))
         )
-        read = chunks("first", before + apart, len(rows), every).results(
+        rows = [row for row, kind in block if kind == OPEN]
+        read = chunks("first", len(rows)).results(
             lambda _, chunk: self.first.read(chunk), rows, CHUNK, FirstReading
         )
         doubted = [
@@ -184,7 +237,8 @@ class Audit:
             for row, found in zip(rows, read, strict=True)
             if self.settings.samples and in_doubt(signals_of(found), rule)
         ]
-        own = chunks("own", every, len(doubted), every + len(doubted)).results(
+        told.more(len(doubted))
+        own = chunks("own", len(doubted)).results(
             lambda _, chunk: self.second.ask(chunk), doubted, ASKED_TOGETHER, OwnAnswers
         )
         answers = {row.id: one for (row, _), one in zip(doubted, own, strict=True)}
@@ -192,33 +246,7 @@ class Audit:
             row.id: verdict_of(row, found, answers.get(row.id), rule)
             for row, found in zip(rows, read, strict=True)
         }
-        ordered = tuple(verdicts[row.id] for row in self.rows)
-        return Audited(
-            rows=ordered,
-            of=len(self.file.rows),
-            bad=self.file.read.bad,
-            notes=(
-                *self._notes(ordered),
-                *(f"multiple choice: {note}" for note in notes),
-                *(f"exam: {note}" for note in told),
-            ),
-            canaries=(
-                *canaries_of("file", ordered, self.choices, self.settings.seed, self.file.errors),
-                *canaries_of("exam", asked, self.exam, self.settings.seed),
-            ),
-            about=self.about,
+        return Block(
+            rows=tuple(verdicts[row.id] for row, _ in block),
+            asked=asked.counts if asked else AskedCounts(),
         )
-
-    def _notes(self, rows: Sequence[AuditRow]) -> list[str]:
-        notes = list(self.file.read.notes)
-        if cut := [row.cut for row in rows if row.cut]:
-            notes.append(f"rows too long to be read whole: {len(cut)}; tokens cut: {sum(cut):,}")
-        if fewer := sum(row.shots < self.settings.shots for row in rows):
-            notes.append(f"rows read behind fewer than {self.settings.shots} demonstrations: {fewer}")
-        if alone := sum(form_of(row, self.settings.short) in self.shown.alone for row in self.open_rows):
-            notes.append(f"rows alone of their form, read behind rows of other forms: {alone}")
-        texts = ([turn.content for turn in row.messages] for row in self.rows)
-        spelled = self._controls.spelled(texts, literal=True)
-        if spelled.rows:
-            notes.append(spelled.note("rows"))
-        return [*notes, *self.model.slower_scoring]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harmonia.audit.rows import AuditRow
-from harmonia.audit.rule import CATEGORIES, AuditCategory
+from harmonia.audit.rule import AuditCategory
 from harmonia.columns import Count, Share
 from harmonia.probe.stability import wilson
 
@@ -31,11 +30,10 @@ class CategoryShare:
     share_high: Share
 
 
-def shares_of(rows: Sequence[AuditRow], of: int) -> tuple[CategoryShare, ...]:
+def shares_of(counts: Mapping[AuditCategory, int], of: int) -> tuple[CategoryShare, ...]:
     """The share of each category in a file of so many rows, from those that were audited, one at least."""
-    return tuple(
-        _share(name, sum(row.category == name for row in rows), len(rows), of) for name in CATEGORIES
-    )
+    audited = sum(counts.values())
+    return tuple(_share(name, hits, audited, of) for name, hits in counts.items())
 
 
 def _share(category: AuditCategory, hits: int, n: int, of: int) -> CategoryShare:

@@ -15,7 +15,6 @@ from harmonia.audit import Audit, AuditedFile, AuditSettings
 from harmonia.audit.first import FirstReading, RowRequests
 from harmonia.bench.subject import Subject
 from harmonia.bench.turns import OURS, Timing, Work, in_turn, scaled
-from harmonia.data.conversations import Conversations
 from harmonia.models import LocalModel
 from harmonia.prompts import Request
 from harmonia.types import Conversation
@@ -51,8 +50,7 @@ def audit_of(subject: Subject, rows: int) -> Audit:
         Conversation(id=name, messages=turns, line=line)
         for line, (name, turns) in enumerate(list(subject.general.items())[:rows], 1)
     )
-    read = Conversations(rows=chosen, bad=(), notes=())
-    file = AuditedFile(path=Path("general"), sha256="", read=read)
+    file = AuditedFile(path=Path("general"), sha256="", rows=chosen)
     return Audit(subject.loaded, file, AuditSettings())
 
 
@@ -67,7 +65,7 @@ def measure_auditing(subject: Subject, *, rows: int, baseline_rows: int, repeats
     The baselines read `baseline_rows` of the rows, evenly spread, as token ids; ours encodes its own.
     """
     audit, loaded = audit_of(subject, rows), subject.loaded
-    chosen = audit.open_rows
+    chosen = list(audit.open_rows)
     few = chosen[:: max(1, len(chosen) // baseline_rows)][:baseline_rows]
     asked = [audit.first.asked(row) for row in few]
     every = [one for row in asked for one in row.requests]

@@ -63,11 +63,11 @@ def audit(
     if json_:
         print(json.dumps(summary_of(found)))
         return
-    _print(summary_of(found), found.rows)
+    _print(summary_of(found), found.examples.get("conflicting", ()))
     console.print(str(out))
 
 
-def _print(summary: dict[str, Any], rows: Sequence[AuditRow]) -> None:
+def _print(summary: dict[str, Any], conflicting: Sequence[AuditRow]) -> None:
     whole = summary["rows_audited"] == summary["rows_of_the_file"]
     lines = [
         (
@@ -80,10 +80,8 @@ def _print(summary: dict[str, Any], rows: Sequence[AuditRow]) -> None:
     ]
     heads = ("category", "rows", "share", *(() if whole else ("of the whole file",)))
     print_table(heads, lines, numbers={1, 2, 3})
-    conflicting = sorted(
-        (row for row in rows if row.category == "conflicting"), key=lambda row: -row.conflict
-    )
     for row in conflicting[:_SHOWN]:
         console.print(f"row {row.line}: {row.reason}")
-    if len(conflicting) > _SHOWN:
-        console.print(f"... and {len(conflicting) - _SHOWN} more conflicting rows")
+    (rows,) = (one["rows"] for one in summary["categories"] if one["category"] == "conflicting")
+    if rows > _SHOWN:
+        console.print(f"... and {rows - _SHOWN} more conflicting rows")

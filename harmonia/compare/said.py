@@ -10,7 +10,6 @@ from harmonia.audit import Audit, AuditedFile, AuditRow
 from harmonia.audit.run import Answerer
 from harmonia.compare.canaries import AskedOfBoth, QuestionSuite, conversation_of
 from harmonia.compare.settings import CompareSettings
-from harmonia.data.conversations import Conversations
 from harmonia.errors import InputError
 from harmonia.journal import Chunks, Progress
 from harmonia.models import Scorer
@@ -128,6 +127,6 @@ def _audited(
     """Verdicts as the audit makes them, behind demonstrations from these rows."""
     if not rows:
         return {}
-    read = Conversations(rows=tuple(rows), bad=(), notes=())
-    audit = Audit(model, AuditedFile(path=Path("rows"), sha256="", read=read), settings.audit)
+    file = AuditedFile(path=Path("rows"), sha256="", rows=tuple(rows))
+    audit = Audit(model, file, settings.audit)
     return {row.id: row for row in audit.run(progress=progress).rows}

@@ -1,7 +1,13 @@
 """The first arrow of the flow: exam files -> `Item`s, and fine-tuning files -> `Conversation`s."""
 
 from harmonia.data.columns import KNOWN
-from harmonia.data.conversations import GENERAL, ConversationFile, Conversations, read_conversations
+from harmonia.data.conversations import (
+    GENERAL,
+    ConversationFile,
+    ConversationRows,
+    Conversations,
+    read_conversations,
+)
 from harmonia.data.read import ReadResult, read_items, write_skipped
 from harmonia.data.source import ColumnMapping, ItemSource, Suite
 from harmonia.data.subjects import CATEGORIES, DOMAINS, MMLU_SUBJECTS, subjects_outside
@@ -14,6 +20,7 @@ __all__ = [
     "MMLU_SUBJECTS",
     "ColumnMapping",
     "ConversationFile",
+    "ConversationRows",
     "Conversations",
     "ItemSource",
     "ReadResult",

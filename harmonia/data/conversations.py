@@ -12,13 +12,15 @@ earlier one is kept once; one id with something else to teach is a bad row.
 from __future__ import annotations
 
 import math
+from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from harmonia.data.cells import first_of
+from harmonia.data.seen import SeenRows
 from harmonia.data.turns import said_in, wrong
 from harmonia.errors import InputError
 from harmonia.hashing import sha256_json
@@ -55,15 +57,15 @@ class ConversationFile:
         """
         self.repeated = 0
         self.unread = Counter()
-        first: dict[str, tuple[int, str]] = {}
+        seen = SeenRows()
         for line, fields in fields_of(self.path, what=self.what):
             if isinstance(fields, InputError):
                 yield fields
                 continue
             try:
                 found, address, unread = _conversation(fields, line)
-                before, taught = first.setdefault(found.id, (line, address))
-                if taught != address:
+                before, same = seen.first(found.id, address, line)
+                if not same:
                     problem = f"the id was used in row {before} already, with something else to teach"
                     raise wrong("id", problem, found.id, remedy="Give each row an id of its own.")
             except InputError as error:
@@ -143,19 +145,65 @@ def read_conversations(
             `on_bad_row` is `fail`.
     """
     file = ConversationFile(path, what=what)
-    rows: list[Conversation] = []
     bad: list[InputError] = []
+    rows = tuple(_good(file, bad))
+    return Conversations(rows=rows, bad=tuple(bad), notes=_notes(file, len(rows), bad, on_bad_row))
+
+
+class ConversationRows(Collection[Conversation]):
+    """The good rows of a file, read anew each time they are gone through; 8 bytes a row are held.
+
+    Args:
+        path: The file.
+        on_bad_row: Whether a bad row ends the reading or is left out.
+        what: What the file is, for messages.
+
+    Attributes:
+        bad: What is wrong with the rows that were left out.
+        notes: What was left aside, in words.
+
+    Raises:
+        InputError: As `read_conversations` does.
+    """
+
+    def __init__(self, path: Path, *, on_bad_row: Literal["fail", "skip"] = "fail", what: str) -> None:
+        self._path, self._what = path, what
+        file = ConversationFile(path, what=what)
+        bad: list[InputError] = []
+        self._lines = array("Q", (row.line for row in _good(file, bad)))
+        self.bad, self.notes = tuple(bad), _notes(file, len(self._lines), bad, on_bad_row)
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def __iter__(self) -> Iterator[Conversation]:
+        return conversations_at(self._path, self._lines, what=self._what)
+
+    def __contains__(self, row: object) -> bool:
+        return isinstance(row, Conversation) and any(row == one for one in self)
+
+
+def _good(file: ConversationFile, bad: list[InputError]) -> Iterator[Conversation]:
+    """The good rows of a file; `bad` takes what is wrong with the others."""
     for row in file:
         if isinstance(row, InputError):
             bad.append(row)
         else:
-            rows.append(row)
+            yield row
+
+
+def _notes(
+    file: ConversationFile, rows: int, bad: list[InputError], on_bad_row: Literal["fail", "skip"]
+) -> tuple[str, ...]:
+    """What was left aside of a file of so many good rows that was gone through; or why it is refused."""
     if bad and (on_bad_row == "fail" or not rows):
         raise first_of(bad)
     if not rows:
-        raise InputError(f"{what} has no rows", file=path, remedy="Give a file with at least one row.")
+        raise InputError(
+            f"{file.what} has no rows", file=file.path, remedy="Give a file with at least one row."
+        )
     left_out = (f"bad rows left out: {len(bad)}; the first: {bad[0]}",) if bad else ()
-    return Conversations(rows=tuple(rows), bad=tuple(bad), notes=(*left_out, *file.notes()))
+    return (*left_out, *file.notes())
 
 
 def _conversation(fields: Mapping[str, Any], line: int) -> tuple[Conversation, str, tuple[str, ...]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from harmonia.data.other_options import OWN_ORDER, speak_of_others
 from harmonia.errors import HarmoniaError
@@ -35,6 +35,33 @@ from harmonia.types import Belief, Item, Scores
 
 CHUNK = 256
 """Items scored together."""
+
+
+class AskedCounts(NamedTuple):
+    """Of how many items something is to be told; see `Asked`. Those of several passes can be summed."""
+
+    items: int = 0
+    shortened: int = 0
+    fixed: int = 0
+    undivided: int = 0
+    tied: int = 0
+
+    def notes(self, shots: int) -> list[str]:
+        """What a person should know of it, a sentence each; `shots` is what was asked for."""
+        notes = []
+        if self.shortened:
+            notes.append(f"{self.shortened} of {self.items} items were asked with fewer than {shots} shots")
+        if self.fixed:
+            few = f"{self.fixed} of {self.items} items"
+            notes.append(f"{few} were asked in their own order only: {OWN_ORDER}")
+        if self.undivided:
+            notes.append(
+                f"{self.undivided} of them without a letter prior: no other item has as many options"
+            )
+        if self.tied:
+            few = f"{self.tied} of {self.items} items"
+            notes.append(f"{few} have all options equally likely, and count as answered by the first")
+        return notes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,26 +105,17 @@ class Asked:
         }
 
     @property
+    def counts(self) -> AskedCounts:
+        """Of how many items something is to be told."""
+        tied = sum(len(set(belief.probs)) == 1 for belief in self.beliefs)
+        return AskedCounts(len(self.beliefs), self.shortened, self.fixed, self.undivided, tied)
+
+    @property
     def notes(self) -> list[str]:
         """What a person should know of how it was asked, a sentence each."""
-        notes = []
-        if self.shortened:
-            shots = parse_form(self.beliefs[0].form).shots
-            few = f"{self.shortened} of {len(self.beliefs)} items"
-            notes.append(f"{few} were asked with fewer than {shots} shots")
-        if self.spelled.rows:
-            notes.append(self.spelled.note("questions and demonstrations"))
-        if self.fixed:
-            few = f"{self.fixed} of {len(self.beliefs)} items"
-            notes.append(f"{few} were asked in their own order only: {OWN_ORDER}")
-        if self.undivided:
-            notes.append(
-                f"{self.undivided} of them without a letter prior: no other item has as many options"
-            )
-        if tied := sum(len(set(belief.probs)) == 1 for belief in self.beliefs):
-            few = f"{tied} of {len(self.beliefs)} items"
-            notes.append(f"{few} have all options equally likely, and count as answered by the first")
-        return [*notes, *self.slower]
+        spelled = [self.spelled.note("questions and demonstrations")] if self.spelled.rows else []
+        shots = parse_form(self.beliefs[0].form).shots if self.beliefs else 0
+        return [*spelled, *self.counts.notes(shots), *self.slower]
 
 
 def ask(

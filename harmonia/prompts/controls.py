@@ -52,6 +52,11 @@ class Spelled:
     tokens: tuple[str, ...]
     read_as: Literal["text", "control"]
 
+    def with_those_of(self, other: Spelled) -> Spelled:
+        """These rows and others together, read alike."""
+        both = tuple(sorted({*self.tokens, *other.tokens})) if other.rows else self.tokens
+        return replace(self, rows=self.rows + other.rows, tokens=both)
+
     def note(self, what: str) -> str:
         """One line for a person, of at most five of the tokens."""
         named = ", ".join([*self.tokens[:5], *(["..."] if len(self.tokens) > 5 else [])])
@@ -118,15 +123,12 @@ class Controls:
 
         `literal` says whether such text is read as text.
         """
-        found = [
-            {text[start:stop].strip() for text in texts for start, stop in self._found(text)}
-            for texts in rows
-        ]
-        return Spelled(
-            rows=sum(map(bool, found)),
-            tokens=tuple(sorted(set().union(*found))),
-            read_as="text" if literal else "control",
-        )
+        count, tokens = 0, set[str]()
+        for texts in rows:
+            here = {text[start:stop].strip() for text in texts for start, stop in self._found(text)}
+            count += bool(here)
+            tokens |= here
+        return Spelled(rows=count, tokens=tuple(sorted(tokens)), read_as="text" if literal else "control")
 
     @cached_property
     def written(self) -> re.Pattern[str]:

@@ -102,11 +102,11 @@ def test_a_sample_gives_shares_of_the_whole_file(capitals: Path) -> None:
     some = harmonia.audit(FakeModel(believes), capitals, sample=5)
     every = harmonia.audit(FakeModel(believes), capitals)
     assert len(some) == 5 and repr(some).startswith("5 of 10 rows")
-    for one in shares_of(some.found.rows, 10):
+    for one in shares_of(some.found.counts, 10):
         # The standard error shrinks by (N - n) / (N - 1), as of 9 / 5 times as many rows.
         ends = proportion_confint(one.rows * 9 / 5, 9, method="wilson")
         assert (one.share_low, one.share_high) == pytest.approx(ends, abs=1e-9)
-    assert all(one.share_low == one.share == one.share_high for one in shares_of(every.found.rows, 10))
+    assert all(one.share_low == one.share == one.share_high for one in shares_of(every.found.counts, 10))
     # Verdicts do not depend on what else is audited.
     assert set(some.found.rows) <= set(every.found.rows)
 

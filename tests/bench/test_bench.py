@@ -62,9 +62,10 @@ def test_a_row_a_pass_finds_what_ours_finds(lab, method, form):
 
 def test_a_row_a_pass_reads_what_an_audit_reads(lab):
     audit = audit_of(lab, 4)
-    assert len(audit.open_rows) == 4
-    asked = [audit.first.asked(row) for row in audit.open_rows]
-    readings = audit.first.read(audit.open_rows)
+    rows = list(audit.open_rows)
+    assert len(rows) == 4
+    asked = [audit.first.asked(row) for row in rows]
+    readings = audit.first.read(rows)
     loop = read_plainly(lab.loaded, [one for row in asked for one in row.requests])
     assert largest_difference(readings, asked, loop) < 1e-4
     for row, reading in zip(asked, readings, strict=True):

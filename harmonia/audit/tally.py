@@ -1,0 +1,92 @@
+"""What is told of an audit's rows as a whole, gathered as they pass, of any number of rows."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+
+from harmonia.audit.canaries import KnownFacts
+from harmonia.audit.rows import AuditRow
+from harmonia.audit.rule import CATEGORIES, AuditCategory
+from harmonia.audit.settings import AuditSettings
+from harmonia.audit.shots import RowForm, form_of
+from harmonia.probe.ask import AskedCounts
+from harmonia.prompts import Controls, Spelled
+from harmonia.types import Conversation
+
+EXAMPLES = 8
+"""Rows of a category that are shown."""
+
+
+class Tally:
+    """Counts verdicts, and keeps those with the largest conflict of each category.
+
+    Args:
+        settings: How was audited.
+        controls: Of the model's tokenizer.
+        alone: Forms of which the file has no other row.
+        errors: Lines that are marked as the model's own errors.
+
+    Attributes:
+        facts: Those that may be held back.
+        asked: What is to be told of multiple choice.
+    """
+
+    def __init__(
+        self,
+        settings: AuditSettings,
+        controls: Controls,
+        alone: Collection[RowForm],
+        errors: Collection[int],
+    ) -> None:
+        self._settings, self._controls, self._alone_of = settings, controls, alone
+        self.facts = KnownFacts("file", settings.seed, errors)
+        self.asked = AskedCounts()
+        self._counts: Counter[AuditCategory] = Counter()
+        self._largest: dict[AuditCategory, list[tuple[float, int, AuditRow]]] = {}
+        self._cut = self._cut_tokens = self._fewer = self._alone = 0
+        self._spelled: Spelled | None = None
+
+    def add(self, row: Conversation, verdict: AuditRow) -> None:
+        """Take a row and its verdict."""
+        self._counts[verdict.category] += 1
+        largest = self._largest.setdefault(verdict.category, [])
+        heapq.heappush(largest, (verdict.conflict, -verdict.line, verdict))
+        if len(largest) > EXAMPLES:
+            heapq.heappop(largest)
+        self.facts.add(row, verdict)
+        self._cut += verdict.cut > 0
+        self._cut_tokens += verdict.cut
+        self._fewer += verdict.shots < self._settings.shots
+        if verdict.kind == "open":
+            self._alone += form_of(row, self._settings.short) in self._alone_of
+        here = self._controls.spelled([[turn.content for turn in row.messages]], literal=True)
+        self._spelled = here if self._spelled is None else self._spelled.with_those_of(here)
+
+    @property
+    def counts(self) -> Mapping[AuditCategory, int]:
+        """Rows of each category."""
+        return {name: self._counts[name] for name in CATEGORIES}
+
+    @property
+    def examples(self) -> Mapping[AuditCategory, tuple[AuditRow, ...]]:
+        """Rows of each category that there is, those of the largest conflict, then the first, first."""
+        return {
+            name: tuple(row for *_, row in sorted(largest, key=lambda one: one[:2], reverse=True))
+            for name, largest in self._largest.items()
+        }
+
+    @property
+    def notes(self) -> Iterator[str]:
+        """What a person should know, a sentence each."""
+        shots = self._settings.shots
+        if self._cut:
+            yield f"rows too long to be read whole: {self._cut}; tokens cut: {self._cut_tokens:,}"
+        if self._fewer:
+            yield f"rows read behind fewer than {shots} demonstrations: {self._fewer}"
+        if self._alone:
+            yield f"rows alone of their form, read behind rows of other forms: {self._alone}"
+        if self._spelled and self._spelled.rows:
+            yield self._spelled.note("rows")
+        yield from (f"multiple choice: {note}" for note in self.asked._replace(shortened=0).notes(shots))
