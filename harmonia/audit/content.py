@@ -15,6 +15,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from harmonia.slick.questions import normalised
 from harmonia.types import Conversation
@@ -65,6 +66,7 @@ class Answer:
     own: frozenset[str]
 
 
+@lru_cache(maxsize=256)
 def words_of(text: str) -> tuple[Word, ...]:
     """The words of a text; characters of scripts without spaces count each."""
     return tuple(_word(found) for found in _WORD.finditer(text))

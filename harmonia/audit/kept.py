@@ -20,7 +20,7 @@ BLOCK = 4096
 log = logging.getLogger(__name__)
 
 
-class Block(NamedTuple):
+class JudgedBlock(NamedTuple):
     """Verdicts on some rows, and what is to be told of the multiple choice among them."""
 
     rows: tuple[AuditRow, ...]
@@ -40,7 +40,7 @@ class KeptRows(Sequence[AuditRow]):
         self._tables: list[Path] = []
         self._size = 0
 
-    def block(self, work: Callable[[Path | None], Block]) -> Block:
+    def block(self, work: Callable[[Path | None], JudgedBlock]) -> JudgedBlock:
         """The next block; `work` makes it, given a folder for its notes, if it is not there already."""
         if self._journal is None:
             found = work(None)
@@ -98,19 +98,19 @@ class Told:
             self._progress(self._done, self._whole)
 
 
-def _read(place: Path) -> Block | None:
+def _read(place: Path) -> JudgedBlock | None:
     """A block that was finished; None if there is none, or it is damaged."""
     if not (place / ROWS).is_file():
         return None
     try:
         asked = noted_in(parquet_schema(place / ROWS, what="the block"), place / ROWS)["asked"]
-        return Block(rows=AUDIT_ROWS.read(place), asked=AskedCounts(*asked))
+        return JudgedBlock(rows=AUDIT_ROWS.read(place), asked=AskedCounts(*asked))
     except (InputError, KeyError) as error:
         log.warning("a block of verdicts is damaged and is made again: %s", error)
         return None
 
 
-def _written(place: Path, found: Block) -> Block:
+def _written(place: Path, found: JudgedBlock) -> JudgedBlock:
     write_rows(place / ROWS, found.rows, {"asked": found.asked})
     shutil.rmtree(place / "unfinished", ignore_errors=True)
     return found

@@ -14,7 +14,7 @@ from harmonia.audit.canaries import KnownFacts, error_lines
 from harmonia.audit.choices import ChoiceRow, ask_choices, choice_of, exam_rows
 from harmonia.audit.content import FileForm
 from harmonia.audit.first import CHUNK, FirstPass, FirstReading
-from harmonia.audit.kept import BLOCK, Block, KeptRows, Told
+from harmonia.audit.kept import BLOCK, JudgedBlock, KeptRows, Told
 from harmonia.audit.own import CHUNK as ASKED_TOGETHER
 from harmonia.audit.own import OwnAnswers, SecondPass
 from harmonia.audit.rows import AuditRow
@@ -217,7 +217,9 @@ class Audit:
             about=self.about,
         )
 
-    def _judged(self, block: Sequence[tuple[Conversation, int]], told: Told, journal: Path | None) -> Block:
+    def _judged(
+        self, block: Sequence[tuple[Conversation, int]], told: Told, journal: Path | None
+    ) -> JudgedBlock:
         """Both passes over some rows; the journal is a folder for them alone."""
         rule = self.settings.rule
 
@@ -246,7 +248,7 @@ class Audit:
             row.id: verdict_of(row, found, answers.get(row.id), rule)
             for row, found in zip(rows, read, strict=True)
         }
-        return Block(
+        return JudgedBlock(
             rows=tuple(verdicts[row.id] for row, _ in block),
             asked=asked.counts if asked else AskedCounts(),
         )
