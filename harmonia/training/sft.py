@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import copy
 import logging
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from harmonia.errors import InputError
 from harmonia.files import disk_told, write_json, write_json_lines
 from harmonia.hashing import result_settings, sha256_json
 from harmonia.models.architecture import context_length
@@ -195,7 +197,26 @@ def _trainer(
     )
     # It prints every log line; the losses are on disk.
     trainer.remove_callback(PrinterCallback)
+    _require_shared_out(trainer)
     return trainer
+
+
+def _require_shared_out(trainer: Any) -> None:
+    """Require that a launch with FSDP has it: accelerate leaves it out on CPUs and for one process, unsaid.
+
+    Raises:
+        InputError: It was asked for, and each process would hold the whole model.
+    """
+    if (
+        os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true"
+        and trainer.accelerator.distributed_type != "FSDP"
+    ):
+        raise InputError(
+            f"accelerate does not share this model out over {trainer.accelerator.num_processes} "
+            f"process(es) on {trainer.args.device.type}, though the launch asks for FSDP",
+            field="ACCELERATE_USE_FSDP",
+            remedy="Launch several processes on GPUs, or leave FSDP out of the launch.",
+        )
 
 
 def _untrained(model: Any, settings: TrainingSettings) -> Any:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from models import REPOSITORY, TINY, make_tiny
 from safetensors.torch import load_file
 from torch.nn.functional import cross_entropy
@@ -197,11 +200,53 @@ def test_two_processes_train_what_one_does(job, train, tmp_path):
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
-@pytest.mark.parametrize("name", ["fsdp2", "deepspeed_zero3"])
-def test_accelerate_reads_the_launch_files(name):
+@pytest.mark.slow
+def test_processes_that_hold_parts_of_a_model_train_what_one_does(job, exam_rows, train, tmp_path):
+    """FSDP2 by accelerate's own variables, on gloo: the loss of each of 20 steps, and a plain checkpoint."""
+    fields = {"batch_size": 4, "epochs": 2}
+    one = replace(job(seed=0, **fields), group=exam_rows(40))
+    alone, _ = train(one, "alone")
+    settings = ["learning_rate=0.01", "precision=fp32", "warmup=0.3", "weight_decay=0.1"]
+    settings += [f"{name}={value}" for name, value in fields.items()]
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    command += [
+        str(Path(__file__).with_name("fsdp_on_cpu.py")),
+        "train",
+        "--model",
+        one.model.path,
+        "--group",
+        str(one.group),
+    ]
+    command += ["--out", str(tmp_path / "shared"), "model.device=cpu", *settings]
+    launched = yaml.safe_load((REPOSITORY / "examples/accelerate/fsdp2.yaml").read_text())["fsdp_config"]
+    variables = {name.upper(): str(value).lower() for name, value in launched.items()}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_FSDP": "true", **variables}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("FSDP2: True") == 2
+    curves = [
+        [json.loads(line)["loss"] for line in (folder / "loss.jsonl").read_text().splitlines()]
+        for folder in (alone, tmp_path / "shared")
+    ]
+    assert len(curves[0]) == 20
+    assert curves[1] == pytest.approx(curves[0], abs=1e-4)
+    assert difference(alone, tmp_path / "shared") < 1e-4
+    AutoModelForCausalLM.from_pretrained(tmp_path / "shared")
+
+
+def test_sharing_out_that_is_not_applied_is_refused(job, train, monkeypatch):
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    with pytest.raises(InputError, match="does not share this model out"):
+        train(job(seed=0))
+
+
+@pytest.mark.parametrize(
+    ("name", "gpus"), [("fsdp2", 8), ("deepspeed_zero3", 8), ("deepspeed_zero3_offload", 16)]
+)
+def test_accelerate_reads_the_launch_files(name, gpus):
     from accelerate.commands.config.config_args import load_config_from_file
 
     config = load_config_from_file(str(REPOSITORY / "examples" / "accelerate" / f"{name}.yaml"))
-    assert (config.mixed_precision, config.num_processes) == ("bf16", 8)
+    assert (config.mixed_precision, config.num_processes) == ("bf16", gpus)
     own = config.fsdp_config if name == "fsdp2" else config.deepspeed_config
     assert own["fsdp_version" if name == "fsdp2" else "zero_stage"] == (2 if name == "fsdp2" else 3)
