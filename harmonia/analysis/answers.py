@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from harmonia.errors import InputError
 from harmonia.probe import BELIEFS, read_beliefs
-from harmonia.probe.belief_columns import BeliefColumns, ItemColumns, belief_columns
+from harmonia.probe.belief_columns import BeliefColumns, belief_columns
+from harmonia.probe.item_columns import ItemColumns
 from harmonia.types import Belief
 
 Floats = NDArray[np.float64]
@@ -65,26 +66,26 @@ class Answers:
 
     @classmethod
     def of(cls, beliefs: Sequence[Belief]) -> Answers:
+        """Lay beliefs out as arrays; as for `of_columns`."""
+        return cls.of_columns(BeliefColumns.of(beliefs))
+
+    @classmethod
+    def of_columns(cls, found: BeliefColumns) -> Answers:
         """Lay beliefs out as arrays.
 
         Raises:
             InputError: There are none.
         """
-        if not beliefs:
-            raise InputError("there are no answers to analyse", remedy="Ask at least one item.")
-        return cls.of_columns(BeliefColumns.of(beliefs))
-
-    @classmethod
-    def of_columns(cls, found: BeliefColumns) -> Answers:
-        """Lay the beliefs of a file, one or more, out as arrays."""
         items, row_I = found.items, found.row_I
+        if not len(row_I):
+            raise InputError("there are no answers to analyse", remedy="Ask at least one item.")
         gold_I, probs_I_C = items.gold_I[row_I], found.padded("probs")
         asked_I_C = found.padded("asked_probs", probs_I_C)
         asked_I_C[found.texts_I("method") == "cloze"] = np.nan
         pred_I = probs_I_C.argmax(axis=1)
         columns = {
             "ids_I": items.texts_I("id")[row_I],
-            "items_I": items.numbers_I[row_I],
+            "items_I": found.numbers_I,
             "clusters_I": items.clusters_I(row_I),
             "domains_I": items.texts_I("domain")[row_I],
             "options_I": items.options_I[row_I],
@@ -118,8 +119,8 @@ class Answers:
         return Answers(**{name: getattr(self, name)[keep_I] for name in self.__slots__})
 
 
-def read_answers(path: Path, known: dict[Path, ItemColumns] | None = None) -> Answers:
-    """Read a prediction file as arrays.
+def read_columns(path: Path, known: dict[Path, ItemColumns] | None = None) -> BeliefColumns:
+    """Read a belief or prediction file by column.
 
     `known` are files of items that were read already; what is read is put there.
 
@@ -127,7 +128,12 @@ def read_answers(path: Path, known: dict[Path, ItemColumns] | None = None) -> An
         InputError: The file is missing, holds nothing, or a record is wrong.
     """
     found = BELIEFS.is_parquet(path) and belief_columns(path, known)
-    return Answers.of_columns(found) if found else Answers.of(read_beliefs(path))
+    return found or BeliefColumns.of(read_beliefs(path))
+
+
+def read_answers(path: Path, known: dict[Path, ItemColumns] | None = None) -> Answers:
+    """Read a prediction file as arrays; as for `read_columns`."""
+    return Answers.of_columns(read_columns(path, known))
 
 
 def require_same_items(before: Answers, after: Answers) -> None:

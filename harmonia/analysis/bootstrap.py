@@ -43,6 +43,7 @@ LEVEL = 0.95
 """Coverage of every interval."""
 
 _MOST_PROFILES = 1_000
+_MOST_COUNTS = 1 << 24
 _TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
 
 
@@ -180,7 +181,8 @@ def mean_intervals(
     )
     (table,) = _tables([unit])
     error_M = np.sqrt((table.off_S_K**2).sum(axis=1) * table.correction)
-    off_B_M = _cluster_counts(len(table.share_K), seed, resamples) @ table.off_S_K.T
+    counted = _counted(len(table.share_K), seed, resamples)
+    off_B_M = np.concatenate([counts_B_K @ table.off_S_K.T for counts_B_K in counted])
     reach_M = error_M * t.ppf(_TAILS[1], _freedom(table.share_K))
     low_M, high_M = table.mean_S + _stretched(np.quantile(off_B_M, _TAILS, axis=0), reach_M)
     # A mean lies among its values, however wide Student's t is.
@@ -197,11 +199,26 @@ def drawn_together(items_I: NDArray[np.uint64], clusters_I: NDArray[np.uint64]) 
     return clusters_I if (clusters_I != clusters_I[0]).any() else items_I
 
 
+def _counted(n: int, seed: int, resamples: int) -> Iterator[Floats]:
+    """How often each cluster comes in each resample, so many resamples at a time as memory holds."""
+    if n * resamples <= _MOST_COUNTS:
+        yield _cluster_counts(n, seed, resamples)
+        return
+    rng, share_K = _counting(n, seed), np.full(n, 1 / n)
+    together = max(_MOST_COUNTS // n, 1)
+    for begun in range(0, resamples, together):
+        size = min(together, resamples - begun)
+        yield rng.multinomial(n, share_K, size=size).astype(np.float64)
+
+
 @lru_cache(maxsize=3)
 def _cluster_counts(n: int, seed: int, resamples: int) -> Floats:
-    """How often each cluster comes in each resample; models asked the same items share them."""
-    rng = np.random.default_rng(draw(seed, "analysis/bootstrap", f"{n} items"))
-    return rng.multinomial(n, np.full(n, 1 / n), size=resamples).astype(np.float64)
+    """The counts of all resamples; models asked the same items share them."""
+    return _counting(n, seed).multinomial(n, np.full(n, 1 / n), size=resamples).astype(np.float64)
+
+
+def _counting(n: int, seed: int) -> np.random.Generator:
+    return np.random.default_rng(draw(seed, "analysis/bootstrap", f"{n} items"))
 
 
 def _stretched(ends_2_M: Floats, reach_M: Floats | float) -> Floats:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from harmonia.analysis.agreement import (
@@ -22,6 +23,7 @@ from harmonia.analysis.bootstrap import drawn_together, mean_intervals
 from harmonia.analysis.outcomes import OUTCOMES
 from harmonia.columns import Correlation, Count, Nats, Share, ShareChange
 from harmonia.errors import InputError
+from harmonia.probe.belief_columns import BeliefColumns
 from harmonia.probe.level import LEVELS, level
 from harmonia.types import Belief
 
@@ -119,8 +121,8 @@ class Consistency:
 
 
 def consistency_of(
-    before: Answers | Sequence[Belief],
-    after: Answers | Sequence[Belief],
+    before: Answers | BeliefColumns | Sequence[Belief],
+    after: Answers | BeliefColumns | Sequence[Belief],
     *,
     level_I: Texts | None = None,
     seed: int = 0,
@@ -137,9 +139,12 @@ def consistency_of(
     Raises:
         InputError: The two do not hold the same items with the same question, options and answer.
     """
-    if not isinstance(before, Answers) and not isinstance(after, Answers):
-        _require_same_texts(before, after)
-    before, after = (one if isinstance(one, Answers) else Answers.of(one) for one in (before, after))
+    first, second = (
+        one if isinstance(one, (Answers, BeliefColumns)) else BeliefColumns.of(one) for one in (before, after)
+    )
+    if isinstance(first, BeliefColumns) and isinstance(second, BeliefColumns):
+        _require_same_texts(first, second)
+    before, after = (one if isinstance(one, Answers) else Answers.of_columns(one) for one in (first, second))
     require_same_items(before, after)
     values = measures(before, after)
     low_M, high_M = mean_intervals(
@@ -195,11 +200,13 @@ def _outcomes(was_I: NDArray[np.bool_], now_I: NDArray[np.bool_]) -> dict[str, i
     return {name: int(((was_I == was) & (now_I == now)).sum()) for (was, now), name in OUTCOMES.items()}
 
 
-def _require_same_texts(before: Sequence[Belief], after: Sequence[Belief]) -> None:
+def _require_same_texts(before: BeliefColumns, after: BeliefColumns) -> None:
     """Arrays hold no texts: where these are at hand, they are compared too."""
-    second = {belief.item.id: belief.item for belief in after}
-    for item in (belief.item for belief in before):
-        other = second.get(item.id, item)
+    place_I = pc.index_in(before.ids, value_set=after.ids).fill_null(-1).to_numpy()
+    both_B = np.flatnonzero(place_I >= 0)
+    unlike_B = before.numbers_I[both_B] != after.numbers_I[place_I[both_B]]
+    row_U = both_B[unlike_B]
+    for item, other in zip(before.items_at(row_U), after.items_at(place_I[row_U]), strict=True):
         # Logs of other programs keep the white space around a question.
         if item.question.split() != other.question.split():
             field, problem = "question", "another question"

@@ -16,8 +16,8 @@ from harmonia.analysis.fit import TrainingFit, fit_of
 from harmonia.errors import InputError
 from harmonia.files import require_file
 from harmonia.groups.names import BASE, GroupName
-from harmonia.probe.belief_columns import ItemColumns
 from harmonia.probe.fit import read_fit
+from harmonia.probe.item_columns import ItemColumns
 from harmonia.types import Method
 
 _LOST = "Run the experiment again, with harmonia run: it asks anew for what is missing."

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -62,7 +62,7 @@ class Doubt:
     reasons: Mapping[Reason, str]
 
 
-def triage(asked: Mapping[str, Sequence[Belief]], settings: TriageSettings) -> tuple[Doubt, ...]:
+def triage(asked: Mapping[str, Iterable[Belief]], settings: TriageSettings) -> tuple[Doubt, ...]:
     """Find the conflicting items whose gold is doubtful.
 
     An item conflicts where some belief is wrong and confident; of beliefs with a
@@ -71,6 +71,7 @@ def triage(asked: Mapping[str, Sequence[Belief]], settings: TriageSettings) -> t
     conflicting belief, or if the gold is denied with extreme confidence.
 
     `asked` are the beliefs of each file (model, method, form) by its name. Files may hold different items.
+    They are gone through once; those that conflict are kept.
 
     Returns:
         Doubts with most reasons first, then by the gold's probability.
@@ -82,11 +83,12 @@ def triage(asked: Mapping[str, Sequence[Belief]], settings: TriageSettings) -> t
     # Equal ids of two domains are two items.
     conflicts: dict[tuple[str, str], list[Belief]] = defaultdict(list)
     asked_of: Counter[tuple[str, str]] = Counter()
-    first: dict[tuple[str, str], tuple[str, Item]] = {}
+    first: dict[tuple[str, str], tuple[str, tuple[int, ...]]] = {}
     for name, beliefs in asked.items():
         for belief in beliefs:
             key = belief.item.domain, belief.item.id
-            _require_same(first.setdefault(key, (name, belief.item)), belief.item, name)
+            same = _hashes(belief.item)
+            _require_same(first.setdefault(key, (name, same)), same, belief.item, name)
             asked_of[key] += 1
             if level_of(belief, settings.threshold) == "conflicting":
                 conflicts[key].append(belief)
@@ -156,10 +158,18 @@ def _gold_prob(belief: Belief) -> float:
     return belief.probs[belief.item.answer]
 
 
-def _require_same(first: tuple[str, Item], item: Item, name: str) -> None:
+_SAME = ("question", "choices", "answer")
+
+
+def _hashes(item: Item) -> tuple[int, ...]:
+    """What of an item is the same in all files; texts of a million items take more memory."""
+    return tuple(hash(getattr(item, field)) for field in _SAME)
+
+
+def _require_same(first: tuple[str, tuple[int, ...]], same: tuple[int, ...], item: Item, name: str) -> None:
     file, known = first
-    for field in ("question", "choices", "answer"):
-        if getattr(known, field) != getattr(item, field):
+    for field, one, other in zip(_SAME, known, same, strict=True):
+        if one != other:
             problem = f"item {item.id} is not the one of this id in {file}"
             remedy = "Give beliefs about the same items, with their options in the same order."
             raise InputError(problem, file=name, field=field, seen=getattr(item, field), remedy=remedy)

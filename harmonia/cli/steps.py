@@ -124,9 +124,10 @@ def consistency(
 
     Example: `harmonia consistency --before base.parquet --after tuned.parquet --json`
     """
-    from harmonia.api import compare, read_beliefs
+    from harmonia.analysis import consistency_of
+    from harmonia.analysis.answers import read_columns
 
-    found = asdict(compare(read_beliefs(before), read_beliefs(after)).consistency)
+    found = asdict(consistency_of(read_columns(before), read_columns(after)))
     if json_:
         print(json.dumps(found))
         return

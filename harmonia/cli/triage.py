@@ -28,11 +28,11 @@ def triage(
 
     from harmonia.analysis.triage import REVIEW, TriageSettings, write_review
     from harmonia.analysis.triage import triage as doubtful
-    from harmonia.probe import read_beliefs
+    from harmonia.probe import iter_beliefs
 
     REVIEW.require_place(out, inputs=beliefs)
     settings = Given.here().of(TriageSettings)
-    asked = {str(path): read_beliefs(path, domain=domain) for path in beliefs}
+    asked = {str(path): iter_beliefs(path, domain=domain) for path in beliefs}
     doubts = doubtful(asked, settings)
     write_review(out, doubts)
     kinds = Counter(kind for doubt in doubts for kind in doubt.reasons)

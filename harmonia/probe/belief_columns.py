@@ -6,10 +6,9 @@ could break one; what is wrong with it, if anything, `checked` says.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, reduce
-from hashlib import sha256
+from functools import reduce
 from operator import or_
 from pathlib import Path
 from typing import Any, get_args
@@ -25,10 +24,10 @@ from harmonia.errors import InputError
 from harmonia.parsing import noted_in, read_parquet, require_new
 from harmonia.probe.answer_files import ANSWERS, SAME
 from harmonia.probe.belief_record import TOLERANCE, belief_of, checked, item_of
+from harmonia.probe.item_columns import TOGETHER, ItemColumns, Rows, cells, flags, list_lengths
 from harmonia.prompts import parse_form
 from harmonia.types import Belief, Category, Item, Method, Normalisation, Preset
 
-Rows = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
 _ANSWER_FIELDS = tuple(column.name for column in columns_of(Belief) if column.name != "item")
@@ -45,75 +44,6 @@ _WORDS = {
 }
 _REMEDY = "Let the run write the file again: harmonia run."
 _LOST = "Give the file where it lies in its run directory, with the run's items beside it."
-
-
-class ItemColumns:
-    """Items by column, in the order of their file.
-
-    Args:
-        table: Columns `ITEM_FIELDS`; `key` too where answers name them by it.
-    """
-
-    def __init__(self, table: pa.Table) -> None:
-        self.table = table
-        self.options_I: NDArray[np.int64] = _lengths(table["choices"])
-
-    @cached_property
-    def numbers_I(self) -> NDArray[np.uint64]:
-        """A number for each item that is the same wherever this very question is asked."""
-        parts = [self.table[name] for name in ("id", "domain", "question")]
-        parts += [self.table["answer"].cast(pa.string()), pc.binary_join(self.table["choices"], "\x1f")]
-        texts = pc.binary_join_element_wise(*parts, "\x1e", null_handling="replace").cast(pa.binary())
-        digests = b"".join(sha256(text).digest()[:8] for text in texts.to_pylist())
-        return np.frombuffer(digests, dtype=np.uint64)
-
-    def clusters_I(self, row_I: NDArray[np.int64]) -> NDArray[np.uint64]:
-        """A number for what each of some items has in common with others, the same wherever that is.
-
-        It is of the item's cluster in its domain, or of the domain where none of them names a
-        cluster. An item that names none beside others that do stands for itself.
-        """
-        named_I = self._named_I[row_I]
-        if not named_I.any():
-            return self._domains_I[row_I]
-        return np.where(named_I > 0, named_I, self.numbers_I[row_I])
-
-    @cached_property
-    def _named_I(self) -> NDArray[np.uint64]:
-        pairs = zip(self.texts_I("domain"), self.texts_I("cluster"), strict=True)
-        return _numbers([None if cluster is None else f"{domain}\x1e{cluster}" for domain, cluster in pairs])
-
-    @cached_property
-    def _domains_I(self) -> NDArray[np.uint64]:
-        return _numbers(self.texts_I("domain"))
-
-    @cached_property
-    def gold_I(self) -> NDArray[np.int64]:
-        """Index of the right option; -1 where there is none."""
-        return np.asarray(self.table["answer"].fill_null(-1).to_numpy())
-
-    def texts_I(self, name: str) -> NDArray[np.object_]:
-        """A column of texts."""
-        return np.asarray(self.table[name].to_numpy(), dtype=object)
-
-    @cached_property
-    def doubtful_I(self) -> Rows:
-        """Items that may break a rule."""
-        lengths = self.options_I
-        found = (lengths < 2) | (lengths > 26) | (self.gold_I < 0) | (self.gold_I >= lengths)
-        for name in ("id", "question", "domain"):
-            blank = pc.equal(pc.binary_length(pc.utf8_trim_whitespace(self.table[name])), 0)
-            if name == "domain":  # nobody need say one
-                blank = pc.and_(blank, pc.not_equal(self.table[name], ""))
-            found |= _flags(blank.fill_null(name in _NEEDED))
-        choices = pc.utf8_trim_whitespace(pc.list_flatten(self.table["choices"]))
-        empty = _flags(pc.equal(pc.binary_length(choices), 0).fill_null(True))
-        row_O = np.repeat(np.arange(len(lengths)), lengths)
-        first_O = np.repeat(np.cumsum(lengths) - lengths, lengths)
-        other = _flags(pc.not_equal(choices, choices.take(pa.array(first_O))).fill_null(False))
-        found |= np.bincount(row_O, empty, len(lengths)) > 0
-        found |= np.bincount(row_O, other, len(lengths)) == 0
-        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,19 +93,45 @@ class BeliefColumns:
             for number, name in enumerate(ids, start=1):
                 require_new(first, name, file=self.path, row=number)
 
+    @property
+    def ids(self) -> pa.ChunkedArray:
+        """The id of each belief's item."""
+        return self.items.table["id"].take(pa.array(self.row_I))
+
+    @property
+    def numbers_I(self) -> NDArray[np.uint64]:
+        """The number of each belief's item."""
+        return self.items.numbers_I[self.row_I]
+
+    def items_at(self, belief_I: NDArray[np.int64], domain: str | None = None) -> Iterator[Item]:
+        """The items of some beliefs, a few in memory at a time.
+
+        Args:
+            belief_I: The beliefs, as rows of the file from 0.
+            domain: Domain of items that do not name one.
+        """
+        said: dict[Any, Any] = {}
+        for start in range(0, len(belief_I), TOGETHER):
+            row_I = self.row_I[belief_I[start : start + TOGETHER]]
+            # Neighbours are sliced: rows that are taken one by one are copied.
+            near = len(row_I) and (np.diff(row_I) == 1).all()
+            some = self.items.table
+            some = some.slice(row_I[0], len(row_I)) if near else some.take(pa.array(row_I))
+            for values in zip(*(cells(some[name], said) for name in ITEM_FIELDS), strict=True):
+                yield item_of(dict(zip(ITEM_FIELDS, values, strict=True)), self.path, domain)
+
     def beliefs(self, domain: str | None) -> Iterator[Belief]:
-        """Every belief.
+        """Every belief, a few in memory at a time.
 
         Args:
             domain: Domain of items that do not name one.
         """
-        items = [
-            item_of(dict(zip(ITEM_FIELDS, values, strict=True)), self.path, domain)
-            for values in zip(*(self.items.table[name].to_pylist() for name in ITEM_FIELDS), strict=True)
-        ]
-        rows = zip(*(self.answers[name].to_pylist() for name in _ANSWER_FIELDS), strict=True)
-        for place, values in zip(self.row_I.tolist(), rows, strict=True):
-            yield belief_of(items[place], dict(zip(_ANSWER_FIELDS, values, strict=True)))
+        items = self.items_at(np.arange(len(self.row_I)), domain)
+        said: dict[Any, Any] = {}
+        for start in range(0, len(self.row_I), TOGETHER):
+            some = self.answers.slice(start, TOGETHER)
+            for values in zip(*(cells(some[name], said) for name in _ANSWER_FIELDS), strict=True):
+                yield belief_of(next(items), dict(zip(_ANSWER_FIELDS, values, strict=True)))
 
     def padded(self, name: str, otherwise_I_C: Floats | None = None) -> Floats:
         """A column of lists as an array of shape (I, C), 0 beyond an item's own options.
@@ -184,7 +140,7 @@ class BeliefColumns:
             name: The column.
             otherwise_I_C: What stands for an empty cell; zeros if not given.
         """
-        lengths = _lengths(self.answers[name])
+        lengths = list_lengths(self.answers[name])
         if otherwise_I_C is None:
             otherwise_I_C = np.zeros((len(lengths), lengths.max()))
         found_I_C = otherwise_I_C.copy()
@@ -221,12 +177,12 @@ class BeliefColumns:
             ~self._is_empty("correct") & (correct_I != right_I),
             (draws_I == 1) & ~np.isnan(mean),
             (mean < low) | (mean > high),
-            _flags(pc.equal(self.answers["category"], pa.array(np.where(right_I, "conflicting", "known")))),
+            flags(pc.equal(self.answers["category"], pa.array(np.where(right_I, "conflicting", "known")))),
         ]
         return np.asarray(reduce(or_, parts))
 
     def _is_empty(self, name: str) -> Rows:
-        return _flags(self.answers[name].is_null())
+        return flags(self.answers[name].is_null())
 
     def _outside(self, name: str, low: float, high: float) -> Rows:
         values = self.numbers(name)
@@ -234,14 +190,14 @@ class BeliefColumns:
 
     def _not_among(self, name: str, allowed: tuple[str, ...]) -> Rows:
         known = pc.is_in(self.answers[name], value_set=pa.array(allowed))
-        return ~self._is_empty(name) & ~_flags(known)
+        return ~self._is_empty(name) & ~flags(known)
 
     def _unlike_form(self) -> Rows:
         """Whether a form is none, or has fewer demonstrations than were shown."""
         found, shots_I = np.zeros(len(self.row_I), dtype=bool), self.numbers("shots")
         for text in pc.unique(self.answers["form"]).to_pylist():
             if text not in (None, "unknown"):
-                here = _flags(pc.equal(self.answers["form"], text))
+                here = flags(pc.equal(self.answers["form"], text))
                 try:
                     found |= here & (shots_I > parse_form(text).shots)
                 except InputError:
@@ -288,7 +244,7 @@ def _of_run(path: Path, table: pa.Table, known: dict[Path, ItemColumns]) -> Beli
     items, rows = known[place], ANSWERS.typed(table, path)
     row_I = pc.index_in(rows["key"], value_set=items.table["key"].combine_chunks())
     if row_I.null_count:
-        row = int(np.flatnonzero(_flags(row_I.is_null()))[0])
+        row = int(np.flatnonzero(flags(row_I.is_null()))[0])
         key = rows["key"][row].as_py()
         raise InputError(
             f"no such item in {place}", file=path, row=row + 1, field="key", seen=key, remedy=_LOST
@@ -341,24 +297,8 @@ def _like(here: pa.DataType, wanted: pa.DataType) -> bool:
     return bool(here == wanted)
 
 
-def _numbers(texts: Iterable[str | None]) -> NDArray[np.uint64]:
-    """A number for each text, 0 for None."""
-    number = {
-        text: 0 if text is None else int.from_bytes(sha256(text.encode()).digest()[:8]) for text in set(texts)
-    }
-    return np.array([number[text] for text in texts], dtype=np.uint64)
-
-
-def _lengths(column: Any) -> NDArray[np.int64]:
-    return np.asarray(pc.list_value_length(column).fill_null(0).to_numpy(), dtype=np.int64)
-
-
-def _flags(column: Any) -> Rows:
-    return np.asarray(column.fill_null(False).to_numpy(), dtype=bool)
-
-
 def _no_distribution(column: Any, options_I: NDArray[np.int64]) -> Rows:
-    lengths, probs_O = _lengths(column), pc.list_flatten(column).to_numpy()
+    lengths, probs_O = list_lengths(column), pc.list_flatten(column).to_numpy()
     row_O = pc.list_parent_indices(column).to_numpy()
     outside_I = np.bincount(row_O, ~((probs_O >= 0) & (probs_O <= 1)), len(lengths))
     sum_I = np.bincount(row_O, probs_O, len(lengths))
