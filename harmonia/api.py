@@ -182,9 +182,11 @@ def groups(
     mixed_in = read_conversations(Path(general), what=GENERAL) if general else None
     if contexts is not None:
         given = read_written(Path(contexts))
-    else:
+    elif any(name.in_context for name in how.groups):
         wanted = [item for item, _ in wanted_texts(beliefs, how).contexts]
         given = tuple(write_contexts(None, wanted, ContextSettings()))
+    else:
+        given = ()
     built = build_groups(
         beliefs,
         how,
@@ -197,7 +199,7 @@ def groups(
         *built.notes,
         *(f"general instructions: {note}" for note in (mixed_in.notes if mixed_in else ())),
     )
-    return Groups(built, tuple(beliefs), how.threshold, words, notes)
+    return Groups(built, beliefs, how.threshold, words, notes)
 
 
 def train(

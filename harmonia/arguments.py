@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from harmonia.errors import InputError
 from harmonia.models import LocalModel, ModelSettings, fingerprint, load_model
 from harmonia.parsing import Settings, require_new, table_of_settings
+from harmonia.probe import StoredBeliefs
 from harmonia.prompts import PromptSettings
 from harmonia.results import Beliefs
 from harmonia.types import Belief
@@ -50,6 +51,8 @@ def require_beliefs(given: Any, field: str) -> None:
             seen=given,
             remedy="Give what harmonia.probe or harmonia.read_beliefs gives.",
         )
+    if isinstance(given, StoredBeliefs):  # the file was checked
+        return
     first: dict[str, int] = {}
     for number, belief in enumerate(given, start=1):
         require_kind(belief, (Belief,), field, "Give what harmonia.probe or harmonia.read_beliefs gives.")

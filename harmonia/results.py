@@ -170,7 +170,7 @@ class Groups(Mapping[str, TrainingSet]):
     """
 
     built: BuiltGroups
-    beliefs: tuple[Belief, ...]
+    beliefs: Sequence[Belief]
     threshold: float
     prompt: PromptSettings
     notes: tuple[str, ...] = ()

@@ -39,10 +39,9 @@ def questions(rows: int) -> Iterator[tuple[str, str, list[str]]]:
 
 def write_beliefs(path: Path, rows: int, seed: int) -> None:
     """Beliefs about the questions, as a model of this seed would have them."""
-    rng = np.random.default_rng(seed)
-    probs_I_C = rng.dirichlet(np.full(OPTIONS, 0.3), size=rows)
-    probs_I_C /= probs_I_C.sum(axis=1, keepdims=True)
-    answer_I = np.arange(rows) % OPTIONS
+    rng, answer_I = np.random.default_rng(seed), np.arange(rows) % OPTIONS
+    drawn_I_C = rng.gamma(np.where(np.arange(OPTIONS) == answer_I[:, None], 1.2, 0.3))
+    probs_I_C = drawn_I_C / drawn_I_C.sum(axis=1, keepdims=True)
     pred_I = probs_I_C.argmax(axis=1)
     ids, texts, choices = zip(*questions(rows), strict=True)
     lists = pa.list_(pa.float64())

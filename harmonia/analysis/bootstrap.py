@@ -205,7 +205,7 @@ def _counted(n: int, seed: int, resamples: int) -> Iterator[Floats]:
         yield _cluster_counts(n, seed, resamples)
         return
     rng, share_K = _counting(n, seed), np.full(n, 1 / n)
-    together = max(_MOST_COUNTS // n, 1)
+    together = max(_MOST_COUNTS // 4 // n, 1)
     for begun in range(0, resamples, together):
         size = min(together, resamples - begun)
         yield rng.multinomial(n, share_K, size=size).astype(np.float64)

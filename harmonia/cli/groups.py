@@ -46,6 +46,7 @@ def groups(
     from harmonia.groups.confounds import confounds, target_letters
     from harmonia.groups.folder import SUMMARY, folder_files
     from harmonia.outputs import require_folder_place
+    from harmonia.probe import stored_beliefs
     from harmonia.prompts import PromptSettings
     from harmonia.writers.settings import WrittenFiles
 
@@ -59,7 +60,7 @@ def groups(
     }
     inputs = (beliefs, *files.values())
     require_folder_place(out, inputs=inputs, names=folder_files(settings.group_names), holds=SUMMARY)
-    asked = api.read_beliefs(beliefs, domain=domain)
+    asked = stored_beliefs(beliefs, domain=domain)
     words = given.of(PromptSettings).model_dump(exclude_unset=True)
     found = api.groups(asked, prompt=words, **files, **settings.model_dump(exclude_unset=True))
     found.save(out)

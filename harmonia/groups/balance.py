@@ -46,23 +46,44 @@ class Cell(NamedTuple):
     length: int = -1
 
 
-def cells_of(beliefs: Sequence[Belief], match: Match, bins: int) -> list[Cell]:
+class Traits(NamedTuple):
+    """What of a belief can be matched."""
+
+    id: str
+    correct: bool
+    answer: int
+    pred: int
+    confidence: float
+    length: int
+
+    @classmethod
+    def of(cls, belief: Belief) -> Traits:
+        """Those of a belief; the length is that of the question, in characters."""
+        item = belief.item
+        return cls(item.id, belief.correct, item.answer, belief.pred, belief.confidence, len(item.question))
+
+
+def cells_of(found: Sequence[Traits], match: Match, bins: int) -> list[Cell]:
     """The cell of each belief.
 
-    Confidence and length (of the question, in characters) fall into quantile bins of all the beliefs.
+    Confidence and length fall into quantile bins of all the beliefs.
     """
     columns: dict[str, Sequence[int]] = {}
     if "letter" in match:
-        columns["letter"] = [belief.item.answer for belief in beliefs]
+        columns["letter"] = [one.answer for one in found]
     if "believed" in match:
-        columns["believed"] = [-1 if belief.correct else belief.pred for belief in beliefs]
+        columns["believed"] = [-1 if one.correct else one.pred for one in found]
     if "confidence" in match:
-        columns["confidence"] = _binned([belief.confidence for belief in beliefs], bins)
+        columns["confidence"] = _binned([one.confidence for one in found], bins)
     if "length" in match:
-        columns["length"] = _binned([len(belief.item.question) for belief in beliefs], bins)
+        columns["length"] = _binned([one.length for one in found], bins)
+    if not columns:
+        # One object each, however many beliefs there are.
+        cells = {wrong: Cell(wrong=wrong) for wrong in (True, False)}
+        return [cells[not one.correct] for one in found]
     return [
-        Cell(wrong=not belief.correct, **{name: column[place] for name, column in columns.items()})
-        for place, belief in enumerate(beliefs)
+        Cell(wrong=not one.correct, **{name: column[place] for name, column in columns.items()})
+        for place, one in enumerate(found)
     ]
 
 

@@ -119,8 +119,9 @@ def confounds(
 
     `groups` are rows by the name of their file, `seed` is that of the table's column.
     """
-    by_id = {belief.item.id: belief for belief in beliefs}
     own = _own(groups)
+    ids = {row.id for rows in own.values() for row in rows}
+    by_id = {belief.item.id: belief for belief in beliefs if belief.item.id in ids}
     confidence = {name: [by_id[row.id].confidence for row in rows] for name, rows in own.items()}
     length = {name: [len(row.question) for row in rows] for name, rows in own.items()}
     return [

@@ -108,6 +108,8 @@ def _candidates(
     beliefs: Sequence[Belief], settings: GroupSettings
 ) -> tuple[dict[str, list[Belief]], list[Belief]]:
     """What each policy may choose from, in order, and the rows of one that filters nothing."""
+    if not settings.policies.names:
+        return {}, []
     by_id = {belief.item.id: belief for belief in beliefs}
     pool = [by_id[name] for name in addressed_order(settings.seed, "groups/policies", by_id)]
     candidates = {name: list(pool) for name in settings.policies.names}

@@ -17,12 +17,14 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from harmonia.errors import EmptyGroupError
-from harmonia.groups.balance import cells_of, kolmogorov_smirnov, largest, total_variation
+from harmonia.groups.balance import Traits, cells_of, kolmogorov_smirnov, largest, total_variation
 from harmonia.groups.settings import GroupSettings, Match
 from harmonia.hashing import addressed_order
 from harmonia.prompts import LETTERS
 from harmonia.prompts.letters import stated_letters
 from harmonia.types import Belief, Item
+
+_SIDES = ("right", "wrong")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,25 +80,30 @@ def select(beliefs: Sequence[Belief], settings: GroupSettings, match: Match = ()
             can be built.
     """
     threshold = settings.threshold
+    # Beliefs of a file are gone through twice: only those that are chosen are kept in memory.
     confident = [
-        belief
+        Traits.of(belief)
         for belief in beliefs
         if belief.confidence > threshold and not ("noise" in match and mislabelled(belief.item))
     ]
-    right = [belief for belief in confident if belief.correct]
-    wrong = [belief for belief in confident if not belief.correct]
+    right = sum(one.correct for one in confident)
+    wrong = len(confident) - right
     if not right or not wrong:
         raise EmptyGroupError(
             f"no group can be built: of {len(beliefs)} beliefs {len(confident)} have a confidence above "
-            f"{threshold:g}, {len(right)} right and {len(wrong)} wrong",
+            f"{threshold:g}, {right} right and {wrong} wrong",
             field="threshold",
             seen=threshold,
             remedy="Lower the threshold, probe more items, or use another method or model.",
         )
-    selection = Selection(
-        right=tuple(right), wrong=tuple(wrong), found_right=len(right), found_wrong=len(wrong)
+    ids = _balanced(confident, settings, match)
+    chosen = [belief for belief in beliefs if belief.item.id in ids]
+    return Selection(
+        right=tuple(belief for belief in chosen if belief.correct),
+        wrong=tuple(belief for belief in chosen if not belief.correct),
+        found_right=right,
+        found_wrong=wrong,
     )
-    return _balanced(selection, settings, match)
 
 
 def without(selection: Selection, ids: Set[str], settings: GroupSettings, match: Match) -> Selection:
@@ -115,36 +122,37 @@ def without(selection: Selection, ids: Set[str], settings: GroupSettings, match:
         problem = f"all {len(selection.wrong)} pairs of beliefs lack a text that their groups need"
         remedy = "Have the explanations and contexts written, or build no group that needs them."
         raise EmptyGroupError(problem, field="explanations", remedy=remedy)
-    return _balanced(replace(selection, right=right, wrong=wrong), settings, match)
+    chosen = _balanced([Traits.of(belief) for belief in (*right, *wrong)], settings, match)
+    return replace(
+        selection,
+        right=tuple(belief for belief in right if belief.item.id in chosen),
+        wrong=tuple(belief for belief in wrong if belief.item.id in chosen),
+    )
 
 
-def _balanced(candidates: Selection, settings: GroupSettings, match: Match) -> Selection:
-    """The largest selection that is alike in what is matched; of each cell the first by address."""
-    beliefs = [*candidates.right, *candidates.wrong]
+def _balanced(candidates: Sequence[Traits], settings: GroupSettings, match: Match) -> Set[str]:
+    """Ids of the largest selection that is alike in what is matched; of each cell the first by address."""
     cell_of = {
-        belief.item.id: cell
-        for belief, cell in zip(beliefs, cells_of(beliefs, match, settings.match_bins), strict=True)
+        one.id: cell
+        for one, cell in zip(candidates, cells_of(candidates, match, settings.match_bins), strict=True)
     }
     left = largest(list(cell_of.values()), settings.size, settings.seed)
+    sides = {kind: [one.id for one in candidates if one.correct == (kind == "right")] for kind in _SIDES}
     chosen = set()
-    for kind, side in (("right", candidates.right), ("wrong", candidates.wrong)):
-        for name in addressed_order(settings.seed, f"groups/{kind}", (belief.item.id for belief in side)):
+    for kind, side in sides.items():
+        for name in addressed_order(settings.seed, f"groups/{kind}", side):
             if left[cell_of[name]]:
                 left[cell_of[name]] -= 1
                 chosen.add(name)
     if not chosen:
         raise EmptyGroupError(
-            f"no {len(candidates.right)} right and {len(candidates.wrong)} wrong beliefs have "
+            f"no {len(sides['right'])} right and {len(sides['wrong'])} wrong beliefs have "
             f"{' and '.join(match)} in common",
             field="match",
             seen=list(match),
             remedy="Match on less, use fewer match_bins, or probe more items.",
         )
-    return replace(
-        candidates,
-        right=tuple(belief for belief in candidates.right if belief.item.id in chosen),
-        wrong=tuple(belief for belief in candidates.wrong if belief.item.id in chosen),
-    )
+    return chosen
 
 
 def label_stated(item: Item) -> bool:

@@ -2,7 +2,14 @@
 
 from harmonia.probe.answer_files import write_answers
 from harmonia.probe.ask import Asked, FittedPrompts, ask
-from harmonia.probe.belief_files import BELIEFS, iter_beliefs, read_beliefs, write_beliefs
+from harmonia.probe.belief_files import (
+    BELIEFS,
+    StoredBeliefs,
+    iter_beliefs,
+    read_beliefs,
+    stored_beliefs,
+    write_beliefs,
+)
 from harmonia.probe.settings import ProbeSettings
 
 __all__ = [
@@ -10,9 +17,11 @@ __all__ = [
     "Asked",
     "FittedPrompts",
     "ProbeSettings",
+    "StoredBeliefs",
     "ask",
     "iter_beliefs",
     "read_beliefs",
+    "stored_beliefs",
     "write_answers",
     "write_beliefs",
 ]

@@ -24,7 +24,7 @@ from harmonia.errors import InputError
 from harmonia.parsing import noted_in, read_parquet, require_new
 from harmonia.probe.answer_files import ANSWERS, SAME
 from harmonia.probe.belief_record import TOLERANCE, belief_of, checked, item_of
-from harmonia.probe.item_columns import TOGETHER, ItemColumns, Rows, cells, flags, list_lengths
+from harmonia.probe.item_columns import TOGETHER, ItemColumns, Rows, cells, flags, list_lengths, rows_of
 from harmonia.prompts import parse_form
 from harmonia.types import Belief, Category, Item, Method, Normalisation, Preset
 
@@ -113,23 +113,22 @@ class BeliefColumns:
         said: dict[Any, Any] = {}
         for start in range(0, len(belief_I), TOGETHER):
             row_I = self.row_I[belief_I[start : start + TOGETHER]]
-            # Neighbours are sliced: rows that are taken one by one are copied.
-            near = len(row_I) and (np.diff(row_I) == 1).all()
-            some = self.items.table
-            some = some.slice(row_I[0], len(row_I)) if near else some.take(pa.array(row_I))
+            some = rows_of(self.items.table, row_I)
             for values in zip(*(cells(some[name], said) for name in ITEM_FIELDS), strict=True):
                 yield item_of(dict(zip(ITEM_FIELDS, values, strict=True)), self.path, domain)
 
-    def beliefs(self, domain: str | None) -> Iterator[Belief]:
-        """Every belief, a few in memory at a time.
+    def beliefs(self, domain: str | None, belief_I: NDArray[np.int64] | None = None) -> Iterator[Belief]:
+        """Beliefs, a few in memory at a time.
 
         Args:
             domain: Domain of items that do not name one.
+            belief_I: Which ones, as rows of the file from 0; None for all.
         """
-        items = self.items_at(np.arange(len(self.row_I)), domain)
+        belief_I = np.arange(len(self.row_I)) if belief_I is None else belief_I
+        items = self.items_at(belief_I, domain)
         said: dict[Any, Any] = {}
-        for start in range(0, len(self.row_I), TOGETHER):
-            some = self.answers.slice(start, TOGETHER)
+        for start in range(0, len(belief_I), TOGETHER):
+            some = rows_of(self.answers, belief_I[start : start + TOGETHER])
             for values in zip(*(cells(some[name], said) for name in _ANSWER_FIELDS), strict=True):
                 yield belief_of(next(items), dict(zip(_ANSWER_FIELDS, values, strict=True)))
 

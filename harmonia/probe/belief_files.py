@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import GenericAlias
-from typing import Any
+from typing import Any, overload
+
+import numpy as np
 
 from harmonia.columns import columns_of
 from harmonia.data.stored_items import ITEM_FIELDS
 from harmonia.errors import InputError
 from harmonia.parsing import require_new
-from harmonia.probe.belief_columns import belief_columns
+from harmonia.probe.belief_columns import BeliefColumns, belief_columns
 from harmonia.probe.belief_record import belief_of, checked, item_of
 from harmonia.probe.samples import is_sample, sample_record
 from harmonia.table_file import TableFile
@@ -48,6 +50,40 @@ def write_beliefs(path: Path, beliefs: Sequence[Belief], about: Mapping[str, Any
 def read_beliefs(path: Path, *, domain: str | None = None) -> tuple[Belief, ...]:
     """Read a belief file; as for `iter_beliefs`."""
     return tuple(iter_beliefs(path, domain=domain))
+
+
+class StoredBeliefs(Sequence[Belief]):
+    """The beliefs of a Parquet file, held by column: each time they are gone through they are made anew.
+
+    Args:
+        columns: The file.
+        domain: Domain of records that do not name one.
+    """
+
+    def __init__(self, columns: BeliefColumns, domain: str | None) -> None:
+        self._columns, self._domain = columns, domain
+
+    def __len__(self) -> int:
+        return len(self._columns.row_I)
+
+    def __iter__(self) -> Iterator[Belief]:
+        return self._columns.beliefs(self._domain)
+
+    @overload
+    def __getitem__(self, index: int) -> Belief: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Belief, ...]: ...
+    def __getitem__(self, index: int | slice) -> Belief | tuple[Belief, ...]:
+        rows = np.arange(len(self))[index if isinstance(index, slice) else [index]]
+        found = tuple(self._columns.beliefs(self._domain, rows))
+        return found if isinstance(index, slice) else found[0]
+
+
+def stored_beliefs(path: Path, *, domain: str | None = None) -> Sequence[Belief]:
+    """Open a belief file, a million of which need not be in memory; as for `iter_beliefs`."""
+    if BELIEFS.is_parquet(path) and (found := belief_columns(path)):
+        return StoredBeliefs(found, domain)
+    return read_beliefs(path, domain=domain)
 
 
 def iter_beliefs(path: Path, *, domain: str | None = None) -> Iterator[Belief]:

@@ -114,3 +114,10 @@ def cells(column: pa.ChunkedArray, said: dict[Any, Any]) -> list[Any]:
     if pa.types.is_string(column.type) and len(set(values)) < len(values) / 2:
         return [said.setdefault(value, value) for value in values]
     return list(values)
+
+
+def rows_of(table: pa.Table, row_I: NDArray[np.int64]) -> pa.Table:
+    """Some rows of a table; neighbours are not copied."""
+    if len(row_I) and (np.diff(row_I) == 1).all():
+        return table.slice(row_I[0], len(row_I))
+    return table.take(pa.array(row_I))

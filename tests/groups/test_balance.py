@@ -14,7 +14,7 @@ from scipy import optimize, stats
 
 from harmonia.errors import HarmoniaError
 from harmonia.groups import GroupSettings, select
-from harmonia.groups.balance import Cell, cells_of, kolmogorov_smirnov, largest, total_variation
+from harmonia.groups.balance import Cell, Traits, cells_of, kolmogorov_smirnov, largest, total_variation
 
 CRITERIA = ("letter", "believed", "confidence", "length")
 
@@ -60,7 +60,7 @@ def test_no_selection_of_all_is_larger(match: tuple[str, ...]) -> None:
     """All 2^12 selections of 6 right and 6 wrong beliefs, counted."""
     sizes = set()
     for seed in range(5):
-        cells = cells_of(random_beliefs(random.Random(seed), 6, 6), match, 3)
+        cells = cells_of([Traits.of(one) for one in random_beliefs(random.Random(seed), 6, 6)], match, 3)
         best = 0
         for taken in product((False, True), repeat=len(cells)):
             balanced, size = sums([c for c, one in zip(cells, taken, strict=True) if one], match)
@@ -82,7 +82,7 @@ def test_a_circulation_is_as_large_as_networkx_finds() -> None:
         for letter, count in Counter(b.item.answer for b in beliefs[:90]).items():
             flow.add_edge(("in", letter), ("out", letter), capacity=count, weight=0)
         best = -nx.cost_of_flow(flow, nx.min_cost_flow(flow))
-        found = largest(cells_of(beliefs, ("letter", "believed"), 2), None, seed)
+        found = largest(cells_of([Traits.of(one) for one in beliefs], ("letter", "believed"), 2), None, seed)
         assert sum(count for cell, count in found.items() if cell.wrong) == best > 10
 
 
