@@ -11,11 +11,13 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 from harmonia.errors import InputError
+from harmonia.prompts.bounded import CHARACTERS, bounded
 from harmonia.prompts.controls import PLACE
 from harmonia.types import Message
 
@@ -41,6 +43,7 @@ _DEFAULT = "default"
 _CLOCK = "strftime_now"
 _DIRECTIVE = re.compile(r"%-?[A-Za-z]")
 _KNOWN = "aAbBcdfHIjmMpSUwWxXyYzZ"
+_POWER = re.compile(r"[\w)\]]\s*\*\*\s*[\w(+-]")
 _CHANCE = re.compile(r"\|\s*random\b|\blipsum\b")
 
 
@@ -130,9 +133,15 @@ class ChatFormat:
     def _render(self, messages: Sequence[Message], *, add_generation_prompt: bool) -> str:
         turns = [{"role": m.role, "content": m.content} for m in messages]
         try:
-            text: str = self.tokenizer.apply_chat_template(
-                turns, chat_template=self.jinja, tokenize=False, add_generation_prompt=add_generation_prompt
-            )
+            with nullcontext() if self.jinja == VICUNA else bounded():
+                text: str = self.tokenizer.apply_chat_template(
+                    turns,
+                    chat_template=self.jinja,
+                    tokenize=False,
+                    add_generation_prompt=add_generation_prompt,
+                )
+            if len(text) > CHARACTERS:
+                raise MemoryError(f"{len(text)} characters")
         except Exception as error:  # a template is a program of somebody else's: it may raise anything
             raise InputError(
                 f"the chat template '{self.name}' cannot write this conversation "
@@ -221,6 +230,10 @@ def brought_template(tokenizer: Any, name: str | None) -> str:
         raise InputError(problem, field="chat", seen=", ".join(sorted(named)), remedy=remedy)
     if found := _CHANCE.search(jinja):
         problem = "the chat template draws at random, so that no prompt is the same twice"
+        raise InputError(problem, seen=found[0], remedy="Use the Vicuna template (chat: vicuna).")
+    # One such operation may take longer than the world lasts, and nothing in this process can end it.
+    if found := _POWER.search(jinja):
+        problem = "the chat template raises to a power"
         raise InputError(problem, seen=found[0], remedy="Use the Vicuna template (chat: vicuna).")
     return str(jinja)
 
