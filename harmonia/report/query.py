@@ -18,7 +18,8 @@ from harmonia.analysis.consistency import levels
 from harmonia.data.stored_items import read_items_table
 from harmonia.errors import InputError
 from harmonia.parsing import read_json_lines, read_parquet
-from harmonia.probe.belief_columns import ItemColumns, belief_columns
+from harmonia.probe.belief_columns import belief_columns
+from harmonia.probe.item_columns import ItemColumns
 from harmonia.report.run_index import RunIndex
 
 _ASK = "`harmonia query RUN_DIR` prints the tables and their columns."

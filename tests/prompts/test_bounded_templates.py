@@ -22,7 +22,7 @@ HOSTILE = {
     "writes": (f"{_MANY}{{{{ 'x' * 1000 }}}}{_END}", "longer than 0.5 s|more than a GiB"),
     "one text too long": ("{{ 'x' * 99999999999 }}", "more than a GiB of memory"),
     "padding": ("{{ '%99999999999d' % 1 }}", "more than a GiB of memory"),
-    "a long text": ("{{ 'x' * 60000000 }}", "60000000 characters"),
+    "a long text": ("{{ 'x' * 60000 }}", "60000 characters"),
     "calls itself": ("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "RecursionError"),
     "classes": ("{{ ''.__class__.__mro__[1].__subclasses__() }}", "SecurityError"),
     "globals": ("{{ raise_exception.__globals__['os'] }}", "SecurityError"),
@@ -34,6 +34,7 @@ HOSTILE = {
 def chat(tiny_loaded: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     short = bounds.bounded
     monkeypatch.setattr("harmonia.prompts.chat.bounded", lambda: short(0.5))
+    monkeypatch.setattr("harmonia.prompts.chat.CHARACTERS", 50_000)
     tokenizer = tiny_loaded("llama").tokenizer
     return lambda jinja: ChatFormat(name="model", jinja=jinja, tokenizer=tokenizer)
 
