@@ -1,12 +1,12 @@
-"""How well an audit of a real model tells wrong answers from right ones: a table for docs/audit.md.
+"""How well an audit of a real model tells wrong answers from right ones: tables for docs/audit.md.
 
 python scripts/audit_real.py --model FOLDER --items arc_easy/test.jsonl --shots arc_easy/validation.jsonl
-    [--gguf FILE] [--questions 100] [--out FOLDER] [KEY=VALUE ...]
+    [--gguf FILE] [--dtype bfloat16] [--first 0] [--questions 100] [--readings FILE] [KEY=VALUE ...]
 
-Each question becomes two rows, one with the right option as its answer and one with a wrong one.
-Known are questions that the model answers rightly in most of three cloze draws, on other prompts.
-Demonstrations of these draws are other questions; the file may be the same. With --out the
-audit is kept, and taken up after an interruption.
+Each question becomes two rows, one with its right answer and one with a wrong one. Which the model
+knows is asked on other prompts: where there are options, by three cloze draws behind other questions
+of --shots; without --shots the questions are in words, and SliCK tells. With --readings the model's
+answers are kept in a file. What stands there is not asked again.
 """
 
 from __future__ import annotations
@@ -14,35 +14,23 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from audit_table import SIGNALS, intervals
+from audit_exam import Posed, posed_options, posed_words, wrong_row
+from audit_table import SIGNALS, auroc
+from numpy.typing import NDArray
+from recorded import Recorded
 
-import harmonia
 from harmonia.audit import Audit, AuditRow, AuditSettings, read_rows
-from harmonia.audit.folder import audit_file
-from harmonia.data import ItemSource, read_items
-from harmonia.hashing import addressed_random
+from harmonia.audit.rule import CATEGORIES
+from harmonia.models import ModelSettings
 from harmonia.parsing import table_of_settings
 from harmonia.pipeline.settings_file import apply_overrides
 from harmonia.prompts import Request
-from harmonia.types import Item
 
-
-def write_rows(items: list[Item], path: Path) -> dict[str, bool]:
-    """Write the file; whether each row's answer is wrong, by its id."""
-    wrong: dict[str, bool] = {}
-    lines = []
-    for item in items:
-        others = [k for k in range(len(item.choices)) if k != item.answer]
-        other = addressed_random(0, "audit_real", item.id).choice(others)
-        for name, option in (("right", item.answer), ("wrong", other)):
-            row = f"{item.id}/{name}"
-            wrong[row] = name == "wrong"
-            lines.append({"id": row, "instruction": item.question, "output": item.choices[option]})
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-    return wrong
+RESAMPLES = 2_000
 
 
 def perplexities(audit: Audit) -> dict[str, float]:
@@ -56,56 +44,86 @@ def perplexities(audit: Audit) -> dict[str, float]:
     }
 
 
-def show(title: str, rows: list[AuditRow], wrong: dict[str, bool], perplexity: dict[str, float]) -> None:
-    """Print AUROC of each signal, and how often wrong and right rows are called conflicting."""
-    hits_I = np.array([wrong[row.id] for row in rows])
-    signals = {
+def compared(values_S_Q_2: NDArray[np.float64]) -> list[tuple[str, str]]:
+    """AUROC of each signal, and how far the first is ahead of it, with 95 % intervals.
+
+    Values are of each question's right and wrong row. The bootstrap draws questions, the same for all.
+    """
+    signals, questions, _ = values_S_Q_2.shape
+    hits = np.repeat([False, True], questions)
+    rng = np.random.default_rng(0)
+    drawn = np.empty((RESAMPLES, signals))
+    for k in range(RESAMPLES):
+        at = rng.choice(questions, questions)
+        drawn[k] = [auroc(values[at].T.ravel(), hits) for values in values_S_Q_2]
+    whole = np.array([auroc(values.T.ravel(), hits) for values in values_S_Q_2])
+
+    def cell(value: float, draws: NDArray[np.float64]) -> str:
+        low, high = np.quantile(draws, (0.025, 0.975))
+        return f"{value:.3f} [{low:.3f}, {high:.3f}]"
+
+    return [
+        (cell(whole[s], drawn[:, s]), cell(whole[0] - whole[s], drawn[:, 0] - drawn[:, s]) if s else "")
+        for s in range(signals)
+    ]
+
+
+def show(rows: dict[str, AuditRow], questions: Sequence[Posed], perplexity: dict[str, float]) -> None:
+    """Print AUROC of each signal on all questions and on those that the model knows, and the categories."""
+    signals: dict[str, Callable[[AuditRow], float]] = {
         **SIGNALS,
         "perplexity": lambda row: perplexity[row.id],
-        "1 - trained": lambda row: 1 - row.trained,
+        "1 - `trained`": lambda row: 1 - row.trained,
     }
-    values_S_I = np.array([[signal(row) for row in rows] for signal in signals.values()], dtype=float)
-    print(f"\n{title}: {len(rows)} rows\n\n| signal | AUROC, wrong against right |\n| --- | --- |")
-    for name, cell in zip(signals, intervals(values_S_I, hits_I, 0), strict=True):
-        print(f"| {name} | {cell} |")
-    for name, kind in (("wrong", True), ("right", False)):
-        of_kind = [row.category for row in rows if wrong[row.id] == kind]
-        print(name, {one: of_kind.count(one) for one in sorted(set(of_kind))})
+    values_S_Q_2 = np.array(
+        [[[of(rows[row["id"]]) for row in one.rows] for one in questions] for of in signals.values()],
+        dtype=float,
+    )
+    known_Q = np.array([one.known for one in questions])
+    parts = [compared(values_S_Q_2[:, chosen]) for chosen in (known_Q | True, known_Q) if chosen.any()]
+    counts = [2 * len(questions), 2 * int(known_Q.sum())][: len(parts)]
+    heads = [
+        f"{name}, {count} rows | ahead by" for name, count in zip(("all", "known"), counts, strict=False)
+    ]
+    print(f"\n| ranked by | {' | '.join(heads)} |\n| --- |{' --- |' * 2 * len(parts)}")
+    for name, *cells in zip(signals, *parts, strict=True):
+        print(f"| {name} | {' | '.join(' | '.join(pair) for pair in cells)} |")
+    print(f"\n| answer | question | {' | '.join(CATEGORIES)} |\n| --- | --- |{' --- |' * len(CATEGORIES)}")
+    for wrong in (False, True):
+        for known in (True, False):
+            names = [row["id"] for one in questions if one.known == known for row in one.rows]
+            found = [rows[name].category for name in names if wrong_row(name) == wrong]
+            told = ("wrong" if wrong else "right", "known" if known else "not known")
+            print(f"| {' | '.join([*told, *(str(found.count(one)) for one in CATEGORIES)])} |")
 
 
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name in ("--model", "--items", "--shots"):
+    for name in ("--model", "--items"):
         parser.add_argument(name, required=True)
-    parser.add_argument("--gguf")
-    parser.add_argument("--out", type=Path)
+    for name, usual in (("--shots", None), ("--gguf", None), ("--dtype", "float32")):
+        parser.add_argument(name, default=usual)
+    parser.add_argument("--readings", type=Path)
+    parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--questions", type=int, default=100)
     parser.add_argument("settings", nargs="*", help="KEY=VALUE of the audit")
     given = parser.parse_args()
     settings = table_of_settings(AuditSettings, apply_overrides({}, given.settings), "audit")
-    model = harmonia.load(given.model, gguf_file=given.gguf)
-    items = list(read_items(ItemSource(path=given.items, limit=given.questions, on_bad_row="skip")).items)
-    asked = {item.id for item in items}
-    shots = [
-        item
-        for item in read_items(ItemSource(path=given.shots, on_bad_row="skip")).items
-        if item.id not in asked
-    ]
-    how = {"prompt": {"method": "cloze", "shots": 5}, "probe": {"draws": 3, "seed": 1}}
-    beliefs = harmonia.probe(model, items, shots=shots, **how)
-    known = {belief.item.id for belief in beliefs if (belief.right_rate or 0) > 0.5}
     with tempfile.TemporaryDirectory() as folder:
+        of = ModelSettings(path=given.model, gguf_file=given.gguf, dtype=given.dtype)
+        model = Recorded(of, given.readings or Path(folder) / "readings.sqlite")
+        if given.shots:
+            questions = posed_options(model, given.items, given.shots, given.first, given.questions)
+        else:
+            questions = posed_words(model, given.items, given.questions)
         path = Path(folder) / "rows.jsonl"
-        wrong = write_rows(items, path)
-        perplexity = perplexities(Audit(model, read_rows(path, settings), settings))
-        rows = list(audit_file(model, path, settings, out=given.out).rows)
-    show("All questions", rows, wrong, perplexity)
-    known_rows = [row for row in rows if row.id.rpartition("/")[0] in known]
-    if known_rows:
-        show("Known questions", known_rows, wrong, perplexity)
-    else:
-        print("\nKnown questions: none")
+        lines = (json.dumps(row) + "\n" for one in questions for row in one.rows)
+        path.write_text("".join(lines), encoding="utf-8")
+        audit = Audit(model, read_rows(path, settings), settings)
+        perplexity = perplexities(audit)
+        rows = {row.id: row for row in audit.run().rows}
+    show(rows, questions, perplexity)
 
 
 if __name__ == "__main__":

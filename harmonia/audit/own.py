@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from harmonia.audit.content import FileForm, keys_of
 from harmonia.audit.settings import AuditSettings
-from harmonia.audit.shots import Shown, form_of
+from harmonia.audit.shots import Shown
 from harmonia.models import GenerationSettings, Generator
 from harmonia.slick.questions import normalised
 from harmonia.types import Conversation
@@ -69,7 +69,7 @@ class SecondPass:
         return [self._found(row, place, said) for (row, place), said in zip(rows, texts, strict=True)]
 
     def _is_short(self, row: Conversation) -> bool:
-        return form_of(row, self._settings.short).short
+        return self._shown.form(row).short
 
     def _room(self, short: bool) -> int:
         return self._settings.max_new_tokens * (1 if short else _LONGER)

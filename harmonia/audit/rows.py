@@ -24,9 +24,11 @@ class AuditRow:
         category: `known`, `conflicting`, `unknown`, `form` (no fact at stake) or `uncertain`.
         confidence: Share of the draws of demonstrations that give this category by themselves; of
             multiple choice those that answer alike.
-        conflict: By how much more probable the model finds another word than what the row
-            teaches. Or the share of its own answers that say the same, if that is more. Of it
-            the share that agrees with the row is taken off. Rows are ranked by it.
+        conflict: How little the model would say what the row teaches. 1 less the geometric mean of
+            the probability of the words at stake and of that over the probability of its own words
+            there. Or the share of its own answers that say the same, if that is more. Of it the
+            share that agrees with the row is taken off. Of multiple choice by how much more probable
+            another option is. Rows are ranked by it.
         reason: What decided, in words.
         instruction: The turn in front of the answer that decided.
         answer: That answer.

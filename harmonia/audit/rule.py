@@ -4,7 +4,8 @@
 - `conflicting`: sampled answers do not agree with the row, and the model is sure of something else.
   Either at least `settled` of its answers say the same. Or there is a confident conflict, another
   word is more probable by at least `conflicting`, and its answers do not differ among one another.
-- `known`: the words at stake have a probability of at least `known`, or sampled answers agree.
+- `known`: the words at stake have a probability of at least `known`, or are at least `likely` times as
+  probable as the model's own words there, or sampled answers agree.
 - `unknown`: neither, and the model has no answer of its own. Its samples differ, or the entropy at
   the words at stake is at least `open`.
 - `uncertain`: all else.
@@ -17,6 +18,7 @@ their mean is the verdict's confidence. A multiple-choice row is judged by its b
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,7 +35,7 @@ class Signals:
     Attributes:
         stakes: Words at stake.
         trained: Probability of these words, their geometric mean.
-        conflict: By how much more probable another word is, where that is most.
+        gap: By how much more probable another word is, where that is most.
         confident: Whether one of these words is a confident conflict.
         entropy: Entropy at the words at stake, in nats.
         agreement: Share of sampled answers that agree with the row; None without samples.
@@ -42,11 +44,30 @@ class Signals:
 
     stakes: int
     trained: float
-    conflict: float
+    gap: float
     confident: bool
     entropy: float
     agreement: float | None = None
     steady: float | None = None
+
+    @property
+    def likelihood(self) -> float:
+        """Times that these words are as probable as the model's own words there are on average.
+
+        Its own have exp(-entropy), their geometric mean by their own probabilities.
+        """
+        return self.trained * math.exp(self.entropy)
+
+    @property
+    def conflict(self) -> float:
+        """How little the model would say this, 0 to 1.
+
+        1 less the geometric mean of `trained` and `likelihood`, so that neither a rare word alone nor an
+        open question alone makes a conflict. Or the share of its own answers that say the same, if
+        that is more. Of it the share that agrees with the row is taken off.
+        """
+        surprise = 1 - min(1.0, math.sqrt(self.trained * self.likelihood))
+        return max(surprise, self.steady or 0.0) * (1 - (self.agreement or 0.0))
 
 
 def category_of(one: Signals, rule: RuleSettings) -> AuditCategory:
@@ -56,10 +77,10 @@ def category_of(one: Signals, rule: RuleSettings) -> AuditCategory:
     agrees = one.agreement is not None and one.agreement >= rule.agreeing
     differs = one.steady is not None and one.steady < rule.steady
     settled = one.steady is not None and one.steady >= rule.settled
-    expects = one.confident and one.conflict >= rule.conflicting and not differs
+    expects = one.confident and one.gap >= rule.conflicting and not differs
     if not agrees and (settled or expects):
         return "conflicting"
-    if agrees or one.trained >= rule.known:
+    if agrees or one.trained >= rule.known or one.likelihood >= rule.likely:
         return "known"
     if differs or one.entropy >= rule.open:
         return "unknown"

@@ -18,8 +18,11 @@ class RuleSettings(Settings):
     Attributes:
         unlikely: A trained token below this probability may be a confident conflict.
         sure: It is one where the entropy, in nats, is below this.
-        conflicting: Conflict from which a row is conflicting.
+        conflicting: By how much more probable another word is, from where on a confident conflict
+            makes a row conflicting.
         known: Probability of the words at stake from which a row is known.
+        likely: Times that the words at stake are as probable as the model's own words there, from
+            which a row is known.
         agreeing: Share of sampled answers that agree from which a row is known and never conflicting.
         settled: Share of sampled answers of one kind from which the model is sure of its own answer.
         steady: Share of sampled answers of one kind below which the model has no answer of its own.
@@ -31,6 +34,7 @@ class RuleSettings(Settings):
     sure: float = Field(default=1.5, gt=0)
     conflicting: float = Field(default=0.5, gt=0, le=1)
     known: float = Field(default=0.5, gt=0, le=1)
+    likely: float = Field(default=1.5, gt=0)
     agreeing: float = Field(default=0.5, gt=0, le=1)
     settled: float = Field(default=0.85, gt=0, le=1)
     steady: float = Field(default=0.5, ge=0, le=1)

@@ -70,6 +70,7 @@ class Shown:
         limit: Positions of the model.
 
     Attributes:
+        form: The form of a row.
         alone: Forms of which the file has no other row, so that others demonstrate.
     """
 
@@ -82,21 +83,22 @@ class Shown:
         limit: int,
     ) -> None:
         self._settings, self._guard, self._encoder, self._limit = settings, guard, encoder, limit
-        self._form = partial(form_of, short=settings.short)
+        self.form = partial(form_of, short=settings.short)
         self._rows = {row.id: row for row in rows}
         of_form: dict[RowForm, list[str]] = {}
         for row in rows:
-            of_form.setdefault(self._form(row), []).append(row.id)
+            of_form.setdefault(self.form(row), []).append(row.id)
         self.alone = frozenset(form for form, names in of_form.items() if len(names) == 1)
         every = list(self._rows)
         self._pools = {
             form: self._fitting(every if form in self.alone else names) for form, names in of_form.items()
         }
         self._orders: dict[tuple[RowForm, int], list[str]] = {}
+        self._solved: dict[str, str] = {}
 
     def demonstrations(self, row: Conversation, draw: int) -> tuple[Conversation, ...]:
         """The demonstrations of a row in a draw, never with its own words."""
-        form = self._form(row)
+        form = self.form(row)
         if (form, draw) not in self._orders:
             stage = f"audit/shots/{form.name}/{draw}"
             self._orders[form, draw] = addressed_order(self._settings.seed, stage, self._pools[form])
@@ -111,8 +113,10 @@ class Shown:
 
     def context(self, row: Conversation, place: int, shots: Sequence[Conversation]) -> str:
         """The text in front of a row's answer at a place among its messages."""
-        solved = [self._written(shot.messages) for shot in shots]
-        return "\n\n".join([*solved, self._written(row.messages[:place])])
+        for shot in shots:
+            if shot.id not in self._solved:
+                self._solved[shot.id] = self._written(shot.messages)
+        return "\n\n".join([*(self._solved[shot.id] for shot in shots), self._written(row.messages[:place])])
 
     def prompt(self, row: Conversation, place: int, draw: int, room: int) -> str:
         """The text in front of an answer behind a draw's demonstrations, with room for so many tokens.
@@ -120,10 +124,11 @@ class Shown:
         Demonstrations are left out where the model has no room for all.
         """
         shots = self.demonstrations(row, draw)
-        texts = [self.context(row, place, shots[:count]) for count in range(len(shots), -1, -1)]
-        return next(
-            (text for text in texts if len(self._encoder.encode([text])[0]) + room <= self._limit), texts[-1]
-        )
+        for count in range(len(shots), -1, -1):
+            text = self.context(row, place, shots[:count])
+            if len(self._encoder.encode([text])[0]) + room <= self._limit:
+                break
+        return text
 
     def bare(self, row: Conversation, place: int) -> Posed:
         """A row's answer without its instruction, behind the cue alone."""

@@ -83,7 +83,7 @@ def signals_of(found: FirstReading, own: OwnAnswers | None = None, draw: int | N
     return Signals(
         stakes=found.stakes,
         trained=math.exp(fmean(word.logprob for word in words)) if words else 1.0,
-        conflict=max((word.conflict for word in judged), default=0.0),
+        gap=max((word.conflict for word in judged), default=0.0),
         confident=any(word.confident for word in judged),
         entropy=fmean(word.entropy for word in words) if words else 0.0,
         agreement=agreement,
@@ -106,7 +106,7 @@ def verdict_of(
         kind="open",
         category=category,
         confidence=alone.count(category) / len(alone),
-        conflict=max(means.conflict, means.steady or 0.0) * (1 - (means.agreement or 0.0)),
+        conflict=means.conflict,
         reason=_reason(category, means, row, spans, own),
         instruction=row.messages[place - 1].content,
         answer=row.messages[place].content,
@@ -152,7 +152,8 @@ def _reason(
     if category == "form":
         return "nothing at stake: no new word, or in a long answer no name or number"
     if category == "known":
-        how = f"the words at stake have a probability of {means.trained:.2f}"
+        times = f"{means.likelihood:.1f} times that of the model's own words there"
+        how = f"the words at stake have a probability of {means.trained:.2f}, {times}"
         agree = f"; {means.agreement:.0%} of its own answers agree" if means.agreement is not None else ""
         return f"{how}{agree}"
     if category == "unknown":

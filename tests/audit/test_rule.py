@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from harmonia.audit.rule import Signals, category_of, in_doubt
 from harmonia.audit.settings import RuleSettings
 
-SURE = {"trained": 0.9, "conflict": 0.0, "confident": False, "entropy": 0.3}
-FIGHTS = {"trained": 0.01, "conflict": 0.9, "confident": True, "entropy": 0.3}
-OPEN = {"trained": 0.05, "conflict": 0.1, "confident": False, "entropy": 2.3}
+SURE = {"trained": 0.9, "gap": 0.0, "confident": False, "entropy": 0.3}
+FIGHTS = {"trained": 0.01, "gap": 0.9, "confident": True, "entropy": 0.3}
+OPEN = {"trained": 0.05, "gap": 0.1, "confident": False, "entropy": 2.3}
 
 
 @pytest.mark.parametrize(
@@ -21,6 +23,9 @@ OPEN = {"trained": 0.05, "conflict": 0.1, "confident": False, "entropy": 2.3}
         (FIGHTS, "conflicting"),
         (OPEN, "unknown"),
         ({**OPEN, "entropy": 0.5}, "uncertain"),
+        # Rarely said, but as likely as anything that the model would say there: e^2.3 is 10.
+        ({**OPEN, "trained": 0.16}, "known"),
+        ({**OPEN, "trained": 0.14}, "unknown"),
         # Another word is likelier, but the model is not sure of it.
         ({**FIGHTS, "confident": False}, "uncertain"),
         # The model says it itself.
@@ -38,6 +43,21 @@ def test_signals_give_a_category(signals, category) -> None:
     assert category_of(Signals(**{"stakes": 1, **signals}), RuleSettings()) == category
 
 
+def test_conflict_by_hand() -> None:
+    # A quarter, where the model chooses evenly among nine words: 1 - sqrt(1/4 * 9/4) = 1/4.
+    open_row = {"stakes": 1, "trained": 0.25, "gap": 0.0, "confident": False, "entropy": math.log(9)}
+    assert Signals(**open_row).likelihood == pytest.approx(9 / 4)
+    assert Signals(**open_row).conflict == pytest.approx(1 / 4)
+    # One in a hundred, where it is sure: sqrt(.01 * .01).
+    sure = {**open_row, "trained": 0.01, "entropy": 0.0}
+    assert Signals(**sure).conflict == pytest.approx(0.99)
+    # Answers of its own, a quarter of which agree; then all say one other thing.
+    assert Signals(**sure, agreement=0.25, steady=0.5).conflict == pytest.approx(0.75 * 0.99)
+    assert Signals(**open_row, agreement=0.0, steady=1.0).conflict == 1
+    # Not less than nothing, where the words are likelier than all that it would say on average.
+    assert Signals(**{**open_row, "trained": 0.9}).conflict == 0
+
+
 def test_only_rows_that_are_neither_known_nor_form_are_in_doubt() -> None:
     rule = RuleSettings()
     found = [in_doubt(Signals(stakes=1, **one), rule) for one in (SURE, FIGHTS, OPEN)]
@@ -45,6 +65,6 @@ def test_only_rows_that_are_neither_known_nor_form_are_in_doubt() -> None:
 
 
 def test_thresholds_are_settings() -> None:
-    strict = RuleSettings(known=0.95, conflicting=0.95)
+    strict = RuleSettings(known=0.95, conflicting=0.95, likely=2)
     assert category_of(Signals(stakes=1, **SURE), strict) == "uncertain"
     assert category_of(Signals(stakes=1, **FIGHTS), strict) == "uncertain"
