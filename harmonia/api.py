@@ -258,7 +258,7 @@ def compare(
     after: Any,
     *,
     seed: int = 0,
-    items: Questions | None = None,
+    items: Questions | Mapping[str, Questions] | None = None,
     shots: Questions | None = None,
     canaries: str | Path | None = None,
     audit: str | Path | None = None,
@@ -272,7 +272,7 @@ def compare(
             `read_beliefs` gives). With beliefs nothing below is given but `seed`.
         after: Likewise: the tuned model, or beliefs of the same items in any order.
         seed: Seed of the intervals.
-        items: Questions for both models, as for `probe`.
+        items: Questions for both models, as for `probe`; of several exams a mapping from their names.
         shots: Demonstrations, likewise; the other questions of the same file if None.
         canaries: Known facts, as `harmonia audit` writes them.
         audit: Folder of an audit, to be checked; its canaries are asked if no others are given.

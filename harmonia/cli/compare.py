@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,7 +22,12 @@ def compare(
     before: Annotated[str, typer.Option(help="The model before: a folder, or a hub id.")],
     after: Annotated[str, typer.Option(help="The model after: merged, an adapter folder, or a hub id.")],
     out: o.Out,
-    items: Annotated[str | None, typer.Option(help="Questions: a file, a folder, or a data set id.")] = None,
+    items: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--items", "--suite", help="Questions: a file, a folder, or a data set id; again for more."
+        ),
+    ] = None,
     shots_from: o.ShotsFrom = None,
     canaries: Annotated[
         Path | None, typer.Option(help="Known facts held back: canaries.jsonl of harmonia audit.")
@@ -37,7 +43,7 @@ def compare(
     `model` are for both models, unless the table `after` says otherwise.
 
     Example: `harmonia compare --before MODEL --after tuned/ --items exam.jsonl --audit audit/ --out
-    compared/ after_form=chat0`
+    compared/ after_form=chat0`. Several exams: `--items law=law.jsonl --items arc_easy`.
     """
     from harmonia.compare import CompareSettings, Comparing
     from harmonia.compare.folder import require_audit_of, require_place, wanted_of, write_comparison
@@ -45,12 +51,13 @@ def compare(
     from harmonia.models import LocalModel, fingerprint, load_model
 
     given = Given.here()
-    require_place(out, (before, after, items, canaries, audit))
+    exams = _named(items or [])
+    require_place(out, (before, after, *exams.values(), canaries, audit))
     settings = given.of(CompareSettings)
     which = _models(given, before, after)
-    if items is None:
+    if not exams:
         given.none("items", "--items")
-    asked = None if items is None else read(given.items(items))
+    asked = {name: read(given.items(place)) for name, place in exams.items()}
     source = given.shots(shots_from)
     shots = None if source is None else read(source)
     noted = [fingerprint(one) for one in which]
@@ -70,6 +77,23 @@ def compare(
     for line in lead_of(found):
         console.print(line)
     console.print(str(out))
+
+
+def _named(places: Sequence[str]) -> dict[str, str]:
+    """Exams by name: NAME=PLACE, or the place's own; a single one without a name is `items`."""
+    from harmonia.compare.canaries import ITEMS
+    from harmonia.errors import InputError
+
+    found: dict[str, str] = {}
+    for place in places:
+        name, equals, where = place.partition("=")
+        if not equals or not name.isidentifier():
+            name, where = Path(place).stem if len(places) > 1 else ITEMS, place
+        if name in found:
+            remedy = "Name each exam: --items NAME=FILE."
+            raise InputError("two exams of one name", field="items", seen=name, remedy=remedy)
+        found[name] = where
+    return found
 
 
 def _models(given: Given, before: str, after: str) -> tuple[ModelSettings, ModelSettings]:

@@ -15,6 +15,9 @@ from harmonia.hashing import addressed_order
 from harmonia.parsing import read_json_lines, require_new
 from harmonia.types import Conversation, Item, Message
 
+ITEMS, CANARIES_SUITE = "items", "canaries"
+"""What an exam is called that is the only one, and the facts held back."""
+
 _REMEDY = "Write rows as harmonia audit does: id, question, answer, and for multiple choice choices."
 
 
@@ -23,7 +26,7 @@ class QuestionSuite:
     """Multiple-choice questions that both models are asked.
 
     Attributes:
-        name: Its name in the tables: `items` or `canaries`.
+        name: Its name in the tables: `canaries`, `items`, or of several exams the exam's.
         items: The questions.
         shots: What to demonstrate with; the other questions of the suite if None.
     """
@@ -68,7 +71,7 @@ def read_canaries(path: Path) -> tuple[QuestionSuite | None, tuple[Conversation,
             items.append(_item(name, question, row, path, line))
     if not items and not facts:
         raise InputError("the file of canaries has no rows", file=path, remedy=_REMEDY)
-    return QuestionSuite(name="canaries", items=tuple(items)) if items else None, tuple(facts)
+    return QuestionSuite(name=CANARIES_SUITE, items=tuple(items)) if items else None, tuple(facts)
 
 
 def conversation_of(name: str, line: int, question: str, answer: str) -> Conversation:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import harmonia
 from harmonia.audit import AUDIT_ROWS, AuditRow
 from harmonia.audit.folder import CANARIES
 from harmonia.audit.folder import SUMMARY as AUDIT_SUMMARY
-from harmonia.compare.canaries import AskedOfBoth, QuestionSuite, read_canaries, rows_to_ask
+from harmonia.compare.canaries import (
+    CANARIES_SUITE,
+    ITEMS,
+    AskedOfBoth,
+    QuestionSuite,
+    read_canaries,
+    rows_to_ask,
+)
 from harmonia.compare.lead import lead_of
 from harmonia.compare.page import comparison_page
 from harmonia.compare.result import Found
@@ -37,7 +44,7 @@ def require_place(out: Path, inputs: Iterable[str | Path | None] = (), *, field:
 def wanted_of(
     settings: CompareSettings,
     *,
-    items: Questions | None = None,
+    items: Questions | Mapping[str, Questions] | None = None,
     shots: Questions | None = None,
     canaries: str | Path | None = None,
     audit: str | Path | None = None,
@@ -47,7 +54,7 @@ def wanted_of(
 
     Args:
         settings: How.
-        items: Questions of multiple choice.
+        items: Questions of multiple choice; of several exams, each by its name.
         shots: Demonstrations of them.
         canaries: Known facts, as `harmonia audit` writes them; those of the audit if None.
         audit: The folder of an audit.
@@ -62,9 +69,13 @@ def wanted_of(
         canaries = held
     suite, facts = (None, ()) if canaries is None else read_canaries(Path(canaries))
     suites = []
-    if items is not None:
-        shown = None if shots is None else items_from(shots).items
-        suites.append(QuestionSuite(name="items", items=items_from(items).items, shots=shown))
+    shown = None if shots is None else items_from(shots).items
+    exams = {} if items is None else items if type(items) is dict else {ITEMS: items}
+    for name, questions in exams.items():
+        if name == CANARIES_SUITE:
+            remedy = "Give the exam another name."
+            raise InputError("the name of the facts held back", field="items", seen=name, remedy=remedy)
+        suites.append(QuestionSuite(name=name, items=items_from(questions).items, shots=shown))
     if suite:
         suites.append(suite)
     asked = tuple(rows_to_ask(rows, settings.rows, seed))

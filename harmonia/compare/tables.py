@@ -18,7 +18,7 @@ class SuiteComparison(Consistency):
     """How much changed in one suite by one readout.
 
     Attributes:
-        suite: `items` or `canaries`.
+        suite: `items`, the exam's name where there are several, or `canaries`.
         readout: Method that both were read out by.
         before_form: Form in which the model before was asked.
         after_form: Form in which the model after was asked.
@@ -37,7 +37,7 @@ class SubsetChange:
     """What became of a part of a suite.
 
     Attributes:
-        suite: `items` or `canaries`.
+        suite: `items`, the exam's name where there are several, or `canaries`.
         readout: Method that both were read out by.
         by: `all`, one `level` of what the model before believes, or one `domain`.
         name: Which one.
@@ -81,7 +81,7 @@ class SuiteLosses(Losses):
     """What was lost by the leading readout, and by another; as the table `lost` of a run.
 
     Attributes:
-        suite: `items` or `canaries`.
+        suite: `items`, the exam's name where there are several, or `canaries`.
         readout: The leading method.
         other: The other method.
     """
@@ -96,7 +96,7 @@ class AskedOutcome(ItemOutcome):
     """One question before and after.
 
     Attributes:
-        suite: `items` or `canaries`.
+        suite: `items`, the exam's name where there are several, or `canaries`.
         readout: Method that both were read out by.
     """
 

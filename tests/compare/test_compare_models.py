@@ -16,6 +16,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 import harmonia
 from harmonia.audit import AuditRow, AuditSettings
+from harmonia.cli.compare import _named
 from harmonia.compare import CompareSettings
 from harmonia.compare.check import nearest_rows
 from harmonia.compare.tables import ASKED, CHANGES, COMPARED, COST, FACTS, READOUTS_LOST, ROWS_AFTER
@@ -150,6 +151,38 @@ def test_both_readouts_and_all_tables(tmp_path: Path) -> None:
     assert {row.outcome for row in ASKED.read(out) if row.id == "q1"} == {"lost"}
     page = (out.parent / "report.html").read_text(encoding="utf-8")
     assert "Readout lost" in page and "Item 0 is?" in page and "<script" not in page
+
+
+def test_several_exams_have_rows_of_their_own_beside_the_canaries(tmp_path: Path) -> None:
+    exams = {
+        name: [sky(number, "") for number in range(first, first + 4)] for name, first in (("a", 0), ("b", 6))
+    }
+    held = {"question": "Item 20 is?", "choices": ["red20", "blue20"], "answer": 1}
+    canaries = written(
+        tmp_path / "canaries.jsonl",
+        [
+            {"id": f"c{k}", **held, "question": f"Item 2{k} is?", "choices": [f"red2{k}", f"blue2{k}"]}
+            for k in range(3)
+        ],
+    )
+    before, after = lettered({}, {}), lettered({1: "red", 7: "red", 8: "tan"}, {})
+    how: dict[str, Any] = {"prompt": {"shots": 1}, "readouts": ["letter"], "canaries": canaries}
+    found = harmonia.compare(before, after, items=exams, **how).found
+    assert [(row.suite, row.n, row.lost) for row in found.compared] == [
+        ("a", 4, 1),
+        ("b", 4, 2),
+        ("canaries", 3, 0),
+    ]
+    with pytest.raises(InputError, match="the name of the facts held back"):
+        harmonia.compare(before, after, items={"canaries": exams["a"]}, **how)
+
+
+def test_exams_are_named_by_the_user_or_by_their_files() -> None:
+    assert _named([]) == {} and _named(["a/b.jsonl"]) == {"items": "a/b.jsonl"}
+    assert _named(["law=a/b.jsonl", "arc_easy"]) == {"law": "a/b.jsonl", "arc_easy": "arc_easy"}
+    assert _named(["./x=y.jsonl"]) == {"items": "./x=y.jsonl"}
+    with pytest.raises(InputError, match="two exams of one name"):
+        _named(["a/test.jsonl", "b/test.jsonl"])
 
 
 def test_an_audit_is_checked(facts: Path, tmp_path: Path) -> None:
