@@ -120,6 +120,8 @@ class Belief:
         right_rate: Share of the draws that answer right; None for one draw.
         category: `known` (right and steady), `conflicting` (wrong, steady and
             confident) or `uncertain`; None for one draw.
+        borderline: Whether rounding in the model could change `pred`, that of a draw, or on which side
+            of `probe.confident` the confidence is; None where a file does not say.
         prompt: The exact text whose next token was scored (the first, where several
             were); None unless kept.
     """
@@ -142,6 +144,7 @@ class Belief:
     agreement_high: float | None = None
     right_rate: float | None = None
     category: Category | None = None
+    borderline: bool | None = None
     prompt: str | None = None
 
 

@@ -110,6 +110,7 @@ def beliefs_row(domain: str, beliefs: Sequence[Belief], threshold: float) -> Bel
         form=beliefs[0].form,
         n=len(beliefs),
         draws=draws,
+        borderline=None if beliefs[0].borderline is None else sum(bool(one.borderline) for one in beliefs),
         agreement=_mean(belief.agreement for belief in several),
         right_rate=_mean(belief.right_rate for belief in several),
         **{category: found[category] for category in LEVELS},

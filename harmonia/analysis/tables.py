@@ -95,6 +95,7 @@ class BeliefsRow:
         known: Questions that the base model knows.
         conflicting: Questions that it is sure and wrong about.
         uncertain: Questions that it is not sure about.
+        borderline: Questions whose answer or level rounding could change; empty where none was looked at.
         agreement: Mean share of the draws that say what the belief says; empty for one draw.
         right_rate: Mean share of the draws that are right; empty for one draw.
     """
@@ -106,6 +107,7 @@ class BeliefsRow:
     known: Count
     conflicting: Count
     uncertain: Count
+    borderline: Count | None
     agreement: Share | None
     right_rate: Share | None
 

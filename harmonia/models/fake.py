@@ -47,6 +47,7 @@ class FakeModel:
             the mapping has no key for a text, or the function gives no probabilities.
     """
 
+    rounding = 0.0
     slower_scoring: tuple[str, ...] = ()
     slower_generating: tuple[str, ...] = ()
 

@@ -10,7 +10,7 @@ from typing import Any
 from harmonia.models.folder import ModelSettings, fingerprint
 from harmonia.models.generate import Draw, continued
 from harmonia.models.likelihood import loglikelihoods
-from harmonia.models.protocols import Continuation, GenerationSettings, Likelihood
+from harmonia.models.protocols import ROUNDING, Continuation, GenerationSettings, Likelihood
 from harmonia.models.support import slower_generating, slower_scoring
 from harmonia.prompts.controls import Controls
 from harmonia.prompts.encode import Encoder, Request
@@ -40,6 +40,11 @@ class LocalModel:
     def identity(self) -> str:
         """Fingerprint of its files; see `Scorer`."""
         return self.noted or fingerprint(self.settings)
+
+    @property
+    def rounding(self) -> float:
+        """Bound on how far a probability differs by rounding; see `Scorer`."""
+        return ROUNDING[self.settings.dtype]
 
     @property
     def vocabulary(self) -> int:

@@ -81,6 +81,10 @@ class Continuation:
     ended: Ended
 
 
+ROUNDING = {"float32": 1e-4, "float16": 0.01, "bfloat16": 0.05}
+"""Bounds on what a probability changes by the company that it is calculated in; measured (docs/log.md)."""
+
+
 class Scorer(Protocol):
     """Says how likely texts are."""
 
@@ -99,6 +103,10 @@ class Scorer(Protocol):
     @property
     def identity(self) -> str:
         """What content addresses hold of it: equal only where all answers are."""
+
+    @property
+    def rounding(self) -> float:
+        """Bound on how far a probability differs in other batches, another order or with other threads."""
 
     @property
     def slower_scoring(self) -> tuple[str, ...]:

@@ -11,7 +11,14 @@ from typing import Any
 from harmonia.errors import HarmoniaError, InputError
 from harmonia.hashing import draw, result_settings, sha256_json
 from harmonia.models.border import needed
-from harmonia.models.protocols import Continuation, Ended, GenerationSettings, Likelihood, until_stop
+from harmonia.models.protocols import (
+    ROUNDING,
+    Continuation,
+    Ended,
+    GenerationSettings,
+    Likelihood,
+    until_stop,
+)
 from harmonia.models.server import ServedSettings, ServerKey
 from harmonia.parsing import parse_json
 from harmonia.prompts.encode import Request
@@ -35,6 +42,8 @@ class ServedModel:
 
     max_tokens: None = None
     controls: None = None
+    rounding = ROUNDING["bfloat16"]
+    """A server does not say in what it calculates."""
     slower_generating: tuple[str, ...] = ()
     """How the server writes is its own affair."""
 

@@ -27,6 +27,7 @@ class AnswerRow:
         agreement: Share of the draws whose prediction is the answer; empty for one draw.
         right_rate: Share of the draws that answer right; empty for one draw.
         category: Level of the belief over the draws; empty for one draw.
+        borderline: Whether rounding could change the answer or its level; empty where it was not looked at.
         prompt: The text whose next token was scored; empty unless kept.
     """
 
@@ -40,6 +41,7 @@ class AnswerRow:
     agreement_high: Share | None
     right_rate: Share | None
     category: Category | None
+    borderline: bool | None
     prompt: str | None
 
 

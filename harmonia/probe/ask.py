@@ -45,6 +45,7 @@ class AskedCounts(NamedTuple):
     fixed: int = 0
     undivided: int = 0
     tied: int = 0
+    borderline: int = 0
 
     def notes(self, shots: int) -> list[str]:
         """What a person should know of it, a sentence each; `shots` is what was asked for."""
@@ -61,6 +62,9 @@ class AskedCounts(NamedTuple):
         if self.tied:
             few = f"{self.tied} of {self.items} items"
             notes.append(f"{few} have all options equally likely, and count as answered by the first")
+        if self.borderline:
+            few = f"{self.borderline} of {self.items} beliefs"
+            notes.append(f"{few} are borderline: rounding could change the answer or its level")
         return notes
 
 
@@ -108,7 +112,8 @@ class Asked:
     def counts(self) -> AskedCounts:
         """Of how many items something is to be told."""
         tied = sum(len(set(belief.probs)) == 1 for belief in self.beliefs)
-        return AskedCounts(len(self.beliefs), self.shortened, self.fixed, self.undivided, tied)
+        near = sum(bool(belief.borderline) for belief in self.beliefs)
+        return AskedCounts(len(self.beliefs), self.shortened, self.fixed, self.undivided, tied, near)
 
     @property
     def notes(self) -> list[str]:
@@ -131,8 +136,10 @@ def ask(
 ) -> Asked:
     """Ask a model every item, by the template's method and preset.
 
-    An item's belief depends on no other item, on no chunk and on no interruption, but for
-    `letter_pride`, whose prior is measured on some of all the items given.
+    What an item is asked depends on no other item, on no chunk and on no interruption. Of all the
+    items given some measure the prior of `letter_pride`. What the model answers
+    depends on what it calculates together, by no more than its `rounding`; a belief that this could
+    change is `borderline`.
 
     Demonstrations are needed for `icl<k>` with k above 0. `fitted` keeps the prompts for other models
     asked the same. `chunks` has the journal of finished chunks, to be taken up after an interruption; the
@@ -148,7 +155,7 @@ def ask(
     sample = prior_sample(items, settings) if template.method == "letter_pride" else frozenset()
     asker = _Asker(model, form, template, settings, pool, fitted)
     results, priors = asker.draws(items, sample, chunks or Chunks())
-    asking = Asking(form=str(form), method=template.method, preset=template.preset)
+    asking = Asking(form=str(form), method=template.method, preset=template.preset, rounding=model.rounding)
     beliefs = tuple(
         belief_from(item, draws_of_item, asking, settings)
         for item, draws_of_item in zip(items, results, strict=True)

@@ -32,6 +32,7 @@ class Asking:
     form: str
     method: Method
     preset: Preset
+    rounding: float
 
 
 def belief_from(item: Item, draws: Sequence[DrawResult], asking: Asking, settings: ProbeSettings) -> Belief:
@@ -55,6 +56,8 @@ def belief_from(item: Item, draws: Sequence[DrawResult], asking: Asking, setting
         prompt=views[0].prompt,
         asked_probs=mean([view.probs for view in views]) if masses else None,
         draws=len(draws),
+        borderline=any(_gap(one) < 2 * asking.rounding for one in (probs, *(draw.probs for draw in draws)))
+        or abs(probs[pred] - settings.confident) < asking.rounding,
     )
     if len(draws) == 1:
         return belief
@@ -66,6 +69,11 @@ def belief_from(item: Item, draws: Sequence[DrawResult], asking: Asking, setting
         settings=settings,
     )
     return replace(belief, **asdict(stability))
+
+
+def _gap(probs: Sequence[float]) -> float:
+    second, first = sorted(probs)[-2:]
+    return first - second
 
 
 def _argmax(probs: Sequence[float]) -> int:

@@ -32,7 +32,7 @@ BELIEFS = TableFile(
         for column in columns_of(row)
         if column.name != "item"
     },
-    optional=frozenset({"prompt", "cluster"}),
+    optional=frozenset({"prompt", "cluster", "borderline"}),
 )
 
 

@@ -19,7 +19,7 @@ _MOST = 2**31 - 1
 # What a belief says besides its item and its distribution, under the same name in a file.
 _AS_IS = (
     *("letter_mass", "normalisation", "shots", "prompt", "draws"),
-    *("agreement", "agreement_low", "agreement_high", "right_rate", "category"),
+    *("agreement", "agreement_low", "agreement_high", "right_rate", "category", "borderline"),
 )
 
 
@@ -69,6 +69,7 @@ class BeliefRecord(BaseModel):
     agreement_high: Share | None = None
     right_rate: Share | None = None
     category: Category | None = None
+    borderline: bool | None = None
 
     @property
     def best(self) -> int:

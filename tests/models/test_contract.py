@@ -86,6 +86,9 @@ def test_an_answer_a_continuation_in_order_whatever_the_company(scorer):
     for order in ([3, 1, 0, 2, 1], [2]):
         for place, one in zip(order, sums(scorer, [asked[place] for place in order]), strict=True):
             assert one == pytest.approx(found[place], abs=1e-5)
+            assert [math.exp(x) for x in one] == pytest.approx(
+                [math.exp(x) for x in found[place]], abs=scorer.rounding + 1e-15
+            )
     assert sums(scorer, asked, batch_tokens=1)[0] == pytest.approx(found[0], abs=1e-5)
     assert scorer.loglikelihoods([]) == []
 

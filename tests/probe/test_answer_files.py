@@ -25,7 +25,13 @@ def answer(asked: Item, probs: tuple[float, ...], **fields: object) -> Belief:
     values: dict[str, object] = {
         **{"item": asked, "probs": probs, "pred": pred, "confidence": probs[pred]},
         **{"correct": pred == asked.answer, "letter_mass": 0.1 + 0.2, "form": "icl5", "method": "letter"},
-        **{"preset": "corrected", "shots": 5, "asked_probs": probs[::-1], "draws": 1},
+        **{
+            "preset": "corrected",
+            "shots": 5,
+            "asked_probs": probs[::-1],
+            "draws": 1,
+            "borderline": pred == 0,
+        },
     }
     return Belief(**{**values, **fields})
 
@@ -68,7 +74,7 @@ def test_items_are_stored_once_and_joined_by_whoever_reads(run: Path, tmp_path: 
     assert "asked_probs" not in pq.read_schema(moved / "beliefs" / "same.parquet").names
     # No text of a question, and nothing that follows from the rest, is in an answer.
     assert pq.read_schema(moved / "beliefs" / "law.parquet").names == [
-        *("key", "probs", "asked_probs", "letter_mass", "shots")
+        *("key", "probs", "asked_probs", "letter_mass", "shots", "borderline")
     ]
 
 

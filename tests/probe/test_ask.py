@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import pytest
+import torch
 from models import item
 
 from harmonia.errors import InputError
 from harmonia.journal import Chunks
 from harmonia.models.fake import FakeModel
+from harmonia.models.protocols import ROUNDING
 from harmonia.probe import ProbeSettings, ask
 from harmonia.prompts import Form, PromptSettings, ShotPool, build_template
 
@@ -129,3 +132,47 @@ def test_items_whose_options_are_all_equally_likely_are_told():
     asked = ask(even, items, Form(chat=False, shots=0), template)
     assert [belief.confidence for belief in asked.beliefs] == pytest.approx([0.75, 0.5, 0.75])
     assert asked.notes == ["1 of 3 items have all options equally likely, and count as answered by the first"]
+
+
+def _ways(items) -> Iterator[tuple[int, int | None, list[tuple]]]:
+    """Threads, tokens of a batch, and shards: other company for each item."""
+    yield 1, None, [items[::-1]]
+    yield 2, None, [items]
+    yield 1, 300, [items]
+    yield 1, 4096, [items[:5], items[5:]]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["letter", "cloze"])
+def test_an_answer_in_other_company_differs_by_rounding_and_a_category_only_where_that_is_told(
+    method, tiny_loaded, single_thread
+):
+    loaded = tiny_loaded("llama")
+    template = build_template(PromptSettings(method=method), loaded.tokenizer)
+    items = tuple(item(k, options=2 + k % 4) for k in range(12))
+    # The level is decided where many of these beliefs lie.
+    middle = 0.35
+
+    def asked(some, batch_tokens=None):
+        settings = ProbeSettings(batch_tokens=batch_tokens, draws=2, confident=middle)
+        pool = ShotPool(items=tuple(item(k, id=f"s{k}", question=f"Shot {k}?") for k in range(6)))
+        return ask(loaded, some, FORM, template, pool=pool, settings=settings)
+
+    first = asked(items)
+    assert asked(items) == first
+    told = 0
+    for threads, batch_tokens, shards in _ways(items):
+        torch.set_num_threads(threads)
+        found = {one.item.id: one for shard in shards for one in asked(shard, batch_tokens).beliefs}
+        for one in first.beliefs:
+            other = found[one.item.id]
+            assert other.probs == pytest.approx(one.probs, abs=ROUNDING["float32"])
+            if one.borderline or other.borderline:
+                told += 1
+            else:
+                assert (other.pred, other.category, other.agreement) == (
+                    one.pred,
+                    one.category,
+                    one.agreement,
+                )
+    assert told < len(items), "what is told of most beliefs says nothing"

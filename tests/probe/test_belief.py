@@ -30,7 +30,7 @@ def belief_of(
     view = view_of(
         found, given_order(asked), style=style, normalisation=normalisation, keep_prompt=keep_prompt
     )
-    asking = Asking(form=form, method=method, preset="corrected")
+    asking = Asking(form=form, method=method, preset="corrected", rounding=0.0)
     settings = ProbeSettings(normalisation=normalisation)
     return belief_from(asked, [DrawResult(views=(view,), probs=view.probs)], asking, settings)
 
@@ -90,3 +90,26 @@ def test_the_prompt_is_kept_only_when_asked():
     assert belief_of(TWO, scores(-1.0, -2.0), form="icl0", method="letter").prompt is None
     kept = belief_of(TWO, scores(-1.0, -2.0), form="icl0", method="letter", keep_prompt=True)
     assert kept.prompt == "the prompt"
+
+
+# Probabilities of the first of two options, draw by draw; what a difference of 0.01 in each could change.
+NEAR = {
+    "sure": ((0.8,), 0.5, False),
+    "two options as likely": ((0.504,), 0.5, True),
+    "as far apart as rounding twice": ((0.515,), 0.7, False),
+    "at the threshold": ((0.705,), 0.7, True),
+    "near the threshold, wrong": ((0.305,), 0.7, True),
+    "a draw could answer otherwise": ((0.9, 0.502, 0.9), 0.5, True),
+    "draws apart, and sure": ((0.9, 0.2, 0.9), 0.5, False),
+}
+
+
+@pytest.mark.parametrize("name", NEAR)
+def test_what_rounding_could_change_is_borderline(name):
+    firsts, confident, borderline = NEAR[name]
+    for rounding, expected in ((0.01, borderline), (0.0, False)):
+        view = view_of(scores(-1.0, -2.0), given_order(TWO), style="letter")
+        draws = [DrawResult(views=(view,), probs=(first, 1 - first)) for first in firsts]
+        asking = Asking(form="icl3", method="letter", preset="corrected", rounding=rounding)
+        found = belief_from(TWO, draws, asking, ProbeSettings(confident=confident))
+        assert found.borderline is expected

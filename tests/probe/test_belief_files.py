@@ -86,6 +86,7 @@ def test_the_columns_are_those_of_the_design(tmp_path):
 def test_files_without_the_later_columns_are_read(tmp_path):
     write_beliefs(tmp_path / "a.parquet", BELIEFS, {})
     later = ("asked_probs", "draws", "agreement", "agreement_low", "agreement_high", "right_rate", "category")
+    assert "borderline" not in pq.read_schema(tmp_path / "a.parquet").names  # no row has it
     table = pq.read_table(tmp_path / "a.parquet").drop_columns(list(later))
     pq.write_table(table, tmp_path / "old.parquet")
     absent = dict.fromkeys(later)
