@@ -17,6 +17,7 @@ from harmonia.pipeline.task import Task
 from harmonia.pipeline.watcher import Watcher
 from harmonia.pipeline.work import data_found
 from harmonia.pipeline.workbench import Workbench
+from harmonia.training.sft import LOSSES, RECORD
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +88,21 @@ class Run:
         said = left.status.replace("_", " ")
         self._end(task, f"{said}: {left.reason}" if left.reason else said)
 
+    def drop_model(self, tasks: Sequence[Task]) -> None:
+        """Delete the weights of a unit that has ended, where settings do not keep it and none failed."""
+        keep = self.bench.experiment.execution.keep_models
+        trained = next((task for task in tasks if task.kind == "train"), None)
+        if trained is None or keep == "all" or any(not self.manifest.is_done(task) for task in tasks):
+            return
+        left = self.manifest.stages[trained.key]
+        last = trained.key.endswith(f"/seed{self.bench.experiment.seeds[-1]}")
+        if left.status == "done" and not left.dropped and not (keep == "last" and last):
+            # Noted first: a model that is half gone must not be taken for a damaged one.
+            self.manifest.note(trained.key, left.model_copy(update={"dropped": True}))
+            for path in left.outputs:
+                if Path(path).name not in (LOSSES, RECORD):  # the page shows them
+                    (self.bench.run / path).unlink(missing_ok=True)
+
     def _end(self, task: Task, outcome: str) -> None:
         if task.kind == "data" and outcome in ("done", "skipped"):
             self.manifest.head["data"] |= data_found(self.bench.run, task.key.partition("/")[2])
@@ -117,11 +133,15 @@ class GivenUnit:
     def __init__(self, run: Run, tasks: Sequence[Task]) -> None:
         self.bench = run.bench
         self._run = run
+        self._tasks = tuple(tasks)
         self._rest = iter(tasks)
         self.task = self._next()
 
     def _next(self) -> Task | None:
-        return next((task for task in self._rest if self._run.must_do(task)), None)
+        task = next((task for task in self._rest if self._run.must_do(task)), None)
+        if task is None:
+            self._run.drop_model(self._tasks)
+        return task
 
     def progress(self, done: int, total: int) -> None:
         """The task has done so much of its work."""

@@ -89,10 +89,13 @@ class ExecutionSettings(Settings):
         executor: `local` does one after the other in the command's own process, `processes`
             those that wait for nothing side by side, in processes of their own.
         workers: Processes at a time, each with its own model in memory; None for one a core.
+        keep_models: Tuned models that stay on disk once they were asked: `all`, those of the `last` seed,
+            or `none`. One that is gone is trained anew when more is asked of it.
     """
 
     executor: Literal["local", "processes"] = "local"
     workers: int | None = Field(default=None, ge=1)
+    keep_models: Literal["all", "last", "none"] = "all"
 
 
 class Experiment(Settings):

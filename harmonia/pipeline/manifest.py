@@ -45,6 +45,7 @@ class Noted(BaseModel):
         seconds: How long it took.
         peak_memory_mb: The most memory that its process had taken by its end.
         outputs: Size and hash of each file it wrote, relative to the run directory.
+        dropped: Whether these files were deleted once nothing needed them any more (`keep_models`).
     """
 
     model_config = ConfigDict(frozen=True)
@@ -56,6 +57,7 @@ class Noted(BaseModel):
     seconds: float = 0.0
     peak_memory_mb: float = 0.0
     outputs: dict[str, dict[str, Any]] = {}
+    dropped: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,14 +68,14 @@ class Manifest:
         run: The run directory.
         head: Everything but the tasks.
         stages: What each task left, by key.
-        order: All tasks in the graph's order, in which they are written: tasks side by side
-            end in any order, and the page lists them.
+        graph: All tasks, once `keep` has been told; they are written in its order: tasks side by
+            side end in any order, and the page lists them.
     """
 
     run: Path
     head: dict[str, Any] = field(default_factory=dict)
     stages: dict[str, Noted] = field(default_factory=dict)
-    order: tuple[str, ...] = ()
+    graph: Graph | None = None
 
     @classmethod
     def read(cls, run: Path) -> Manifest:
@@ -100,7 +102,8 @@ class Manifest:
 
     def write(self) -> None:
         """Write the manifest in one step."""
-        ordered = (key for key in self.order or self.stages if key in self.stages)
+        order = self.graph.tasks if self.graph else self.stages
+        ordered = (key for key in order if key in self.stages)
         stages = {key: self.stages[key].model_dump(mode="json") for key in ordered}
         write_json(self.run / NAME, {**self.head, "stages": stages})
 
@@ -110,7 +113,7 @@ class Manifest:
         lost = failed | {key for key in graph.needing(failed) if self.reason(key)}
         kept = graph.tasks.keys() - lost - graph.made_without(lost)
         self.stages = {key: noted for key, noted in self.stages.items() if key in kept}
-        self.order = tuple(graph.tasks)
+        self.graph = graph
 
     def knows(self, task: Task) -> bool:
         """Whether the task is noted as it is now; its files are not looked at."""
@@ -125,6 +128,11 @@ class Manifest:
         """
         if not self.knows(task):
             return False
+        if self.stages[task.key].dropped:
+            needing = (
+                [one for one in self.graph.tasks.values() if task.key in one.needs] if self.graph else []
+            )
+            return all(self.is_done(one, hashed=hashed) for one in needing)
         files = self.stages[task.key].outputs.items()
         if not hashed:
             return all(

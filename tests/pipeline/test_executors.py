@@ -37,6 +37,9 @@ TUNED = {"fit/person/harmonious/seed0"} | {
 }
 
 
+DROP = "execution.keep_models=none"
+
+
 class InTurn:
     """Two places in this process, and a task of each in turn: an executor as CONTRIBUTING says."""
 
@@ -248,3 +251,32 @@ def test_settings_say_who_does_it() -> None:
     assert isinstance(executor_of(ExecutionSettings()), Local)
     chosen = executor_of(ExecutionSettings(executor="processes", workers=3))
     assert isinstance(chosen, Processes) and chosen.threads >= 1
+
+
+@pytest.mark.slow
+def test_models_that_are_not_kept_are_gone_once_they_were_asked(
+    executor: Executor, settings: dict[str, Any], finished: Experiment
+) -> None:
+    """All else is as in a run that keeps them; for one suite more its models are trained anew."""
+    experiment = _experiment(settings, DROP)
+    run_experiments([experiment], executor, Recorder())
+    wanted, found = _files(finished.run_directory), _files(experiment.run_directory)
+    gone = {path.rpartition("/")[2] for path in wanted.keys() - found.keys()}
+    assert "model.safetensors" in gone and "loss.jsonl" not in gone
+    assert found == {path: held for path, held in wanted.items() if path in found}
+    assert {path for path in wanted if not path.startswith("models/")} <= found.keys()
+    again, more = Recorder(), Recorder()
+    run_experiments([experiment], executor, again)
+    assert not again.done()
+    asked = "domains.person.suites.more={items: {path: person/dev.jsonl, domain: person, limit: 4}}"
+    run_experiments([_experiment(settings, DROP, asked)], executor, more)
+    trained = {key for key in more.done() if key.startswith("train/")}
+    assert trained == {TRAINED, TRAINED.replace("harmonious", "incompatible")}
+    assert not TUNED & more.done()
+
+
+def test_the_last_seed_is_kept(settings: dict[str, Any]) -> None:
+    experiment = _experiment(settings, "execution.keep_models=last", "seeds=[4, 2]")
+    run_experiments([experiment], Local(), Recorder())
+    whole = experiment.run_directory.glob("models/*/*/*/model.safetensors")
+    assert {path.parent.name for path in whole} == {"seed2"}
