@@ -21,6 +21,7 @@ from harmonia.report import (
     trust,
     words,
 )
+from harmonia.report.explorer import explorer
 from harmonia.report.figures import FIGURES, write_figures
 from harmonia.report.load import load_run
 from harmonia.report.missing import missing_parts
@@ -41,6 +42,7 @@ def write_page(run: Path) -> Path:
         "page.html",
         **{part.__name__.rpartition(".")[2]: part for part in _PARTS},
         run=files,
+        questions=explorer(files),
         asked=_asked(files),
         panels=panels,
         drawn=[figure.name for figure in FIGURES if panels[figure.name]],

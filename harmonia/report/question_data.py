@@ -1,0 +1,251 @@
+"""A run's questions and answers as columns of a page: numbers as base64 of small integers.
+
+A probability is a 16-bit share of 65,535; an option is a byte, 255 where there is none.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harmonia.analysis.answers import Answers
+from harmonia.analysis.consistency import levels
+from harmonia.analysis.run_answers import CHAT, Who
+from harmonia.analysis.tables import PROBE
+from harmonia.errors import InputError
+from harmonia.groups.names import BASE
+from harmonia.parsing import read_json_lines
+from harmonia.probe.belief_columns import BeliefColumns, belief_columns
+from harmonia.probe.fit import read_fit
+from harmonia.probe.item_columns import ItemColumns
+from harmonia.probe.level import LEVELS
+from harmonia.report.run_index import RunIndex
+from harmonia.report.words import asked_by, in_group_order, plain
+
+_NONE = 255
+Model = tuple[str, int | None]
+"""What a model was tuned on, and its seed; `base` and None."""
+Asking = tuple[str, str]
+"""A form, and a method."""
+
+
+@dataclass(slots=True)
+class _Block:
+    """The questions of one suite of a domain, or those whose beliefs were taken, in their first file's order.
+
+    Attributes:
+        domain: The domain.
+        suite: The suite, or `probe`.
+        of: The base model's answers to them.
+        ids: Their ids.
+        level_I: The level of each, as its place in `LEVELS`.
+        counted_out: Ids left out of all scores.
+        answers: The most probable option and all probabilities, by model and asking.
+    """
+
+    domain: str
+    suite: str
+    of: BeliefColumns
+    ids: NDArray[np.object_]
+    level_I: NDArray[np.uint8]
+    answers: dict[tuple[Model, Asking], tuple[NDArray[np.uint8], NDArray[np.float64]]] = field(
+        default_factory=dict
+    )
+
+    def add(self, model: Model, asking: Asking, found: BeliefColumns) -> None:
+        """Add a model's answers, whatever the order of their file."""
+        probs_I_C = found.padded("probs")
+        pred_I = probs_I_C.argmax(axis=1).astype(np.uint8)
+        ids = _ids(found)
+        if not np.array_equal(ids, self.ids):
+            place = {name: number for number, name in enumerate(ids)}
+            where_I = np.array([place.get(name, -1) for name in self.ids])
+            pred_I = np.where(where_I < 0, _NONE, pred_I[where_I]).astype(np.uint8)
+            probs_I_C = np.where(where_I[:, None] < 0, 0.0, probs_I_C[where_I])
+        self.answers[model, asking] = pred_I, probs_I_C
+
+    def kept(self, share: float) -> NDArray[np.int64]:
+        """Places of a share of the questions, evenly taken; at least one."""
+        count = max(1, int(share * len(self.ids)))
+        return np.unique(np.linspace(0, len(self.ids) - 1, count).astype(np.int64))
+
+
+class QuestionData:
+    """All questions of a run with what each model answered.
+
+    Args:
+        index: The run's files.
+
+    Attributes:
+        all: How many questions there are, those of each suite by themselves.
+    """
+
+    def __init__(self, index: RunIndex) -> None:
+        self._index = index
+        self._items: dict[Any, ItemColumns] = {}
+        self._blocks: list[_Block] = []
+        self._before: Asking = (CHAT, "letter")
+        self._read_beliefs()
+        self._read_answers()
+        self._blocks.sort(key=lambda block: block.suite == PROBE)  # what is not asked after tuning comes last
+        self.all = sum(len(block.ids) for block in self._blocks)
+        pairs = {pair for block in self._blocks for pair in block.answers}
+        groups = in_group_order(model[0] for model, _ in pairs)
+        self._models = sorted(
+            {model for model, _ in pairs}, key=lambda one: (groups.index(one[0]), one[1] or 0)
+        )
+        self._askings = list(dict.fromkeys(asking for block in self._blocks for _, asking in block.answers))
+
+    def _read(self, path: str) -> BeliefColumns:
+        found = belief_columns(self._index.run / path, self._items)
+        if found is None:
+            remedy = "Let the run write it again: harmonia run."
+            raise InputError("not answers of a run", file=self._index.run / path, remedy=remedy)
+        return found
+
+    def _begin(self, domain: str, suite: str, found: BeliefColumns) -> _Block:
+        block = _Block(domain, suite, found, _ids(found), np.full(len(found.row_I), _NONE, np.uint8))
+        self._blocks.append(block)
+        return block
+
+    def _read_beliefs(self) -> None:
+        for domain, path in self._index.beliefs.items():
+            found = self._read(path)
+            block = self._begin(domain, PROBE, found)
+            asked = found.answers["form"][0].as_py(), found.answers["method"][0].as_py()
+            self._before = asked
+            block.add((BASE, None), asked, found)
+            block.level_I = self._levels(found, block)
+
+    def _read_answers(self) -> None:
+        blocks: dict[tuple[str, str], _Block] = {}
+        for place, path in sorted(self._index.answers.items(), key=lambda one: one[0].group != BASE):
+            found, asking = self._read(path), (place.form, place.readout)
+            where = place.domain, place.suite
+            block = blocks.get(where) or blocks.setdefault(where, self._begin(*where, found))
+            block.add((place.group, place.seed), asking, found)
+            if place.group == BASE and asking == self._before:
+                block.level_I = self._levels(found, block)
+
+    def _levels(self, found: BeliefColumns, block: _Block) -> NDArray[np.uint8]:
+        answers = Answers.of_columns(found)
+        by_id = dict(zip(answers.ids_I, levels(answers, self._index.threshold), strict=True))
+        known = [by_id.get(name) for name in block.ids]
+        return np.array([LEVELS.index(one) if one else _NONE for one in known], dtype=np.uint8)
+
+    def json(self, share: float = 1.0) -> tuple[str, int]:
+        """All of it as JSON that can stand in a page.
+
+        Args:
+            share: Of the questions of each suite.
+
+        Returns:
+            The text, and how many questions are in it.
+        """
+        kept = [block.kept(share) for block in self._blocks]
+        pairs = list(zip(self._blocks, kept, strict=True))
+        texts = {
+            name: [one for block, at in pairs for one in _column(block, name, at)]
+            for name in ("id", "question", "choices", "explanation")
+        }
+        excluded = self._index.excluded or {}
+        left_out = [
+            name in excluded.get((block.domain, block.suite), ())
+            for block, at in pairs
+            for name in block.ids[at]
+        ]
+        after = [one for one in self._askings if one[0] == CHAT and one[1] == self._before[1]]
+        starts = np.cumsum([0, *map(len, kept)])
+        data = {
+            "blocks": [
+                {
+                    "domain": block.domain,
+                    "suite": block.suite,
+                    "name": "training questions" if block.suite == PROBE else plain(block.suite),
+                    "start": int(start),
+                    "n": len(at),
+                }
+                for (block, at), start in zip(pairs, starts, strict=False)
+            ],
+            "models": [{"name": _model(one)} for one in self._models],
+            "askings": [
+                {"form": form, "readout": readout, "name": asked_by(form, readout)}
+                for form, readout in self._askings
+            ],
+            "before": self._askings.index(self._before),
+            "after": self._askings.index((*after, *self._askings)[0]),
+            "options": _bytes(np.array([len(one) for one in texts["choices"]], dtype=np.uint8)),
+            "answer": _bytes(
+                np.concatenate([block.of.items.gold_I[block.of.row_I[at]] for block, at in pairs])
+            ),
+            "level": _bytes(np.concatenate([block.level_I[at] for block, at in pairs])),
+            "leftOut": _bytes(np.array(left_out)),
+            "answers": list(self._answers(pairs)),
+            "texts": texts,
+            **self._training(texts, pairs, starts),
+            "prompts": [],
+        }
+        text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+        # A half of a surrogate pair is written as JSON spells it; no text ends the script that it stands in.
+        return text.encode("utf-8", "backslashreplace").decode().replace("<", "\\u003c"), int(starts[-1])
+
+    def _answers(self, pairs: Sequence[tuple[_Block, NDArray[np.int64]]]) -> Iterator[list[Any]]:
+        for number, (block, at) in enumerate(pairs):
+            options_I = block.of.items.options_I[block.of.row_I[at]]
+            for (model, asking), (pred_I, probs_I_C) in block.answers.items():
+                own_I_C = np.arange(probs_I_C.shape[1]) < options_I[:, None]
+                shares = np.rint(probs_I_C[at][own_I_C] * 65535).astype("<u2")
+                place = self._models.index(model), self._askings.index(asking)
+                yield [number, *place, _bytes(pred_I[at]), b64encode(shares.tobytes()).decode()]
+
+    def _training(
+        self, texts: dict[str, list[Any]], pairs: Sequence[tuple[_Block, Any]], starts: Any
+    ) -> dict[str, Any]:
+        """Of each model the rows it trained on: which question, the option taught, the texts, its fit."""
+        places: dict[tuple[str, str], list[int]] = {}
+        for (block, at), start in zip(pairs, starts, strict=False):
+            for k, name in enumerate(block.ids[at]):
+                places.setdefault((block.domain, name), []).append(int(start) + k)
+        said: dict[str, int] = {}
+        rows: list[list[Any]] = []
+        for who, path in self._index.training.items():
+            if (who.group, who.seed) not in self._models:
+                continue
+            fit = {one.row: one.trained_target for one in self._fit(who)}
+            for line, row in read_json_lines(self._index.run / path, what="the training set"):
+                for i in places.get((who.domain, row["id"]), ()):
+                    if texts["question"][i] != row["question"]:
+                        continue
+                    user, assistant = (one["content"] for one in row["messages"][-2:])
+                    spoken = [said.setdefault(text, len(said)) for text in (user, assistant)]
+                    model = self._models.index((who.group, who.seed))
+                    rows.append([model, i, row["target"], *spoken, fit.get(line)])
+        return {"training": rows, "said": list(said)}
+
+    def _fit(self, who: Who) -> Sequence[Any]:
+        path = self._index.run / "fit" / f"{who.who}.parquet"
+        return read_fit(path) if path.is_file() else ()
+
+
+def _ids(found: BeliefColumns) -> NDArray[np.object_]:
+    return found.items.texts_I("id")[found.row_I]
+
+
+def _column(block: _Block, name: str, at: NDArray[np.int64]) -> list[Any]:
+    values: list[Any] = block.of.items.table[name].take(block.of.row_I[at]).to_pylist()
+    return values
+
+
+def _bytes(values: NDArray[Any]) -> str:
+    return b64encode(values.astype(np.uint8).tobytes()).decode()
+
+
+def _model(model: Model) -> str:
+    group, seed = model
+    return "base model" if seed is None else f"{plain(group)}, seed {seed}"
