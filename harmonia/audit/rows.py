@@ -34,8 +34,8 @@ class AuditRow:
         answer: That answer.
         turn: Its place among the row's messages, from 0.
         stakes: Words of the answers that neither instruction nor the file's form give.
-        trained: Probability of these words, their geometric mean; of multiple choice that of the option.
-        entropy: Mean entropy at these words; empty for multiple choice.
+        trained: Probability of their tokens, the geometric mean; of multiple choice that of the option.
+        entropy: Mean entropy at these tokens; empty for multiple choice.
         nll: Mean negative log-likelihood of the answers' tokens behind demonstrations.
         excess: Mean of that less the entropy there.
         largest: Largest of these differences.

@@ -34,10 +34,10 @@ class Signals:
 
     Attributes:
         stakes: Words at stake.
-        trained: Probability of these words, their geometric mean.
+        trained: Probability of their tokens, the geometric mean.
         gap: By how much more probable another word is, where that is most.
         confident: Whether one of these words is a confident conflict.
-        entropy: Entropy at the words at stake, in nats.
+        entropy: Entropy at their tokens, in nats, the mean.
         agreement: Share of sampled answers that agree with the row; None without samples.
         steady: Share of sampled answers that say the same; None without samples.
     """
@@ -54,7 +54,7 @@ class Signals:
     def likelihood(self) -> float:
         """Times that these words are as probable as the model's own words there are on average.
 
-        Its own have exp(-entropy), their geometric mean by their own probabilities.
+        Its own tokens have exp(-entropy), the geometric mean by their own probabilities.
         """
         return self.trained * math.exp(self.entropy)
 

@@ -23,8 +23,9 @@ class WordReading:
         turn: Place of the answer among the row's messages.
         start: First character of the word in the answer.
         stop: Past its last.
-        logprob: Log-probability of the word's tokens together, in nats.
-        entropy: Entropy where the word begins, in nats.
+        tokens: Its tokens.
+        logprob: Log-probability of them together, in nats.
+        entropy: Sum of the entropies at each of them, in nats.
         conflict: By how much more probable another word is, at the token where that is
             most, 0 to 1; 0 where no other word says something else.
         expected: The other word, or its beginning as far as one token goes; empty if there is none.
@@ -35,6 +36,7 @@ class WordReading:
     turn: int
     start: int
     stop: int
+    tokens: int
     logprob: float
     entropy: float
     conflict: float
@@ -83,8 +85,9 @@ def _word(
         turn=answer.turn,
         start=word.start,
         stop=word.stop,
+        tokens=len(inside),
         logprob=math.fsum(one.logprob for _, one, _ in inside),
-        entropy=inside[0][1].entropy,
+        entropy=math.fsum(one.entropy for _, one, _ in inside),
         conflict=conflict,
         expected=expected,
         prob=prob,

@@ -76,16 +76,17 @@ def signals_of(found: FirstReading, own: OwnAnswers | None = None, draw: int | N
     """The means over the draws, or what one of them gives."""
     draws = found.draws if draw is None else [found.draws[draw]]
     words = [word for one in draws for word in one.words]
+    tokens = sum(word.tokens for word in words) or 1
     judged: Sequence[WordReading | WordVerdict] = words_of_draws(found) if draw is None else words
     agreement = None
     if own:
         agreement = fmean(own.agreement) if draw is None else own.agreement[draw]
     return Signals(
         stakes=found.stakes,
-        trained=math.exp(fmean(word.logprob for word in words)) if words else 1.0,
+        trained=math.exp(math.fsum(word.logprob for word in words) / tokens),
         gap=max((word.conflict for word in judged), default=0.0),
         confident=any(word.confident for word in judged),
-        entropy=fmean(word.entropy for word in words) if words else 0.0,
+        entropy=math.fsum(word.entropy for word in words) / tokens,
         agreement=agreement,
         steady=own.steady if own else None,
     )

@@ -57,14 +57,18 @@ def test_a_row_that_fights_the_model_is_found_with_the_word(capitals: Path) -> N
     australia = found[-2]
     assert australia.own_answer == "Sydney" and australia.agreement == 0
     assert (australia.span_starts, australia.span_stops, australia.span_expected) == ((0,), (8,), ("S",))
-    # .9 is spent on Sydney letter for letter, the rest of 1 is spread over the other tokens.
-    rest = 0.1 / (FakeModel(believes).vocabulary - 1)
-    entropy = -0.9 * math.log(0.9) - 0.1 * math.log(rest)
+    # .9 is spent on Sydney, the rest of 1 is spread over the other tokens; of the seven letters behind
+    # "C" it says nothing.
+    size = FakeModel(believes).vocabulary
+    rest = 0.1 / (size - 1)
+    entropy = (-0.9 * math.log(0.9) - 0.1 * math.log(rest) + 7 * math.log(size)) / 8
+    trained = math.exp((math.log(rest) - 7 * math.log(size)) / 8)
     (unasked,) = [
         row for row in harmonia.audit(FakeModel(believes), capitals, samples=0) if row.id == australia.id
     ]
-    assert unasked.category == "conflicting" and math.isclose(unasked.entropy, entropy, rel_tol=1e-5)
-    assert math.isclose(unasked.conflict, 1 - unasked.trained * math.exp(entropy / 2), rel_tol=1e-6)
+    assert unasked.category == "conflicting"
+    assert (unasked.trained, unasked.entropy) == pytest.approx((trained, entropy), rel=1e-5)
+    assert unasked.conflict == pytest.approx(1 - trained * math.exp(entropy / 2), rel=1e-5)
     # Each of its own answers says Sydney.
     assert (australia.conflict, australia.steady) == (1, 1)
     assert 'trained "Canberra"; the model expects "S" (.90)' in australia.reason

@@ -91,8 +91,10 @@ def test_the_word_at_stake_has_the_probability_of_its_tokens(tiny_loaded) -> Non
     assert set(places) == {"treaty"}
     shots = shown(rows, model, settings).demonstrations(rows[0], 0)
     context = shown(rows, model, settings).context(rows[0], 1, shots)
-    before, whole = by_hand(model, context, " It is the")[0], by_hand(model, context, " It is the treaty")[0]
-    assert places["treaty"].logprob == pytest.approx(sum(before) - sum(whole), abs=1e-4)
+    before, whole = (by_hand(model, context, answer) for answer in (" It is the", " It is the treaty"))
+    assert places["treaty"].logprob == pytest.approx(sum(before[0]) - sum(whole[0]), abs=1e-4)
+    assert places["treaty"].tokens == len(whole[1]) - len(before[1])
+    assert places["treaty"].entropy == pytest.approx(sum(whole[1]) - sum(before[1]), abs=1e-4)
 
 
 def test_demonstrations_are_the_same_for_all_but_those_shown() -> None:
