@@ -40,8 +40,8 @@ from harmonia.groups import GroupSettings, build_groups, wanted_texts
 from harmonia.journal import Chunks, Progress
 from harmonia.models import LocalModel, ModelSettings, Scorer, load_model
 from harmonia.models.folder import tuned_settings
-from harmonia.models.served import ServedModel
-from harmonia.models.server import ServedSettings
+from harmonia.models.served_model import ServedModel
+from harmonia.models.server import ServedModelSettings
 from harmonia.outputs import require_folder_place
 from harmonia.probe import ProbeSettings, ask
 from harmonia.probe import read_beliefs as read_belief_file
@@ -73,17 +73,19 @@ def load(folder: str | Path, **settings: Any) -> LocalModel:
 
 
 def serve(url: str, model: str, **settings: Any) -> ServedModel:
-    """A model behind a completions server. It writes texts; it cannot be probed yet.
+    """A model behind a completions server (llama.cpp, vLLM, ...), to be asked like a local one.
+
+    What the server can tell is found out when it is first needed (docs/served.md). It cannot be trained.
 
     Args:
         url: Address of the server, down to the version: `http://localhost:8000/v1`.
         model: Its name there.
-        settings: Those of `writing.served`: `key_env`, `workers`, ...
+        settings: Those of a served `model`: `tokenizer`, `key_env`, `workers`, ...
 
     Raises:
         InputError: A setting is wrong, or the key is not in the environment.
     """
-    return ServedModel(checked(ServedSettings, "served", {**settings, "url": url, "model": model}))
+    return ServedModel(checked(ServedModelSettings, "model", {**settings, "served": url, "name": model}))
 
 
 def probe(

@@ -78,7 +78,8 @@ class Scores:
     Attributes:
         item_id: The item asked.
         logprobs: Log-likelihood in nats of each continuation, all its tokens
-            summed, under the softmax over the whole vocabulary (fp32).
+            summed, under the softmax over the whole vocabulary (fp32); nan where only a bound is known.
+        at_most: What those without one are at most, in nats, in order.
         n_tokens: Tokens of each continuation.
         n_chars: Characters of each continuation, its joining white space left out.
         shots: Demonstrations left after fitting the model's context.
@@ -91,6 +92,7 @@ class Scores:
     n_chars: tuple[int, ...]
     shots: int
     context: str
+    at_most: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +106,10 @@ class Belief:
         confidence: The largest probability.
         correct: Whether `pred` is the item's answer.
         letter_mass: Share of the whole vocabulary's probability on the scored
-            letters, 0 to 1, mean over all prompts asked; None for `cloze`.
+            letters, 0 to 1, mean over all prompts asked; None for `cloze`. Letters that a server
+            did not list are not in it.
+        unlisted_mass: What the letters that a server did not list can hold of the vocabulary's
+            probability at most, together, mean over all prompts asked; None where all were told.
         form: How it was asked: `icl5`, `chat0`, ...
         method: What was scored, and over which orders of the options.
         preset: Which rules made prompt and token ids.
@@ -146,6 +151,7 @@ class Belief:
     category: Category | None = None
     borderline: bool | None = None
     prompt: str | None = None
+    unlisted_mass: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

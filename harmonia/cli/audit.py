@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harmonia.cli import options as o
+from harmonia.cli.answerer import answerer, model_settings
 from harmonia.cli.given import Given
 from harmonia.cli.items import read
 from harmonia.cli.progress import Bars, err, print_table
@@ -22,7 +23,7 @@ _SHOWN = 5
 
 
 def audit(
-    model: o.Model,
+    model: o.Asked,
     data: Annotated[Path, typer.Argument(help="Rows: alpaca, sharegpt, messages or prompt/completion.")],
     out: o.Out,
     sample: Annotated[
@@ -44,15 +45,14 @@ def audit(
     from harmonia.audit.cost import cost_of
     from harmonia.audit.folder import journal_of, require_place, summary_of, write_audit
     from harmonia.data import ItemSource
-    from harmonia.models import ModelSettings, fingerprint, load_model
 
     given = Given.here()
     require_place(out, (data, model, exam))
     settings = given.of(AuditSettings, {"sample": sample, "seed": seed or None})
-    which = given.of(ModelSettings, {"path": model})
+    which = model_settings(given, model)
     file = read_rows(data, settings)  # before the model: a bad row is told at once
     asked = read(ItemSource(path=exam)).items if exam else ()
-    begun = Audit(load_model(which, fingerprint(which)), file, settings, asked)
+    begun = Audit(answerer(which), file, settings, asked)
     for line in cost_of(begun).lines:
         err.print(line)
     with journal_of(begun, out) as journal, Bars("auditing") as bars:

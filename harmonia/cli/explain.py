@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harmonia.cli import options as o
+from harmonia.cli.answerer import answerer, model_settings
 from harmonia.cli.given import Given
 from harmonia.cli.items import read
 from harmonia.cli.progress import out as console
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def explain_scoring(
-    model: o.Model,
+    model: o.Asked,
     form: Annotated[str, typer.Option(help="`icl<k>` or chat0.")] = "icl5",
     items: Annotated[str | None, typer.Option(help="Questions; a built-in one without it.")] = None,
     item: Annotated[
@@ -35,14 +36,13 @@ def explain_scoring(
     Example: `harmonia explain-scoring --model MODEL prompt.preset=repo`
     """
     from harmonia.errors import InputError
-    from harmonia.models import ModelSettings, load_model
     from harmonia.probe.explain import EXAMPLE, EXAMPLE_SHOTS, explain_scoring
     from harmonia.prompts import PromptSettings, ShotPool, build_template, parse_form
 
     how = parse_form(form)
     given = Given.here()
     words = given.of(PromptSettings)
-    which = given.of(ModelSettings, {"path": model})
+    which = model_settings(given, model)
     asked, demonstrations = EXAMPLE, EXAMPLE_SHOTS
     if items is None:
         given.none("items", "--items")
@@ -64,7 +64,7 @@ def explain_scoring(
     if (source := given.shots(shots_from)) is not None:
         demonstrations = read(source).items
     shots = ShotPool.of(demonstrations, words).choose(asked, how.shots) if how.shots else ()
-    loaded = load_model(which)
+    loaded = answerer(which)
     explained = explain_scoring(loaded, asked, how, build_template(words, loaded.tokenizer), shots)
     if json_:
         print(json.dumps(asdict(explained)))

@@ -151,7 +151,9 @@ class Given:
         return values
 
     def _require_known(self, section: Section, values: Mapping[str, Any]) -> None:
-        known = [one.key for one in section.settings()]
+        # A table may be of one class or of another: a local model, or a served one.
+        same = [one for one in TAKES[self._command] if one.table == section.table]
+        known = [one.key for each in same for one in each.settings()]
         shown = "" if section.table == "items" else section.prefix
         for key in _leaves(values):
             if not any(f"{one}.".startswith(f"{shown}{key}.") for one in known):

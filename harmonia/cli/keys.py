@@ -70,6 +70,8 @@ class Section:
 _ITEMS = Section("items", "data:ItemSource", without="path", bare=True)
 _SHOTS = Section("shots", "data:ItemSource", without="path limit seed")
 _MODEL = Section("model", "models:ModelSettings", without="path")
+_ASKED = (_MODEL, Section("model", "models.server:ServedModelSettings", without="served"))
+"""A model that is asked alone: its files, or a server."""
 _PROBE = Section("probe", "probe:ProbeSettings")
 _EXPERIMENT = (Section("", "pipeline.experiment:Experiment"),)
 _WORDS = "domain split config columns.question columns.answer columns.id columns.subject"
@@ -90,8 +92,8 @@ TAKES: dict[str, tuple[Section, ...]] = {
             without="name out data_root model general domains seeds groups.ratios execution",
         ),
     ),
-    "probe": (_ITEMS, _SHOTS, _prompt(without="chat chat_date"), _PROBE, _MODEL),
-    "evaluate": (_ITEMS, _SHOTS, _prompt(without="shots"), _PROBE, _MODEL),
+    "probe": (_ITEMS, _SHOTS, _prompt(without="chat chat_date"), _PROBE, *_ASKED),
+    "evaluate": (_ITEMS, _SHOTS, _prompt(without="shots"), _PROBE, *_ASKED),
     "groups": (
         Section("groups", "groups:GroupSettings", bare=True),
         _prompt(only="language options_first"),
@@ -114,9 +116,9 @@ TAKES: dict[str, tuple[Section, ...]] = {
         Section("items", "data:ItemSource", only=f"{_WORDS} limit seed", bare=True),
         Section("shots", "data:ItemSource", only=_WORDS),
         Section("slick", "slick.knowledge:SlickSettings"),
-        _MODEL,
+        *_ASKED,
     ),
-    "audit": (Section("audit", "audit:AuditSettings", without="sample seed", bare=True), _MODEL),
+    "audit": (Section("audit", "audit:AuditSettings", without="sample seed", bare=True), *_ASKED),
     "compare": (
         _ITEMS,
         _SHOTS,
@@ -133,7 +135,7 @@ TAKES: dict[str, tuple[Section, ...]] = {
         _MODEL,
     ),
     "export-task": (_ITEMS, _SHOTS, _prompt(only="method preset language options_first shots")),
-    "explain-scoring": (_ITEMS, _SHOTS, _prompt(without="method shots"), _MODEL),
+    "explain-scoring": (_ITEMS, _SHOTS, _prompt(without="method shots"), *_ASKED),
     "triage": (Section("", "analysis.triage:TriageSettings"),),
     "leakage": (_ITEMS, _SHOTS, Section("leakage", "data.leakage:LeakageSettings", only="ngram")),
     "doctor": (_prompt(only="chat"), _MODEL),

@@ -8,6 +8,12 @@ from typing import Annotated
 import typer
 
 Model = Annotated[str, typer.Option("--model", help="A model folder, an adapter folder, or a hub id.")]
+Asked = Annotated[
+    str,
+    typer.Option(
+        "--model", help="A model folder, an adapter folder, a hub id, or a server (http://localhost:8000/v1)."
+    ),
+]
 Items = Annotated[str, typer.Option(help="Questions: a file, a folder, or a data set id.")]
 ShotsFrom = Annotated[str | None, typer.Option(help="Demonstrations, read like the items.")]
 Shots = Annotated[int | None, typer.Option(help="Demonstrations in each prompt; default 5.")]

@@ -9,13 +9,14 @@ from typing import Annotated, Any
 import typer
 
 from harmonia.cli import options as o
+from harmonia.cli.answerer import answerer, model_settings
 from harmonia.cli.given import Given
 from harmonia.cli.progress import Bars, err, print_table
 from harmonia.cli.progress import out as console
 
 
 def slick(
-    model: o.Model,
+    model: o.Asked,
     items: Annotated[str, typer.Option(help="Questions: rows with question, and answers or answer.")],
     out: o.RecordsOut,
     shots_from: Annotated[
@@ -33,7 +34,6 @@ def slick(
     Example: `harmonia slick --model MODEL --items questions.jsonl --out known.parquet
     limit=500 slick.temperature=0.7`
     """
-    from harmonia.models import ModelSettings, fingerprint, load_model
     from harmonia.slick.knowledge import SlickSettings, probe_knowledge
     from harmonia.slick.knowledge_file import KNOWLEDGE, write_knowledge
     from harmonia.slick.questions import read_open_questions
@@ -41,21 +41,20 @@ def slick(
     KNOWLEDGE.require_place(out, inputs=(items, shots_from))
     given = Given.here()
     settings = given.of(SlickSettings, {"shots": shots, "prompts": prompts, "samples": samples})
-    which = given.of(ModelSettings, {"path": model})
+    which = model_settings(given, model)
     source = given.items(items)
     asked = read_open_questions(source)
     pool = read_open_questions(given.shots(shots_from) or source.model_copy(update={"limit": None}))
-    noted = fingerprint(which)
-    loaded = load_model(which, noted)
+    loaded = answerer(which)
     for line in loaded.slower_generating:
         err.print(line)
     texts = ((one.question, one.answers[0]) for one in dict.fromkeys((*asked, *pool)))
-    spelled = loaded.controls.spelled(texts, literal=True)
-    if spelled.rows:
+    spelled = loaded.controls and loaded.controls.spelled(texts, literal=True)
+    if spelled and spelled.rows:
         err.print(spelled.note("questions and demonstrations"))
     with Bars("asking") as bars:
         found = probe_knowledge(loaded, asked, pool, settings, progress=bars.progress)
-    write_knowledge(out, found, {"model": noted, "settings": settings.model_dump(mode="json")})
+    write_knowledge(out, found, {"model": loaded.identity, "settings": settings.model_dump(mode="json")})
     _print([(one.question.domain, one.category) for one in found], out, json_)
 
 

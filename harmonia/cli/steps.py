@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harmonia.cli import options as o
+from harmonia.cli.answerer import answerer, model_settings
 from harmonia.cli.given import Given
 from harmonia.cli.items import read, skipped_beside, write_skipped_rows
 from harmonia.cli.progress import Bars, err, print_table
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def probe(
-    model: o.Model,
+    model: o.Asked,
     items: o.Items,
     out: o.RecordsOut,
     shots_from: o.ShotsFrom = None,
@@ -49,7 +50,7 @@ def probe(
 
 
 def evaluate(
-    model: o.Model,
+    model: o.Asked,
     items: o.Items,
     out: o.RecordsOut,
     form: Annotated[str, typer.Option(help="chat0, or `icl<k>` with --shots-from.")] = "chat0",
@@ -145,7 +146,6 @@ def _ask(
 ) -> None:
     """Read, ask, write and print a summary: the whole of `probe` and `evaluate`."""
     from harmonia import api
-    from harmonia.models import ModelSettings, fingerprint, load_model
     from harmonia.probe import BELIEFS, ProbeSettings
     from harmonia.prompts import parse_form
 
@@ -153,11 +153,11 @@ def _ask(
     BELIEFS.require_place(out, inputs=(items.path, shots.path if shots else None))
     skipped = skipped_beside(out, items)
     asking = given.of(ProbeSettings, {"keep_prompts": keep_prompts or None})
-    which = given.of(ModelSettings, {"path": model})
+    which = model_settings(given, model)
     found = read(items)  # before the model: a bad row is told at once, and so is what is missing
     shown_in.require_shots(shots)
     shown = read(shots) if shots is not None and shown_in.shots else None
-    loaded = load_model(which, fingerprint(which))
+    loaded = answerer(which)
     with Bars("asking") as bars:
         asked = api.probe(
             loaded,

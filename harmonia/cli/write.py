@@ -102,12 +102,12 @@ def _written(kept: Sequence[Belief], wanted: WantedSettings, settings: WritingSe
 def _writer(settings: WritingSettings) -> Generator:
     from harmonia.errors import InputError
     from harmonia.models import load_model
-    from harmonia.models.served import ServedModel
+    from harmonia.models.served import ServedWriter
 
     if settings.model is not None and settings.served is None:
         return load_model(settings.model)
     if settings.served is not None and settings.model is None:
-        return ServedModel(settings.served)
+        return ServedWriter(settings.served)
     raise InputError(
         "one writer is needed",
         field="--model, --served",

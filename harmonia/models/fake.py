@@ -48,6 +48,7 @@ class FakeModel:
     """
 
     rounding = 0.0
+    tells_each = True
     slower_scoring: tuple[str, ...] = ()
     slower_generating: tuple[str, ...] = ()
 

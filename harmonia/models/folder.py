@@ -7,12 +7,13 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from harmonia.errors import InputError
 from harmonia.hashing import file_sha256, sha256_json
 from harmonia.models.border import refused
-from harmonia.parsing import Settings, read_object, validated
+from harmonia.models.server import is_address
+from harmonia.parsing import Settings, hidden_error, read_object, validated
 
 ADAPTER_CONFIG = "adapter_config.json"
 BASE_RECORD = "harmonia_base.json"
@@ -51,6 +52,16 @@ class ModelSettings(Settings):
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     device: str = Field(default="auto", json_schema_extra={"execution": True})
     trust_remote_code: bool = False
+
+    @field_validator("path")
+    @classmethod
+    def _is_here(cls, path: str) -> str:
+        if is_address(path):
+            raise hidden_error(
+                "an address, where a model's files are needed: a served model is asked (probe, evaluate, "
+                "audit, slick, explain-scoring), and cannot be trained or loaded"
+            )
+        return path
 
 
 def tuned_settings(base: ModelSettings, folder: Path) -> ModelSettings:

@@ -62,6 +62,11 @@ class LocalModel:
         return Encoder(self.tokenizer)
 
     @property
+    def tells_each(self) -> bool:
+        """It does."""
+        return True
+
+    @property
     def slower_scoring(self) -> tuple[str, ...]:
         """What it is asked without, and why; tried out once."""
         return slower_scoring(self.model, self.tokenizer)

@@ -37,12 +37,16 @@ class Likelihood:
     """How likely a continuation is.
 
     Attributes:
-        sum: Sum of its tokens' log-probabilities in nats, under the whole vocabulary.
+        sum: Sum of its tokens' log-probabilities in nats, under the whole vocabulary; nan where
+            only a bound is known.
         tokens: A reading of each token, in order; empty unless the request asks for them.
+        at_most: What the sum is at most, in nats, where a server lists the likeliest tokens alone
+            and this is none of them; None where the sum is known.
     """
 
     sum: float
     tokens: tuple[TokenReading, ...] = ()
+    at_most: float | None = None
 
 
 class GenerationSettings(Settings):
@@ -107,6 +111,10 @@ class Scorer(Protocol):
     @property
     def rounding(self) -> float:
         """Bound on how far a probability differs in other batches, another order or with other threads."""
+
+    @property
+    def tells_each(self) -> bool:
+        """Whether it tells every likelihood; otherwise some of single tokens are only bounded."""
 
     @property
     def slower_scoring(self) -> tuple[str, ...]:

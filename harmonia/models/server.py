@@ -6,9 +6,9 @@ import base64
 import os
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from harmonia.errors import InputError
 from harmonia.parsing import Settings, hidden_error
@@ -17,40 +17,43 @@ _EXECUTION: dict[str, Any] = {"execution": True}
 _ADDRESS = re.compile(r"https?://([\w.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(/[\w.~/%+:-]*)?")
 
 
-class ServedSettings(Settings):
-    """An OpenAI-compatible completions server.
+def _plain(url: str) -> str:
+    # The address is written into the run's files: a secret in it would be too.
+    if re.search(r"[@?#]", url):
+        raise hidden_error(
+            "an address without name, password or query is needed: put the key, or NAME:PASSWORD, "
+            "into an environment variable and name that in key_env"
+        )
+    if not _ADDRESS.fullmatch(url):
+        raise hidden_error("not an address such as http://localhost:8000/v1")
+    return url
+
+
+def is_address(text: str) -> bool:
+    """Whether a text that names a model is the address of a server."""
+    return text.startswith(("http://", "https://"))
+
+
+Address = Annotated[str, AfterValidator(_plain)]
+
+
+class ServerSettings(Settings):
+    """How a server is asked.
 
     Attributes:
-        url: Its address down to the version, such as `http://localhost:8000/v1`, without
-            name, password or query.
-        model: The model's name there.
         key_env: Environment variable that holds the key, or `NAME:PASSWORD`; None sends none.
         timeout_s: Seconds to wait for an answer.
         attempts: Requests until a failing server is given up.
-        backoff_s: Seconds before the second attempt; doubled with each further one.
+        backoff_s: Seconds before the second attempt, more or less; doubled with each further
+            one, up to half a minute.
         workers: Requests under way at a time.
     """
 
-    url: str
-    model: str
     key_env: str | None = Field(default=None, json_schema_extra=_EXECUTION)
     timeout_s: float = Field(default=120.0, gt=0, json_schema_extra=_EXECUTION)
-    attempts: int = Field(default=5, ge=1, json_schema_extra=_EXECUTION)
+    attempts: int = Field(default=8, ge=1, json_schema_extra=_EXECUTION)
     backoff_s: float = Field(default=1.0, ge=0, json_schema_extra=_EXECUTION)
     workers: int = Field(default=8, ge=1, json_schema_extra=_EXECUTION)
-
-    @field_validator("url")
-    @classmethod
-    def _is_plain(cls, url: str) -> str:
-        # The address is written into the run's files: a secret in it would be too.
-        if re.search(r"[@?#]", url):
-            raise hidden_error(
-                "an address without name, password or query is needed: put the key, or NAME:PASSWORD, "
-                "into an environment variable and name that in key_env"
-            )
-        if not _ADDRESS.fullmatch(url):
-            raise hidden_error("not an address such as http://localhost:8000/v1")
-        return url
 
     @field_validator("key_env")
     @classmethod
@@ -58,6 +61,37 @@ class ServedSettings(Settings):
         if name is not None and not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
             raise hidden_error("the name of an environment variable is needed, not the key itself")
         return name
+
+
+class ServedSettings(ServerSettings):
+    """A completions server that writes texts.
+
+    Attributes:
+        url: Its address down to the version, such as `http://localhost:8000/v1`, without
+            name, password or query.
+        model: The model's name there.
+    """
+
+    url: Address
+    model: str
+
+
+class ServedModelSettings(ServerSettings):
+    """A model behind a completions server, to be asked like a local one.
+
+    Attributes:
+        served: Address of the server down to the version, such as `http://localhost:8000/v1`,
+            without name, password or query.
+        name: The model's name there; null where the server holds one model alone.
+        tokenizer: The model's tokenizer: a folder, a hub id, or a GGUF file. Null asks the
+            server for tokens, where it has /tokenize and /detokenize.
+        max_tokens: Tokens of the server's context; null where it tells it.
+    """
+
+    served: Address
+    name: str | None = None
+    tokenizer: str | None = None
+    max_tokens: int | None = Field(default=None, ge=2)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from harmonia.groups import WantedTexts, wanted_texts
 from harmonia.hashing import result_settings
 from harmonia.models import GenerationSettings, Generator, load_model, load_tokenizer
 from harmonia.models.load import pick_device
-from harmonia.models.served import ServedModel
+from harmonia.models.served import ServedWriter
 from harmonia.pipeline.experiment import Experiment
 from harmonia.pipeline.manifest import PARTIAL
 from harmonia.pipeline.overlaps import usable
@@ -55,7 +55,7 @@ def require_writers(experiment: Experiment) -> None:
         pick_device(writing.model.device)
     if "served" in who and writing.served is not None:
         asked = GenerationSettings(max_new_tokens=1)
-        ServedModel(writing.served).generate(["Hello"], asked, addresses=["check"], seed=0, stage="check")
+        ServedWriter(writing.served).generate(["Hello"], asked, addresses=["check"], seed=0, stage="check")
 
 
 def texts_recipe(bench: Workbench) -> dict[str, Any]:
@@ -155,7 +155,7 @@ class _Writers:
             return self._bench.base()
         if who == "served":
             assert writing.served is not None  # the settings are checked
-            return ServedModel(writing.served)
+            return ServedWriter(writing.served)
         assert writing.model is not None
         return load_model(writing.model, self._bench.model_hash(writing.model))
 

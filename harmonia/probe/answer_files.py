@@ -29,6 +29,8 @@ class AnswerRow:
         category: Level of the belief over the draws; empty for one draw.
         borderline: Whether rounding could change the answer or its level; empty where it was not looked at.
         prompt: The text whose next token was scored; empty unless kept.
+        unlisted_mass: What letters that a server did not list can hold of the vocabulary's probability at
+            most; empty where all were told.
     """
 
     key: str
@@ -43,6 +45,7 @@ class AnswerRow:
     category: Category | None
     borderline: bool | None
     prompt: str | None
+    unlisted_mass: Share | None
 
 
 ANSWERS = Table(name="answers", row=AnswerRow, key=("key",), sparse=True)

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple
 
 from harmonia.data.other_options import OWN_ORDER, speak_of_others
-from harmonia.errors import HarmoniaError
+from harmonia.errors import HarmoniaError, InputError
 from harmonia.journal import Chunks
 from harmonia.models import Likelihood, Scorer
 from harmonia.probe.belief import Asking, DrawResult, belief_from
@@ -46,6 +46,7 @@ class AskedCounts(NamedTuple):
     undivided: int = 0
     tied: int = 0
     borderline: int = 0
+    bounded: int = 0
 
     def notes(self, shots: int) -> list[str]:
         """What a person should know of it, a sentence each; `shots` is what was asked for."""
@@ -65,6 +66,12 @@ class AskedCounts(NamedTuple):
         if self.borderline:
             few = f"{self.borderline} of {self.items} beliefs"
             notes.append(f"{few} are borderline: rounding could change the answer or its level")
+        if self.bounded:
+            few = f"{self.bounded} of {self.items} items"
+            notes.append(
+                f"{few} have a letter that the server did not list: "
+                "its probability is bounded (unlisted_mass), not known"
+            )
         return notes
 
 
@@ -113,7 +120,8 @@ class Asked:
         """Of how many items something is to be told."""
         tied = sum(len(set(belief.probs)) == 1 for belief in self.beliefs)
         near = sum(bool(belief.borderline) for belief in self.beliefs)
-        return AskedCounts(len(self.beliefs), self.shortened, self.fixed, self.undivided, tied, near)
+        bounded = sum(belief.unlisted_mass is not None for belief in self.beliefs)
+        return AskedCounts(len(self.beliefs), self.shortened, self.fixed, self.undivided, tied, near, bounded)
 
     @property
     def notes(self) -> list[str]:
@@ -152,6 +160,14 @@ def ask(
     """
     form.require_shots(pool)
     settings = settings or ProbeSettings()
+    if template.method == "letter_pride" and not model.tells_each:
+        raise InputError(
+            "the letters' prior needs the probability of every letter, and the server tells the likeliest "
+            "tokens alone",
+            field="prompt.method",
+            seen=template.method,
+            remedy="Ask by letter_cyclic or letter.",
+        )
     sample = prior_sample(items, settings) if template.method == "letter_pride" else frozenset()
     asker = _Asker(model, form, template, settings, pool, fitted)
     results, priors = asker.draws(items, sample, chunks or Chunks())
@@ -279,7 +295,14 @@ class _Asker:
 
     def _view(self, one: Fitted, found: tuple[Likelihood, ...], order: Order) -> View:
         logprobs = tuple(option.sum for option in found)
-        if any(map(math.isnan, logprobs)) or max(logprobs) == -math.inf:
+        at_most = tuple(option.at_most for option in found if option.at_most is not None)
+        if len(at_most) == len(found):
+            raise HarmoniaError(
+                f"item {one.prompt.item_id}: the server lists none of its letters among the likeliest "
+                "tokens, so that nothing is known of it. Have it list more (docs/served.md)."
+            )
+        known = [value for value, option in zip(logprobs, found, strict=True) if option.at_most is None]
+        if any(map(math.isnan, known)) or max(known) == -math.inf:
             raise HarmoniaError(
                 f"the model's likelihoods for item {one.prompt.item_id} are not a number: {logprobs}. "
                 "Ask with dtype: float32 or bfloat16, or check the model's weights."
@@ -291,6 +314,7 @@ class _Asker:
             n_chars=tuple(len(plain_text(text).strip()) for text in one.prompt.continuations),
             shots=one.prompt.shots,
             context=plain_text(one.prompt.context),
+            at_most=at_most,
         )
         return view_of(
             scores,

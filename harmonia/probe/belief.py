@@ -41,6 +41,7 @@ def belief_from(item: Item, draws: Sequence[DrawResult], asking: Asking, setting
     probs = mean([draw.probs for draw in draws])
     pred = _argmax(probs)
     masses = [view.letter_mass for view in views if view.letter_mass is not None]
+    unlisted = [view.unlisted_mass for view in views]
     belief = Belief(
         item=item,
         probs=probs,
@@ -58,6 +59,9 @@ def belief_from(item: Item, draws: Sequence[DrawResult], asking: Asking, setting
         draws=len(draws),
         borderline=any(_gap(one) < 2 * asking.rounding for one in (probs, *(draw.probs for draw in draws)))
         or abs(probs[pred] - settings.confident) < asking.rounding,
+        unlisted_mass=math.fsum(one or 0.0 for one in unlisted) / len(unlisted)
+        if any(one is not None for one in unlisted)
+        else None,
     )
     if len(draws) == 1:
         return belief

@@ -35,7 +35,15 @@ _TYPES = {
     column.name: column.arrow for row in (Item, Belief) for column in columns_of(row) if column.name != "item"
 }
 _NEEDED = ("id", "question", "choices", "answer", "probs")
-_SHARES = ("confidence", "letter_mass", "agreement", "agreement_low", "agreement_high", "right_rate")
+_SHARES = (
+    "confidence",
+    "letter_mass",
+    "unlisted_mass",
+    "agreement",
+    "agreement_low",
+    "agreement_high",
+    "right_rate",
+)
 _WORDS = {
     "method": (*get_args(Method), "unknown"),
     "preset": (*get_args(Preset), "unknown"),

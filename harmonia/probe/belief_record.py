@@ -18,6 +18,7 @@ _REMEDY = "A belief needs id, question, choices, answer and probs over the choic
 _MOST = 2**31 - 1
 # What a belief says besides its item and its distribution, under the same name in a file.
 _AS_IS = (
+    "unlisted_mass",
     *("letter_mass", "normalisation", "shots", "prompt", "draws"),
     *("agreement", "agreement_low", "agreement_high", "right_rate", "category", "borderline"),
 )
@@ -70,6 +71,7 @@ class BeliefRecord(BaseModel):
     right_rate: Share | None = None
     category: Category | None = None
     borderline: bool | None = None
+    unlisted_mass: Share | None = None
 
     @property
     def best(self) -> int:

@@ -17,7 +17,8 @@ class View:
     Attributes:
         order: Order in which the prompt showed the options.
         probs: Probability of each place, in that order; sums to 1.
-        letter_mass: Share of the whole vocabulary on the letters; None for `cloze`.
+        letter_mass: Share of the whole vocabulary on the letters that were told; None for `cloze`.
+        unlisted_mass: What the other letters can hold of it at most, together; None where all were told.
         shots: Demonstrations in the prompt.
         prompt: Its text; None unless kept.
     """
@@ -27,6 +28,7 @@ class View:
     letter_mass: float | None
     shots: int
     prompt: str | None
+    unlisted_mass: float | None = None
 
 
 def view_of(
@@ -43,19 +45,25 @@ def view_of(
     which is their share of the letters' mass. For `cloze` they are the softmax over the
     options' log-likelihoods, each divided by its length in the unit chosen.
 
+    A letter of which only a bound is known gets no share. With L the mass of the letters told and
+    U what the others hold at most, an option told at p has p L / (L + U) to p, another 0 to U / (L + U).
+
     `normalisation` is the unit of length for `cloze`; `raw` divides by nothing.
     """
     values = scores.logprobs
     if style == "cloze" and normalisation != "raw":
         units = scores.n_chars if normalisation == "char" else scores.n_tokens
         values = tuple(value / unit for value, unit in zip(values, units, strict=True))
+    values = tuple(-math.inf if math.isnan(value) else value for value in values)
     mass = min(1.0, math.fsum(math.exp(value) for value in values)) if style == "letter" else None
+    unlisted = math.fsum(map(math.exp, scores.at_most)) if scores.at_most else None
     return View(
         order=order,
         probs=softmax(values),
         letter_mass=mass,
         shots=scores.shots,
         prompt=scores.context if keep_prompt else None,
+        unlisted_mass=None if unlisted is None else min(unlisted, 1 - (mass or 0.0)),
     )
 
 

@@ -83,8 +83,9 @@ class Encoder:
         return (*self.front, *ids[written:])
 
     @cached_property
-    def _literal(self) -> LiteralEncoder:
-        return LiteralEncoder(self.tokenizer)
+    def _literal(self) -> Any:
+        # A server's tokenizer may do it itself.
+        return getattr(self.tokenizer, "literal", None) or LiteralEncoder(self.tokenizer)
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of some tokens, special tokens included, white space as it is."""

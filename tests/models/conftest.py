@@ -8,8 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from dialects import Speaker
 
-from harmonia.models.served import ServedModel
+from harmonia.models.served import ServedWriter
 from harmonia.models.server import ServedSettings
 
 
@@ -52,8 +53,22 @@ class Server:
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.http.server_port}/v1"
 
-    def writer(self, **fields: Any) -> ServedModel:
-        return ServedModel(ServedSettings(url=self.url, model="m", backoff_s=0.01, **fields))
+    def writer(self, **fields: Any) -> ServedWriter:
+        return ServedWriter(ServedSettings(url=self.url, model="m", backoff_s=0.01, **fields))
+
+
+@pytest.fixture
+def speaker() -> Iterator[Callable[..., Speaker]]:
+    """Starts servers of a dialect, which end with the test."""
+    made: list[Speaker] = []
+
+    def start(dialect: str, **options: Any) -> Speaker:
+        made.append(Speaker(dialect, **options))
+        return made[-1]
+
+    yield start
+    for one in made:
+        one.close()
 
 
 @pytest.fixture

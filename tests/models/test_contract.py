@@ -8,8 +8,10 @@ import math
 import random
 
 import pytest
+from dialects import TOKENIZER
 from models import REPOSITORY, make_tiny, sums
 
+from harmonia import serve
 from harmonia.errors import InputError
 from harmonia.models import GenerationSettings, guarded, load_model
 from harmonia.models.fake import FakeModel
@@ -41,17 +43,24 @@ def served_words(asked) -> tuple[str, str]:
     return (text, "length") if cut is None else (text[:cut], "stop")
 
 
-@pytest.fixture(params=["local", "fake"])
-def scorer(request, tiny_loaded):
+@pytest.fixture(params=["local", "fake", "llama", "vllm"])
+def scorer(request, tiny_loaded, speaker, tmp_path):
+    if request.param == "llama":
+        return serve(speaker("llama").url, "m")
+    if request.param == "vllm":
+        TOKENIZER.save_pretrained(tmp_path)
+        return serve(speaker("vllm").url, "m", tokenizer=str(tmp_path))
     return fake() if request.param == "fake" else tiny_loaded("qwen2")
 
 
-@pytest.fixture(params=["local", "fake", "served"])
-def generator(request, tiny_loaded):
-    if request.param == "served":
+@pytest.fixture(params=["local", "fake", "llama", "vllm", "writer"])
+def generator(request, tiny_loaded, speaker):
+    if request.param == "writer":
         server = request.getfixturevalue("server")
         server.say = served_words
         return server.writer()
+    if request.param in ("llama", "vllm"):
+        return serve(speaker(request.param).url, "m")
     return fake() if request.param == "fake" else tiny_loaded("qwen2")
 
 
@@ -198,20 +207,6 @@ def test_data_is_guarded_where_control_tokens_are_known(generator):
         assert plain_text(safe) == f"a {spelled} b"
         assert number in Encoder(generator.tokenizer).encode([plain_text(safe)])[0]
         assert number not in Encoder(generator.tokenizer).encode([safe])[0]
-
-
-def test_a_served_model_does_not_score_and_says_so_before_work(server):
-    from models import item
-
-    served = server.writer()
-    template = build_template(PromptSettings(), fake().tokenizer)
-    with pytest.raises(InputError, match="says no likelihoods yet"):
-        ask(served, [item(0)], Form(chat=False, shots=0), template)
-    with pytest.raises(InputError, match="says no likelihoods yet"):
-        served.loglikelihoods(requests(fake()))
-    assert server.requests == []
-    other = server.writer(key_env=None, workers=2)
-    assert served.identity == other.identity
 
 
 # The script of a fake.

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from harmonia.errors import HarmoniaError, InputError, MissingExtraError
 from harmonia.models import GenerationSettings
-from harmonia.models.served import ServedModel
+from harmonia.models.served import ServedWriter
 from harmonia.models.server import ServedSettings
 from harmonia.parsing import validated
 from harmonia.writers import (
@@ -26,7 +26,7 @@ from harmonia.writers import (
 HOW = GenerationSettings(temperature=0.7, top_p=0.8, max_new_tokens=9, stop=("\n",))
 
 
-def write(writer: ServedModel, prompts: list[str], seed: int = 0):
+def write(writer: ServedWriter, prompts: list[str], seed: int = 0):
     addresses = [f"a/{prompt}" for prompt in prompts]
     found = writer.generate(prompts, HOW, addresses=addresses, seed=seed, stage="s")
     return [one for (one,) in found]
@@ -216,7 +216,7 @@ def test_no_server_at_all():
     free = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
     url = f"http://127.0.0.1:{free.server_port}/v1"
     free.server_close()
-    writer = ServedModel(ServedSettings(url=url, model="m", attempts=2, backoff_s=0.01))
+    writer = ServedWriter(ServedSettings(url=url, model="m", attempts=2, backoff_s=0.01))
     with pytest.raises(InputError, match="no answer from the server in 2 attempts") as caught:
         write(writer, ["p"])
     assert caught.value.field == "served.url"
