@@ -235,6 +235,9 @@ def train(
     from harmonia.training.alone import fine_tune_alone, written_out
     from harmonia.training.sft import RECORD, TrainingJob
 
+    if isinstance(model, ServedModel):
+        problem = "a served model cannot be trained: its weights are its server's"
+        raise InputError(problem, field="model", remedy="Give what harmonia.load gives, or a folder.")
     require_kind(model, (LocalModel, str, Path), "model", "Give what harmonia.load gives, or a folder.")
     require_kind(group, (TrainingSet, str, Path), "group", "Give one of harmonia.groups(...), or a file.")
     require_seed(seed)

@@ -19,6 +19,7 @@ from harmonia.parsing import parse_json
 MAX_ANSWER_BYTES = 4 * 2**20
 _LONGEST_WAIT_S = 30.0
 _BUSY = (429, 503)
+_NOTHING_SUCH = 501
 
 Thing = TypeVar("Thing")
 Result = TypeVar("Result")
@@ -99,7 +100,7 @@ class ServerClient:
             try:
                 status, content, wait = self._answer(url, body, limit)
                 reached = True
-                if 300 <= status < 500 and status != 429:
+                if status == _NOTHING_SUCH or (300 <= status < 500 and status != 429):
                     raise RefusedError(
                         f"the server refuses the request (status {status})",
                         field=self._table,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from harmonia.errors import HarmoniaError, InputError
+from harmonia.errors import InputError
 from harmonia.models.client import RefusedError, ServerClient
 from harmonia.prompts.controls import BREAK, plain_text
 
@@ -166,10 +166,12 @@ class ServerTokenizer:
             raise self._odd("/detokenize")
         return text
 
-    def _odd(self, what: str) -> HarmoniaError:
-        return HarmoniaError(
-            f"{self._client.root}: {what} answer otherwise than is known here. "
-            "Name the model's tokenizer: model.tokenizer=FOLDER."
+    def _odd(self, what: str) -> InputError:
+        return InputError(
+            f"{what} of the server answer otherwise than is known here",
+            field="model.served",
+            seen=self._client.root,
+            remedy="Name the model's tokenizer: model.tokenizer=FOLDER.",
         )
 
 

@@ -26,13 +26,15 @@ KNOWN = {"model", "prompt", "max_tokens", "temperature", "top_p", "stop", "seed"
 KNOWN |= {"logprobs", "echo", "logit_bias"}
 PIECES = [TOKENIZER.decode([number]) for number in range(SIZE)]
 _ASCII = {number for number in range(SIZE) if PIECES[number].isascii()} - {TOKENIZER.eos_token_id}
+_LIKED = {number: -12 for number in range(SIZE) if number not in _ASCII}
+_LIKED |= {number: 6 for number in range(SIZE) if PIECES[number] in (" A", " B", " C", " D")}
 
 
 @lru_cache(maxsize=4096)
 def after(ids: tuple[int, ...], model: int = 0) -> tuple[float, ...]:
-    """Log-probabilities of the next token: random ones, that the tokens before decide."""
+    """Log-probabilities of the next token: random ones, that the tokens before decide, letters above others."""
     draws = random.Random(f"{model} {ids}")
-    logits = [draws.gauss(0, 2) - (0 if number in _ASCII else 12) for number in range(SIZE)]
+    logits = [draws.gauss(0, 2) + _LIKED.get(number, 0) for number in range(SIZE)]
     norm = math.log(math.fsum(map(math.exp, logits)))
     return tuple(value - norm for value in logits)
 
