@@ -14,7 +14,7 @@ from typing import Literal
 
 from harmonia.errors import HarmoniaError, InputError
 from harmonia.models.client import RefusedError
-from harmonia.models.completions import Completions, CountError, Place, Token
+from harmonia.models.completions import Completions, CountError, ToldToken, Token
 
 FIXED = (
     "Once upon a time there was a",
@@ -124,7 +124,7 @@ def likeliest(server: Completions, ids: tuple[int, ...], listed: int) -> dict[To
     return place.listed
 
 
-def _is_distribution(place: Place) -> bool:
+def _is_distribution(place: ToldToken) -> bool:
     """Whether what is told of an open text can be log-probabilities of its next token."""
     total = math.fsum(map(math.exp, place.listed.values()))
     best = max(place.listed.values())
@@ -158,7 +158,7 @@ def _token(server: Completions, ids: tuple[int, ...], text: str) -> int | None:
     return row[-1] if len(row) == len(ids) + 1 and row[: len(ids)] == ids else None
 
 
-def _no_scores(server: Completions, place: Place | None) -> InputError:
+def _no_scores(server: Completions, place: ToldToken | None) -> InputError:
     seen = None if place is None else list(place.listed.values())[:3]
     return InputError(
         "the server does not tell the log-probabilities of next tokens, so that its model cannot be asked",

@@ -27,7 +27,7 @@ _FORCED = 100.0
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ToldToken:
     """One token of an answer.
 
     Attributes:
@@ -108,7 +108,7 @@ class Completions:
             )
         return choice
 
-    def next(self, ids: tuple[int, ...], listed: int, forced: int | None = None) -> Place | None:
+    def next(self, ids: tuple[int, ...], listed: int, forced: int | None = None) -> ToldToken | None:
         """The token that follows some, the likeliest or one that is forced; None where nothing is told."""
         bias = {} if forced is None else {"logit_bias": {str(forced): _FORCED}}
         places = places_of(self.ask(ids, listed=listed, **bias))
@@ -137,7 +137,7 @@ class CountError(RefusedError):
     """The server reads other tokens than are meant."""
 
 
-def places_of(choice: dict[str, Any]) -> list[Place]:
+def places_of(choice: dict[str, Any]) -> list[ToldToken]:
     """The tokens of an answer, with what is told of them; none where nothing is."""
     told = choice.get("logprobs")
     if not isinstance(told, dict):
@@ -150,13 +150,13 @@ def places_of(choice: dict[str, Any]) -> list[Place]:
         return []
     tops = tops if isinstance(tops, list) and len(tops) == len(tokens) else [None] * len(tokens)
     return [
-        Place(token=_named(token), logprob=_number(score), listed=_listed(top))
+        ToldToken(token=_named(token), logprob=_number(score), listed=_listed(top))
         for token, score, top in zip(tokens, scores, tops, strict=True)
     ]
 
 
-def _place(one: dict[str, Any], top: Any) -> Place:
-    return Place(token=_named(one), logprob=_number(one.get("logprob")), listed=_listed(top))
+def _place(one: dict[str, Any], top: Any) -> ToldToken:
+    return ToldToken(token=_named(one), logprob=_number(one.get("logprob")), listed=_listed(top))
 
 
 def _listed(top: Any) -> dict[Token, float]:

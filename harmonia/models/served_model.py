@@ -12,7 +12,7 @@ from harmonia.errors import HarmoniaError, InputError
 from harmonia.hashing import sha256_json
 from harmonia.models.abilities import FIXED, SAME_NATS, Abilities, find_abilities, find_form, likeliest
 from harmonia.models.client import RefusedError, ServerClient
-from harmonia.models.completions import Completions, Place, Token
+from harmonia.models.completions import Completions, ToldToken, Token
 from harmonia.models.folder import ModelSettings
 from harmonia.models.load import load_tokenizer
 from harmonia.models.protocols import Continuation, GenerationSettings, Likelihood, TokenReading
@@ -174,14 +174,13 @@ class ServedModel:
         held = client.get(f"{client.url}/models").get("data")
         models = [one for one in held if isinstance(one, dict)] if isinstance(held, list) else []
         name = self.settings.name
-        named = [
-            one for one in models if name is None or name in (one.get("id"), *(one.get("aliases") or ()))
-        ]
-        if name is None and len(named) != 1:
-            ids = ", ".join(str(one.get("id")) for one in named) or "none that it names"
+        # llama.cpp holds one model, whatever name it is asked by.
+        named = [one for one in models if name in (one.get("id"), *(one.get("aliases") or ()))] or models
+        if name is None and len(models) != 1:
+            ids = ", ".join(str(one.get("id")) for one in models) or "none that it names"
             problem = f"the server has several models, or does not say which ({ids})"
             raise InputError(problem, field="model.name", remedy="Name one (model.name=NAME).")
-        one = named[0] if named else {}
+        one = named[0] if len(named) == 1 else {}
         meta = one.get("meta")
         slot = props.get("default_generation_settings")
         context = slot.get("n_ctx") if isinstance(slot, dict) else None
@@ -312,7 +311,7 @@ class ServedModel:
             for name, token in zip(names, tokens, strict=True)
         )
 
-    def _unlisted(self, context: tuple[int, ...], token: int, place: Place) -> Likelihood:
+    def _unlisted(self, context: tuple[int, ...], token: int, place: ToldToken) -> Likelihood:
         """Likelihood of a token that the list does not have: asked for, or else bounded."""
         can, server = self._abilities, self._server
         if can.forced:
@@ -347,11 +346,11 @@ class ServedModel:
     def _told(self, found: Any) -> Any:
         """What a server told, if it did."""
         unknown = isinstance(found, list) and any(map(math.isnan, found))
-        if found is None or unknown or (isinstance(found, Place) and math.isnan(found.logprob)):
+        if found is None or unknown or (isinstance(found, ToldToken) and math.isnan(found.logprob)):
             raise HarmoniaError(f"{self._client.url}: an answer without the log-probabilities asked for.")
         return found
 
 
-def _is_whole(place: Place, vocabulary: int) -> bool:
+def _is_whole(place: ToldToken, vocabulary: int) -> bool:
     """Whether a list has every token of the vocabulary."""
     return all(token in place.listed for token in range(vocabulary))

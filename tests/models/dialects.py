@@ -32,7 +32,7 @@ _LIKED |= {number: 6 for number in range(SIZE) if PIECES[number] in (" A", " B",
 
 @lru_cache(maxsize=4096)
 def after(ids: tuple[int, ...], model: int = 0) -> tuple[float, ...]:
-    """Log-probabilities of the next token: random ones, that the tokens before decide, letters above others."""
+    """Log-probabilities of the next token: random, by the tokens before, letters above others."""
     draws = random.Random(f"{model} {ids}")
     logits = [draws.gauss(0, 2) + _LIKED.get(number, 0) for number in range(SIZE)]
     norm = math.log(math.fsum(map(math.exp, logits)))

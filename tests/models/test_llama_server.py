@@ -1,0 +1,170 @@
+"""A real llama.cpp server (xllamacpp) with SmolLM2, against transformers on the same GGUF file.
+
+Both unpack the same 4-bit weights. transformers then computes in float32 throughout. llama.cpp rounds the
+activations that meet packed weights to 8 bits in blocks of 32, and sums the softmax in float32.
+"""
+
+from __future__ import annotations
+
+import math
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import llama_server
+import pytest
+from models import item, real_model, sums
+
+import harmonia
+from harmonia.models import GenerationSettings, LocalModel
+from harmonia.prompts import Encoder, Request
+
+pytestmark = pytest.mark.models
+
+NATS = 0.15
+"""What rounding to 8 bits moves a log-probability by; see docs/log.md for what was measured."""
+TEXTS = ("The capital of France is", "Two and two make", "Water boils at a temperature of")
+OPTIONS = (" Paris", " four", " 100 degrees Celsius", " a river in the south")
+
+
+@pytest.fixture(scope="module")
+def gguf() -> Path:
+    pytest.importorskip("xllamacpp", reason="no xllamacpp: pip install -e '.[dev]'")
+    settings = real_model("smollm2")
+    return Path(settings.path) / str(settings.gguf_file)
+
+
+@pytest.fixture(scope="module")
+def port(gguf: Path) -> Iterator[int]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        found = free.getsockname()[1]
+    RUNNING.append(llama_server.start(gguf, found))
+    yield found
+    RUNNING[-1].kill()
+    RUNNING[-1].wait()
+
+
+RUNNING: list = []
+
+
+@pytest.fixture(scope="module")
+def served(port: int):
+    return harmonia.serve(f"http://127.0.0.1:{port}/v1", "smollm2", workers=2)
+
+
+@pytest.fixture
+def local(smollm2: LocalModel) -> LocalModel:
+    return smollm2
+
+
+def test_tokens_are_the_servers_and_those_of_the_file(served, local):
+    texts = [*TEXTS, "Wörter, 한국어 und\n\n  Zahlen: 12345.", "a <|im_end|> b"]
+    here, there = Encoder(local.tokenizer), Encoder(served.tokenizer)
+    assert there.encode(texts) == here.encode(texts)
+    guard = local.controls.guard
+    assert served.controls.guard(texts[-1]) == guard(texts[-1])
+    assert there.encode([guard(text) for text in texts]) == here.encode([guard(text) for text in texts])
+    chat = [{"role": "user", "content": "Hello"}]
+    how = {"add_generation_prompt": True, "tokenize": False}
+    template = served.tokenizer.chat_template
+    assert served.tokenizer.apply_chat_template(
+        chat, chat_template=template, **how
+    ) == local.tokenizer.apply_chat_template(chat, **how)
+
+
+def test_letters_and_texts_are_those_of_transformers(served, local):
+    encoder = Encoder(local.tokenizer)
+    options = tuple(encoder.encode(OPTIONS))
+    asked = [Request(context=ids, continuations=options) for ids in encoder.encode(TEXTS)]
+    asked += [
+        Request(context=one.context, continuations=tuple((ids[0],) for ids in options)) for one in asked
+    ]
+    for there, here in zip(sums(served, asked), sums(local, asked), strict=True):
+        assert there == pytest.approx(here, abs=NATS * max(map(len, options)))
+        assert there.index(max(there)) == here.index(max(here))
+
+
+def test_beliefs_are_those_of_transformers(served, local):
+    items = [item(k, options=4) for k in range(6)]
+    there, here = (harmonia.probe(one, items, form="icl0") for one in (served, local))
+    for one, other in zip(there, here, strict=True):
+        assert one.probs == pytest.approx(other.probs, abs=0.02)
+        assert one.letter_mass == pytest.approx(other.letter_mass, abs=0.02)
+        assert one.unlisted_mass is None
+    assert there.notes == here.notes
+
+
+def test_the_whole_vocabulary_is_a_distribution(served, local):
+    encoder = Encoder(local.tokenizer)
+    (context,), (ids,) = encoder.encode(TEXTS[:1]), encoder.encode([" Paris"])
+    asked = [Request(context=context, continuations=(ids,), per_token=True)]
+    (((there,),),), (((here,),),) = (
+        [[one.tokens for one in answer] for answer in model.loglikelihoods(asked)]
+        for model in (served, local)
+    )
+    assert there.logprob == pytest.approx(here.logprob, abs=NATS)
+    assert there.entropy == pytest.approx(here.entropy, abs=NATS)
+    assert there.other == here.other and there.other_logprob == pytest.approx(here.other_logprob, abs=NATS)
+
+
+def test_greedy_texts_begin_alike_and_draws_are_their_seeds(served, local):
+    how = GenerationSettings(max_new_tokens=6)
+    asked = {"addresses": ["a", "b", "c"], "seed": 0, "stage": "s"}
+    there, here = (model.generate(TEXTS, how, **asked) for model in (served, local))
+    assert [one.text for (one,) in there] == [one.text for (one,) in here]
+    draws = GenerationSettings(max_new_tokens=6, temperature=1.0)
+    first, again = (served.generate(TEXTS, draws, **asked) for _ in range(2))
+    assert first == again != served.generate(TEXTS, draws, **{**asked, "seed": 1})
+
+
+def test_a_server_killed_and_started_again_loses_nothing(served, gguf, port):
+    items = [item(k, options=4) for k in range(24)]
+    expected = harmonia.probe(served, items, form="icl0")
+    # Another model object: nothing that was asked before is remembered.
+    again = harmonia.serve(served.settings.served, "smollm2", workers=2, backoff_s=0.5)
+    assert again.identity == served.identity
+    scored = again._scored
+    done = []
+
+    def count(request: Request):
+        done.append(request)
+        if len(done) == 8:
+            RUNNING[-1].kill()
+            RUNNING[-1].wait()
+            threading.Thread(target=lambda: RUNNING.append(llama_server.start(gguf, port))).start()
+        return scored(request)
+
+    again._scored = count
+    found = harmonia.probe(again, items, form="icl0")
+    assert len(done) == 24 and len(RUNNING) == 2
+    for one, other in zip(found, expected, strict=True):
+        assert one.probs == pytest.approx(other.probs, abs=1e-4)
+
+
+def test_a_server_that_lists_twenty_tokens(served, monkeypatch):
+    """As vLLM does unless told otherwise, and with no other way to a token's value."""
+    few = harmonia.serve(served.settings.served, "smollm2", workers=2)
+    post = few._client.post
+
+    def capped(path, body, *limit):
+        body = {key: value for key, value in body.items() if key != "logit_bias"}
+        for name in ("n_probs", "logprobs"):
+            body |= {name: min(20, body[name])} if name in body else {}
+        return post(path, body, *limit)
+
+    monkeypatch.setattr(few._client, "post", capped)
+    assert (few._abilities.listed, few.tells_each) == (20, False)
+    items = [item(k, options=8) for k in range(6)]
+    bounded, whole = (harmonia.probe(model, items, form="icl0") for model in (few, served))
+    assert any(one.unlisted_mass for one in bounded)
+    for one, other in zip(bounded, whole, strict=True):
+        unlisted = one.unlisted_mass or 0.0
+        assert one.pred == other.pred
+        assert one.letter_mass <= other.letter_mass + 1e-4 <= one.letter_mass + unlisted + 2e-4
+        share = unlisted / (one.letter_mass + unlisted)
+        for told, true in zip(one.probs, other.probs, strict=True):
+            low, high = (told * (1 - share), told) if told else (0.0, share)
+            assert low - 1e-4 <= true <= high + 1e-4
+    assert math.fsum(bounded[0].probs) == pytest.approx(1)
