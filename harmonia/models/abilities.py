@@ -14,7 +14,7 @@ from typing import Literal
 
 from harmonia.errors import HarmoniaError, InputError
 from harmonia.models.client import RefusedError
-from harmonia.models.completions import Completions, CountError, ToldToken, Token
+from harmonia.models.completions import Completions, CountError, Token, ToldToken
 
 FIXED = (
     "Once upon a time there was a",

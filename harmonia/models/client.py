@@ -18,6 +18,7 @@ from harmonia.parsing import parse_json
 
 MAX_ANSWER_BYTES = 4 * 2**20
 _LONGEST_WAIT_S = 30.0
+_FIRST = 3
 _BUSY = (429, 503)
 _NOTHING_SUCH = 501
 
@@ -50,7 +51,7 @@ class ServerClient:
         self._httpx = needed("httpx", by="served models", extra="served")
         self._key = ServerKey.of(settings.key_env)
         self._lock = threading.Lock()
-        self._busy_until = 0.0
+        self._busy_until, self._answered = 0.0, False
 
     def each(self, work: Callable[[Thing], Result], things: Iterable[Thing]) -> list[Result]:
         """What the work makes of each thing, in order; `workers` of them are under way at a time."""
@@ -95,11 +96,13 @@ class ServerClient:
     def _asked(self, url: str, body: dict[str, Any] | None, limit: int) -> Any:
         """The server's answer, asked again while it is busy or failing."""
         last, reached = "", False
-        for attempt in range(self._settings.attempts):
+        # What has never answered is hardly on its way back.
+        attempts = self._settings.attempts if self._answered else min(_FIRST, self._settings.attempts)
+        for attempt in range(attempts):
             self._wait(attempt, body)
             try:
                 status, content, wait = self._answer(url, body, limit)
-                reached = True
+                reached = self._answered = True
                 if status == _NOTHING_SUCH or (300 <= status < 500 and status != 429):
                     raise RefusedError(
                         f"the server refuses the request (status {status})",
@@ -118,7 +121,7 @@ class ServerClient:
                 last, reached = str(error), True
             except (self._httpx.RequestError, self._httpx.InvalidURL) as error:
                 last = self._key.left_out(str(error)) or type(error).__name__
-        problem = f"no answer from the server in {self._settings.attempts} attempts ({last})"
+        problem = f"no answer from the server in {attempts} attempts ({last})"
         if reached:
             raise HarmoniaError(f"{url}: {problem}.")
         remedy = "Start it, or correct the url."

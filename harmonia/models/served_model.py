@@ -12,7 +12,7 @@ from harmonia.errors import HarmoniaError, InputError
 from harmonia.hashing import sha256_json
 from harmonia.models.abilities import FIXED, SAME_NATS, Abilities, find_abilities, find_form, likeliest
 from harmonia.models.client import RefusedError, ServerClient
-from harmonia.models.completions import Completions, ToldToken, Token
+from harmonia.models.completions import Completions, Token, ToldToken
 from harmonia.models.folder import ModelSettings
 from harmonia.models.load import load_tokenizer
 from harmonia.models.protocols import Continuation, GenerationSettings, Likelihood, TokenReading

@@ -109,11 +109,18 @@ def test_the_whole_vocabulary_is_a_distribution(served, local):
     assert there.other == here.other and there.other_logprob == pytest.approx(here.other_logprob, abs=NATS)
 
 
-def test_greedy_texts_begin_alike_and_draws_are_their_seeds(served, local):
+def test_greedy_tokens_are_the_likeliest_of_transformers_and_draws_are_their_seeds(served, local):
     how = GenerationSettings(max_new_tokens=6)
     asked = {"addresses": ["a", "b", "c"], "seed": 0, "stage": "s"}
-    there, here = (model.generate(TEXTS, how, **asked) for model in (served, local))
-    assert [one.text for (one,) in there] == [one.text for (one,) in here]
+    encoder = Encoder(local.tokenizer)
+    for text, (one,) in zip(TEXTS, served.generate(TEXTS, how, **asked), strict=True):
+        context, whole = encoder.encode([text, text + one.text])
+        written = whole[len(context) :]
+        assert whole[: len(context)] == context and len(written) == 6 and one.ended == "length"
+        request = Request(context=context, continuations=(written,), per_token=True)
+        ((read,),) = local.loglikelihoods([request])
+        # Where two tokens are as good as equally likely, rounding decides.
+        assert all(token.logprob > token.other_logprob - 2 * NATS for token in read.tokens)
     draws = GenerationSettings(max_new_tokens=6, temperature=1.0)
     first, again = (served.generate(TEXTS, draws, **asked) for _ in range(2))
     assert first == again != served.generate(TEXTS, draws, **{**asked, "seed": 1})
