@@ -28,8 +28,6 @@ class ServedWriter:
 
     max_tokens: None = None
     controls: None = None
-    rounding = ROUNDING["bfloat16"]
-    """A server does not say in what it calculates."""
     slower_generating: tuple[str, ...] = ()
     """How the server writes is its own affair."""
 

@@ -15,7 +15,7 @@ from harmonia.models.client import RefusedError, ServerClient
 from harmonia.models.completions import Completions, Token, ToldToken
 from harmonia.models.folder import ModelSettings
 from harmonia.models.load import load_tokenizer
-from harmonia.models.protocols import Continuation, GenerationSettings, Likelihood, TokenReading
+from harmonia.models.protocols import ROUNDING, Continuation, GenerationSettings, Likelihood, TokenReading
 from harmonia.models.served import written
 from harmonia.models.server import ServedModelSettings
 from harmonia.models.server_tokenizer import ServerTokenizer
@@ -41,6 +41,8 @@ class ServedModel:
         MissingExtraError: httpx is not installed.
     """
 
+    rounding = ROUNDING["bfloat16"]
+    """A server does not say in what it calculates."""
     slower_generating: tuple[str, ...] = ()
     """How the server writes is its own affair."""
 

@@ -45,8 +45,9 @@ def view_of(
     which is their share of the letters' mass. For `cloze` they are the softmax over the
     options' log-likelihoods, each divided by its length in the unit chosen.
 
-    A letter of which only a bound is known gets no share. With L the mass of the letters told and
-    U what the others hold at most, an option told at p has p L / (L + U) to p, another 0 to U / (L + U).
+    A letter of which only a bound is known gets no share. Let L be the mass of the letters told
+    and U what the others hold at most. An option told at p has p L / (L + U) to p. Another has
+    0 to U / (L + U).
 
     `normalisation` is the unit of length for `cloze`; `raw` divides by nothing.
     """

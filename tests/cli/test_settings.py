@@ -43,7 +43,11 @@ def test_a_key_is_that_of_the_experiment_file_and_its_default_is_taken(command: 
         listed = [one for one in section.settings() if one.default != "required"]
         assert listed and all(one.meaning for one in listed), section
         texts = [f"{one.key}={_text(one)}" for one in listed if one.default != "null"]
-        fixed = {name: "http://x" if name == "served" else "x" for name, one in section.model.model_fields.items() if one.is_required()}
+        fixed = {
+            name: "http://x" if name == "served" else "x"
+            for name, one in section.model.model_fields.items()
+            if one.is_required()
+        }
         if section.model is ItemSource:
             source = _given(command, *texts).items("x")
             assert source == ItemSource(path="x")

@@ -93,7 +93,6 @@ def test_beliefs_are_those_of_transformers(served, local):
         assert one.probs == pytest.approx(other.probs, abs=0.02)
         assert one.letter_mass == pytest.approx(other.letter_mass, abs=0.02)
         assert one.unlisted_mass is None
-    assert there.notes == here.notes
 
 
 def test_the_whole_vocabulary_is_a_distribution(served, local):
