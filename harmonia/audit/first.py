@@ -51,7 +51,7 @@ class FirstReading:
         draws: A reading behind each draw of demonstrations.
         stakes: Words at stake that were read.
         ifd: Mean cross-entropy of the answers with their instruction over that without
-            (Li et al. 2024); None where the latter is 0.
+            (Li et al. 2024); None where the latter is 0, or it was not wanted.
         tokens: Tokens of the answers that were read.
         cut: Tokens left unread, of answers or of what stands before them.
         shots: Demonstrations that fitted, the fewest of the draws.
@@ -74,13 +74,21 @@ class FirstPass:
         shown: Writes rows behind demonstrations.
         form: The form of the file's answers.
         settings: How.
+        ifd: Whether IFD is wanted, too, which takes two more readings of each answer.
     """
 
     def __init__(
-        self, model: Scorer, encoder: Encoder, shown: Shown, form: FileForm, settings: AuditSettings
+        self,
+        model: Scorer,
+        encoder: Encoder,
+        shown: Shown,
+        form: FileForm,
+        settings: AuditSettings,
+        *,
+        ifd: bool = True,
     ) -> None:
         self._model, self._encoder, self._shown = model, encoder, shown
-        self._form, self._settings = form, settings
+        self._form, self._settings, self._ifd = form, settings, ifd
 
     def read(self, rows: Sequence[Conversation]) -> list[FirstReading]:
         """Read some rows; all is scored in one go."""
@@ -99,24 +107,23 @@ class FirstPass:
         for draw in range(self._settings.draws):
             shots = self._shown.demonstrations(row, draw)
             draws.append([self._shown.asked(row, place, shots) for place in turns])
-        plain = [self._shown.asked(row, place, ()) for place in turns]
-        bare = [self._shown.bare(row, place) for place in turns]
-        return RowRequests(draws=draws, plain=plain, bare=bare)
+        also = turns if self._ifd else []
+        plain = [self._shown.asked(row, place, ()) for place in also]
+        return RowRequests(draws=draws, plain=plain, bare=[self._shown.bare(row, place) for place in also])
 
     def _reading(self, row: Conversation, asked: RowRequests, found: Sequence[Likelihood]) -> FirstReading:
-        turns = len(asked.plain)
         answers = [self._form.answer(row, place) for place, _ in answers_of(row)]
+        turns = len(answers)
         draws = [
             self._draw(answers, asked.draws[draw], found[draw * turns : (draw + 1) * turns])
             for draw in range(len(asked.draws))
         ]
-        *_, plain, bare = [found[start : start + turns] for start in range(0, len(found), turns)]
-        without = _mean_nll(asked.bare, bare)
+        without = _mean_nll(asked.bare, found[-turns:]) if self._ifd else 0.0
         return FirstReading(
             draws=tuple(draws),
             stakes=min(len(draw.words) for draw in draws),
-            ifd=_mean_nll(asked.plain, plain) / without if without else None,
-            tokens=sum(len(one.answer) for one in asked.plain),
+            ifd=_mean_nll(asked.plain, found[-2 * turns : -turns]) / without if without else None,
+            tokens=sum(len(one.answer) for one in asked.draws[0]),
             cut=max(sum(one.cut for one in of_draw) for of_draw in asked.draws),
             shots=min(one.shots for of_draw in asked.draws for one in of_draw),
         )
@@ -141,7 +148,10 @@ class FirstPass:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowRequests:
-    """What is asked of a row, an entry for each answer: behind each draw, plain, and without instruction."""
+    """What is asked of a row, an entry for each answer: behind each draw, plain, and without instruction.
+
+    Of the last two there are none where IFD is not wanted.
+    """
 
     draws: list[list[Posed]]
     plain: list[Posed]

@@ -120,13 +120,20 @@ class Audit:
         file: The file, as it was read.
         settings: How.
         exam: Questions whose right answers, where the model knows them, are canaries, too.
+        ifd: Whether IFD is wanted, too.
 
     Attributes:
         survey: Which rows are to be audited, and how, and rows to demonstrate with.
     """
 
     def __init__(
-        self, model: Answerer, file: AuditedFile, settings: AuditSettings, exam: Sequence[Item] = ()
+        self,
+        model: Answerer,
+        file: AuditedFile,
+        settings: AuditSettings,
+        exam: Sequence[Item] = (),
+        *,
+        ifd: bool = True,
     ) -> None:
         self.exam = exam_rows(exam)
         self.model, self.file, self.settings = model, file, settings
@@ -135,7 +142,7 @@ class Audit:
         self.form = FileForm(self.survey.spoken, settings.common, settings.short)
         self._controls = Controls(model.tokenizer)
         self.shown = Shown(self.survey.shown, settings, self._controls.guard, self.encoder, model.max_tokens)
-        self.first = FirstPass(model, self.encoder, self.shown, self.form, settings)
+        self.first = FirstPass(model, self.encoder, self.shown, self.form, settings, ifd=ifd)
         self.second = SecondPass(model, self.shown, self.form, settings)
 
     def __len__(self) -> int:

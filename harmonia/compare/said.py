@@ -128,5 +128,5 @@ def _audited(
     if not rows:
         return {}
     file = AuditedFile(path=Path("rows"), sha256="", rows=tuple(rows))
-    audit = Audit(model, file, settings.audit)
+    audit = Audit(model, file, settings.audit, ifd=False)
     return {row.id: row for row in audit.run(progress=progress).rows}

@@ -72,6 +72,19 @@ def test_facts_in_words_are_kept_lost_or_gained(facts: Path) -> None:
     assert f"of 6 known before, 2 are lost (95 %: {100 * low:.0f} to {100 * high:.0f} %" in repr(found)
 
 
+def test_what_a_comparison_does_not_tell_is_not_asked(facts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    base, scores = speaker(), FakeModel.loglikelihoods
+    monkeypatch.setattr(
+        FakeModel,
+        "loglikelihoods",
+        lambda self, requests, **how: asked.append(len(requests)) or scores(self, requests, **how),
+    )
+    harmonia.compare(base, base, canaries=facts)
+    # Each fact behind four draws, of both models; none without demonstrations for IFD.
+    assert sum(asked) == 2 * 4 * len(facts.read_text(encoding="utf-8").splitlines())
+
+
 def test_the_model_after_may_be_asked_as_it_was_taught(facts: Path) -> None:
     known = speaker()
 
