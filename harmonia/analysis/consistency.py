@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,14 @@ from harmonia.analysis.agreement import (
     rank_agreement,
     spearman,
 )
-from harmonia.analysis.answers import Answers, Texts, per_item, require_same_items
+from harmonia.analysis.answers import (
+    Answers,
+    Texts,
+    per_item,
+    read_answers,
+    read_columns,
+    require_same_items,
+)
 from harmonia.analysis.bootstrap import drawn_together, mean_intervals
 from harmonia.analysis.outcomes import OUTCOMES
 from harmonia.columns import Correlation, Count, Nats, Share, ShareChange
@@ -121,8 +129,8 @@ class Consistency:
 
 
 def consistency_of(
-    before: Answers | BeliefColumns | Sequence[Belief],
-    after: Answers | BeliefColumns | Sequence[Belief],
+    before: Answers | Sequence[Belief],
+    after: Answers | Sequence[Belief],
     *,
     level_I: Texts | None = None,
     seed: int = 0,
@@ -139,9 +147,7 @@ def consistency_of(
     Raises:
         InputError: The two do not hold the same items with the same question, options and answer.
     """
-    first, second = (
-        one if isinstance(one, (Answers, BeliefColumns)) else BeliefColumns.of(one) for one in (before, after)
-    )
+    first, second = (one if isinstance(one, Answers) else BeliefColumns.of(one) for one in (before, after))
     if isinstance(first, BeliefColumns) and isinstance(second, BeliefColumns):
         _require_same_texts(first, second)
     before, after = (one if isinstance(one, Answers) else Answers.of_columns(one) for one in (first, second))
@@ -170,6 +176,18 @@ def consistency_of(
         **_outcomes(before.correct_I, after.correct_I),
         **found,
     )
+
+
+def consistency_of_files(before: Path, after: Path) -> Consistency:
+    """Compare the answers of two belief files; as for `consistency_of`.
+
+    The texts of the one are gone from memory before the other is read.
+    """
+    first, second = read_answers(before), read_answers(after)
+    # A number stands for an item's texts: where all are alike, so are these.
+    if not np.array_equal(first.items_I, second.items_I):
+        _require_same_texts(read_columns(before), read_columns(after))
+    return consistency_of(first, second)
 
 
 def measures(before: Answers, after: Answers) -> dict[str, NDArray[np.float64]]:

@@ -125,10 +125,9 @@ def consistency(
 
     Example: `harmonia consistency --before base.parquet --after tuned.parquet --json`
     """
-    from harmonia.analysis import consistency_of
-    from harmonia.analysis.answers import read_columns
+    from harmonia.analysis.consistency import consistency_of_files
 
-    found = asdict(consistency_of(read_columns(before), read_columns(after)))
+    found = asdict(consistency_of_files(before, after))
     if json_:
         print(json.dumps(found))
         return
