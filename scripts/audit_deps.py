@@ -1,0 +1,76 @@
+"""`make audit-deps`: known holes in the locked packages, by pip-audit; exit 1 where there are some.
+
+    python scripts/audit_deps.py PIP_AUDIT
+
+Where no source of advisories can be reached it says so and exits 0: nothing is known then.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+_SOURCES = ("pypi", "osv")
+_LONGEST_S = 180
+
+
+def asked(tool: str, source: str) -> tuple[list[dict[str, str]] | None, str]:
+    """The holes that a source knows, or None; and what it could not be asked.
+
+    A mirror of the package index may answer without knowing any package: that is no answer.
+    """
+    locked = str(ROOT / "requirements" / "common.txt")
+    words = [
+        tool,
+        "-r",
+        locked,
+        "--no-deps",
+        "--disable-pip",
+        "-s",
+        source,
+        "-f",
+        "json",
+        "--progress-spinner=off",
+    ]
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=_LONGEST_S)
+        found = json.loads(done.stdout)["dependencies"]
+    except (subprocess.TimeoutExpired, OSError) as error:
+        return None, f"{type(error).__name__}"
+    except (ValueError, KeyError):
+        return None, (done.stderr.strip().splitlines() or ["no answer"])[-1][:200]
+    unknown = [one["name"] for one in found if "skip_reason" in one]
+    if len(unknown) == len(found):
+        return None, "knows none of the packages"
+    holes = [
+        {
+            "package": f"{one['name']} {one['version']}",
+            "id": hole["id"],
+            "mended in": ", ".join(hole["fix_versions"]) or "none",
+        }
+        for one in found
+        for hole in one.get("vulns", ())
+    ]
+    return holes, f"; it does not know {', '.join(unknown)}" if unknown else ""
+
+
+def main() -> None:
+    """Ask the first source that answers."""
+    reasons = []
+    for source in _SOURCES:
+        holes, why = asked(sys.argv[1], source)
+        if holes is None:
+            reasons.append(f"{source}: {why}")
+            continue
+        for hole in holes:
+            print(", ".join(f"{name} {value}" for name, value in hole.items()))
+        print(f"{len(holes)} known holes in the locked packages ({source}{why})")
+        sys.exit(1 if holes else 0)
+    print(f"audit-deps: skipped, no source of advisories answers ({'; '.join(reasons)})")
+
+
+if __name__ == "__main__":
+    main()
