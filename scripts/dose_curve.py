@@ -25,7 +25,7 @@ from harmonia.analysis.run_answers import CHAT
 from harmonia.analysis.tables import FIT, FOLDER, LOST, RESULTS
 from harmonia.files import read_text
 from harmonia.parsing import parse_yaml
-from harmonia.report.figures import save_chart
+from harmonia.report.figures import drawn_files
 from harmonia.report.words import in_group_order, percent, plain
 
 WORDS = "cloze"
@@ -99,7 +99,8 @@ def main(out: Path, runs: list[Path]) -> None:
                 cells = " | ".join(percent(dose.shares[name]) for name in MEASURES)
                 print(f"| {plain(group)} | {dose.epochs} | {cells} |")
     out.mkdir(parents=True, exist_ok=True)
-    save_chart(out, "dose", "Fit, accuracy and what is known over epochs, a panel a group.", chart(doses))
+    for name, content in drawn_files("dose", chart(doses).to_dict()).items():
+        (out / name).write_bytes(content)
 
 
 if __name__ == "__main__":

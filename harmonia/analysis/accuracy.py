@@ -30,6 +30,7 @@ class Accuracy:
         entropy: Mean entropy of the options' probabilities.
         letter_mass: Mean share of the vocabulary's probability on the letters; None
             for `cloze`.
+        chance: What guessing gives: mean of 1/options.
     """
 
     n: Count
@@ -41,6 +42,12 @@ class Accuracy:
     confidence: Share
     entropy: Nats
     letter_mass: Share | None
+    chance: Share
+
+    @property
+    def at_chance(self) -> bool:
+        """Whether the interval holds what guessing gives: the accuracy cannot be told from chance."""
+        return self.accuracy_low <= self.chance <= self.accuracy_high
 
 
 def accuracy_of(answers: Answers | Sequence[Belief]) -> Accuracy:
@@ -66,4 +73,5 @@ def accuracy_of(answers: Answers | Sequence[Belief]) -> Accuracy:
         confidence=float(answers.confidence_I.mean()),
         entropy=float(per_item(entropy, answers).mean()),
         letter_mass=answers.letter_mass,
+        chance=float((1 / answers.options_I).mean()),
     )

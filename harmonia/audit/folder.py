@@ -14,13 +14,14 @@ from harmonia.audit.rows import ROWS, write_rows
 from harmonia.audit.run import Answerer, Audit, Audited, read_rows
 from harmonia.audit.settings import AuditSettings
 from harmonia.audit.summary import shares_of
-from harmonia.files import write_json, write_json_lines, write_text
+from harmonia.files import write_json, write_json_lines
 from harmonia.journal import Progress
 from harmonia.outputs import Inputs, fresh_directory, require_folder_place, scratch
+from harmonia.report.parts import FIGURES
 from harmonia.types import Item
 
 SUMMARY, CANARIES, PAGE, BAD_ROWS = "summary.json", "canaries.jsonl", "report.html", "bad_rows.jsonl"
-FILES = (ROWS, SUMMARY, CANARIES, PAGE, BAD_ROWS)
+FILES = (ROWS, SUMMARY, CANARIES, PAGE, FIGURES, BAD_ROWS)
 
 
 def require_place(out: Path, inputs: Inputs) -> None:
@@ -72,7 +73,7 @@ def write_audit(out: Path, audit: Audit, found: Audited) -> None:
         write_rows(partial / ROWS, found.rows, found.about)
         write_json(partial / SUMMARY, {**found.about, **summary_of(found)})
         write_json_lines(partial / CANARIES, found.canaries)
-        write_text(partial / PAGE, audit_page(audit, found))
+        audit_page(audit, found).write(partial)
         if found.bad:
             write_json_lines(partial / BAD_ROWS, (one.parts() for one in found.bad))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from harmonia.audit.rows import AuditRow
 from harmonia.audit.rule import CATEGORIES, AuditCategory
@@ -12,8 +11,8 @@ from harmonia.audit.run import Audit, Audited
 from harmonia.audit.summary import CategoryShare, shares_of
 from harmonia.probe.stability import wilson
 from harmonia.report.html_table import PageColumn, PageTable, build, field
-from harmonia.report.rendering import rendered
-from harmonia.report.words import beginning, percent
+from harmonia.report.parts import Page, PageSection, bullets, macro, pairs, prose, table
+from harmonia.report.words import beginning, counted, percent
 
 _LONGEST = 1200
 """Characters of a text that are shown."""
@@ -48,17 +47,43 @@ class Example:
     high: float
 
 
-def audit_page(audit: Audit, found: Audited) -> str:
-    """The page, as HTML."""
+def audit_page(audit: Audit, found: Audited) -> Page:
+    """The page."""
+    from harmonia.report.figures import shares_figure
+
     shares = shares_of(found.counts, found.of)
-    return rendered(
-        "audit.html",
-        name=audit.file.path.name,
-        lead=_lead(shares, found),
-        shares=_shares(shares, sampled=len(found.rows) < found.of),
-        groups=list(_groups(found, audit.settings.draws)),
-        notes=found.notes or ["nothing was left out or cut"],
-        about=_about(audit, found),
+    return Page(
+        kind="harmonia audit",
+        title=audit.file.path.name,
+        finding=_lead(shares, found),
+        picture=shares_figure(
+            "Rows by category",
+            "Share of the rows; where a sample was audited, bars are 95 % intervals of the whole file.",
+            [("rows", one.category, one.share, one.share_low, one.share_high) for one in shares],
+        ),
+        sections=[
+            PageSection(
+                anchor="shares",
+                title="Shares",
+                gist="how many rows are in each category, and what it means",
+                parts=[table(_shares(shares, sampled=len(found.rows) < found.of))],
+                opened=True,
+            ),
+            *_groups(found, audit.settings.draws),
+            PageSection(
+                anchor="notes",
+                title="Limits",
+                gist="what was left out, cut, or cannot be told",
+                parts=[bullets(found.notes or ["Nothing was left out or cut."])],
+                opened=True,
+            ),
+            PageSection(
+                anchor="settings",
+                title="Settings and hashes",
+                gist="all that is needed to make this again",
+                parts=[pairs(_about(audit, found))],
+            ),
+        ],
     )
 
 
@@ -102,7 +127,8 @@ def _lead(shares: Sequence[CategoryShare], found: Audited) -> list[str]:
         f"{100 * share[name].share:.1f} % {name}" for name in CATEGORIES if name != "conflicting"
     )
     return [
-        f"{conflicting.rows:,} rows ({_percent(conflicting)}) fight what the model believes.",
+        f"{counted(conflicting.rows, 'row')} ({_percent(conflicting)}) "
+        f"{'fights' if conflicting.rows == 1 else 'fight'} what the model believes.",
         f"{rows} audited: {parts}.",
     ]
 
@@ -112,17 +138,21 @@ def _percent(one: CategoryShare) -> str:
     return f"{100 * one.share:.1f} %{interval if one.share_low < one.share_high else ''}"
 
 
-def _groups(found: Audited, draws: int) -> Iterator[dict[str, Any]]:
+def _groups(found: Audited, draws: int) -> Iterator[PageSection]:
     for name in _ORDER:
         if shown := found.examples.get(name):
             rows = found.counts[name]
             more = f"; {len(shown)} of them" if len(shown) < rows else ""
-            yield {
-                "category": name,
-                "rows": rows,
-                "order": f"By conflict, the largest first{more}.",
-                "examples": [_example(row, draws) for row in shown],
-            }
+            yield PageSection(
+                anchor=name,
+                title=f"{name.capitalize()}: {counted(rows, 'row')}",
+                gist=_MEANINGS[name],
+                parts=[
+                    prose(f"By conflict, the largest first{more}.", note=True),
+                    *(macro("audited", _example(row, draws)) for row in shown),
+                ],
+                opened=name == "conflicting",
+            )
 
 
 def _example(row: AuditRow, draws: int) -> Example:

@@ -24,12 +24,13 @@ from harmonia.compare.settings import CompareSettings
 from harmonia.compare.tables import COMPARISON_TABLES
 from harmonia.data.at_hand import Questions, items_from
 from harmonia.errors import InputError
-from harmonia.files import write_json, write_text
+from harmonia.files import write_json
 from harmonia.outputs import fresh_directory, require_folder_place
 from harmonia.parsing import read_object
+from harmonia.report.parts import FIGURES
 
 SUMMARY, PAGE = "comparison.json", "report.html"
-FILES = (SUMMARY, PAGE, *(name for table in COMPARISON_TABLES for name in table.files("tables")))
+FILES = (SUMMARY, PAGE, FIGURES, *(name for table in COMPARISON_TABLES for name in table.files("tables")))
 
 
 def require_place(out: Path, inputs: Iterable[str | Path | None] = (), *, field: str = "out") -> None:
@@ -119,4 +120,4 @@ def write_comparison(
         for table, of_table in found.tables:
             table.write(partial / "tables", of_table)
         write_json(partial / SUMMARY, {**about, "lead": lead_of(found), "notes": list(found.notes)})
-        write_text(partial / PAGE, comparison_page(found, names, rows))
+        comparison_page(found, names, rows).write(partial)

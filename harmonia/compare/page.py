@@ -16,24 +16,71 @@ from harmonia.compare.tables import (
     SuiteComparison,
     SuiteLosses,
 )
+from harmonia.probe.stability import wilson
 from harmonia.report.html_table import Entry, PageColumn, PageTable, build, field
-from harmonia.report.rendering import rendered
+from harmonia.report.parts import Page, PageSection, bullets, macro, pairs, prose, tables
 from harmonia.report.words import ABSENT, beginning, between, decimal, percent, points
 
 _EXAMPLES = 30
 _LONGEST = 400
 
 
-def comparison_page(found: Found, names: tuple[str, str], about: Sequence[tuple[str, str]]) -> str:
-    """The page, as HTML; `names` are what the models are called."""
-    return rendered(
-        "compare.html",
-        names=names,
-        lead=lead_of(found),
-        parts=list(_parts(found)),
-        lost=_examples(found),
-        notes=found.notes or ["nothing else is to be told of the asking"],
-        about=about,
+def comparison_page(found: Found, names: tuple[str, str], about: Sequence[tuple[str, str]]) -> Page:
+    """The page; `names` are what the models are called."""
+    from harmonia.report.figures import shares_figure
+
+    asked = [
+        (series, _asked(row), share, *wilson(share * row.n, row.n))
+        for row in found.compared
+        for series, share in (("before", row.accuracy_before), ("after", row.accuracy_after))
+    ]
+    return Page(
+        kind="harmonia compare",
+        title=f"What became of {names[0]} in {names[1]}",
+        finding=lead_of(found),
+        picture=shares_figure(
+            "Share of questions answered right, before and after",
+            "Bars are 95 % intervals over questions.",
+            asked,
+        ),
+        sections=[
+            PageSection(
+                anchor="tables",
+                title="Tables",
+                gist="how much changed, and what was kept, lost and gained",
+                parts=tables(_parts(found)),
+                opened=True,
+            ),
+            PageSection(
+                anchor="lost",
+                title="Known facts that are lost",
+                gist="those first whose answer the model after finds least probable",
+                parts=[
+                    prose(
+                        "Each was chosen because the model before was right: some would be missed by a "
+                        "second asking, too.",
+                        note=True,
+                    ),
+                    *(macro("lost", *one) for one in _examples(found)),
+                ]
+                if _examples(found)
+                else [],
+                without="None.",
+            ),
+            PageSection(
+                anchor="notes",
+                title="Limits",
+                gist="what was left out, cut, or cannot be told",
+                parts=[bullets(found.notes or ["Nothing else is to be told of the asking."])],
+                opened=True,
+            ),
+            PageSection(
+                anchor="settings",
+                title="Settings and hashes",
+                gist="all that is needed to make this again",
+                parts=[pairs(about)],
+            ),
+        ],
     )
 
 

@@ -15,6 +15,7 @@ from harmonia.analysis import (
     differences,
     mixed_models,
     read_run,
+    run_tables,
 )
 from harmonia.errors import InputError
 from harmonia.parsing import read_object, validated
@@ -49,6 +50,7 @@ class Pooled:
                 name=answers.name,
                 domains=tuple(answers.domains),
                 link=Path(os.path.relpath(run / "report.html", folder)).as_posix(),
+                results=tuple(run_tables.result_rows(answers)),
             )
             for run, answers in self.runs
         ]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
+from statistics import fmean
 from typing import TypeAlias
 
 from harmonia.analysis.outcomes import OUTCOMES
 from harmonia.analysis.tables import CONSISTENCY, ConsistencyRow
+from harmonia.groups.names import BASE
 from harmonia.probe.level import LEVELS
-from harmonia.report.html_table import Entry, PageColumn, PageTable, build, field
+from harmonia.report.html_table import Entry, PageColumn, PageTable, build
 from harmonia.report.run_files import RunFiles
 from harmonia.report.words import (
+    ABSENT,
     asked_by,
     count,
     decimal,
@@ -25,56 +28,46 @@ _Seeds: TypeAlias = list[ConsistencyRow]
 """The same comparison under all seeds; what they have in common stands in the first."""
 
 
+_Cells: TypeAlias = list[ConsistencyRow]
+"""All comparisons of a group on a suite by one method."""
+
+
 def _forms(row: ConsistencyRow) -> str:
-    before = row.before_form if row.before_model == "base" else f"itself {row.before_form}"
-    return asked_by(f"{before} → {row.after_form}", row.readout) + (" ● paper" if row.is_paper else "")
+    before = row.before_form if row.before_model == BASE else f"itself {row.before_form}"
+    return asked_by(f"{before} → {row.after_form}", row.readout) + (" ● paper" if row.is_paper_forms else "")
 
 
-def _within(value: float, low: float, high: float) -> Entry:
-    return Entry(text=decimal(value), small=(f"{decimal(low)} to {decimal(high)}",))
-
-
-def _ranks(row: ConsistencyRow) -> Entry:
-    return _within(row.rank_agreement, row.rank_agreement_low, row.rank_agreement_high)
-
-
-def _entropy(row: ConsistencyRow) -> Entry:
-    change = _within(row.entropy_change, row.entropy_change_low, row.entropy_change_high)
-    both = f"{decimal(row.entropy_before)} → {decimal(row.entropy_after)}"
-    return Entry(text=change.text, small=(*change.small, both))
-
-
-_field: Callable[..., PageColumn[ConsistencyRow]] = partial(field, ConsistencyRow)
-_MOVED: tuple[PageColumn[ConsistencyRow], ...] = (
-    _field("group", "Tuned on", "head"),
-    _field("seed", "Seed"),
-    _field("suite", "Questions", "text"),
-    PageColumn("cell", "Before → after", _forms, kind="text"),
-    _field("n", "n"),
-    _field("accuracy_before", "Before", above="right", html="before"),
-    _field("accuracy_after", "After", above="right", html="after"),
-    PageColumn("ranks", "Ranks", _ranks, above="agreement"),
-    _field("spearman", "Spearman", above="agreement"),
-    _field("kendall", "Kendall", above="agreement"),
-    _field("kl", "KL", above="nats"),
-    _field("kl_reverse", "KL reversed", above="nats"),
-    _field("js", "JS", above="nats"),
-    PageColumn("entropy", "Entropy change", _entropy, above="nats"),
-)
+def _moved(cells: _Cells, forms: str, name: str) -> Entry | str:
+    """Mean over seeds, and the interval that holds those of all seeds."""
+    here = [row for row in cells if _forms(row) == forms]
+    if not here:
+        return ABSENT
+    low = min(getattr(row, f"{name}_low") for row in here)
+    high = max(getattr(row, f"{name}_high") for row in here)
+    return Entry(
+        text=decimal(fmean(getattr(row, name) for row in here)), small=(f"{decimal(low)} to {decimal(high)}",)
+    )
 
 
 def consistency_tables(run: RunFiles) -> list[PageTable]:
-    """One table a domain: how far the distributions moved in every cell, the paper's marked."""
-    return [
-        build(
-            f"{domain}: how far the answers moved",
-            _MOVED,
-            cells,
-            marked=lambda row: row.is_paper,
-            section=lambda row: row.suite,
-        )
-        for domain, cells in _by_domain(run)
-    ]
+    """One table a domain: how far the distributions moved, whatever differs: form, weights or both."""
+    tables = []
+    for domain, rows in _by_domain(run):
+        together: dict[tuple[str, ...], _Cells] = {}
+        for row in rows:
+            together.setdefault((row.suite, row.group, row.readout), []).append(row)
+        columns = [
+            PageColumn[_Cells]("group", "Tuned on", lambda cells: plain(cells[0].group), kind="head"),
+            PageColumn[_Cells]("suite", "Questions", lambda cells: plain(cells[0].suite), kind="text"),
+            PageColumn[_Cells]("seeds", "Seeds", lambda cells: str(len({row.seed for row in cells}))),
+        ]
+        for forms in dict.fromkeys(map(_forms, rows)):
+            for name, heading in (("rank_agreement", "Ranks"), ("kl", "KL, nats")):
+                shown = partial(_moved, forms=forms, name=name)
+                columns.append(PageColumn(f"{forms} {name}", heading, shown, above=forms))
+        caption = f"{domain}: how far the answers moved"
+        tables.append(build(caption, columns, together.values(), section=lambda cells: cells[0].suite))
+    return tables
 
 
 def outcomes_tables(run: RunFiles) -> list[PageTable]:
@@ -82,9 +75,7 @@ def outcomes_tables(run: RunFiles) -> list[PageTable]:
     columns = [
         PageColumn[_Seeds]("group", "Tuned on", lambda row: plain(row[0].group), kind="head"),
         PageColumn[_Seeds]("suite", "Questions", lambda row: plain(row[0].suite), kind="text"),
-        PageColumn[_Seeds](
-            "cell", "Before → after", lambda row: _forms(row[0]).removesuffix(" paper"), kind="text"
-        ),
+        PageColumn[_Seeds]("cell", "Before → after", lambda row: _forms(row[0]), kind="text"),
     ]
     for category in ("", *LEVELS):
         for outcome in OUTCOMES.values():

@@ -1,157 +1,360 @@
-"""The report's figures: which panels each has, what they show in words, and their files.
+"""The figures: which panels each has, what they show in words, and the part that they become.
 
-A figure has one panel a domain, so that a narrow screen can set them under each other.
+A figure of a run has one panel a domain, so that a narrow screen can set them under each other.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeAlias
+from statistics import fmean
+from typing import Any
 
 import altair as alt
 import vl_convert as vlc
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from harmonia.analysis import Difference
-from harmonia.analysis.tables import CONSISTENCY, DIFFERENCES, PROBE, RELIABILITY, RESULTS, ConsistencyRow
-from harmonia.outputs import fresh_directory
+from harmonia.analysis.run_answers import CHAT
+from harmonia.analysis.tables import (
+    CONSISTENCY,
+    DIFFERENCES,
+    FIT,
+    LETTERS,
+    PROBE,
+    RELIABILITY,
+    RESULTS,
+    ConsistencyRow,
+    ResultRow,
+)
+from harmonia.groups.confounds import TARGET_LETTERS
+from harmonia.groups.names import BASE, GroupName
 from harmonia.report import charts, theme
 from harmonia.report.chart_parts import Chart, span
+from harmonia.report.parts import Part, macro, slug
 from harmonia.report.run_files import RunFiles
 from harmonia.report.sweep import ratio_curve
-from harmonia.report.words import in_group_order, listed, plain
+from harmonia.report.words import in_group_order, listed, percent, plain, ratio_of
 
 _PNG_SCALE = 2.0
-_Charts: TypeAlias = Iterator[tuple[str, str, Chart]]
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A figure's declaration; the page says how to read it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """One drawing of a figure.
 
     Attributes:
-        name: Start of its files' names.
-        title: What it shows.
-        charts: Its charts as (domain, what it shows in words, chart).
-        without: What is missing when there is nothing to show; empty if it is optional.
+        name: What it is of, such as a domain; empty for the only one.
+        words: What it shows, in words, for who does not see it.
+        chart: The chart.
     """
 
-    name: str
-    title: str
-    charts: Callable[[RunFiles], _Charts]
-    without: str = ""
+    name: str = ""
+    words: str
+    chart: Chart
 
 
-def _accuracy(run: RunFiles) -> _Charts:
-    reached = (end for row in run.rows(RESULTS) for end in (row.accuracy_low, row.accuracy_high))
+def figure(name: str, title: str, caption: str, panels: Iterable[Panel]) -> Part | None:
+    """Draw a figure; None where it has no panels."""
+    shown: list[dict[str, Any]] = []
+    files: dict[str, bytes] = {}
+    for panel in panels:
+        stem = slug(f"{name}-{panel.name}")
+        spec = {**panel.chart.to_dict(), "config": theme.config()}
+        files |= drawn_files(stem, spec)
+        words = f"{title}{f', {panel.name}' if panel.name else ''}. {panel.words}."
+        parts = {
+            "words": words,
+            "svg": _inline(files[f"{stem}.svg"].decode(), stem),
+            "spec": spec,
+            "stem": stem,
+        }
+        shown.append({"name": panel.name, **parts})
+    if not shown:
+        return None
+    made = macro("figure", name, title, caption, shown)
+    return Part(html=made.html, anchor=f"figure-{name}", title=title, files=files, drawn=True)
+
+
+def drawn_files(stem: str, spec: dict[str, Any]) -> dict[str, bytes]:
+    """A chart as SVG and PNG, by the names of the files."""
+    version = ".".join(alt.SCHEMA_VERSION.split(".")[:2])
+    # An empty list of addresses keeps the renderer off the network.
+    svg = vlc.vegalite_to_svg(spec, vl_version=version, allowed_base_urls=[])
+    return {f"{stem}.svg": svg.encode(), f"{stem}.png": vlc.svg_to_png(svg, scale=_PNG_SCALE)}
+
+
+def _inline(svg: str, stem: str) -> Markup:
+    """As part of a page: ids of its own, and no name spaces."""
+    svg = re.sub(r' xmlns(:xlink)?="[^"]*"', "", svg)
+    svg = re.sub(r'\bid="([^"]+)"', rf'id="{stem}-\1"', svg)
+    return Markup(re.sub(r"url\(#([^)]+)\)", rf"url(#{stem}-\1)", svg))
+
+
+def finding(runs: Sequence[Sequence[ResultRow]], differences: Iterable[Difference]) -> Part | None:
+    """The picture of the first screen: accuracy in the chat form by group, of one run or several.
+
+    Args:
+        runs: Accuracies of each run by the probe's method.
+        differences: Differences of the same, over all domains.
+    """
+    chat = [[row for row in rows if row.form == CHAT] for rows in runs]
+    if not any(row.group != BASE for rows in chat for row in rows):
+        return None
+    names = {row.group for rows in chat for row in rows}
+    # What is mixed has a curve of its own, unless there is nothing else.
+    few = {name for name in names if ratio_of(name) is None and not GroupName.parse(name).policy}
+    groups = in_group_order(few if len(few) > 1 + (BASE in few) else names)
+    means = _means(chat, groups)
+    chances = [row.chance for rows in chat for row in rows]
+    compared = {(row.left, row.suite): row for row in differences if row.form == CHAT and row.scope == "all"}
+    against = {row.right for row in compared.values() if GroupName.parse(row.right).share_aligned == 0}
+    bars = [row for row in compared.values() if row.right in against]
+    said = (f"{plain(group)}, {plain(suite)} {percent(share)}" for (group, suite), share in means.items())
+    words = f"Share right after tuning on {'; '.join(said)}"
+    caption = "Share of questions answered right in the chat form (chat0), mean over domains and seeds. "
+    if bars:
+        zero = plain(next(iter(against)))
+        caption += f"Bars: 95 % interval of the difference from {zero} (the solid line). "
+    caption += "Dotted: what guessing gives."
+    chart = charts.finding(means, bars, fmean(chances), groups)
+    return figure("finding", "Accuracy after each training set", caption, [Panel(words=words, chart=chart)])
+
+
+def _means(runs: Sequence[Sequence[ResultRow]], groups: Sequence[str]) -> dict[tuple[str, str], float]:
+    """Mean accuracy over units (a run's domains), of each the mean over seeds, by group and suite."""
+    units: dict[tuple[str, str], dict[tuple[int, str], list[float]]] = {}
+    for number, rows in enumerate(runs):
+        for row in rows:
+            if row.group in groups:
+                seeds = units.setdefault((row.group, row.suite), {})
+                seeds.setdefault((number, row.domain), []).append(row.accuracy)
+    return {place: fmean(map(fmean, of.values())) for place, of in units.items()}
+
+
+def accuracy(run: RunFiles) -> Part | None:
+    """Accuracy of every model in every form."""
+    reached = [end for row in run.rows(RESULTS) for end in (row.accuracy_low, row.accuracy_high, row.chance)]
     ends = span(reached, low=0.0, high=1.0)
-    for domain, rows in run.by_domain(RESULTS, run.by_probe).items():
-        words = f"Share of questions answered right after tuning on {_groups(rows)}"
-        yield domain, words, charts.accuracy(rows, ends)
+    return figure(
+        "accuracy",
+        "Accuracy by suite and training set",
+        "A point is a model (one a seed) with its 95 % Wilson interval over questions. Lines: the base "
+        "model, solid with examples (icl), dashed in the chat form. Dotted: what guessing gives.",
+        (
+            Panel(
+                name=domain,
+                words=f"Share of questions answered right after tuning on {_groups(rows)}",
+                chart=charts.accuracy(rows, ends),
+            )
+            for domain, rows in run.by_domain(RESULTS, run.by_probe).items()
+        ),
+    )
 
 
-def _paper_cells(run: RunFiles) -> dict[str, list[ConsistencyRow]]:
+def agreement(run: RunFiles) -> Part | None:
+    """Consistency with the base model against accuracy."""
+    cells = [row for row in run.rows(CONSISTENCY) if row.is_paper_forms]
+    x_ends = span((row.rank_agreement for row in cells), low=-1.0, high=1.0)
+    y_ends = span((row.accuracy_after for row in cells), low=0.0, high=1.0)
+    return figure(
+        "agreement",
+        "Consistency with the base model, and accuracy",
+        "A point is a model on a suite. To the right: the options are ranked as the base model ranks them. "
+        "Up: more answers are right.",
+        (
+            Panel(
+                name=domain,
+                words=f"Rank agreement against accuracy for {_groups(rows)}",
+                chart=charts.agreement(rows, x_ends, y_ends),
+            )
+            for domain, rows in _both(run).items()
+        ),
+    )
+
+
+def cells(run: RunFiles) -> Part | None:
+    """What the form of the question does, what the weights do, and both."""
+    rows = run.by_domain(CONSISTENCY, run.by_probe)
+    shown = {domain: found for domain, found in rows.items() if any(row.group != BASE for row in found)}
+    return figure(
+        "cells",
+        "What the form does, and what the weights do",
+        "How far the ranking of the options stays what it was, mean over suites and seeds: asked in another "
+        "form with the same weights, in the same form with other weights, and both. Far left: most changed.",
+        (
+            Panel(
+                name=domain,
+                words=f"Rank agreement by form and weights for {_groups(found)}",
+                chart=charts.cells(found),
+            )
+            for domain, found in shown.items()
+        ),
+    )
+
+
+def outcomes(run: RunFiles) -> Part | None:
+    """From what the base model believed to what became of it."""
+    return figure(
+        "outcomes",
+        "What was kept, lost and gained, by what the base model believed",
+        "Questions of all suites and seeds together, by what the base model believed of them when asked in "
+        "the probe’s form: known (right and confident), conflicting (wrong and confident), uncertain (all "
+        "else).",
+        (
+            Panel(
+                name=domain,
+                words=f"Shares of questions kept, lost, gained and never right for {_groups(rows)}",
+                chart=charts.outcomes([row for row in rows if row.group != BASE]),
+            )
+            for domain, rows in _both(run).items()
+        ),
+    )
+
+
+def _both(run: RunFiles) -> dict[str, list[ConsistencyRow]]:
     """The paper's cells and the base model's own, of the domains that have one of the paper's."""
     cells = run.by_domain(CONSISTENCY, lambda row: row.is_paper_forms)
     return {domain: rows for domain, rows in cells.items() if any(row.is_paper for row in rows)}
 
 
-def _agreement(run: RunFiles) -> _Charts:
-    cells = [row for row in run.rows(CONSISTENCY) if row.is_paper_forms]
-    x_ends = span((row.rank_agreement for row in cells), low=-1.0, high=1.0)
-    y_ends = span((row.accuracy_after for row in cells), low=0.0, high=1.0)
-    for domain, rows in _paper_cells(run).items():
-        words = f"Rank agreement against accuracy for {_groups(rows)}"
-        yield domain, words, charts.agreement(rows, x_ends, y_ends)
+def ratios(run: RunFiles) -> Part | None:
+    """Accuracy, agreement and KL over the share of self-aligned rows."""
+    asked = [*filter(run.by_probe, run.rows(DIFFERENCES))]
+    domains = sorted({row.domain for row in asked if row.scope == "domain"})
+    swept = {"all domains": ratio_curve(asked)} if len(domains) > 1 else {}
+    swept |= {domain: ratio_curve(asked, domain=domain) for domain in domains}
+    moved = [row for row in run.rows(CONSISTENCY) if row.is_paper]
+
+    def panels() -> Iterator[Panel]:
+        for name, curve in swept.items():
+            if curve:
+                here = [row for row in moved if name in ("all domains", row.domain)]
+                words = "Points gained over ratio 0, rank agreement and KL by the share of self-aligned rows"
+                yield Panel(name=name, words=words, chart=charts.ratios(curve, here))
+
+    return figure(
+        "ratios",
+        "Accuracy, agreement and KL by the share of self-aligned rows",
+        "Accuracy: points gained in the chat form over ratio 0 (incompatible), bars are 95 % intervals over "
+        "questions and seeds. Agreement and KL with the base model: means over seeds; KL 0: nothing changed.",
+        panels(),
+    )
 
 
-def _outcomes(run: RunFiles) -> _Charts:
-    for domain, rows in _paper_cells(run).items():
-        words = f"Shares of questions kept, gained, lost and never right for {_groups(rows)}"
-        yield domain, words, charts.outcomes(rows)
+def sweep(rows: Sequence[Difference]) -> Part | None:
+    """Points gained over the share of self-aligned rows, of several runs together."""
+    curve = ratio_curve(rows)
+    words = "Points gained over ratio 0 by the share of self-aligned rows"
+    return figure(
+        "sweep",
+        "Points gained by the share of self-aligned rows",
+        "Over ratio 0 (incompatible), mean over base models, domains and seeds; bars are 95 % intervals over "
+        "questions and seeds. At 1 all rows are self-aligned.",
+        [Panel(words=words, chart=charts.ratios(curve, []))] if curve else [],
+    )
 
 
-def _loss(run: RunFiles) -> _Charts:
-    for domain in sorted({curve.domain for curve in run.losses}):
-        curves = [curve for curve in run.losses if curve.domain == domain]
-        yield domain, f"Training loss by step for {_groups(curves)}", charts.loss(curves)
+def fit(run: RunFiles) -> Part | None:
+    """Whether models learned their rows."""
+    rows = {
+        domain: [row for row in found if row.fit is not None] for domain, found in run.by_domain(FIT).items()
+    }
+    return figure(
+        "fit",
+        "Whether models learned what they were trained on",
+        "Share of its own training rows that a model answers as it was trained, right or wrong, with its 95 "
+        "% interval. Dotted: what guessing gives.",
+        (
+            Panel(
+                name=domain, words=f"Share answered as trained for {_groups(found)}", chart=charts.fit(found)
+            )
+            for domain, found in rows.items()
+            if found
+        ),
+    )
 
 
-def _ratios(run: RunFiles) -> _Charts:
-    rows = [*filter(run.by_probe, run.rows(DIFFERENCES))]
-    domains = sorted({row.domain for row in rows if row.scope == "domain"})
-    swept = {"all domains": ratio_curve(rows)} if len(domains) > 1 else {}
-    swept |= {domain: ratio_curve(rows, domain=domain) for domain in domains}
-    ends = around_zero([pair for curve in swept.values() for pair in curve])
-    for name, curve in swept.items():
-        if curve:
-            yield name, "Points gained by the share of self-aligned rows", charts.ratios(curve, ends)
+def letters(run: RunFiles) -> Part | None:
+    """Which letters models answer."""
+    rows = run.by_domain(LETTERS, lambda row: row.suite != PROBE and row.form == CHAT and run.by_probe(row))
+    return figure(
+        "letters",
+        "Which letters are answered in the chat form",
+        "Mean over suites and seeds. A model that answers one letter, or all alike, no longer answers what "
+        "it is asked.",
+        (
+            Panel(
+                name=domain,
+                words=f"Share of the answers that give each letter for {_groups(found)}",
+                chart=charts.letters([(row.group, row.letter, row.answered) for row in found]),
+            )
+            for domain, found in rows.items()
+        ),
+    )
 
 
-def around_zero(rows: Sequence[tuple[float, Difference]]) -> tuple[float, float]:
-    """Ends of an axis of points that holds 0 and all intervals, on fives."""
-    values = [0.0, *(100 * end for _, row in rows for end in (row.low, row.high))]
-    return min(values) // 5 * 5, -(-max(values) // 5) * 5
+def targets(run: RunFiles) -> Part | None:
+    """Which letters the training sets teach."""
+    return figure(
+        "targets",
+        "Which letters the training sets teach",
+        "Where training sets differ here, a difference between their models may come from the letters.",
+        (
+            Panel(
+                name=domain,
+                words=f"Share of the targets with each letter for {_groups(found)}",
+                chart=charts.letters([(row.group, row.letter, row.share) for row in found]),
+            )
+            for domain, found in run.by_domain(TARGET_LETTERS).items()
+        ),
+    )
 
 
-def _reliability(run: RunFiles) -> _Charts:
-    for domain, bins in run.by_domain(RELIABILITY, lambda row: row.suite == PROBE).items():
-        yield domain, "Share of beliefs that are right by their confidence", charts.reliability(bins)
+def reliability(run: RunFiles) -> Part | None:
+    """Whether the base model's confidence can be taken at its word."""
+    return figure(
+        "reliability",
+        "Reliability of the base model’s beliefs",
+        "Beliefs in bins of equal size by confidence: how confident, and how many are right, with 95 % "
+        "Wilson intervals. On the dashed line the two are the same; below it the model is too sure.",
+        (
+            Panel(
+                name=domain,
+                words="Share of beliefs that are right by their confidence",
+                chart=charts.reliability(bins),
+            )
+            for domain, bins in run.by_domain(RELIABILITY, lambda row: row.suite == PROBE).items()
+        ),
+    )
+
+
+def loss(run: RunFiles) -> Part | None:
+    """Training loss."""
+    curves = {
+        domain: [curve for curve in run.losses if curve.domain == domain]
+        for domain in sorted({curve.domain for curve in run.losses})
+    }
+    return figure(
+        "loss",
+        "Training loss",
+        "A line is a fine-tuning run.",
+        (
+            Panel(name=domain, words=f"Training loss by step for {_groups(found)}", chart=charts.loss(found))
+            for domain, found in curves.items()
+        ),
+    )
 
 
 def _groups(rows: Iterable[Any]) -> str:
     return listed(plain(group) for group in in_group_order(row.group for row in rows))
 
 
-_NO_CELL = "no row of consistency is the paper’s cell (icl → chat0)"
-FIGURES = (
-    Figure("accuracy", "Accuracy by suite and group", _accuracy, "there are no accuracies"),
-    Figure("agreement", "Consistency with the base model, and accuracy", _agreement, _NO_CELL),
-    Figure("outcomes", "What was kept, gained and lost", _outcomes, _NO_CELL),
-    Figure("ratios", "Points gained over ratio 0 by the share of self-aligned rows", _ratios),
-    Figure(
-        "reliability",
-        "Reliability of the base model’s beliefs",
-        _reliability,
-        "the probe has no reliability diagram",
-    ),
-    Figure("loss", "Training loss", _loss, "no fine-tuning run has left a loss.jsonl"),
-)
-
-
-def write_figures(run: RunFiles) -> dict[str, list[tuple[str, Markup]]]:
-    """Write all figures as SVG and PNG into the run's `figures/`, in one step.
-
-    Returns:
-        (domain, drawing) of each panel of each figure by its name; a figure without data has none.
-    """
-    panels: dict[str, list[tuple[str, Markup]]] = {figure.name: [] for figure in FIGURES}
-    with fresh_directory(run.path / "figures") as folder:
-        for figure in FIGURES:
-            for domain, words, chart in figure.charts(run):
-                stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", f"{figure.name}-{domain}")
-                drawing = save_chart(folder, stem, f"{figure.title}, {domain}. {words}.", chart)
-                panels[figure.name].append((domain, drawing))
-    return panels
-
-
-def save_chart(folder: Path, stem: str, words: str, chart: Chart) -> Markup:
-    """Draw a chart into a folder, as SVG and PNG; returns it for a page."""
-    spec = {**chart.to_dict(), "config": theme.config()}
-    version = ".".join(alt.SCHEMA_VERSION.split(".")[:2])
-    # An empty list of addresses keeps the renderer off the network.
-    svg = vlc.vegalite_to_svg(spec, vl_version=version, allowed_base_urls=[])
-    label = escape(words)
-    svg = re.sub(r"<svg ", f'<svg role="img" aria-label="{label}" ', svg, count=1)
-    (folder / f"{stem}.svg").write_text(svg, encoding="utf-8")
-    (folder / f"{stem}.png").write_bytes(vlc.svg_to_png(svg, scale=_PNG_SCALE))
-    # As part of a page it has the page's colours, ids of its own, and no name spaces.
-    svg = re.sub(r' xmlns(:xlink)?="[^"]*"', "", svg)
-    svg = svg.replace(theme.INK, "currentColor").replace(theme.PAPER, "var(--page)")
-    svg = svg.replace(theme.BLANK, "var(--line)")
-    svg = re.sub(r'\bid="([^"]+)"', rf'id="{stem}-\1"', svg)
-    svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{stem}-\1)", svg)
-    return Markup(svg)
+def shares_figure(
+    title: str, caption: str, rows: Sequence[tuple[str, str, float, float, float]]
+) -> Part | None:
+    """The picture of an audit or a comparison: shares with their intervals; see `charts.shares`."""
+    said = (f"{name}, {series} {percent(share)}" for series, name, share, _, _ in rows)
+    panels = [Panel(words="; ".join(said), chart=charts.shares(rows, "share"))] if rows else []
+    return figure("finding", title, caption, panels)

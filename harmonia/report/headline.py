@@ -18,7 +18,12 @@ _LOSS_IN_CHAT_WORDS = difference_words(CONTROL, HARMED, WORDS)
 
 
 def headline(document: ClaimsDocument) -> str:
-    """Whether agreeing with the base helps, how much of it is gain and how much loss, and of what.
+    """What `finding` says, as one text."""
+    return " ".join(finding(document))
+
+
+def finding(document: ClaimsDocument) -> list[str]:
+    """Whether agreeing with the base helps; and how much of it is gain and how much loss, and of what.
 
     Figures are means over the suites; an interval in brackets holds those of all suites. Each says how
     and in which form models were asked: a loss in one is none in another.
@@ -27,7 +32,9 @@ def headline(document: ClaimsDocument) -> str:
     own = next((effect.what for effect in claim.effects if effect.decides), None) if claim else None
     total = _mean(_of(claim, own)) if claim and own else None
     if claim is None or own is None or total is None:
-        return "No models were tuned on what the base knows and on what goes against it: nothing to compare."
+        return [
+            "No models were tuned on what the base knows and on what goes against it: nothing to compare."
+        ]
     one, other = "Models tuned on what the base knows", "those tuned against it"
     how = "in words" if any(run.method == WORDS for run in document.runs) else "by letters"
     if claim.verdict == "inconclusive":
@@ -40,7 +47,7 @@ def headline(document: ClaimsDocument) -> str:
         more = "better" if total > 0 else "worse"
         said = f"Asked {how} in the chat form, {one.lower()} answer {_points(abs(total))} {more} than {other}"
     forms = {run.probe_form for run in document.runs}
-    return f"{said}. {_parts(claim, forms)}{_learned(claim)}"
+    return [f"{said}.", f"{_parts(claim, forms)}{_learned(claim)}"]
 
 
 def _parts(claim: Claim, forms: set[str]) -> str:

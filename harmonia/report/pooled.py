@@ -7,22 +7,19 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-from markupsafe import Markup
-
 from harmonia.analysis import ClaimsDocument, Difference, MixedModelRow
 from harmonia.analysis.run_answers import CHAT
-from harmonia.analysis.tables import FOLDER, MIXED_MODELS
-from harmonia.files import write_json, write_text
+from harmonia.analysis.tables import FOLDER, MIXED_MODELS, ResultRow
+from harmonia.files import write_json
 from harmonia.groups.names import GroupName
 from harmonia.outputs import fresh_directory
-from harmonia.report import charts
-from harmonia.report.cards import cards, policies_table
-from harmonia.report.figures import around_zero, save_chart
-from harmonia.report.headline import headline
+from harmonia.report import figures
+from harmonia.report.chance import chance_warnings
+from harmonia.report.headline import finding
 from harmonia.report.html_table import Entry, PageColumn, PageTable, build
 from harmonia.report.mixed import mixed_tables
-from harmonia.report.rendering import rendered
-from harmonia.report.sweep import ratio_curve
+from harmonia.report.parts import Page, PageSection, macro, tables
+from harmonia.report.sections import claims_section
 from harmonia.report.words import (
     ABSENT,
     between,
@@ -44,11 +41,13 @@ class PooledRun:
         name: Its name.
         domains: Its domains.
         link: Where its own report lies, from the page.
+        results: Its accuracies.
     """
 
     name: str
     domains: tuple[str, ...]
     link: str
+    results: tuple[ResultRow, ...] = ()
 
 
 def write_pooled_page(
@@ -63,26 +62,68 @@ def write_pooled_page(
     Returns:
         Path of the page.
     """
-    wanted = "all", CHAT, document.runs[0].method
-    rows = [row for row in differences if (row.scope, row.form, row.readout) == wanted]
+    method = document.runs[0].method
+    rows = [row for row in differences if (row.scope, row.form, row.readout) == ("all", CHAT, method)]
+    results = [[row for row in run.results if row.readout == method] for run in runs]
+    page = Page(
+        kind="harmonia report on several runs",
+        title=listed(run.name for run in runs),
+        finding=[*finding(document), _lead(runs, rows)],
+        warnings=chance_warnings(row for of_run in results for row in of_run),
+        picture=figures.finding(results, rows),
+        sections=_sections(runs, document, rows, mixed),
+    )
     with fresh_directory(folder, keep=True) as unfinished:
-        text = rendered(
-            "pooled.html",
-            name=listed(run.name for run in runs),
-            headline=headline(document),
-            lead=_lead(runs, rows),
-            runs=runs,
-            groups=_groups_table(rows),
-            policies=policies_table(document),
-            figure=_figure(unfinished / "figures", rows),
-            cards=cards(document),
-            rule=document.rule,
-            mixed=list(mixed_tables(mixed, document.runs[0].method)),
-        )
+        page.write(unfinished)
         write_json(unfinished / "claims.json", asdict(document))
         MIXED_MODELS.write(unfinished / FOLDER, mixed)
-        write_text(unfinished / "report.html", text)
     return folder / "report.html"
+
+
+def _sections(
+    runs: Sequence[PooledRun],
+    document: ClaimsDocument,
+    rows: Sequence[Difference],
+    mixed: Sequence[MixedModelRow],
+) -> list[PageSection]:
+    return [
+        claims_section(document),
+        PageSection(
+            anchor="accuracy",
+            title="Accuracy",
+            gist="per training set and suite, mean over base models, domains and seeds",
+            parts=[
+                *tables(
+                    [_groups_table(rows)],
+                    "Share of questions answered right in the chat form (chat0); under it the "
+                    "difference from the incompatible group in percentage points with its 95 % interval "
+                    "over questions and seeds.",
+                ),
+                figures.sweep(rows),
+            ],
+            opened=True,
+        ),
+        PageSection(
+            anchor="runs",
+            title="The runs",
+            gist="each has a report of its own, with its settings, letters, groups, losses and limits",
+            parts=[macro("links", runs)],
+            opened=True,
+        ),
+        PageSection(
+            anchor="mixed",
+            title="Two mixed models",
+            gist="beside the bootstrap; no verdict rests on them",
+            parts=tables(
+                mixed_tables(mixed, document.runs[0].method),
+                "The first takes the base models at hand for a sample of such base models. The second "
+                "is a regression of single answers: how many times the odds of a right answer are those "
+                "after the other group, by what the base model believes (1: no difference). All "
+                "estimates, of each readout, are in tables/mixed_models.csv.",
+            ),
+            without="Too few models for them.",
+        ),
+    ]
 
 
 def _lead(runs: Sequence[PooledRun], rows: Sequence[Difference]) -> str:
@@ -122,13 +163,3 @@ def _groups_table(rows: Sequence[Difference]) -> PageTable:
         in_group_order([zero, *(group for group, _ in against)]),
         marked=lambda name: name == zero,
     )
-
-
-def _figure(folder: Path, rows: Sequence[Difference]) -> Markup | None:
-    """The sweep over the share of self-aligned rows; None where nothing was mixed."""
-    swept = ratio_curve(rows)
-    if not swept:
-        return None
-    folder.mkdir()
-    words = "Points gained over ratio 0 by the share of self-aligned rows, a panel a suite."
-    return save_chart(folder, "sweep", words, charts.ratios(swept, around_zero(swept)))

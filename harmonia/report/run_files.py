@@ -70,6 +70,8 @@ class NotedStage(_Read):
     reason: str | None = None
     notes: tuple[str, ...] = ()
     outputs: dict[str, Any] = Field(default_factory=dict)
+    seconds: float | None = None
+    peak_memory_mb: float | None = None
 
 
 class ManifestFile(_Read):

@@ -2,38 +2,26 @@
 
 from __future__ import annotations
 
-from statistics import fmean
-
 from harmonia.analysis.run_answers import CHAT
-from harmonia.analysis.tables import DIFFERENCES, RESULTS, ResultRow
-from harmonia.groups.names import GroupName
+from harmonia.analysis.tables import DIFFERENCES, RESULTS
+from harmonia.groups.names import BASE, GroupName
 from harmonia.report.run_files import RunFiles
 from harmonia.report.words import (
     between,
-    count,
     in_group_order,
     in_suite_order,
     listed,
-    percent,
     plain,
     points,
     ratio_of,
 )
 
-_COMPARED = ("harmonious", "incompatible", "self_aligning")
 _PAIRS = (("harmonious", "incompatible"), ("self_aligning", "incompatible"))
 
 
-def tuned_seeds(run: RunFiles) -> list[int]:
-    """Seeds of all tuned models with a result."""
-    return sorted({row.seed for row in run.rows(RESULTS) if row.seed is not None})
-
-
 def lead(run: RunFiles) -> list[str]:
-    """The opening paragraph, sentence by sentence."""
-    tuned = [
-        row for row in filter(run.by_probe, run.rows(RESULTS)) if row.group != "base" and row.form == CHAT
-    ]
+    """What was found in figures, how far that reaches, and what was done; a sentence each."""
+    tuned = [row for row in run.rows(RESULTS) if run.by_probe(row) and row.group != BASE and row.form == CHAT]
     if not tuned:
         return [
             "No tuned model has a result in the chat form (chat0) yet, so nothing can be compared so far."
@@ -41,24 +29,31 @@ def lead(run: RunFiles) -> list[str]:
     domains = sorted({row.domain for row in tuned})
     seeds = sorted({row.seed for row in tuned if row.seed is not None})
     groups = _kinds(in_group_order(row.group for row in tuned))
-    sentences = [
-        f"One base model was fine-tuned on {_number(len(groups), 'kind')} of training set "
-        f"({listed(groups)}) in {_number(len(domains), 'domain')} ({listed(domains)}) with "
-        f"{_number(len(seeds), 'seed')}, and then asked without examples in the chat form (chat0)."
-    ]
+    sentences = []
     for left, right in _pairs(run):
         parts = [
             f"{found} on {plain(suite)} questions"
             for suite in in_suite_order(row.suite for row in tuned)
-            if (found := _difference(run, left, right, suite, None))
+            if (found := _difference(run, left, right, suite))
         ]
         if parts:
             sentences.append(
-                f"On average, accuracy after {plain(left)} minus accuracy after {plain(right)} was "
-                f"{listed(parts)}."
+                f"Accuracy after {plain(left)} minus accuracy after {plain(right)}, in points with 95\u00a0% "
+                f"intervals: {listed(parts)}."
             )
-    sentences.append(_caution(len(seeds)))
-    return sentences
+    return [
+        *sentences,
+        _caution(len(seeds)),
+        f"One base model was fine-tuned on {_number(len(groups), 'kind')} of training set "
+        f"({listed(groups)}) in {_number(len(domains), 'domain')} ({listed(domains)}) with "
+        f"{_number(len(seeds), 'seed')}, and then asked without examples in the chat form (chat0).",
+    ]
+
+
+def limits(run: RunFiles) -> list[str]:
+    """What the figures do not say, in sentences."""
+    seeds = {row.seed for row in run.rows(RESULTS) if row.seed is not None}
+    return [_caution(len(seeds))] if seeds else []
 
 
 def _kinds(groups: list[str]) -> list[str]:
@@ -91,35 +86,6 @@ def twins(run: RunFiles) -> list[str]:
     return [f"that of {plain(name)} is that of {plain(twin)}" for name, twin in same if twin in names]
 
 
-def domain_sentences(run: RunFiles) -> list[tuple[str, list[str]]]:
-    """For each domain, one sentence per suite with accuracies, n and differences."""
-    compared = [_called(run, group) for group in _COMPARED]
-    asked = filter(run.by_probe, run.rows(RESULTS))
-    chosen = [row for row in asked if row.form == CHAT and row.group in compared]
-    found = []
-    for domain in sorted({row.domain for row in chosen}):
-        here = [row for row in chosen if row.domain == domain]
-        suites = in_suite_order(row.suite for row in here)
-        found.append((domain, [_suite(run, domain, here, suite) for suite in suites]))
-    return found
-
-
-def _suite(run: RunFiles, domain: str, rows: list[ResultRow], suite: str) -> str:
-    here = [row for row in rows if row.suite == suite]
-    parts = []
-    for group in in_group_order(row.group for row in here):
-        share = fmean(row.accuracy for row in here if row.group == group)
-        parts.append(f"{plain(group)} {percent(share)}")
-    differences = []
-    for left, right in _pairs(run):
-        if found := _difference(run, left, right, suite, domain):
-            differences.append(f"{plain(left)} minus {plain(right)}: {found}")
-    sizes = listed(count(n) for n in sorted({row.n for row in here}))
-    name = plain(suite)
-    text = f"{name[:1].upper()}{name[1:]} questions (n = {sizes}): {listed(parts)} right"
-    return f"{text}; {'; '.join(differences)}." if differences else f"{text}."
-
-
 def _pairs(run: RunFiles) -> list[tuple[str, str]]:
     return [(_called(run, left), _called(run, right)) for left, right in _PAIRS]
 
@@ -131,14 +97,12 @@ def _called(run: RunFiles, group: str) -> str:
     return group if group in groups else next(alike, group)
 
 
-def _difference(run: RunFiles, left: str, right: str, suite: str, domain: str | None) -> str:
+def _difference(run: RunFiles, left: str, right: str, suite: str) -> str:
     """The difference in words, with its interval; empty if it was not measured."""
-    place = ("all", "all") if domain is None else ("domain", domain)
     for row in filter(run.by_probe, run.rows(DIFFERENCES)):
-        found = (row.scope, row.domain, row.left, row.right, row.suite, row.form)
-        if found == (*place, left, right, suite, CHAT):
-            reach = between(row.low, row.high)
-            return f"{points(100 * row.difference)} points (95\u00a0% interval {reach})"
+        found = (row.scope, row.left, row.right, row.suite, row.form)
+        if found == ("all", left, right, suite, CHAT):
+            return f"{points(100 * row.difference)} ({between(row.low, row.high)})"
     return ""
 
 

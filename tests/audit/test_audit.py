@@ -101,7 +101,7 @@ def test_the_page_marks_the_words_and_escapes_the_data(tmp_path: Path) -> None:
     page = (out / "report.html").read_text(encoding="utf-8")
     assert "<mark" in page and ">Canberra</mark>" in page and "[S]" in page
     assert "<b>What" not in page and "<i>now" not in page and "&lt;i&gt;now" in page
-    assert "1 rows (11.1 %) fight what the model believes." in page
+    assert "1 row (11.1 %) fights what the model believes." in page
 
 
 def test_a_sample_gives_shares_of_the_whole_file(capitals: Path) -> None:

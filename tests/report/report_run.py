@@ -53,6 +53,7 @@ def result(domain: str, group: str, seed: int | str, form: str, suite: str) -> d
         "confidence": 0.7,
         "entropy": 0.5 if form == "chat0" else 0.25,
         "letter_mass": 0.95,
+        "chance": 0.25,
     }
 
 

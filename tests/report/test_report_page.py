@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import subprocess
 import sys
@@ -43,7 +44,7 @@ class Tables(HTMLParser):
             value or "" for name, value in attrs if name in ("src", "href", "xlink:href", "srcset")
         ]
         self.headers_without_scope += tag == "th" and "scope" not in values
-        if tag in ("script", "link", "iframe", "img", "object"):
+        if tag in ("link", "iframe", "img", "object"):
             self.loads.append(tag)
         if tag == "caption":
             self._in_caption, self._caption = True, ""
@@ -99,19 +100,16 @@ def test_lead_says_the_mean_differences_and_that_one_seed_has_no_interval(tmp_pa
     # Homogeneous: (62 - 48 + 70 - 64) / 2 = 10; in-domain of 50: (62 - 40 + 66 - 66) / 2 = 11;
     # out-of-domain of 200: (55 - 42 + 60 - 45) / 2 = 14; intervals reach from 5 below to 4.5 above.
     assert (
-        "On average, accuracy after harmonious minus accuracy after incompatible was +10.0 points "
-        "(95 % interval +5.0 to +14.5) on homogeneous questions, +11.0 points (95 % interval +6.0 to +15.5) "
-        "on in-domain questions and +14.0 points (95 % interval +9.0 to +18.5) on out-of-domain questions."
+        "Accuracy after harmonious minus accuracy after incompatible, in points with 95 % intervals: "
+        "+10.0 (+5.0 to +14.5) on homogeneous questions, +11.0 (+6.0 to +15.5) "
+        "on in-domain questions and +14.0 (+9.0 to +18.5) on out-of-domain questions."
     ) in text
     # (52 - 48 + 58 - 64) / 2 = -1; (48 - 40 + 64 - 66) / 2 = 3; (50 - 42 + 48 - 45) / 2 = 5.5.
-    assert all(f"{points} points (95 % interval" in text for points in ("−1.0", "+3.0", "+5.5"))
+    (sentence,) = re.findall(r"Accuracy after self-aligning minus[^<]*", text)
+    assert re.findall(r"([−+][\d.]+) \(", sentence) == ["−1.0", "+3.0", "+5.5"]
     assert "There is one seed: these differences carry no interval over seeds" in text
-    assert (
-        "Homogeneous questions (n = 100): harmonious 62.0 %, incompatible 48.0 % and "
-        "self-aligning 52.0 % right; "
-        "harmonious minus incompatible: +14.0 points (95 % interval +9.0 to +18.5); "
-        "self-aligning minus incompatible: +4.0 points (95 % interval −1.0 to +8.5)."
-    ) in text
+    first = text[: text.index("<nav")]
+    assert first.index('class="headline"') < first.index('<figure id="figure-finding"')
 
 
 def test_sentences_call_ratio_0_and_1_as_the_run_does(tmp_path: Path) -> None:
@@ -125,11 +123,11 @@ def test_sentences_call_ratio_0_and_1_as_the_run_does(tmp_path: Path) -> None:
             row.update({column: called.get(str(row[column]), row[column]) for column in columns})
         write_table(run, name, rows)
     text = plain_spaces(write_report(run).read_text(encoding="utf-8"))
-    assert "accuracy after harmonious minus accuracy after mixed 0 was +10.0 points" in text
-    assert "accuracy after mixed 1 minus accuracy after mixed 0 was −1.0 points" in text
-    assert (
-        "harmonious 62.0 %, mixed 0 48.0 % and mixed 1 52.0 % right; harmonious minus mixed 0: +14.0" in text
-    )
+    found = dict(re.findall(r"Accuracy after ([^<]*?), in points with 95 % intervals: ([−+.\d]+)", text))
+    assert found == {
+        "harmonious minus accuracy after mixed 0": "+10.0",
+        "mixed 1 minus accuracy after mixed 0": "−1.0",
+    }
 
 
 def test_accuracy_table(page: str) -> None:
@@ -147,35 +145,24 @@ def test_accuracy_table(page: str) -> None:
     }
 
 
-def test_consistency_table_has_all_cells_and_marks_the_papers(page: str) -> None:
+def test_consistency_table_has_all_cells_of_form_and_weights(page: str) -> None:
     rows = parse(page).tables["engineering: how far the answers moved"]
-    assert len(rows) == 3 * (3 * 4 + 1)
-    marked = [row for row in rows if "marked" in row["class"]]
-    assert len(marked) == 9
-    assert {row["cell"] for row in marked} == {"icl5 → chat0 ● paper"}
-    assert {row["group"] for row in marked} == {"harmonious", "incompatible", "self-aligning"}
+    assert [row["suite"] for row in rows[::4]] == ["homogeneous", "in-domain", "out-of-domain"]
+    # Base 0.95, incompatible 0.35 on homogeneous questions, whatever the forms; 0.21 nats.
+    base, _, incompatible, _ = rows[:4]
+    paper, weights = "icl5 → chat0 ● paper", "chat0 → chat0"
+    assert base[f"{weights} rank_agreement"] == "–"
+    assert base[f"{paper} rank_agreement"] == "0.950 | 0.300 to 0.400"
+    for forms in (paper, weights, "icl5 → icl5", "chat0 → icl5"):
+        assert incompatible[f"{forms} rank_agreement"] == "0.350 | 0.300 to 0.400"
+        assert incompatible[f"{forms} kl"] == "0.210 | 0.000 to 0.000"
+
+
+def test_outcomes_are_counted_over_all_seeds(page: str) -> None:
     # Base 57 of 100 right in icl5, incompatible 48 in chat0: 9 + 9 lost, so 39 kept, 9 gained, 34 never.
-    row = next(row for row in marked if row["group"] == "incompatible")
-    assert row | {"class": ""} == {
-        "class": "",
-        "group": "incompatible",
-        "seed": "0",
-        "suite": "homogeneous",
-        "cell": "icl5 → chat0 ● paper",
-        "n": "100",
-        "before": "57.0 %",
-        "after": "48.0 %",
-        "ranks": "0.350 | 0.300 to 0.400",
-        "spearman": "0.710",
-        "kendall": "0.610",
-        "kl": "0.210",
-        "kl_reverse": "0.250",
-        "js": "0.060",
-        "entropy": "−0.150 | −0.200 to −0.100 | 0.900 → 0.750",
-    }
     rows = parse(page).tables["engineering: what became of the questions"]
     row = next(row for row in rows if "marked" in row["class"] and row["group"] == "incompatible")
-    assert (row["suite"], row["cell"]) == ("homogeneous", "icl5 → chat0 ●")
+    assert (row["suite"], row["cell"]) == ("homogeneous", "icl5 → chat0 ● paper")
     assert [row[name] for name in ("kept", "lost", "gained", "never")] == ["39", "18", "9", "34"]
     assert row["known_lost"] == "3"
 
@@ -212,39 +199,53 @@ def test_groups_letters_and_data(page: str) -> None:
 
 
 def test_finished_run_misses_only_what_compares_groups(page: str) -> None:
-    missing = re.findall(r"<dt>(.*?)</dt>", page[page.index('id="missing"') : page.index('id="settings"')])
+    missing = re.findall(r"<dt>(.*?)</dt>", page[page.index('id="limits"') :])
     assert missing == [
         *("claims.json", "leakage", "differences", "beliefs", "letter_bias", "letters", "calibration"),
-        *("reliability", "figure: Reliability of the base model’s beliefs"),
+        "reliability",
     ]
     assert "not written yet: no intervals of differences" in page
 
 
-def test_page_needs_nothing_else_and_tells_no_paths_or_times(page: str) -> None:
+def test_page_needs_nothing_else_and_tells_no_paths_or_times(page: str, finished: Path) -> None:
     parsed = parse(page)
-    assert all(value.startswith("#") for value in parsed.loads), parsed.loads
-    assert "http://" not in page and "https://" not in page and "@import" not in page
+    links = [link for link in parsed.loads if not link.startswith("#")]
+    # What is loaded is in the page; links lead to the files for papers beside it.
+    assert links and all(link.startswith("figures/") and (finished / link).is_file() for link in links)
+    assert set(re.findall("<script([^>]*)>", page)) == {"", ' type="application/json"'}
+    own = re.sub("<script>.*?</script>", "", page, flags=re.DOTALL)
+    assert not re.search(r"https?://(?!vega\.github\.io/schema/)", own) and "@import" not in own
     assert parsed.headers_without_scope == 0
-    assert len(re.findall('<svg role="img" aria-label="[^"]{40,}"', page)) == page.count("<svg") == 8
+    assert len(re.findall('role="img" aria-label="[^"]{40,}"', page)) == own.count("<svg") == 15
     assert "/somewhere/private" not in page
-    assert "seconds" not in page
-    ids = re.findall(r'\bid="([^"]+)"', page)
+    ids = re.findall(r'\bid="([^"]+)"', own)
     assert len(ids) == len(set(ids))
+    links_within = {link[1:] for link in parsed.loads if link.startswith("#")}
+    assert links_within <= set(ids)
+    assert {one for one in ids if one.startswith(("table-", "figure-"))} - {"figure-finding"} <= links_within
 
 
-def test_figures_exist_in_both_kinds(finished: Path) -> None:
-    names = sorted(path.name for path in (finished / "figures").glob("[!.]*"))
-    stems = [
-        f"{figure}-{domain}"
-        for figure in ("accuracy", "agreement", "loss", "outcomes")
-        for domain in ("engineering", "history")
-    ]
-    assert names == [f"{stem}.{kind}" for stem in stems for kind in ("png", "svg")]
+def test_figures_and_tables_exist_for_papers(finished: Path) -> None:
+    names = {path.name for path in (finished / "figures").glob("[!.]*")}
+    figures = ("accuracy", "agreement", "cells", "fit", "loss", "outcomes", "targets")
+    stems = [f"{figure}-{domain}" for figure in figures for domain in ("engineering", "history")]
+    drawn = {f"{stem}.{kind}" for stem in ("finding", *stems) for kind in ("png", "svg")}
+    assert {name for name in names if not name.startswith("table-")} == drawn
     for stem in stems:
         png = (finished / "figures" / f"{stem}.png").read_bytes()
         width, height = int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
-        assert png.startswith(b"\x89PNG") and 600 < width < 1200 and 400 < height < 2000
-        assert (finished / "figures" / f"{stem}.svg").read_text().startswith('<svg role="img" aria-label="')
+        assert png.startswith(b"\x89PNG") and 300 < width < 1200 and 100 < height < 2000
+        assert (finished / "figures" / f"{stem}.svg").read_text().startswith("<svg")
+    kinds = {name.rpartition(".")[2] for name in names if name.startswith("table-")}
+    assert kinds == {"tex", "csv"}
+    stem = finished / "figures" / "table-engineering-share-of-questions-answered-right"
+    head, _, harmonious, *_ = csv.reader(stem.with_suffix(".csv").read_text(encoding="utf-8").splitlines())
+    assert head[:4] == ["Tuned on", "Seed", "homogeneous: icl5", "homogeneous: chat0"]
+    assert plain_spaces(harmonious[5]) == "62.0 % (54.0 to 69.0; macro 61.0 %; n = 50)"
+    latex = stem.with_suffix(".tex").read_text(encoding="utf-8").splitlines()
+    assert latex[1] == r"\begin{tabular}{lrrrrrrr}" and latex[2] == r"\toprule"
+    assert latex[6].startswith("harmonious & 0 & ") and latex[6].endswith(r" \\")
+    assert r"62.0~\% (54.0 to 69.0; macro 61.0~\%; n = 50)" in latex[6]
 
 
 @pytest.mark.slow
@@ -271,7 +272,7 @@ def test_names_are_escaped(tmp_path: Path) -> None:
     )
     (run / "experiment.yaml").write_text(f"name: {evil}\n")
     text = write_report(run).read_text(encoding="utf-8")
-    assert "<script" not in text
+    assert "<script>alert" not in text and "<script>" + 'alert("1")' not in text
     assert text.count("&lt;script&gt;") > 5
 
 
@@ -291,7 +292,8 @@ def test_mixtures_and_seeds(tmp_path: Path) -> None:
     ]
     write_table(run, "results", [*rows, *again, *mixed])
     text = plain_spaces(write_report(run).read_text(encoding="utf-8"))
-    assert "harmonious 63.0 %, incompatible 48.0 %" in text and "means over seeds" in text
+    (picture,) = re.findall(r'aria-label="(Accuracy after each training set[^"]*)"', text)[:1]
+    assert "harmonious, homogeneous 67.0 %; " in picture  # (63 + 71) / 2
     models = [row["model"] for row in parse(text).tables["engineering: share of questions answered right"]]
     assert models[-3:] == ["self-aligning", "mixed 0.05", "mixed 0.4"]
     # The curve is of differences, which this run does not have.

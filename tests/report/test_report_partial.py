@@ -16,7 +16,7 @@ from harmonia.report import write_report
 
 def missing(run: Path) -> dict[str, str]:
     text = write_report(run).read_text(encoding="utf-8").replace("\u00a0", " ")
-    part = text[text.index('id="missing"') : text.index('id="settings"')]
+    part = text[text.index('id="limits"') :]
     return dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", part))
 
 
@@ -42,23 +42,32 @@ def remove(path: Path) -> None:
             "not written yet: no sizes of the groups",
         ),
         ("models", "models", "no model has been tuned yet: no loss curves"),
-        ("models", "figure: Training loss", "no fine-tuning run has left a loss.jsonl"),
         (
             "models/history/incompatible/seed0/loss.jsonl",
             "models/history/incompatible/seed0/loss.jsonl",
             "not written: no loss curve",
-        ),
-        ("tables/results.parquet", "figure: Accuracy by suite and group", "there are no accuracies"),
-        (
-            "tables/consistency.parquet",
-            "figure: What was kept, gained and lost",
-            "no row of consistency is the paper’s cell (icl → chat0)",
         ),
     ],
 )
 def test_each_missing_input_has_its_line(run: Path, gone: str, what: str, why: str) -> None:
     remove(run / gone)
     assert missing(run)[what] == why
+
+
+@pytest.mark.parametrize(
+    ("gone", "section", "said"),
+    [
+        ("models", "training", "No loss curves yet."),
+        ("tables/results.parquet", "accuracy", "No accuracies yet."),
+        ("tables/consistency.parquet", "outcomes", "No model before and after has been compared."),
+    ],
+)
+def test_a_section_without_figures_says_so(run: Path, gone: str, section: str, said: str) -> None:
+    for name in (gone, "tables/lost.parquet"):
+        remove(run / name)
+    text = write_report(run).read_text(encoding="utf-8")
+    part = text[text.index(f'<section id="{section}"') :].partition("</section>")[0]
+    assert f"<p>{said}</p>" in part and "<figure" not in part
 
 
 def test_run_that_has_just_begun(tmp_path: Path) -> None:
