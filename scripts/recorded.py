@@ -28,6 +28,7 @@ _KEPT = (
     "controls",
     "slower_scoring",
     "slower_generating",
+    "rounding",
 )
 
 
