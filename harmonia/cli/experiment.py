@@ -38,10 +38,9 @@ def demo(
     """
     from dataclasses import replace
 
-    from harmonia.cli.claims import print_claims
     from harmonia.cli.given import Given
     from harmonia.cli.progress import RunBars
-    from harmonia.cli.progress import out as console
+    from harmonia.cli.summary import print_summary
     from harmonia.pipeline.demo import FULL, SMALL, demo_experiments
     from harmonia.pipeline.experiment import Experiment
     from harmonia.pipeline.pool import pool
@@ -59,13 +58,7 @@ def demo(
     experiments = demo_experiments(out, grid, Given.here().table(Experiment))
     with RunBars() as bars:
         runs = run_experiments(experiments, Processes(), bars)
-    found = pool(runs)
-    print_claims(found.document)
-    for run in runs:
-        console.print(run.name)
-        console.print(_results(run))
-        _warn(run)
-    console.print(str(found.write(out)))
+    print_summary(runs, pool(runs).write(out))
 
 
 def run(file: ExperimentFile, settings: Overrides = None) -> None:
@@ -74,16 +67,14 @@ def run(file: ExperimentFile, settings: Overrides = None) -> None:
     Example: `harmonia run examples/arc.yaml`
     """
     from harmonia.cli.progress import RunBars
-    from harmonia.cli.progress import out as console
+    from harmonia.cli.summary import print_summary
     from harmonia.pipeline.run import run_experiment
     from harmonia.pipeline.settings_file import load_experiment
 
     experiment = load_experiment(file, settings or ())
     with RunBars() as bars:
         folder = run_experiment(experiment, bars)
-    console.print(_results(folder))
-    _warn(folder)
-    console.print(str(folder / "report.html"))
+    print_summary([folder], folder / "report.html")
 
 
 def plan(
@@ -162,43 +153,6 @@ def _shares(text: str) -> tuple[float, ...]:
         raise InputError(
             "not a list of numbers", field="--ratios", seen=text, remedy="Write it like 0.2,0.6."
         ) from error
-
-
-def _results(folder: Path) -> object:
-    """Accuracies of a finished run, for the screen: suites side by side, mean over seeds."""
-    from collections import defaultdict
-
-    from rich.table import Table
-
-    from harmonia.analysis.tables import FOLDER, RESULTS
-
-    rows = RESULTS.read(folder / FOLDER)
-    cells: dict[tuple[str, ...], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for row in rows:
-        cells[row.domain, row.group, row.form, row.readout][row.suite].append(row.accuracy)
-    suites = list(dict.fromkeys(row.suite for row in rows))
-    table = Table(title="accuracy, mean over seeds")
-    for name in ("domain", "model", "form", "readout"):
-        # Where the screen is narrow the names of models take two lines: a figure is never cut.
-        table.add_column(name, no_wrap=name != "model", overflow="fold")
-    for suite in suites:
-        table.add_column(suite.replace("_", "\n"), justify="right", no_wrap=True)
-    for asked, found in cells.items():
-        means = [
-            f"{sum(found[suite]) / len(found[suite]):.3f}" if suite in found else "-" for suite in suites
-        ]
-        table.add_row(*asked, *means)
-    return table
-
-
-def _warn(folder: Path) -> None:
-    """Say which models of a finished run have not learned their own training rows."""
-    from harmonia.analysis.run_tables import near_chance
-    from harmonia.analysis.tables import FIT, FOLDER
-    from harmonia.cli.progress import out as console
-
-    for line in near_chance(FIT.read(folder / FOLDER)):
-        console.print(f"warning: {line}", style="yellow")
 
 
 def _size(count: float | None) -> str:

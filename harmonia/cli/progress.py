@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from rich.console import Console
@@ -65,6 +66,8 @@ def _progress() -> Progress:
         console=err,
         transient=True,
         disable=not err.is_terminal,
+        # A task takes seconds or minutes: the time left is reckoned from an hour, not from the last 30 s.
+        speed_estimate_period=3600,
     )
 
 
@@ -95,14 +98,19 @@ class Bars:
 
 
 class RunBars(Watcher):
-    """Shows the tasks of a run at work, or, of several runs, how far each is."""
+    """One display of runs at work: how far each is, what is done now and how far that is, the time left.
 
-    def __init__(self) -> None:
+    Where there is no terminal it is a line a minute. What failed or could not be computed is always a line.
+
+    Args:
+        clock: Seconds of a steady clock.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._bars = _progress()
-        self._shown: dict[tuple[str, str], TaskID] = {}
-        self._since: dict[tuple[str, str], float] = {}
-        self._ended: dict[str, int] = {}
-        self._total: dict[str, int] = {}
+        self._clock = clock
+        self._told = self._began = clock()
+        self._runs: dict[str, _Standing] = {}
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -111,38 +119,73 @@ class RunBars(Watcher):
     def __exit__(self, *_: object) -> None:
         self._bars.stop()
 
-    def _show(self, run: str, key: str, done: int, total: int, title: str) -> None:
-        if (run, key) not in self._shown:
-            self._shown[run, key] = self._bars.add_task(title)
-        self._bars.update(self._shown[run, key], completed=done, total=total, description=title)
-
     def start(self, run: str, tasks: int) -> None:
         """A run starts."""
-        self._total[run], self._ended[run] = tasks, 0
+        self._runs[run] = _Standing(tasks, self._bars.add_task(run, total=tasks))
 
     def begin(self, run: str, key: str) -> None:
         """A task begins."""
-        self._since[run, key] = time.monotonic()
-        if len(self._total) == 1 and not err.is_terminal:
-            err.print(f"{key} ...")
+        self._runs[run].at_work[key] = self._bars.add_task(f"  {key}", total=None)
+        self._tell()
 
     def progress(self, run: str, key: str, done: int, total: int) -> None:
         """It has done so much."""
-        if len(self._total) == 1:
-            self._show(run, key, done, total, key)
+        standing = self._runs[run]
+        standing.shares[key] = done / total if total else 0.0
+        self._bars.update(standing.at_work[key], completed=done, total=total)
+        self._tell()
 
     def end(self, run: str, key: str, outcome: str) -> None:
         """It ended."""
-        self._ended[run] += 1
-        if len(self._total) == 1:
-            if (shown := self._shown.pop((run, key), None)) is not None:
-                self._bars.remove_task(shown)
-            name, since = key, self._since.get((run, key), 0.0)
-            said = {"done": f"done in {time.monotonic() - since:.1f} s", "skipped": "was done before"}
-        else:
-            self._show(run, "", self._ended[run], self._total[run], f"{run} {key}")
-            if outcome in ("done", "skipped") and err.is_terminal:
-                return
-            name, said = f"{run} {self._ended[run]}/{self._total[run]} {key}", {}
-        style = {"done": "", "skipped": "dim"}.get(outcome, "yellow")
-        err.print(f"{name}: {said.get(outcome, outcome)}", style=style)
+        standing = self._runs[run]
+        if (shown := standing.at_work.pop(key, None)) is not None:
+            self._bars.remove_task(shown)
+        standing.shares.pop(key, None)
+        standing.ended += 1
+        standing.skipped += outcome == "skipped"
+        # What was done before took no time: left out, it does not make the rest look quick.
+        total, done = standing.tasks - standing.skipped, standing.ended - standing.skipped
+        self._bars.update(standing.bar, total=total, completed=done)
+        if outcome not in ("done", "skipped"):
+            err.print(f"{self._named(run, key)}: {outcome}", style="yellow")
+        self._tell()
+
+    def _named(self, run: str, key: str) -> str:
+        return key if len(self._runs) == 1 else f"{run} {key}"
+
+    def _tell(self) -> None:
+        """A line for a log, once a minute."""
+        now = self._clock()
+        if err.is_terminal or now - self._told < _EVERY_S:
+            return
+        self._told = now
+        for run, standing in self._runs.items():
+            new = standing.ended - standing.skipped
+            left = standing.tasks - standing.ended
+            rest = f", about {_minutes((now - self._began) / new * left)} left" if new and left else ""
+            doing = [
+                f"{key} ({100 * standing.shares[key]:.0f} %)" if key in standing.shares else key
+                for key in standing.at_work
+            ]
+            at = f"; {', '.join(doing)}" if doing else ""
+            err.print(f"{run}: {standing.ended} of {standing.tasks} tasks done{rest}{at}")
+
+
+_EVERY_S = 60.0
+"""Where there is no terminal, a line is printed no more often than this."""
+
+
+@dataclass(slots=True)
+class _Standing:
+    """How far a run is; `at_work` has the bar of each task, `shares` how much of it is done."""
+
+    tasks: int
+    bar: TaskID
+    ended: int = 0
+    skipped: int = 0
+    at_work: dict[str, TaskID] = field(default_factory=dict)
+    shares: dict[str, float] = field(default_factory=dict)
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 3600:.1f} h" if seconds >= 5400 else f"{max(1, round(seconds / 60))} min"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -156,6 +156,14 @@ def _config(settings: ModelSettings, folder: Path) -> Any:
         return AutoConfig.from_pretrained(str(folder), **_how(settings))
 
 
+def _read_gguf_without_bar() -> None:
+    """Take away the bar that transformers draws for each GGUF file, which no setting of its own does."""
+    with suppress(ImportError, AttributeError):
+        from transformers import modeling_gguf_pytorch_utils
+
+        modeling_gguf_pytorch_utils.tqdm = lambda rows, **_: rows
+
+
 def _refused(settings: ModelSettings, folder: Path) -> AbstractContextManager[None]:
     return refused(
         "no causal language model can be read",
@@ -188,6 +196,7 @@ def _load_weights(settings: ModelSettings, folder: Path) -> Any:
         # Packed weights would be computed by whatever kernel the machine has, and cannot be trained.
         named["quantization_config"] = GgufConfig(dequantize=True)
         elements = gguf_elements(file)
+        _read_gguf_without_bar()
     else:
         require_weights(folder)
         named |= {"config": _config(settings, folder), "use_safetensors": True}

@@ -17,6 +17,7 @@ from harmonia.files import disk_told, write_text
 from harmonia.hashing import sha256_json
 from harmonia.models.load import pick_device
 from harmonia.pipeline.agenda import Agenda, Run
+from harmonia.pipeline.changes import tell_changed
 from harmonia.pipeline.check import check
 from harmonia.pipeline.executors import Executor, Local
 from harmonia.pipeline.experiment import ExecutionSettings, Experiment
@@ -79,9 +80,10 @@ def run_experiments(
             held.enter_context(disk_told(run.bench.run))
             held.enter_context(_alone(run.bench.run))
             watcher.start(run.name, len(run.graph.tasks))
+            tell_changed(run.bench, run.graph)
             write_text(run.bench.run / SETTINGS, dump_experiment(run.bench.experiment))
             run.look()  # another run may have been at work here until now
-            run.manifest.head = head
+            run.manifest.head = head | {"tasks": len(run.graph.tasks)}
             run.manifest.begin()
         executor.run(Agenda(runs))
     if failed := [told for run in runs if (told := _failures(run))]:

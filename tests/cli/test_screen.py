@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,9 @@ from rich.panel import Panel
 from rich.table import Table
 
 from harmonia.analysis.tables import FOLDER, RESULTS, ResultRow
-from harmonia.cli.experiment import _results
-from harmonia.cli.progress import Screen, printable
+from harmonia.cli import progress
+from harmonia.cli.progress import RunBars, Screen, printable
+from harmonia.cli.summary import accuracies
 
 OBEYED = set("\x1b\x07\r\x9b\x7f\u202e")
 EVIL = "\x1b]0;TITLE\x07\x1b[2J\r\x9b31m\x7f\u202e"
@@ -76,7 +79,52 @@ def test_figures_of_a_run_are_whole_on_a_narrow_screen(tmp_path: Path) -> None:
     RESULTS.write(tmp_path / FOLDER, rows)
     screen = Console(width=80)
     with screen.capture() as shown:
-        screen.print(_results(tmp_path))
+        screen.print(accuracies([tmp_path]))
     said = shown.get()
-    assert [said.count(figure) for figure in ("0.505", "0.510", "0.515", "chat0", "cloze")] == [2, 2, 2, 2, 1]
+    # By the probe's method alone; the other readout is on the page.
+    assert [said.count(figure) for figure in ("0.505", "0.510", "0.515", "chat0")] == [1, 1, 1, 1]
     assert max(map(len, said.splitlines())) <= 80
+
+
+def _at_work(bars: RunBars, clock: list[float]) -> None:
+    """A run of five tasks: one was done before, one fails, and each of the others takes 40 s."""
+    with bars:
+        bars.start("study", 5)
+        bars.end("study", "data/law", "skipped")
+        for k in range(3):
+            bars.begin("study", f"evaluate/{k}")
+            clock[0] += 20
+            bars.progress("study", f"evaluate/{k}", 1, 2)
+            clock[0] += 20
+            bars.end("study", f"evaluate/{k}", "done" if k else "failed: no memory")
+
+
+def test_without_a_terminal_a_line_a_minute_is_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "err", Screen(stderr=True))
+    clock = [0.0]
+    _at_work(RunBars(lambda: clock[0]), clock)
+    assert capsys.readouterr().err.splitlines() == [
+        "evaluate/0: failed: no memory",
+        # After 60 s one of four tasks that take time is done: the other three take three times as long.
+        "study: 2 of 5 tasks done, about 3 min left; evaluate/1 (50 %)",
+        "study: 4 of 5 tasks done, about 1 min left",
+    ]
+
+
+def test_on_a_terminal_one_display_shows_what_runs_and_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Screen(force_terminal=True, width=100, file=io.StringIO())
+    monkeypatch.setattr(progress, "err", screen)
+    clock = [0.0]
+    bars = RunBars(lambda: clock[0])
+    with bars:
+        bars.start("study", 5)
+        bars.end("study", "data/law", "skipped")
+        bars.begin("study", "probe/law")
+        bars.progress("study", "probe/law", 50, 150)
+        shown = Console(width=100, file=io.StringIO())
+        shown.print(bars._bars.get_renderable())
+        lines = [" ".join(re.sub("[━╸╺]+", "", line).split()) for line in shown.file.getvalue().splitlines()]
+        assert lines[0].startswith("study 0/4") and lines[1].startswith("probe/law 50/150")
+        bars.end("study", "probe/law", "done")
