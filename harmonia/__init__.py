@@ -46,9 +46,15 @@ __all__ = [
 _APART = {"KnowledgeDriftCallback": "harmonia.compare.drift", "curate": "harmonia.curating"}
 """Where those are that are not of `harmonia.api`."""
 
-# The hub's client would report each training to its makers. Nothing goes out that nobody asked for:
-# this is read when the client is first imported, so it stands before any other import.
-os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+# What these libraries would report to their makers. Nothing goes out that nobody asked for: each
+# reads this when it is first imported, so it stands before any other import.
+for _name, _silent in (
+    ("HF_HUB_DISABLE_TELEMETRY", "1"),
+    ("RAY_USAGE_STATS_ENABLED", "0"),
+    ("WANDB_ERROR_REPORTING", "false"),
+    ("MLFLOW_DISABLE_TELEMETRY", "true"),
+):
+    os.environ.setdefault(_name, _silent)
 
 
 def __getattr__(name: str) -> Any:

@@ -139,13 +139,6 @@ def write_csv(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[s
             writer.writerow({name: _as_cell(value) for name, value in row.items()})
 
 
-def csv_reader(lines: Iterable[str]) -> Any:
-    """A strict reader of CSV, whose cells may be as long as a text is."""
-    # Of the whole process. At the usual 128 KiB a cell that never ends would end, and rows be lost unseen.
-    csv.field_size_limit(2**31 - 1)
-    return csv.reader(lines, strict=True)
-
-
 def from_cell(cell: str) -> str:
     """The text that `write_csv` wrote as this cell."""
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter
 
 from harmonia.errors import InputError
-from harmonia.files import disk_told, write_text
+from harmonia.files import disk_told, sync, write_text
 from harmonia.hashing import sha256_json
 from harmonia.parsing import parse_json
 
@@ -90,9 +90,12 @@ def note(journal: Path | None, entry: Mapping[str, Any]) -> None:
                 # A line that was cut short is not one to grow onto.
                 handle.seek(0)
                 handle.truncate(handle.read().rfind(b"\n") + 1)
-            handle.write(_line(entry).encode())
+            written = handle.write(_line(entry).encode())
             handle.flush()
             os.fsync(handle.fileno())
+            is_new = handle.tell() == written
+        if is_new:
+            sync(journal.parent)
 
 
 def noted(journal: Path | None) -> list[dict[str, Any]]:

@@ -149,6 +149,8 @@ def _settle(partial: Path, place: Path, keep: bool) -> None:
     for name in new:
         sync(partial / name)
     if not place.exists():
+        for folder in {(partial / name).parent for name in new}:
+            sync(folder)
         mark(partial, new)
         os.replace(partial, place)
         sync(place.parent)

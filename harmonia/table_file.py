@@ -11,9 +11,9 @@ from types import GenericAlias
 from typing import Any
 
 from harmonia.errors import InputError
-from harmonia.files import csv_reader, from_cell, require_file, write_csv, write_json_lines, write_parquet
+from harmonia.files import from_cell, require_file, write_csv, write_json_lines, write_parquet
 from harmonia.outputs import Inputs, require_file_place
-from harmonia.parsing import parquet_columns, parquet_rows, parse_json, read_json_lines
+from harmonia.parsing import CsvRows, parquet_columns, parquet_rows, parse_json, read_json_lines
 
 _ENDINGS = (".parquet", ".jsonl", ".csv")
 
@@ -120,7 +120,7 @@ class TableFile:
     def _csv_rows(self, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         remedy = "Write the table again."
         with path.open(encoding="utf-8-sig", newline="") as handle:
-            rows = csv_reader(handle)
+            rows = CsvRows(handle)
             try:
                 names: list[str] = next(rows, [])
                 for cells in filter(None, rows):

@@ -130,8 +130,12 @@ def _calls(name: str) -> set[str]:
     return {ast.unparse(node.func) for node in ast.walk(TREES[name]) if isinstance(node, ast.Call)}
 
 
+# By what a text, or a file that others may have written, becomes values.
 PARSERS = re.compile(
-    r"json\.loads?|yaml\.(\w*load|compose|parse|scan)\w*|pq\.(read_\w+|ParquetFile)|.*\.model_validate_json"
+    r"json\.loads?|.*\.JSONDecoder|.*\.validate_json|.*\.model_validate_json|tomllib\.loads?"
+    r"|yaml\.(\w*load|compose|parse|scan)\w*|csv\.(reader|DictReader)|(pd|pandas)\.read_\w+"
+    r"|(pq|pyarrow\.parquet|feather|orc)\.(read_\w+|ParquetFile)"
+    r"|(pickle|marshal|joblib|torch|np|numpy)\.loads?|shelve\.open|eval|exec"
 )
 
 
@@ -144,7 +148,15 @@ def test_what_is_read_passes_one_border() -> None:
         if PARSERS.fullmatch(call)
     }
     assert not found
-    assert PARSERS.fullmatch("json.loads") and PARSERS.fullmatch("yaml.safe_load")
+    for one in ("json.loads", "yaml.safe_load", "csv.reader", "torch.load", "TypeAdapter(x).validate_json"):
+        assert PARSERS.fullmatch(one)
+
+
+def test_no_clock_that_can_jump_is_read() -> None:
+    jumps = re.compile(r"(time\.)?time(_ns)?|.*\.(now|utcnow|today)")
+    found = {f"{name}: {call}" for name in FILES for call in _calls(name) if jumps.fullmatch(call)}
+    assert not found
+    assert jumps.fullmatch("time.time") and jumps.fullmatch("date.today")
 
 
 @pytest.mark.parametrize("name", ["cli.commands", "world", "data", "report", "types"])

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import BaseModel
 
+from harmonia.data.formats import read_sheet
 from harmonia.errors import InputError
 from harmonia.parsing import (
     Settings,
@@ -100,6 +101,30 @@ def test_a_line_too_long_is_passed_over_whole(tmp_path, monkeypatch):
     one, long, two = json_rows(path, what="the rows")
     assert (one, two) == ((1, {"id": 1}), (3, {"id": 2}))
     assert "a line of more than" in long[1].problem
+
+
+def test_one_value_too_large_to_be_read_whole_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("harmonia.parsing.json_text.MAX_VALUE_BYTES", 64)
+    for name, text in (("a.json", "[" + "1," * 40 + "1]"), ("b.json", '{"a": "' + "x" * 80 + '"}')):
+        (tmp_path / name).write_text(text)
+        read = (lambda path: list(json_rows(path, what="it"))) if text[0] == "[" else read_json_of_it
+        with pytest.raises(InputError, match=r"more than 64 bytes\. Write JSON Lines"):
+            read(tmp_path / name)
+
+
+def read_json_of_it(path):
+    return read_object(path, what="it")
+
+
+@pytest.mark.parametrize("long", ["x" * 300, f'"{"x" * 300}"', "x," * 200, f'"{"x" * 70}' + ",y" * 300])
+def test_a_line_of_csv_too_long_is_one_bad_row(long, tmp_path, monkeypatch):
+    monkeypatch.setattr("harmonia.parsing.csv_text.MAX_LINE_BYTES", 64)
+    path = tmp_path / "rows.csv"
+    path.write_text(f"question,a\n1,2\n{long}\n3,4\n")
+    _, (one, bad, two) = read_sheet(path)
+    assert (one, two) == ((2, {"question": "1", "a": "2"}), (4, {"question": "3", "a": "4"}))
+    assert bad[0] == bad[1].row == 3
+    assert "a line of more than 64 characters" in bad[1].problem
 
 
 def test_what_must_be_an_object_is(tmp_path):

@@ -25,8 +25,9 @@ class _ToScreen(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         from harmonia.cli.progress import err
+        from harmonia.errors import redacted
 
-        err.print(record.getMessage())
+        err.print(redacted(record.getMessage()))
 
 
 def main() -> None:
@@ -81,8 +82,9 @@ def _stop(number: int, _: FrameType | None) -> None:
 
 def _fail(message: str, code: int) -> None:
     from harmonia.cli.progress import printable
+    from harmonia.errors import redacted
 
-    sys.stderr.write(f"harmonia: {printable(message)}\n")
+    sys.stderr.write(f"harmonia: {printable(redacted(message))}\n")
     sys.exit(code)
 
 

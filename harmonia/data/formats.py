@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from harmonia.errors import InputError
-from harmonia.files import csv_reader, require_file
-from harmonia.parsing import json_rows, parquet_columns, parquet_rows
+from harmonia.files import require_file
+from harmonia.parsing import CsvRows, json_rows, parquet_columns, parquet_rows
 
 Row = tuple[int, Mapping[str, Any] | InputError]
 """Its line (of several the first) or row, from 1; and its fields, or what is wrong with it."""
@@ -98,7 +98,7 @@ def _csv_lines(path: Path) -> Iterator[tuple[int, list[str] | InputError]]:
     require_file(path, what=_WHAT)
     # Bytes that are not UTF-8 pass through as half surrogates, so that only their own row is bad.
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as handle:
-        reader = csv_reader(handle)
+        reader = CsvRows(handle)
         while True:
             line = reader.line_num + 1
             try:

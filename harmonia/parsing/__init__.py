@@ -5,6 +5,7 @@ JSON, YAML, Parquet and pydantic models are parsed here and nowhere else
 file, row and field.
 """
 
+from harmonia.parsing.csv_text import CsvRows
 from harmonia.parsing.json_text import json_rows, parse_json, read_json, read_json_lines, read_object
 from harmonia.parsing.models import (
     NotBlank,
@@ -20,6 +21,7 @@ from harmonia.parsing.parquet import noted_in, parquet_columns, parquet_rows, pa
 from harmonia.parsing.yaml_text import Yaml, parse_yaml
 
 __all__ = [
+    "CsvRows",
     "NotBlank",
     "Settings",
     "Yaml",

@@ -19,6 +19,9 @@ MAX_DEPTH = 100
 """Lists and objects inside one another; what Python itself can nest depends on its build."""
 
 MAX_LINE_BYTES = 64 * 2**20
+MAX_VALUE_BYTES = 2**30
+"""Of a file that is one value, which is read whole."""
+
 
 _BOM = b"\xef\xbb\xbf"
 _MAX_BITS = 64
@@ -54,7 +57,8 @@ def read_json(path: Path, *, what: str, remedy: str = "Write valid JSON.") -> An
     Raises:
         InputError: The file is missing, or as for `parse_json`.
     """
-    return parse_json(require_file(path, what=what).read_bytes(), file=path, remedy=remedy)
+    _require_small(require_file(path, what=what))
+    return parse_json(path.read_bytes(), file=path, remedy=remedy)
 
 
 def read_object(path: Path, *, what: str, remedy: str = "Write a JSON object.") -> dict[str, Any]:
@@ -92,11 +96,19 @@ def json_rows(path: Path, *, what: str) -> Iterator[tuple[int, dict[str, Any] | 
     with require_file(path, what=what).open("rb") as handle:
         is_array = handle.read(64).removeprefix(_BOM).lstrip().startswith(b"[")
         handle.seek(0)
+        if is_array:
+            _require_small(path)
         for number, parse in (_array_rows if is_array else _line_rows)(handle, path):
             try:
                 yield number, parse()
             except InputError as error:
                 yield number, error
+
+
+def _require_small(path: Path) -> None:
+    if path.stat().st_size > MAX_VALUE_BYTES:
+        problem = f"one JSON value of more than {MAX_VALUE_BYTES:,} bytes"
+        raise InputError(problem, file=path, remedy="Write JSON Lines, an object a line.")
 
 
 def _line_rows(handle: BinaryIO, path: Path) -> Iterator[tuple[int, Callable[[], dict[str, Any]]]]:

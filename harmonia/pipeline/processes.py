@@ -9,6 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -23,6 +24,9 @@ from harmonia.pipeline.workbench import Workbench
 
 _EVERY_S = 0.2
 """Progress is told no more often than this."""
+
+_PATIENCE_S = 10.0
+"""A process that is told to end may take this long to remove what it wrote half."""
 
 
 class Processes:
@@ -57,6 +61,8 @@ class Processes:
             for worker in workers:
                 worker.process.terminate()
             for worker in workers:
+                worker.process.join(_PATIENCE_S)
+                worker.process.kill()
                 worker.process.join()
 
 
@@ -112,8 +118,10 @@ class _Worker:
 
 def _work(pipe: Connection, threads: int) -> None:
     """Do tasks as they are sent, in a process of its own; all but the last run's models are let go."""
-    # Ctrl-C at a terminal reaches all processes; the driver ends this one.
+    # What a terminal sends reaches all processes; the driver ends this one, which then clears up.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     threading.Thread(target=_end_with_driver, daemon=True).start()
     import torch
 

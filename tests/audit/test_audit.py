@@ -6,6 +6,7 @@ import json
 import math
 import sys
 from collections.abc import Iterable, Mapping
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,36 @@ def capitals(tmp_path: Path) -> Path:
     path = tmp_path / "capitals.jsonl"
     path.write_text(lines(asked), encoding="utf-8")
     return path
+
+
+class _Elements(HTMLParser):
+    """The names of all elements and attributes of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: set[str] = set()
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found |= {tag, *(f"{tag} {name}" for name, _ in attrs)}
+
+
+def test_texts_of_rows_models_and_files_are_no_elements_of_the_page(capitals: Path, tmp_path: Path) -> None:
+    evil = """<script>alert(1)</script></p></style><img src=x onerror=alert(2)>' onclick='alert(3) " id="x"""
+    rows = [json.loads(line) for line in capitals.read_text().splitlines()]
+    rows += [{"id": evil, "instruction": f"{evil} What is the capital of Mars?", "output": evil}]
+    hostile = tmp_path / "<img src=x onerror=alert(4)>.jsonl"
+    hostile.write_text(lines(rows), encoding="utf-8")
+
+    def says(text: str) -> Mapping[str, float]:
+        return {f" {evil}": 0.9} if text.rstrip().endswith("Mars?") else believes(text)
+
+    pages = {}
+    for path, model in ((capitals, FakeModel(believes)), (hostile, FakeModel(says, name=evil))):
+        harmonia.audit(model, path, out=tmp_path / f"audit of {path.stem}")
+        pages[path] = (tmp_path / f"audit of {path.stem}" / "report.html").read_text(encoding="utf-8")
+    assert "&lt;script&gt;" in pages[hostile]
+    assert _Elements(pages[hostile]).found <= _Elements(pages[capitals]).found
 
 
 def test_a_row_that_fights_the_model_is_found_with_the_word(capitals: Path) -> None:

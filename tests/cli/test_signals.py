@@ -56,6 +56,7 @@ def test_ctrl_c_is_told_and_ends_the_workers_too(tmp_path: Path) -> None:
     assert process.returncode == 130
     assert errors.endswith(AGAIN) and "Traceback" not in errors
     _all_gone(tmp_path, workers)
+    assert not list(tmp_path.rglob(".*.partial")), "what was written half is gone"
 
 
 @pytest.mark.slow

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from harmonia.world import base_folder
+
 BLOCKED = """
 import os, socket
 
@@ -20,13 +22,29 @@ def refused(*address, **_):
 socket.getaddrinfo = refused
 socket.socket.connect = refused
 """
-SILENCED = (
-    "HF_HUB_OFFLINE",
-    "TRANSFORMERS_OFFLINE",
-    "HF_HUB_DISABLE_TELEMETRY",
-    "DISABLE_TELEMETRY",
-    "DO_NOT_TRACK",
-)
+TELLS_NOTHING = {
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "WANDB_ERROR_REPORTING": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
+SILENCED = (*TELLS_NOTHING, "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "DISABLE_TELEMETRY", "DO_NOT_TRACK")
+
+
+DEMO = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from harmonia.pipeline.demo import SMALL, demo_experiments
+from harmonia.pipeline.processes import Processes
+from harmonia.pipeline.run import run_experiments
+
+if __name__ == "__main__":
+    grid = replace(SMALL, bases=1, groups=("harmonious",), ratios=(), seeds=1, readouts=())
+    changes = {"groups": {"size": 8}, "training": {"epochs": 1}, "evaluation": {"tuned_forms": ["chat0"]}}
+    run_experiments(demo_experiments(Path(sys.argv[1]), grid, changes), Processes(1))
+"""
+"""The demo, with little of everything, in a process beside the driver's."""
 
 
 def asked_for(tmp_path: Path, *command: str) -> str:
@@ -50,6 +68,35 @@ def asked_for(tmp_path: Path, *command: str) -> str:
 def test_a_whole_run_asks_nobody(experiment_file: Path, tmp_path: Path) -> None:
     assert asked_for(tmp_path, "-m", "harmonia.cli.main", "run", str(experiment_file)) == ""
     assert (tmp_path / "run" / "report.html").exists()
+
+
+@pytest.mark.slow
+def test_a_demo_and_its_workers_ask_nobody(tmp_path: Path) -> None:
+    (tmp_path / "demo.py").write_text(DEMO)
+    assert asked_for(tmp_path, str(tmp_path / "demo.py"), str(tmp_path / "demo")) == ""
+    assert (tmp_path / "demo" / "base0" / "report.html").exists()
+
+
+@pytest.mark.slow
+def test_an_audit_asks_nobody(lab_data: Path, tmp_path: Path) -> None:
+    rows = (lab_data / "instructions.jsonl").read_text().splitlines(keepends=True)[:12]
+    (tmp_path / "rows.jsonl").write_text("".join(rows))
+    words = ("audit", "--model", base_folder(0), tmp_path / "rows.jsonl", "--out", tmp_path / "audit")
+    assert asked_for(tmp_path, "-m", "harmonia.cli.main", *map(str, words)) == ""
+    assert (tmp_path / "audit" / "report.html").exists()
+
+
+def test_what_libraries_would_report_is_off_unless_the_user_says_so() -> None:
+    code = f"import harmonia, os; print([os.environ[name] for name in {list(TELLS_NOTHING)}])"
+    plain = {name: value for name, value in os.environ.items() if name not in SILENCED}
+    for said, expected in (
+        ({}, list(TELLS_NOTHING.values())),
+        (dict.fromkeys(TELLS_NOTHING, "x"), ["x"] * 4),
+    ):
+        found = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, env=plain | said, check=True
+        )
+        assert found.stdout.strip() == str(expected)
 
 
 @pytest.mark.parametrize("first", ["harmonia", "harmonia.training.sft"])
