@@ -97,6 +97,7 @@ def probe(
     prompt: PromptTable | None = None,
     probe: Mapping[str, Any] | ProbeSettings | None = None,
     progress: Progress | None = None,
+    journal: Path | None = None,
     **source: Any,
 ) -> Beliefs:
     """What a model believes of each item, before or after tuning.
@@ -110,6 +111,8 @@ def probe(
         prompt: Settings of the table `prompt`: `method`, `preset`, `language`, ...
         probe: Settings of the table `probe`: `draws`, `option_order`, ...
         progress: Told how far it is.
+        journal: A file for what is done, to be taken up by a call with the same model, questions and
+            settings; the caller removes it.
         source: Settings of the items but `path`, for what has columns: `columns`, `domain`,
             `on_bad_row`, ...; but for `limit` and `seed`, of `shots` too.
 
@@ -130,7 +133,7 @@ def probe(
     shown = None if shots is None else items_from(shots, both)
     pool = None if shown is None else ShotPool.of(shown.items, words)
     template = build_template(words, model.tokenizer)
-    chunks = Chunks(progress=progress)
+    chunks = Chunks(journal, progress)
     asked = ask(model, found.items, asked_in, template, settings=how, pool=pool, chunks=chunks)
     return Beliefs(
         beliefs=asked.beliefs,

@@ -145,6 +145,9 @@ def _ask(
 ) -> None:
     """Read, ask, write and print a summary: the whole of `probe` and `evaluate`."""
     from harmonia import api
+    from harmonia.hashing import result_settings, sha256_json
+    from harmonia.outputs import scratch
+    from harmonia.pipeline.graph import VERSIONS
     from harmonia.probe import BELIEFS, ProbeSettings
     from harmonia.prompts import parse_form
 
@@ -157,6 +160,10 @@ def _ask(
     shown_in.require_shots(shots)
     shown = read(shots) if shots is not None and shown_in.shots else None
     loaded = answerer(which)
+    every = [asdict(item) for part in (found, shown) if part for item in part.items]
+    settings = [result_settings(one) for one in (words, asking)]
+    address = sha256_json([VERSIONS["probe"], loaded.identity, form, settings, len(found.items), every])
+    journal = scratch(out, f"asked-{address[:12]}.jsonl")
     with Bars("asking") as bars:
         asked = api.probe(
             loaded,
@@ -166,8 +173,10 @@ def _ask(
             prompt=words,
             probe=asking,
             progress=bars.progress,
+            journal=journal,
         )
     asked.save(out)
+    journal.unlink(missing_ok=True)
     write_skipped_rows(found, skipped)
     for line in asked.notes:
         err.print(line)

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as parquet
 import pytest
 from command_line import harmonia
 
+from harmonia.models import LocalModel
 from harmonia.parsing import noted_in
 from harmonia.probe import read_beliefs
+from harmonia.prompts import Request
 from harmonia.world import base_folder
 
 SETTINGS = ["model.device=cpu", "prompt.options_first=true"]
@@ -102,3 +109,39 @@ def test_probe_says_that_it_shares_no_prompts_and_why(data: Path, tmp_path: Path
         made = harmonia("probe", "--model", str(folder), *words, "--out", str(tmp_path / f"{said}.parquet"))
         assert made.returncode == 0, made.stderr
         assert ("without shared prompts: its positions are scaled" in made.stderr) is said
+
+
+def test_a_probe_that_is_ended_is_taken_up(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules["harmonia.probe.ask"], "CHUNK", 4)
+    asked: list[int] = []
+    ends: set[int] = set()
+    score = LocalModel.loglikelihoods
+
+    def ended(model: LocalModel, requests: Sequence[Request], **options: Any) -> Any:
+        if len(asked) in ends:
+            os.kill(os.getpid(), signal.SIGTERM)
+        asked.append(len(requests))
+        return score(model, requests, **options)
+
+    monkeypatch.setattr(LocalModel, "loglikelihoods", ended)
+    words = [
+        "evaluate",
+        *BASE,
+        "--items",
+        str(data / "person/homogeneous.jsonl"),
+        "domain=person",
+        "limit=12",
+    ]
+    for code, done, out in ((143, [4, 4], "a.parquet"), (0, [4], "a.parquet"), (0, [4, 4, 4], "b.parquet")):
+        ends = {2} if code else set()
+        asked.clear()
+        made = harmonia(*words, "--out", str(tmp_path / out))
+        assert (made.returncode, asked) == (code, done), made.stderr
+        if code:
+            assert made.stderr == "harmonia: interrupted; the same command takes the work up again\n"
+            (left,) = tmp_path.iterdir()
+            assert left.name.startswith(".a.parquet.asked-")
+    assert {path.name for path in tmp_path.iterdir()} == {"a.parquet", "b.parquet"}
+    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()

@@ -38,10 +38,19 @@ from pathlib import Path
 from harmonia.pipeline.demo import SMALL, demo_experiments
 from harmonia.pipeline.processes import Processes
 from harmonia.pipeline.run import run_experiments
+from harmonia.types import SUITES
 
 if __name__ == "__main__":
     grid = replace(SMALL, bases=1, groups=("harmonious",), ratios=(), seeds=1, readouts=())
-    changes = {"groups": {"size": 8}, "training": {"epochs": 1}, "evaluation": {"tuned_forms": ["chat0"]}}
+    few = {"limit": 20}
+    suites = {name: {"items": few} for name in SUITES}
+    changes = {
+        "prompt": {"shots": 1},
+        "groups": {"size": 4},
+        "training": {"epochs": 1},
+        "evaluation": {"base_forms": ["chat0"], "tuned_forms": ["chat0"]},
+        "domains": {"person": {"train": {"limit": 60}, "suites": suites}},
+    }
     run_experiments(demo_experiments(Path(sys.argv[1]), grid, changes), Processes(1))
 """
 """The demo, with little of everything, in a process beside the driver's."""
