@@ -13,6 +13,7 @@ from pathlib import Path
 
 from harmonia.audit import Audit, AuditedFile, AuditSettings
 from harmonia.audit.first import FirstReading, RowRequests
+from harmonia.bench.limit import cost_of
 from harmonia.bench.subject import Subject
 from harmonia.bench.turns import OURS, Timing, Work, in_turn, scaled
 from harmonia.models import LocalModel
@@ -70,7 +71,9 @@ def measure_auditing(subject: Subject, *, rows: int, baseline_rows: int, repeats
     asked = [audit.first.asked(row) for row in few]
     every = [one for row in asked for one in row.requests]
     plain = [one for row in asked for one in of_ifd(row)]
-    whole = [one for row in chosen for one in of_ifd(audit.first.asked(row))]
+    of_all = [audit.first.asked(row) for row in chosen]
+    whole = [one for row in of_all for one in of_ifd(row)]
+    cost = cost_of(loaded, [one for row in of_all for one in row.requests])
     audit.first.read(chosen[:1])  # the model is tried out once
     read_plainly(loaded, plain[:1])
     found, skipped = in_turn(
@@ -94,6 +97,7 @@ def measure_auditing(subject: Subject, *, rows: int, baseline_rows: int, repeats
             "rows of the baselines": len(few),
             "draws": audit.settings.draws,
             "tokens of an answer": statistics.fmean(one.tokens for one in readings),
+            "tokens a row of ours, what is shared once": cost.tokens / len(chosen),
             "tokens a row of (g)": sum(map(_length, plain)) / len(few),
             "tokens a row of (h)": sum(map(_length, every)) / len(few),
             "rows a second": 1 / found[OURS],
