@@ -90,9 +90,14 @@ FRAMES = {
 }
 
 
+EXITS = """Exit codes: 0 done, 1 failed, 2 bad input. A command that is ended says so in a line: 130 by
+Ctrl-C, 143 by SIGTERM, 129 by a terminal that is closed. The same command takes the work up again.
+"""
+
+
 def commands() -> str:
     """The command reference."""
-    parts = [NOTE, "# Commands\n\nExit codes: 0 done, 1 failed, 2 bad input.\n"]
+    parts = [NOTE, "# Commands\n\n" + EXITS]
     for name, command in _commands(typer.main.get_command(app)):
         parts.append(
             f"\n## harmonia {name}\n\n{_prose(command.help or '')}\n\n"
