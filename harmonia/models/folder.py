@@ -5,9 +5,9 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from harmonia.errors import InputError
 from harmonia.hashing import file_sha256, sha256_json
@@ -52,6 +52,16 @@ class ModelSettings(Settings):
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     device: str = Field(default="auto", json_schema_extra={"execution": True})
     trust_remote_code: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_not_served(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "served" in values:
+            raise hidden_error(
+                "a served model, where a model's files (path) are needed: it cannot be trained. Ask it by "
+                "harmonia probe --model ADDRESS, or harmonia.serve"
+            )
+        return values
 
     @field_validator("path")
     @classmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from importlib import import_module
 
 import dialects
 import pytest
@@ -12,6 +13,8 @@ from models import item, sums
 import harmonia
 from harmonia.errors import HarmoniaError, InputError
 from harmonia.models.server import ServedModelSettings
+from harmonia.parsing import table_of_settings
+from harmonia.pipeline.experiment import Experiment
 from harmonia.prompts import Encoder, Request
 
 ENCODER = Encoder(TOKENIZER)
@@ -196,6 +199,34 @@ def test_a_served_model_is_not_trained(speaker, tmp_path):
     model = serve(speaker("llama"))
     with pytest.raises(InputError, match="a served model cannot be trained"):
         harmonia.train(model, tmp_path / "rows.jsonl", out=tmp_path / "tuned")
+    for words in ({"path": "http://h/v1"}, {"served": "http://h/v1", "name": "m"}):
+        with pytest.raises(InputError, match="where a model's files") as caught:
+            table_of_settings(Experiment, {"name": "x", "model": words, "domains": {}}, "")
+        assert caught.value.field.startswith("model") and "trained" in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_probe_that_was_cut_off_goes_on(speaker, tmp_path, monkeypatch):
+    monkeypatch.setattr(import_module("harmonia.probe.ask"), "CHUNK", 4)
+    server, items = speaker("llama"), [item(k) for k in range(10)]
+    journal, how = tmp_path / "journal.jsonl", {"form": "icl0"}
+    expected = harmonia.probe(serve(server), items, **how)
+    assert len(_asked(server, items)) == 10
+    server.asked.clear()
+    server.fail = lambda number: 500 if len(_asked(server, items)) > 6 else None
+    with pytest.raises(HarmoniaError, match="status 500"):
+        harmonia.probe(serve(server, attempts=1, workers=1), items, journal=journal, **how)
+    server.fail, first = (lambda number: None), len(journal.read_text().splitlines())
+    assert first == 1
+    server.asked.clear()
+    found = harmonia.probe(serve(server), items, journal=journal, **how)
+    assert list(found) == list(expected) and len(_asked(server, items)) == 6
+
+
+def _asked(server, items) -> list[str]:
+    """The questions of which the server has been asked since, each once."""
+    texts = [TOKENIZER.decode(body["prompt"]) for path, body in server.asked if path == "/v1/completions"]
+    return [one.question for one in items if any(one.question in text for text in texts)]
 
 
 def test_a_context_that_nobody_tells_is_asked_for(speaker, folder):
