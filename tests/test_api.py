@@ -39,7 +39,7 @@ SIGNATURES: dict[str, dict[str, Any]] = {
     "serve": {"url": EMPTY, "model": EMPTY, "**": "settings"},
     "probe": {
         **{"model": EMPTY, "items": EMPTY, "*": None, "shots": None, "form": None, "prompt": None},
-        **{"probe": None, "progress": None, "**": "source"},
+        **{"probe": None, "progress": None, "journal": None, "**": "source"},
     },
     "read_beliefs": {"path": EMPTY, "*": None, "domain": None},
     "groups": {
