@@ -6,6 +6,7 @@
   const NONE = 255, LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
   const OUTCOMES = ["kept", "lost", "gained", "never right"];
   const LEVELS = ["known", "conflicting", "uncertain"];
+  const PROMPTLESS = "Prompts were not kept: a run with probe.keep_prompts=true keeps them, and harmonia explain-scoring shows one.";
   const get = (name) => root.querySelector(`[name="${name}"]`);
   const make = (tag, text = "", attributes = {}, ...children) => {
     const found = document.createElement(tag);
@@ -240,7 +241,7 @@
       return [make("h4", "Trained on"), list];
     };
     const prompts = (i) => data.prompts.filter((one) => one.block === blockOf[i]).map((one) => {
-      const pattern = one.patterns[one.which ? one.which[i - blocks[one.block].start] : 0];
+      const pattern = one.patterns[one.which[i - blocks[one.block].start]];
       // Parts are text, or the place of the question (-1) or of an option.
       const text = pattern.map((part) => (typeof part === "string" ? part
         : part < 0 ? texts.question[i] : texts.choices[i][part])).join("");
@@ -259,7 +260,7 @@
         ...(texts.explanation[i] ? [make("p", `Explanation: ${texts.explanation[i]}`)] : []),
         make("div", "", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Probabilities" },
           distributions(i, Number(get("asking").value))),
-        ...trained(i), ...(data.prompts.length ? prompts(i) : [make("p", data.promptless, { class: "note" })]));
+        ...trained(i), ...(data.prompts.length ? prompts(i) : [make("p", PROMPTLESS, { class: "note" })]));
       panel.hidden = false;
       if (focus) {
         panel.focus({ preventScroll: true });

@@ -25,6 +25,7 @@ from harmonia.probe.belief_columns import BeliefColumns, belief_columns
 from harmonia.probe.fit import read_fit
 from harmonia.probe.item_columns import ItemColumns
 from harmonia.probe.level import LEVELS
+from harmonia.prompts import LETTERS
 from harmonia.report.run_index import RunIndex
 from harmonia.report.words import asked_by, in_group_order, plain
 
@@ -47,6 +48,7 @@ class _Block:
         level_I: The level of each, as its place in `LEVELS`.
         counted_out: Ids left out of all scores.
         answers: The most probable option and all probabilities, by model and asking.
+        texts: The prompts of the base model by asking and id, where they were kept.
     """
 
     domain: str
@@ -57,6 +59,7 @@ class _Block:
     answers: dict[tuple[Model, Asking], tuple[NDArray[np.uint8], NDArray[np.float64]]] = field(
         default_factory=dict
     )
+    texts: dict[Asking, dict[str, str | None]] = field(default_factory=dict)
 
     def add(self, model: Model, asking: Asking, found: BeliefColumns) -> None:
         """Add a model's answers, whatever the order of their file."""
@@ -69,6 +72,19 @@ class _Block:
             pred_I = np.where(where_I < 0, _NONE, pred_I[where_I]).astype(np.uint8)
             probs_I_C = np.where(where_I[:, None] < 0, 0.0, probs_I_C[where_I])
         self.answers[model, asking] = pred_I, probs_I_C
+        if model[0] == BASE and found.answers["prompt"].null_count < len(ids):
+            self.texts[asking] = dict(zip(ids, found.answers["prompt"].to_pylist(), strict=True))
+
+    def prompts(self, at: NDArray[np.int64]) -> Iterator[tuple[Asking, list[Any], list[int]]]:
+        """The base model's prompts, where they were kept: patterns of them, and each question's pattern."""
+        for asking, by_id in self.texts.items():
+            questions, options = (_column(self, name, at) for name in ("question", "choices"))
+            patterns: dict[tuple[str | int, ...], int] = {}
+            which = [
+                patterns.setdefault(_pattern(by_id.get(name) or "", *asked), len(patterns))
+                for name, *asked in zip(self.ids[at], questions, options, strict=True)
+            ]
+            yield asking, list(patterns), which
 
     def kept(self, share: float) -> NDArray[np.int64]:
         """Places of a share of the questions, evenly taken; at least one."""
@@ -189,7 +205,11 @@ class QuestionData:
             "answers": list(self._answers(pairs)),
             "texts": texts,
             **self._training(texts, pairs, starts),
-            "prompts": [],
+            "prompts": [
+                {"block": number, "asking": self._askings.index(asking), "patterns": patterns, "which": which}
+                for number, (block, at) in enumerate(pairs)
+                for asking, patterns, which in block.prompts(at)
+            ],
         }
         text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
         # A half of a surrogate pair is written as JSON spells it; no text ends the script that it stands in.
@@ -231,6 +251,22 @@ class QuestionData:
     def _fit(self, who: Who) -> Sequence[Any]:
         path = self._index.run / "fit" / f"{who.who}.parquet"
         return read_fit(path) if path.is_file() else ()
+
+
+def _pattern(prompt: str, question: str, choices: Sequence[str]) -> tuple[str | int, ...]:
+    """A prompt with its question (-1) and options (0, 1, ...) taken out: those of a suite are then alike."""
+    places = [(prompt.rfind(question), len(question), -1)]
+    for number, choice in enumerate(choices):
+        letter = f"{LETTERS[number]}. "
+        at = prompt.rfind(letter + choice)
+        places.append((-1 if at < 0 else at + len(letter), len(choice), number))
+    parts: list[str | int] = []
+    end = 0
+    for start, length, number in sorted(places):
+        if start >= end:
+            parts += [prompt[end:start], number]
+            end = start + length
+    return (*parts, prompt[end:])
 
 
 def _ids(found: BeliefColumns) -> NDArray[np.object_]:

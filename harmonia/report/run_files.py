@@ -91,6 +91,7 @@ class ManifestFile(_Read):
     machine: dict[str, Any] = Field(default_factory=dict)
     data: dict[str, DataFile] = Field(default_factory=dict)
     stages: dict[str, NotedStage] = Field(default_factory=dict)
+    tasks: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,6 +78,15 @@ def _items(domain: str, suite: str, count: int, words: int, draw: np.random.Gene
     ]
 
 
+def prompt_of(item: Item, form: str) -> str:
+    """A prompt as the exam has it; that of a form with examples begins with one that has the same options."""
+    asked = "\n".join(
+        [item.question, *(f"{k}. {text}" for k, text in zip("ABCD", item.choices, strict=False))]
+    )
+    shot = f"An example?\nA. {item.choices[0]}\nB. no\nAnswer: A\n\n" if form.startswith("icl") else ""
+    return f"{shot}{asked}\nAnswer:"
+
+
 def _suite(
     stages: dict[str, object],
     run: Path,
@@ -119,6 +128,7 @@ def _answer(
                 shots=int(form.removeprefix("icl")) if form.startswith("icl") else 0,
                 asked_probs=tuple(map(float, probs)),
                 draws=1,
+                prompt=prompt_of(item, form) if "/base/" in key else None,
             )
         )
     write_answers(path, beliefs, run / "items" / f"{domain}.parquet", {})

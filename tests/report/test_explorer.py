@@ -155,6 +155,24 @@ def test_a_question_opens_from_the_keyboard_and_shows_what_models_answer(page: A
 
 
 @pytest.mark.slow
+def test_a_question_shows_the_prompts_that_were_kept(page: Any, answered: Path) -> None:
+    choose(page, domain="rocks", suite="in-domain")
+    page.locator("#explorer [data-row]").nth(4).click()
+    name = page.locator("#explorer .opened .note").first.inner_text().split(" · ")[0]
+    for place, form in ((0, "icl5"), (1, "chat0")):
+        file = answered / f"predictions/rocks/base/{form}/letter/in_domain.parquet"
+        items = answered / "items/rocks.parquet"
+        both = f"read_parquet('{file}') JOIN read_parquet('{items}') USING (key)"
+        (wanted,) = duckdb.sql(f"SELECT prompt FROM {both} WHERE id = '{name}'").fetchall()[0]
+        details = page.locator("#explorer .opened > details").nth(place)
+        details.locator("summary").click()
+        assert details.locator("pre").evaluate("(one) => one.textContent") == wanted
+    choose(page, suite="training questions", search="rocks-train-4")
+    page.locator("#explorer [data-row]").first.click()
+    assert page.locator("#explorer .opened > details").count() == 0
+
+
+@pytest.mark.slow
 def test_a_training_question_shows_its_rows(page: Any) -> None:
     choose(page, suite="training questions", search="law-train-4")
     page.locator("#explorer [data-row]").first.click()

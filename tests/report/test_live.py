@@ -1,0 +1,133 @@
+"""What `harmonia open` serves: how far a run is, as its files say, and nothing else of the machine."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pytest
+from answered_run import write_answered_run
+from browser import chromium, opened
+from command_line import harmonia
+
+from harmonia.report.live import server_of
+
+
+@pytest.fixture
+def answered(tmp_path: Path) -> Path:
+    return write_answered_run(tmp_path / "run")
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[int]:
+    with server_of(folder) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def get(port: int, path: str, host: str | None = None) -> tuple[int, bytes, str | None]:
+    asked = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    asked.request("GET", path, headers={"Host": host or f"127.0.0.1:{port}"})
+    answer = asked.getresponse()
+    found = answer.status, answer.read(), answer.getheader("Location")
+    asked.close()
+    return found
+
+
+def test_how_far_a_run_is_is_what_its_files_say(answered: Path) -> None:
+    path = answered / "manifest.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(manifest | {"tasks": 100}), encoding="utf-8")
+    with served(answered) as port:
+        (run,) = json.loads(get(port, "/live.json")[1])["runs"]
+    assert (run["ended"], run["tasks"], run["failed"]) == (len(manifest["stages"]), 100, [])
+    assert run["kinds"] == {"data": 2, "probe": 2, "evaluate": 2 * 2 * (2 + 4), "groups": 2 * 2 * 2}
+    file = answered / "predictions/law/harmonious/seed1/chat0/letter/in_domain.parquet"
+    right, questions = duckdb.sql(
+        f"""
+        SELECT count(*) FILTER (list_position(probs, list_max(probs)) - 1 = answer), count(*)
+        FROM read_parquet('{file}') JOIN read_parquet('{answered}/items/law.parquet') USING (key)
+        """
+    ).fetchall()[0]
+    assert ["law/harmonious/seed1", "chat0", "in-domain", right, questions] in run["accuracies"]
+
+
+def test_a_finished_run_opens_at_its_page_and_one_at_work_at_what_it_does(answered: Path) -> None:
+    with served(answered) as port:
+        assert get(port, "/")[2] == "/live"
+        (answered / "report.html").write_text("<title>the page</title>", encoding="utf-8")
+        assert get(port, "/")[2] == "/report.html"
+        assert get(port, "/report.html")[1] == b"<title>the page</title>"
+    with served(answered.parent) as port:  # the folder of several runs
+        assert get(port, "/")[2] == "/live"
+
+
+def test_nothing_but_the_page_and_its_figures_is_given(answered: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret.html").write_text("secret", encoding="utf-8")
+    (answered / "out.html").symlink_to(tmp_path / "secret.html")
+    with served(answered) as port:
+        for path in (
+            "/../secret.html",
+            "/%2e%2e/secret.html",
+            "/out.html",
+            "/manifest.json",
+            "/items/law.parquet",
+        ):
+            assert get(port, path)[0] == 404, path
+        assert get(port, "/live.json", host="example.org")[0] == 403
+    with server_of(answered) as server:
+        assert server.server_address[0] == "127.0.0.1"
+
+
+def test_a_damaged_run_is_told_on_the_page(answered: Path) -> None:
+    (answered / "manifest.json").write_text("{", encoding="utf-8")
+    with served(answered) as port:
+        assert "manifest.json" in json.loads(get(port, "/live.json")[1])["error"]
+
+
+@pytest.mark.slow
+def test_the_page_follows_a_run(answered: Path) -> None:
+    path = answered / "manifest.json"
+    manifest = json.loads(path.read_text(encoding="utf-8")) | {"tasks": 60}
+    stages = list(manifest["stages"].items())
+    path.write_text(json.dumps(manifest | {"stages": dict(stages[:3])}), encoding="utf-8")
+    with (
+        served(answered) as port,
+        chromium() as browser,
+        opened(browser, f"http://127.0.0.1:{port}/") as page,
+    ):
+        page.wait_for_selector("text=3 of 60 tasks done")
+        path.write_text(json.dumps(manifest | {"stages": dict(stages[:20])}), encoding="utf-8")
+        page.wait_for_selector("text=20 of 60 tasks done")
+        assert page.locator("caption", has_text="Right answers so far").count() == 1
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_it_with_one_line(answered: Path) -> None:
+    command = [sys.executable, "-m", "harmonia.cli.main", "open", str(answered)]
+    quiet = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=quiet)
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("http://127.0.0.1:")
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130 and len(said.splitlines()) == 1
+
+
+def test_a_folder_without_a_run_is_bad_input(tmp_path: Path) -> None:
+    done = harmonia("open", tmp_path)
+    assert done.returncode == 2 and "no run here" in done.stderr
