@@ -62,7 +62,9 @@ def test_a_killed_audit_goes_on_and_ends_the_same(tmp_path: Path) -> None:
 
     process = subprocess.Popen(command("killed"), start_new_session=True)
     until = time.monotonic() + 300
-    while not (journals := list(tmp_path.glob(".killed.audit-*/first.jsonl"))) and time.monotonic() < until:
+    while (
+        not (journals := list(tmp_path.glob(".killed.audit-*/**/first.jsonl"))) and time.monotonic() < until
+    ):
         assert process.poll() is None, "it ended before it could be killed"
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGKILL)
@@ -70,8 +72,9 @@ def test_a_killed_audit_goes_on_and_ends_the_same(tmp_path: Path) -> None:
     assert journals and not (tmp_path / "killed").exists()
     for out in ("killed", "whole"):
         subprocess.run(command(out), check=True, capture_output=True)
-    names = sorted(path.name for path in (tmp_path / "whole").iterdir() if not path.name.startswith("."))
-    assert names == ["canaries.jsonl", "report.html", "rows.parquet", "summary.json"]
+    files = (path for path in (tmp_path / "whole").rglob("*") if path.is_file())
+    names = {path.relative_to(tmp_path / "whole") for path in files}
+    assert {"canaries.jsonl", "report.html", "rows.parquet", "summary.json"} < set(map(str, names))
     for name in names:
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "killed" / name).read_bytes()
     assert not list(tmp_path.glob(".killed*"))
