@@ -22,9 +22,8 @@ class ProbeSettings(Settings):
         prior_share: Share of the items from which `letter_pride` takes the letters'
             prior; a sample per number of options, drawn by (seed, item).
         prior_fewest: Fewest items of that sample; all items where there are fewer.
-        draws: Draws of demonstrations that a belief is the mean of, where the form has
-            any; the first is the set that a single draw takes. An experiment asks its
-            suites with one.
+        draws: How often each question is asked, each time with other demonstrations, where
+            the form has any; a belief is the mean of them. An experiment asks its suites once.
         steady: Agreement between draws from which a belief is steady.
         confident: Confidence that a wrong, steady belief must exceed to be `conflicting`.
         seed: Seed of the order and of the prior's sample.

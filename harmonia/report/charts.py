@@ -58,12 +58,11 @@ def finding(
         color=colours(groups, legend=False),
         tooltip=told("group", "suite", accuracy="%", low="%", high="%"),
     )
-    chart = alt.layer(
-        _line("chance", scale, [1, 3]),
-        _line("zero", scale, [1, 0]),
-        place.mark_rule(strokeWidth=2.5).encode(x=alt.X("low:Q", scale=scale), x2="high:Q"),
-        place.mark_point(size=70, filled=True, opacity=1).encode(x=x),
-    )
+    lines = [_line("chance", scale, [1, 3])]
+    if reach:
+        lines.append(_line("zero", scale, [1, 0]))
+        lines.append(place.mark_rule(strokeWidth=2.5).encode(x=alt.X("low:Q", scale=scale), x2="high:Q"))
+    chart = alt.layer(*lines, place.mark_point(size=70, filled=True, opacity=1).encode(x=x))
     return by_suite(chart, values, 19 * len(groups))
 
 
@@ -230,8 +229,10 @@ def _curve(values: Sequence[dict[str, Any]], suites: Sequence[str], title: str, 
         tooltip=told("group", "suite", "ratio", value=".3f", low=".1f", high=".1f"),
     )
     line = base.mark_line(strokeWidth=1.2, opacity=0.7).encode(y=y)
-    bars = base.mark_rule(strokeWidth=1.5).encode(y=alt.Y("low:Q", scale=scale), y2="high:Q")
-    return alt.layer(line, bars, dots).properties(width=theme.WIDTH + 40, height=120)
+    layers = [line, dots]
+    if any("low" in value for value in values):
+        layers[1:1] = [base.mark_rule(strokeWidth=1.5).encode(y=alt.Y("low:Q", scale=scale), y2="high:Q")]
+    return alt.layer(*layers).properties(width=theme.WIDTH + 40, height=120)
 
 
 def fit(rows: Sequence[FitRow]) -> Chart:

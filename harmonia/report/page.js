@@ -32,7 +32,7 @@ addEventListener("afterprint", () => {
   for (const one of folded) one.open = false;
 });
 const draw = async (panel) => {
-  const place = document.createElement("div");
+  const place = panel.querySelector(".drawing > div").cloneNode();
   const spec = JSON.parse(panel.querySelector("script").textContent);
   await vegaEmbed(place, spec, { mode: "vega-lite", renderer: "svg", actions: false });
   panel.querySelector(".drawing").replaceChildren(place);

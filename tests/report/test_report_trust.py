@@ -135,7 +135,7 @@ def test_leakage_without_overlaps_and_questions_kept_out_of_training(tmp_path: P
     write_table(run, "leakage", [])
     assert "leakage" not in missing(run)
     text = (run / "report.html").read_text(encoding="utf-8")
-    assert "No question of a suite stands in a training set" in text
+    assert "No test question was found in a training set" in text
 
 
 def test_cells_of_several_seeds_stand_together(tmp_path: Path) -> None:
