@@ -67,9 +67,7 @@ def left_out(run: RunFiles) -> list[str]:
     if LEAKAGE.name not in run.tables:
         return []
     if not run.rows(LEAKAGE):
-        return [
-            "No test question was found in a training set or among the demonstrations."
-        ]
+        return ["No test question was found in a training set or among the demonstrations."]
     found = [*_out_of_scores(run), *_out_of_training(run)]
     return found or ["None of these questions was left out of the scores or of the training sets."]
 

@@ -65,6 +65,8 @@ def test_it_opens_offline_without_a_fault(
 def test_a_figure_becomes_interactive_and_tells_its_numbers(browser: Any, file: Path) -> None:
     with opened(browser, file, viewport={"width": 1280, "height": 900}) as page:
         page.wait_for_selector("#figure-finding .vega-embed svg")
+        ground = "getComputedStyle(document.querySelector('#figure-finding svg')).backgroundColor"
+        assert page.evaluate(ground) == "rgba(0, 0, 0, 0)"
         page.locator("#figure-finding .mark-symbol path").first.hover()
         told = page.locator("#vg-tooltip-element")
         told.wait_for()
