@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from recorder import Recorder
+from recorder import Recorder, without_cost
 
 from harmonia.errors import InputError
 from harmonia.pipeline.experiment import Experiment
@@ -133,6 +133,7 @@ def test_a_report_made_alone_names_the_data(copied: Experiment) -> None:
 
 def test_damaged_results_are_made_again(copied: Experiment) -> None:
     run = copied.run_directory
+    before = (run / "report.html").read_text()
     for path, stage in {
         "beliefs/person.parquet": "probe/person",
         "tables/results.csv": "analyse",
@@ -144,7 +145,9 @@ def test_damaged_results_are_made_again(copied: Experiment) -> None:
         whole = (run / path).read_bytes()
         (run / path).write_bytes(whole[: len(whole) // 2])
         assert _again(copied) == {stage}
-        assert (run / path).read_bytes() == whole
+        made = (run / path).read_bytes()
+        # A stage that was made again took another time, which the page shows.
+        assert made == whole if stage != "report" else without_cost(made.decode()) == without_cost(before)
 
 
 def test_a_run_goes_on_where_it_was_moved_to(copied: Experiment, caplog: pytest.LogCaptureFixture) -> None:
