@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from harmonia.cli import options as o
+
+if TYPE_CHECKING:
+    from harmonia.pipeline.plan import Plan
+    from harmonia.pipeline.schedule import Schedule
 
 ExperimentFile = Annotated[Path, typer.Argument(help="The experiment's settings (YAML).")]
 Overrides = Annotated[
@@ -61,17 +65,33 @@ def demo(
     print_summary(runs, pool(runs).write(out))
 
 
-def run(file: ExperimentFile, settings: Overrides = None) -> None:
+def run(
+    file: ExperimentFile,
+    settings: Overrides = None,
+    executor: Annotated[
+        str | None, typer.Option(help="Who does the tasks: local, processes or ray; as execution.executor.")
+    ] = None,
+    ray_address: Annotated[
+        str | None, typer.Option(help="HOST:PORT of a running Ray cluster, or auto; executor ray.")
+    ] = None,
+) -> None:
     """Run the whole experiment on your model and data; run it again to resume.
 
     Example: `harmonia run examples/arc.yaml`
     """
     from harmonia.cli.progress import RunBars
     from harmonia.cli.summary import print_summary
+    from harmonia.errors import InputError
     from harmonia.pipeline.run import run_experiment
     from harmonia.pipeline.settings_file import load_experiment
 
-    experiment = load_experiment(file, settings or ())
+    where = [f"execution.executor={executor}"] if executor else []
+    if ray_address is not None:
+        if executor not in (None, "ray"):
+            remedy = "Leave one of the two options out."
+            raise InputError("only executor ray has one", field="--ray-address", seen=executor, remedy=remedy)
+        where = ["execution.executor=ray", f"execution.ray.address={json.dumps(ray_address)}"]
+    experiment = load_experiment(file, [*(settings or ()), *where])
     with RunBars() as bars:
         folder = run_experiment(experiment, bars)
     print_summary([folder], folder / "report.html")
@@ -86,6 +106,10 @@ def plan(
     tflops: Annotated[
         float | None, typer.Option(help="Rate to reckon with, in TFLOP/s; default measures this machine.")
     ] = None,
+    gpus: Annotated[
+        int | None, typer.Option(min=1, help="Simulate the schedule on so many GPUs, each of that rate.")
+    ] = None,
+    gpu_gb: Annotated[float, typer.Option(min=1, help="Memory of a GPU there, in GB.")] = 80.0,
     every: Annotated[bool, typer.Option("--all", help="Each task, not only how many of each kind.")] = False,
     json_: o.Json = False,
 ) -> None:
@@ -101,8 +125,9 @@ def plan(
 
     experiment = load_experiment(file, settings or ())
     found = make_plan(experiment, parameters=parameters, tflops=tflops)
+    times = _schedules(found, gpus, gpu_gb)
     if json_:
-        print(json.dumps(asdict(found)))
+        print(json.dumps({**asdict(found), "schedules": [asdict(one) for one in times]}))
         return
     if every:
         table = Table("task", "what", "tokens", "time")
@@ -128,8 +153,8 @@ def plan(
         for what, (least, most), rate in zip(("scoring", "training"), SHARES, found.flops_per_s, strict=True)
     )
     console.print(f"reckoned with {scoring}, with {training}")
-    for note in found.notes:
-        console.print(f"note: {note}")
+    for line in [*(f"note: {note}" for note in found.notes), *_said(times)]:
+        console.print(line)
     console.print(f"run directory: {experiment.run_directory}")
 
 
@@ -153,6 +178,23 @@ def _shares(text: str) -> tuple[float, ...]:
         raise InputError(
             "not a list of numbers", field="--ratios", seen=text, remedy="Write it like 0.2,0.6."
         ) from error
+
+
+def _schedules(found: Plan, gpus: int | None, gpu_gb: float) -> list[Schedule]:
+    """The schedule in the least time, and in the most; none where no number of GPUs is given."""
+    from harmonia.pipeline.schedule import jobs_of, simulate
+
+    if gpus is None:
+        return []
+    return [simulate(jobs_of(found, gpu_bytes=gpu_gb * 1e9, most=most), gpus) for most in (False, True)]
+
+
+def _said(times: list[Schedule]) -> list[str]:
+    if not times:
+        return []
+    least, most = times
+    spent = f"{_time((least.seconds, most.seconds))}, with {most.idle:.0%} of the GPUs' time idle"
+    return [f"on {most.gpus} GPUs: {spent}; what bounds it is {most.bound}"]
 
 
 def _size(count: float | None) -> str:

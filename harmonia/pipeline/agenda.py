@@ -6,7 +6,7 @@ All of it is in the driver's process, which alone writes manifests.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harmonia.analysis.run_answers import ANSWERS_FILE
@@ -49,9 +49,12 @@ class Run:
         self.manifest = Manifest.read(self.bench.run)
         self.manifest.keep(self.graph)
 
-    def take(self) -> GivenUnit | None:
-        """A unit with something to do that waits for nothing; None if there is none now."""
-        while ready := next((name for name in self._waiting if self._is_ready(name)), None):
+    def take(self, fits: Fits) -> GivenUnit | None:
+        """A unit with something to do that fits and waits for nothing; None if there is none now."""
+        while ready := next(
+            (name for name, tasks in self._waiting.items() if self._is_ready(name) and fits(self, tasks)),
+            None,
+        ):
             unit = GivenUnit(self, self._waiting.pop(ready))
             if unit.task:
                 return unit
@@ -122,51 +125,61 @@ def _tell_old_answers(manifest: Manifest) -> None:
         )
 
 
+Fits = Callable[[Run, Sequence[Task]], bool]
+"""Whether an executor has a place for the tasks of a unit."""
+
+
 class GivenUnit:
     """Tasks of a run for one place, one after the other.
 
     Attributes:
+        run: The run that they are of.
+        tasks: All of them, those too that are done already.
         bench: The run's, in the driver's process.
         task: What is to be done now; None when there is nothing more.
     """
 
     def __init__(self, run: Run, tasks: Sequence[Task]) -> None:
+        self.run = run
+        self.tasks = tasks
         self.bench = run.bench
-        self._run = run
-        self._tasks = tuple(tasks)
         self._rest = iter(tasks)
         self.task = self._next()
 
     def _next(self) -> Task | None:
-        task = next((task for task in self._rest if self._run.must_do(task)), None)
+        task = next((task for task in self._rest if self.run.must_do(task)), None)
         if task is None:
-            self._run.drop_model(self._tasks)
+            self.run.drop_model(self.tasks)
         return task
 
     def progress(self, done: int, total: int) -> None:
         """The task has done so much of its work."""
         assert self.task is not None
-        self._run.watcher.progress(self._run.name, self.task.key, done, total)
+        self.run.watcher.progress(self.run.name, self.task.key, done, total)
 
     def ended(self, left: Noted) -> None:
         """The task ended; from now on `task` is the next one."""
         assert self.task is not None
-        self._run.note(self.task, left)
+        self.run.note(self.task, left)
         self.task = self._next()
 
 
 class Agenda:
-    """The units of several runs that are still to be given out."""
+    """The units of several runs that are still to be given out.
+
+    Attributes:
+        runs: The runs.
+    """
 
     def __init__(self, runs: Sequence[Run]) -> None:
-        self._runs = list(runs)
+        self.runs = tuple(runs)
 
-    def take(self, near: Path | None = None) -> GivenUnit | None:
+    def take(self, near: Path | None = None, fits: Fits = lambda run, tasks: True) -> GivenUnit | None:
         """A unit that waits for nothing, first of the run in directory `near`; None if there is none now.
 
-        There may be one again when a unit under way has ended a task.
+        Only those that fit are given. There may be one again when a unit under way has ended a task.
         """
-        for run in sorted(self._runs, key=lambda run: run.bench.run != near):
-            if unit := run.take():
+        for run in sorted(self.runs, key=lambda run: run.bench.run != near):
+            if unit := run.take(fits):
                 return unit
         return None

@@ -19,6 +19,7 @@ from harmonia.types import Item
 
 _EXTRAS = {
     **{"peft": "lora", "liger_kernel": "liger", "httpx": "served"},
+    **{"ray": "ray"},
     **{"lm_eval": "harness", "tensorboard": "tracking"},
 }
 """What `pip install harmonia[...]` adds, by the module that shows it."""

@@ -7,13 +7,13 @@ what is noted of it is the agenda's.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from harmonia.errors import EmptyGroupError, HarmoniaError
 from harmonia.files import disk_told
-from harmonia.pipeline.agenda import Agenda
+from harmonia.pipeline.agenda import Agenda, Run
 from harmonia.pipeline.machine import peak_memory_mb
 from harmonia.pipeline.manifest import Noted, identity
 from harmonia.pipeline.task import Task
@@ -29,6 +29,14 @@ class Executor(Protocol):
 
     threads: int
 
+    def require(self, runs: Sequence[Run]) -> None:
+        """Require that what they need is there; nothing has been written yet.
+
+        Raises:
+            InputError: It is not.
+        """
+        return
+
     def run(self, agenda: Agenda) -> None:
         """Take and do units until there is none and none is under way.
 
@@ -37,7 +45,7 @@ class Executor(Protocol):
         """
 
 
-class Local:
+class Local(Executor):
     """One task after the other, in this process."""
 
     def __init__(self) -> None:

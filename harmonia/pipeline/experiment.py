@@ -82,19 +82,50 @@ class DomainSettings(Settings):
         return suites
 
 
+class RaySettings(Settings):
+    """A Ray cluster, and what each of its workers takes of it.
+
+    Attributes:
+        address: HOST:PORT of a running cluster, or `auto` on one of its machines. None for the
+            environment variable `RAY_ADDRESS`, or else for this machine alone, where a cluster
+            is started and stopped.
+        cpus: CPUs and threads of a worker.
+        gpus: GPUs of a worker; None for one where the cluster has any and the model's device is
+            not `cpu`.
+    """
+
+    address: str | None = Field(default=None, min_length=1)
+    cpus: int = Field(default=1, ge=1)
+    gpus: int | None = Field(default=None, ge=0)
+
+    @field_validator("address")
+    @classmethod
+    def _is_no_client(cls, address: str | None) -> str | None:
+        if address and address.startswith("ray://"):
+            raise ValueError(
+                "start the command on a machine of the cluster (ray job submit does) and write HOST:PORT or "
+                "auto: through a Ray client files would not reach the run directory"
+            )
+        return address
+
+
 class ExecutionSettings(Settings):
     """Where the tasks of a run are done. Nothing here changes a result.
 
     Attributes:
         executor: `local` does one after the other in the command's own process, `processes`
-            those that wait for nothing side by side, in processes of their own.
-        workers: Processes at a time, each with its own model in memory; None for one a core.
+            those that wait for nothing side by side, in processes of their own. `ray` does
+            them likewise on the machines of a Ray cluster.
+        workers: Processes at a time, each with its own model in memory; None for one a core, or
+            with `ray` for as many as the cluster has room for.
         keep_models: Tuned models that stay on disk once they were asked: `all`, those of the `last` seed,
             or `none`. One that is gone is trained anew when more is asked of it.
+        ray: The cluster of executor `ray`.
     """
 
-    executor: Literal["local", "processes"] = "local"
+    executor: Literal["local", "processes", "ray"] = "local"
     workers: int | None = Field(default=None, ge=1)
+    ray: RaySettings = RaySettings()
     keep_models: Literal["all", "last", "none"] = "all"
 
 

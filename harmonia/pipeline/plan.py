@@ -35,6 +35,8 @@ class Step:
         done: Whether it need not be done any more.
         cost: What it takes; None where that is next to nothing.
         seconds: Least and most time that is expected; None where it is not known.
+        unit: Tasks of one unit are done at one place, one after the other.
+        awaited: Keys of the tasks that must have ended before it.
     """
 
     key: str
@@ -43,6 +45,8 @@ class Step:
     done: bool
     cost: TaskCost | None
     seconds: tuple[float, float] | None
+    unit: str
+    awaited: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +138,8 @@ def make_plan(
                 done=done,
                 cost=cost,
                 seconds=_seconds(cost, rates),
+                unit=task.unit or task.key,
+                awaited=task.awaited,
             )
         )
     priced = [step for step in steps if step.cost]

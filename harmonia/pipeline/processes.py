@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from harmonia.pipeline.agenda import Agenda, GivenUnit
-from harmonia.pipeline.executors import perform
+from harmonia.pipeline.executors import Executor, perform
 from harmonia.pipeline.manifest import Noted
 from harmonia.pipeline.workbench import Workbench
 
@@ -29,7 +29,7 @@ _PATIENCE_S = 10.0
 """A process that is told to end may take this long to remove what it wrote half."""
 
 
-class Processes:
+class Processes(Executor):
     """Units side by side in spawned processes; the cores are shared out among them.
 
     Args:

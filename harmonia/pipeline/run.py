@@ -34,7 +34,15 @@ _MOST_NAMED = 12
 
 
 def executor_of(settings: ExecutionSettings) -> Executor:
-    """The executor that the settings name."""
+    """The executor that the settings name.
+
+    Raises:
+        MissingExtraError: It is `ray`, and Ray is not installed.
+    """
+    if settings.executor == "ray":
+        from harmonia.pipeline.ray_executor import OnRay
+
+        return OnRay(settings)
     return Local() if settings.executor == "local" else Processes(settings.workers)
 
 
@@ -75,6 +83,7 @@ def run_experiments(
     heads = [_head(run.bench, executor.threads) for run in runs]
     for run in runs:
         check(run.bench, [task for task in run.graph.tasks.values() if not run.manifest.knows(task)])
+    executor.require(runs)
     with ExitStack() as held:
         for run, head in zip(runs, heads, strict=True):
             held.enter_context(disk_told(run.bench.run))

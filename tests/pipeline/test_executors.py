@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ TUNED = {"fit/person/harmonious/seed0"} | {
 DROP = "execution.keep_models=none"
 
 
-class InTurn:
+class InTurn(Executor):
     """Two places in this process, and a task of each in turn: an executor as CONTRIBUTING says."""
 
     threads = 1
@@ -58,22 +59,47 @@ class InTurn:
             at_work = [(unit, bench) for unit, bench in at_work if unit.task]
 
 
+SMALL_NODE = {"include_dashboard": False, "object_store_memory": 80_000_000}
 EXECUTORS: dict[str, Callable[[], Executor]] = {
     "local": Local,
     "in turn": InTurn,
     "processes": lambda: Processes(2),
+    "ray": lambda: executor_of(ExecutionSettings(executor="ray")),
 }
 """Each with one thread a place, so that sums are taken in one order."""
 
 
 @pytest.fixture(
-    params=[pytest.param(name, marks=[pytest.mark.slow] * (name == "processes")) for name in EXECUTORS]
+    params=[
+        pytest.param(name, marks=[pytest.mark.slow] * (name in ("processes", "ray"))) for name in EXECUTORS
+    ]
 )
 def executor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Executor:
     monkeypatch.setattr("os.cpu_count", lambda: 2)
+    if request.param == "ray":
+        request.getfixturevalue("_cluster")
     made = EXECUTORS[request.param]()
     assert made.threads == 1
     return made
+
+
+@pytest.fixture(scope="module")
+def _cluster(_beside_others: None) -> Any:
+    """A cluster of this machine, which an executor uses as it finds it."""
+    import ray
+
+    ray.init(address="local", num_cpus=2, **SMALL_NODE)
+    yield
+    ray.shutdown()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _beside_others() -> Any:
+    """Ray yields to other programs: it ends workers where memory is short, and lets others go first."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_memory_monitor_refresh_ms", "0")
+        patch.setenv("RAY_worker_niceness", "0")
+        yield
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -280,3 +306,108 @@ def test_the_last_seed_is_kept(settings: dict[str, Any]) -> None:
     run_experiments([experiment], Local(), Recorder())
     whole = experiment.run_directory.glob("models/*/*/*/model.safetensors")
     assert {path.parent.name for path in whole} == {"seed2"}
+
+
+@pytest.mark.slow
+def test_what_a_cluster_lacks_is_told_before_anything_is_written(
+    settings: dict[str, Any], tmp_path: Path, _cluster: None
+) -> None:
+    experiment = _experiment(settings, f"out={tmp_path / 'run'}")
+    large = ExecutionSettings.model_validate({"executor": "ray", "ray": {"gpus": 8}})
+    with pytest.raises(InputError, match=r"a worker of 1 CPUs, 8 GPUs .*saw 'at most 2 CPUs, 0 GPUs"):
+        run_experiments([experiment], executor_of(large))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_machines_that_die_while_probing_and_while_training_change_nothing(
+    settings: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    import ray
+    from ray.cluster_utils import Cluster
+
+    # Long enough to be seen at work.
+    longer = ("probe.draws=8", "training.epochs=8")
+    calm = _experiment(settings, f"out={tmp_path / 'calm'}", *longer)
+    run_experiments([calm], Local())
+    ray.shutdown()  # of the other tests
+    # One machine has the driver and no room for a model; one worker is on one of the others.
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **SMALL_NODE})
+    for _ in range(3):
+        cluster.add_node(num_cpus=1, object_store_memory=80_000_000)
+    killed = []
+
+    class Killer(Recorder):
+        def progress(self, run: str, key: str, done: int, total: int) -> None:
+            if key in {"probe/person", TRAINED}.difference(killed) and done < total:
+                alive = [one for one in ray._private.state.actors().values() if one["State"] == "ALIVE"]
+                places = {one["Address"]["NodeID"] for one in alive}
+                (node,) = (one for one in cluster.worker_nodes if one.node_id in places)
+                cluster.remove_node(node, allow_graceful=False)
+                killed.append(key)
+
+    execution = ExecutionSettings.model_validate(
+        {"executor": "ray", "workers": 1, "ray": {"address": cluster.address}}
+    )
+    copy = calm.model_copy(update={"out": str(tmp_path / "run"), "execution": execution})
+    killer = Killer()
+    try:
+        run_experiments([copy], executor_of(execution), killer)
+        assert not ray.is_initialized()
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+    assert killed == ["probe/person", TRAINED]
+    assert set(killer.ended.values()) == {"done"}
+    assert _files(copy.run_directory) == _files(calm.run_directory)
+    lost = [line for line in caplog.messages if "its worker was lost" in line]
+    assert [line.split(":")[0] for line in lost] == ["probe/person", TRAINED]
+
+
+@pytest.mark.slow
+def test_a_cluster_of_this_machine_is_started_and_stopped(finished: Experiment) -> None:
+    import ray
+
+    ended = signal.getsignal(signal.SIGTERM)
+    recorder = Recorder()
+    run_experiments([finished], executor_of(ExecutionSettings(executor="ray")), recorder)
+    assert set(recorder.ended.values()) == {"skipped"}
+    assert not ray.is_initialized() and signal.getsignal(signal.SIGTERM) is ended
+    assert not [one for one in psutil.Process().children(recursive=True) if "raylet" in one.name()]
+
+
+def test_an_address_that_nothing_answers_at_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+
+    def init(**_: object) -> None:
+        raise ConnectionError("Could not find any running Ray instance")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", init)
+    settings = ExecutionSettings.model_validate({"executor": "ray", "ray": {"address": "127.0.0.1:1"}})
+    with pytest.raises(InputError, match=r"no Ray cluster answers there.*127\.0\.0\.1:1"):
+        executor_of(settings).require([])
+
+
+def test_a_ray_client_is_refused() -> None:
+    with pytest.raises(ValueError, match="ray job submit"):
+        ExecutionSettings.model_validate({"ray": {"address": "ray://head:10001"}})
+
+
+def test_a_worker_that_is_not_set_up_for_the_run_says_so(
+    settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from harmonia import __version__
+    from harmonia.pipeline.ray_worker import MARK, require_same
+
+    monkeypatch.chdir(tmp_path)
+    experiment = _experiment(settings, "out=here")
+    with pytest.raises(InputError, match="another version of harmonia"):
+        require_same(experiment, str(tmp_path), "mark", "0.0")
+    # Another folder of the same name, or none.
+    for folder in (tmp_path, tmp_path / "absent"):
+        with pytest.raises(InputError, match="does not see the run directory"):
+            require_same(experiment, str(folder), "mark", __version__)
+    (tmp_path / "here" / MARK).parent.mkdir(parents=True)
+    (tmp_path / "here" / MARK).write_text("mark")
+    require_same(experiment, str(tmp_path), "mark", __version__)
