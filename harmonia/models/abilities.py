@@ -44,18 +44,18 @@ class Abilities:
 
     Attributes:
         listed: How many of the likeliest tokens it lists.
-        forced: Whether a token that is forced is told its own log-probability.
+        forced: A token that, when it was forced, was told its own log-probability; None if none is.
         of_prompt: How it tells those of a prompt's tokens; None if it does not.
     """
 
     listed: int
-    forced: bool
+    forced: int | None
     of_prompt: Literal["prompt_logprobs", "echo"] | None
 
     @property
     def tells_each(self) -> bool:
         """Whether it tells the log-probability of any token."""
-        return self.forced or self.of_prompt is not None
+        return self.forced is not None or self.of_prompt is not None
 
 
 def find_form(server: Completions, ids: tuple[int, ...]) -> None:
@@ -102,12 +102,14 @@ def find_abilities(server: Completions, texts: Sequence[tuple[int, ...]]) -> Abi
     if other is None or (other.ranked[0], other.logprob) == (first.ranked[0], first.logprob):
         raise _no_scores(server, other)
     if len(first.listed) == 1:
-        return Abilities(listed=1, forced=False, of_prompt=None)
+        return Abilities(listed=1, forced=None, of_prompt=None)
     second = first.ranked[1]
     token = second if isinstance(second, int) else _token(server, ids, second)
     return Abilities(
         listed=len(first.listed),
-        forced=isinstance(second, int) and _forces(server, ids, second, first.listed[second]),
+        forced=second
+        if isinstance(second, int) and _forces(server, ids, second, first.listed[second])
+        else None,
         of_prompt=None if token is None else _way(server, (*ids, token), first.listed[second]),
     )
 

@@ -304,10 +304,10 @@ class ServedModel:
         if len(tokens) > can.listed + _FEW or (not can.tells_each and self._tells_all):
             whole = self._whole(context)
             return tuple(Likelihood(sum=whole[token]) for token in tokens)
-        place = self._told(server.next(context, can.listed, tokens[0] if can.forced else None))
+        place = self._told(server.next(context, can.listed, can.forced))
         named = isinstance(next(iter(place.listed)), int)
         names: list[Token] = [token if named else server.name(context, token) for token in tokens]
-        known = {**place.listed, **({place.token: place.logprob} if can.forced else {})}
+        known = place.listed
         return tuple(
             Likelihood(sum=known[name]) if name in known else self._unlisted(context, token, place)
             for name, token in zip(names, tokens, strict=True)
@@ -316,10 +316,13 @@ class ServedModel:
     def _unlisted(self, context: tuple[int, ...], token: int, place: ToldToken) -> Likelihood:
         """Likelihood of a token that the list does not have: asked for, or else bounded."""
         can, server = self._abilities, self._server
-        if can.forced:
-            found = self._told(server.next(context, 1, forced=token))
+        if can.forced is not None:
+            found = server.next(context, 1, forced=token)
+            if found is None:  # llama.cpp keeps half a character back, and what it would say of it
+                found = server.next(context, self.vocabulary, can.forced)
+                return Likelihood(sum=self._told(found).listed[token])
             if found.token == token:
-                return Likelihood(sum=found.logprob)
+                return Likelihood(sum=self._told(found).logprob)
             problem = f"the server wrote another token than the one asked for ({found.token}, not {token})"
             raise HarmoniaError(f"{self._client.url}: {problem}.")
         if can.of_prompt:
@@ -339,7 +342,7 @@ class ServedModel:
 
     def _whole(self, context: tuple[int, ...]) -> list[float]:
         """Log-probability of each token of the vocabulary; a server's sum is 1 within 1e-3, here it is."""
-        place = self._told(self._server.next(context, self.vocabulary))
+        place = self._told(self._server.next(context, self.vocabulary, self._abilities.forced))
         if not _is_whole(place, self.vocabulary):
             raise HarmoniaError(f"{self._client.url}: a list of tokens that is not the whole vocabulary.")
         norm = math.log(math.fsum(map(math.exp, place.listed.values())))

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.models
 NATS = 0.15
 """What rounding to 8 bits moves a log-probability by; see docs/log.md for what was measured."""
 TEXTS = ("The capital of France is", "Two and two make", "Water boils at a temperature of")
-OPTIONS = (" Paris", " four", " 100 degrees Celsius", " a river in the south")
+OPTIONS = (" Paris", " 한국", " 100 degrees Celsius", " a river in the south")
 
 
 @pytest.fixture(scope="module")
