@@ -274,7 +274,7 @@ def letters(shares: Sequence[tuple[str, str, float]]) -> Chart:
     return alt.layer(
         base.mark_rect().encode(color=alt.Color("share:Q", scale=shade, legend=None)),
         base.mark_text(fontSize=11, color=theme.ON_SHADE).encode(text=alt.Text("share:Q", format=".0%")),
-    ).properties(width=56 * len({letter for _, letter in found}), height=20 * len(groups))
+    ).properties(width=theme.WIDTH, height=20 * len(groups))
 
 
 def loss(curves: Sequence[LossCurve]) -> Chart:

@@ -81,6 +81,9 @@ def test_groups_of_several_seeds_stand_side_by_side(tmp_path: Path) -> None:
     write_table(run, "confounds", [*({**row, "seed": 1, "rows": 190} for row in confounds()), *confounds()])
     letters = [{**row, "seed": 1, "share": 0.5} for row in target_letters()]
     write_table(run, "target_letters", [*target_letters(), *letters])
+    noted = json.loads((run / "manifest.json").read_text())
+    noted["stages"]["groups/history/seed1"] = {"status": "done"}
+    (run / "manifest.json").write_text(json.dumps(noted))
     (run / "groups/history/seed1").mkdir()
     (run / "groups/history/seed1/summary.json").write_text(json.dumps({**summary(), "size": 190}))
     text = plain_spaces(write_report(run).read_text(encoding="utf-8"))
