@@ -173,11 +173,11 @@
       { title: "Right", field: "right", width: 84 },
       { title: "Before", field: "before", width: 100, formatter: asked("before"), sorter: last },
       { title: "After", field: "after", width: 100, formatter: asked("after"), sorter: last },
-      { title: "Change", field: "change", width: 95, sorter: last, formatter: (found) => {
+      { title: "Change", field: "change", width: 92, sorter: last, formatter: (found) => {
         const value = found.getValue();
         return cell(Number.isNaN(value) ? "–" : `${value < 0 ? "−" : "+"}${Math.abs(100 * value).toFixed(1)}`);
       } },
-      { title: "Outcome", field: "outcome", width: 105, formatter: (found) =>
+      { title: "Outcome", field: "outcome", width: 125, formatter: (found) =>
         (found.getValue() ? cell(found.getValue(), `outcome ${found.getValue().split(" ")[0]}`) : cell("–")) },
       { title: "Lost in", field: "lostIn", width: 95, formatter: (found) =>
         cell(now.askedOf[found.getData().i] ? `${found.getValue()} of ${now.askedOf[found.getData().i]}` : "–") },
