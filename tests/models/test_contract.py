@@ -43,7 +43,9 @@ def served_words(asked) -> tuple[str, str]:
     return (text, "length") if cut is None else (text[:cut], "stop")
 
 
-@pytest.fixture(params=["local", "fake", "llama", "vllm"])
+@pytest.fixture(
+    params=["local", "fake", *(pytest.param(one, marks=pytest.mark.slow) for one in ("llama", "vllm"))]
+)
 def scorer(request, tiny_loaded, speaker, tmp_path):
     if request.param == "llama":
         return serve(speaker("llama").url, "m")
