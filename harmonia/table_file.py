@@ -101,9 +101,13 @@ class TableFile:
         try:
             if self._ending(path) == ".parquet":
                 found = parquet_columns(path, what=self.what)
+            elif self._ending(path) == ".csv":
+                # Of no records there is still the line of names.
+                with path.open(encoding="utf-8-sig", newline="") as handle:
+                    found = tuple(next(CsvRows(handle)))
             else:
                 found = tuple(next(self.read(path))[1])
-        except (InputError, StopIteration):
+        except (InputError, StopIteration, csv.Error, UnicodeDecodeError):
             return False
         return set(self.columns) - self.optional <= set(found)
 

@@ -152,3 +152,10 @@ def test_a_spreadsheet_runs_no_text(tmp_path: Path) -> None:
     assert len(set(cells)) == len(cells)
     assert list(map(from_cell, cells)) == FORMULAS + PLAIN
     assert {row["number"] for row in rows} == {"-0.5"}
+
+
+@pytest.mark.parametrize("name", ["r.parquet", "r.jsonl", "r.csv"])
+def test_a_file_of_no_records_is_written_again(name: str, tmp_path: Path) -> None:
+    for _ in range(2):
+        TABLE.require_place(tmp_path / name)
+        TABLE.write(tmp_path / name, [])

@@ -56,7 +56,8 @@ def cases() -> list[Case]:
     ]
 
 
-def _lines(*rows: Any) -> bytes:
+def lines(*rows: Any) -> bytes:
+    """Rows as JSON Lines."""
     return "".join(json.dumps(row) + "\n" for row in rows).encode()
 
 
@@ -89,7 +90,7 @@ def _texts() -> Iterator[Case]:
             ("items", ITEM, ("export-task", "--items", "x.jsonl", *EXPORT)),
             ("beliefs", BELIEF, ("triage", "--beliefs", "x.jsonl", "--out", "r.csv")),
         ):
-            text = _lines(good) + line + b"\n" + _lines({**good, "id": "q3"})
+            text = lines(good) + line + b"\n" + lines({**good, "id": "q3"})
             yield Case(f"{what}: {name}", {"x.jsonl": text}, words, ("x.jsonl",))
 
 
@@ -113,10 +114,10 @@ def _items() -> Iterator[Case]:
     for field, values in wrong.items():
         for value in values:
             row = {**ITEM, "id": "q2", field: value}
-            files = {"x.jsonl": _lines(ITEM, row, {**ITEM, "id": "q3"})}
+            files = {"x.jsonl": lines(ITEM, row, {**ITEM, "id": "q3"})}
             words = ("export-task", "--items", "x.jsonl", *EXPORT)
             yield Case(f"items: {field} {value!r}", files, words, ("x.jsonl", "row 2"))
-    twice = {"x.jsonl": _lines(ITEM, {**ITEM, "question": "Who read it?"})}
+    twice = {"x.jsonl": lines(ITEM, {**ITEM, "question": "Who read it?"})}
     yield Case("items: an id twice", twice, ("export-task", "--items", "x.jsonl", *EXPORT), ("row 2", "q1"))
     yield Case("items: none", {"x.jsonl": b""}, ("export-task", "--items", "x.jsonl", *EXPORT), ("x.jsonl",))
     yield Case("items: no file", {}, ("export-task", "--items", "x.jsonl", *EXPORT), ("x.jsonl",))
@@ -148,7 +149,7 @@ def _beliefs() -> Iterator[Case]:
         row = {**BELIEF, "id": "q2", field: value}
         # Of options that are all the same, or not there, another field may be named.
         named = ("x.jsonl", "row 2") if field == "choices" else ("x.jsonl", "row 2", field)
-        yield Case(f"beliefs: {field} {value!r}"[:80], {"x.jsonl": _lines(BELIEF, row)}, words, named)
+        yield Case(f"beliefs: {field} {value!r}"[:80], {"x.jsonl": lines(BELIEF, row)}, words, named)
 
 
 def _columns() -> Iterator[Case]:
@@ -188,7 +189,7 @@ def _conversations() -> Iterator[Case]:
     }
     right, other = BELIEF, {**BELIEF, "id": "q2", "answer": 0, "correct": False}
     for name, row in wrong.items():
-        files = {"b.jsonl": _lines(right, other), "x.jsonl": _lines(TURNS, row)}
+        files = {"b.jsonl": lines(right, other), "x.jsonl": lines(TURNS, row)}
         words = ("groups", "--beliefs", "b.jsonl", "--out", "g", "--general", "x.jsonl")
         yield Case(f"conversations: {name}", files, words, ("x.jsonl", "row 2"))
 
