@@ -9,6 +9,10 @@ from harmonia.pipeline.watcher import Watcher
 _COST = re.compile(r'(data-column="(?:seconds|longest|memory)">)[^<]*')
 
 
+TIMES = {"table-what-the-stages-took.csv", "table-what-the-stages-took.tex"}
+"""Files of a run that two runs cannot have alike."""
+
+
 def without_cost(page: str) -> str:
     """The page of a run without what two runs cannot have alike: times and memory."""
     return _COST.sub(r"\1", page)

@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 import pytest
-from recorder import Recorder
+from recorder import TIMES, Recorder
 
 from harmonia.errors import HarmoniaError, InputError
 from harmonia.pipeline.agenda import Agenda, GivenUnit
@@ -132,7 +132,7 @@ def copied(finished: Experiment, tmp_path: Path) -> Experiment:
 
 def _files(run: Path) -> dict[str, bytes]:
     """All results; the rest names the run directory and the time."""
-    named = {"manifest.json", "stages.jsonl", "report.html", "experiment.yaml"}
+    named = {"manifest.json", "stages.jsonl", "report.html", "experiment.yaml", *TIMES}
     files = [path for path in run.rglob("*") if path.is_file() and ".partial" not in path.parts]
     return {path.relative_to(run).as_posix(): path.read_bytes() for path in files if path.name not in named}
 
