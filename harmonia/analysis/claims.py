@@ -125,7 +125,7 @@ def _compared(runs: Sequence[RunAnswers], claim: str, suites: Sequence[str]) -> 
             for pair in pairs:
                 decides = readout is None and pair == own
                 found.append(difference_between(runs, *pair, suite, readout=readout, decides=decides))
-        if claim == "C1" and CONTROL in there and WORDS in others:
+        if claim == "C1" and CONTROL in there and WORDS in (*others, *(run.method for run in runs)):
             pair = (CONTROL, HARMED)
             found.append(
                 difference_between(runs, *pair, suite, readout=WORDS, decides=False, probe_form=True)

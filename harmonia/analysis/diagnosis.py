@@ -27,7 +27,7 @@ LEAST_LOSS = 2.0
 LEARNED = 0.5
 """Share of the way from chance to 1 from which rows count as learned."""
 
-BEYOND_WORDS = "loss of incompatible against general-only by letters minus in words"
+BEYOND_WORDS = "loss of incompatible against general-only in the chat form minus in words in the probe's form"
 
 Lost = Literal["knowledge lost", "readout lost", "not learned"]
 
@@ -76,7 +76,10 @@ class GroupFit:
 
 
 def loss_beyond_words(runs: Sequence[RunAnswers], suite: str) -> Finding:
-    """How much more of their accuracy models lost by letters than in words, by question."""
+    """How much more of their accuracy models lost as they are trained to answer than in words, by question.
+
+    That is by the probe's method in the chat form, against words in the probe's form.
+    """
     units = [
         unit
         for run in runs
@@ -84,7 +87,7 @@ def loss_beyond_words(runs: Sequence[RunAnswers], suite: str) -> Finding:
         if (unit := _beyond_words(run, domain, suite)) is not None
     ]
     if not units:
-        because = f"no domain and seed has both {CONTROL} and {HARMED} by letters and in words"
+        because = f"no domain and seed has both {CONTROL} and {HARMED} in both forms"
         return Finding(what=BEYOND_WORDS, suite=suite, unit="points", decides=False, because=because)
     estimate = paired_bootstrap(units, address=f"{CHAT}/{suite}/beyond words")
     # Either loss may be of all questions, in opposite directions.
@@ -93,7 +96,7 @@ def loss_beyond_words(runs: Sequence[RunAnswers], suite: str) -> Finding:
 
 
 def _beyond_words(run: RunAnswers, domain: str, suite: str) -> PairedUnit | None:
-    """The loss by letters and that in words, under the seeds that have both."""
+    """The loss as trained and that in words, under the seeds that have both."""
     asked: tuple[tuple[str, Method | None], ...] = ((CHAT, None), (run.probe_form, WORDS))
     tuned = [
         run.tuned(domain, group, form, suite, readout)
@@ -145,7 +148,7 @@ def fit_of_group(runs: Sequence[RunAnswers], group: str) -> GroupFit | None:
 
 def diagnose(findings: Sequence[Finding], fit: GroupFit | None) -> tuple[Diagnosis, ...]:
     """The three diagnoses, from the findings of C1 and the fit of `incompatible`."""
-    in_words, by_letters, beyond = (
+    in_words, as_trained, beyond = (
         over_suites([lost(finding) for finding in findings if finding.what == what])
         for what in (
             difference_words(CONTROL, HARMED, WORDS, probe_form=True),
@@ -153,8 +156,8 @@ def diagnose(findings: Sequence[Finding], fit: GroupFit | None) -> tuple[Diagnos
             BEYOND_WORDS,
         )
     )
-    both = of_parts([by_letters, beyond])
-    without = f"it takes {CONTROL} and {HARMED}, asked by the probe in letters, and in words beside them"
+    both = of_parts([as_trained, beyond])
+    without = f"it takes {CONTROL} and {HARMED}, asked in words in the probe's form too"
     return (
         Diagnosis(of="knowledge lost", verdict=in_words, because=_unless(in_words, without)),
         Diagnosis(of="readout lost", verdict=both, because=_unless(both, without)),

@@ -112,6 +112,25 @@ def test_a_readout_that_is_lost_is_told_from_knowledge_that_is() -> None:
     assert _diagnosed(_made(UNREAD, KEPT, fit=0.3))[2] == "supported"
 
 
+def test_a_run_probed_in_words_has_them_as_its_readout() -> None:
+    made = replace(_made(READ, FORGOTTEN), method="cloze")
+    told = {finding.what: finding for finding in _c1(made).findings if finding.suite == SUITES[0]}
+    kept, harmed = (
+        np.mean(
+            [
+                one.correct_I.mean()
+                for domain in ("d0", "d1")
+                for one in made.tuned(domain, group, "icl5", SUITES[0]).values()
+            ]
+        )
+        for group in ("general_only", "incompatible")
+    )
+    in_words = "accuracy in words in the probe's form after general-only minus after incompatible"
+    assert told[in_words].effect == pytest.approx(100 * (kept - harmed))
+    assert told[BEYOND_WORDS].effect is not None
+    assert _diagnosed(made)[0] == "supported"
+
+
 def test_not_learned_takes_every_unit_and_more_than_one_seed() -> None:
     made = _made(READ, KEPT, fit=0.3)
     other = {
