@@ -1,4 +1,4 @@
-"""The tables of docs/real-results.md from its runs, and docs/real-run/: their cards, tables and pages.
+"""The tables of docs/real-results.md from its runs, and docs/real-run/: their cards and tables.
 
 python scripts/real_results.py RUN_DIR [RUN_DIR ...]
 
@@ -88,11 +88,10 @@ def accuracy_table(answers: RunAnswers) -> None:
 
 
 def keep(run: Path, folder: Path) -> None:
-    """Copy what is small of a run: settings, claim cards, tables for people, the page."""
+    """Copy what is small of a run: claim cards and tables for people."""
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "tables").mkdir(parents=True)
-    for name in ("experiment.yaml", "claims.json", "report.html"):
-        shutil.copy(run / name, folder / name)
+    shutil.copy(run / "claims.json", folder / "claims.json")
     for table in sorted((run / "tables").glob("*.csv")):
         shutil.copy(table, folder / "tables" / table.name)
 

@@ -10,17 +10,16 @@ from harmonia.report.words import in_form_order, in_group_order, listed, percent
 
 
 def chance_warnings(results: Iterable[ResultRow]) -> list[str]:
-    """A sentence for the base model and each training set of which some accuracy is that of guessing."""
+    """A sentence for each suite on which a model answers as many rightly as guessing would, and its forms."""
     rows = list(results)
-    guessed = [row for row in rows if row.at_chance]
-    warnings = []
-    for group in in_group_order(row.group for row in guessed):
-        for form in in_form_order(row.form for row in guessed if row.group == group):
-            asked = [row for row in rows if (row.group, row.form) == (group, form)]
-            here = [row for row in asked if row.at_chance]
-            if here:
-                warnings.append(_sentence(group, form, here, len(asked)))
-    if any(row.group == BASE for row in guessed):
+    forms: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for suite in dict.fromkeys(row.suite for row in rows):
+        for form in in_form_order(row.form for row in rows):
+            guessed = (row.group for row in rows if (row.suite, row.form) == (suite, form) and row.at_chance)
+            if groups := tuple(in_group_order(guessed)):
+                forms.setdefault((suite, groups), []).append(form)
+    warnings = [_sentence(rows, *asked, here) for asked, here in forms.items()]
+    if any(BASE in groups for _, groups in forms):
         warnings.append(
             "What a model at chance answers is hardly knowledge: known, conflicting and uncertain mean "
             "little then."
@@ -28,10 +27,22 @@ def chance_warnings(results: Iterable[ResultRow]) -> list[str]:
     return warnings
 
 
-def _sentence(group: str, form: str, here: list[ResultRow], asked: int) -> str:
+def _sentence(rows: list[ResultRow], suite: str, groups: tuple[str, ...], forms: list[str]) -> str:
+    here = [row for row in rows if row.at_chance and row.suite == suite and row.form in forms]
     low, high = min(row.accuracy for row in here), max(row.accuracy for row in here)
     shares = percent(low) if percent(low) == percent(high) else f"{percent(low)} to {percent(high)}"
-    who = "The base model" if group == BASE else f"The model tuned on {plain(group)} rows"
     chance = listed(dict.fromkeys(percent(row.chance) for row in here))
-    where = f"in {len(here)} of {asked} suites and seeds" if len(here) < asked else "wherever it was asked"
-    return f"{who} cannot be told from guessing in the form {form} {where} ({shares} right; chance {chance})."
+    everyone = {row.group for row in rows if row.suite == suite and row.form in forms}
+    return (
+        f"{_who(groups, everyone)} cannot be told from guessing on {plain(suite)} questions in the form "
+        f"{listed(forms)} ({shares} right; chance {chance})."
+    )
+
+
+def _who(groups: tuple[str, ...], everyone: set[str]) -> str:
+    if len(everyone) > 1 and everyone <= set(groups):
+        return "The base model and all tuned ones" if BASE in groups else "All tuned models"
+    tuned = [plain(group) for group in groups if group != BASE]
+    models = f"models tuned on {listed(tuned)} rows" if tuned else ""
+    said = " and ".join(one for one in ("the base model" if BASE in groups else "", models) if one)
+    return said[0].upper() + said[1:]

@@ -113,6 +113,6 @@ def test_a_model_at_chance_has_a_warning(browser: Any, tmp_path: Path) -> None:
     write_table(run, "results", rows)
     with opened(browser, write_report(run)) as page:
         said = page.locator(".warning").inner_text().replace("\u00a0", " ")
-    who = "The base model cannot be told from guessing in the form icl5 wherever it was asked"
+    who = "The base model cannot be told from guessing on homogeneous questions in the form icl5"
     assert said.startswith(f"{who} (24.0 % right; chance 25.0 %).")
     assert "mean little then" in said
