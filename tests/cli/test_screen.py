@@ -66,7 +66,7 @@ def test_commands_print_paths_as_they_are_and_data_without_commands(tmp_path: Pa
 
 def test_figures_of_a_run_are_whole_on_a_narrow_screen(tmp_path: Path) -> None:
     group = "harmonious_matched_letter_believed_confidence"
-    shares = ("accuracy_low", "accuracy_high", "accuracy_macro", "confidence", "entropy")
+    shares = ("accuracy_low", "accuracy_high", "accuracy_macro", "chance", "confidence", "entropy")
     rows = [
         ResultRow(
             **{"domain": "engineering", "group": group, "seed": 0, "form": "chat0", "readout": readout},

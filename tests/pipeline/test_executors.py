@@ -361,7 +361,9 @@ def test_machines_that_die_while_probing_and_while_training_change_nothing(
     assert set(killer.ended.values()) == {"done"}
     assert _files(copy.run_directory) == _files(calm.run_directory)
     lost = [line for line in caplog.messages if "its worker was lost" in line]
-    assert [line.split(":")[0] for line in lost] == ["probe/person", TRAINED]
+    # The worker may have taken up the next fine-tuning before its machine was gone.
+    probed, trained = (line.split(":")[0] for line in lost)
+    assert probed == "probe/person" and trained.startswith("train/")
 
 
 @pytest.mark.slow

@@ -120,7 +120,15 @@ def test_the_page_follows_a_run(answered: Path) -> None:
 def test_ctrl_c_ends_it_with_one_line(answered: Path) -> None:
     command = [sys.executable, "-m", "harmonia.cli.main", "open", str(answered)]
     quiet = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=quiet)
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=quiet,
+        # Tests that run in the background ignore it, and so would what they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     assert process.stdout is not None
     assert process.stdout.readline().startswith("http://127.0.0.1:")
     process.send_signal(signal.SIGINT)
