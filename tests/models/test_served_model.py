@@ -17,6 +17,8 @@ from harmonia.parsing import table_of_settings
 from harmonia.pipeline.experiment import Experiment
 from harmonia.prompts import Encoder, Request
 
+pytestmark = pytest.mark.slow  # servers of three dialects take half a minute together
+
 ENCODER = Encoder(TOKENIZER)
 LETTERS = tuple(ENCODER.encode([" A", " B", " C", " D"]))
 

@@ -301,6 +301,7 @@ def test_models_that_are_not_kept_are_gone_once_they_were_asked(
     assert not TUNED & more.done()
 
 
+@pytest.mark.slow
 def test_the_last_seed_is_kept(settings: dict[str, Any]) -> None:
     experiment = _experiment(settings, "execution.keep_models=last", "seeds=[4, 2]")
     run_experiments([experiment], Local(), Recorder())
