@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 import tracemalloc
@@ -120,6 +121,7 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path, monkeypatch: pytest.
 
     def peak(rows: int) -> int:
         path, out = file_of(rows, tmp_path / f"{rows}.jsonl"), tmp_path / f"audit{rows}"
+        gc.collect()  # what is garbage of other tests is freed when it likes
         tracemalloc.start()
         audited(path, out)
         curate_audit(open_audit(out), CurateSettings()).save(tmp_path / f"{rows}.set.jsonl")
@@ -128,9 +130,9 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path, monkeypatch: pytest.
         return most
 
     peak(70)  # what is made once
-    less, more = peak(150), peak(450)
+    less, more = peak(150), peak(750)
     # A verdict that is held takes over a kilobyte.
-    assert (more - less) / 300 < 500
+    assert (more - less) / 600 < 500
 
 
 def test_ids_are_seen_as_by_a_dictionary() -> None:
