@@ -8,7 +8,6 @@ version = release = version_of("harmonia")
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build", "lab-run", "real-run"]
-myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 4
 
 # The reference of the Python API is what its own docstrings say.
