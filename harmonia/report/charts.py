@@ -82,8 +82,10 @@ def accuracy(rows: Sequence[ResultRow], ends: Span) -> Chart:
     scale = linear(ends)
     x = alt.X("accuracy:Q", title="share right", axis=_SHARES, scale=scale)
     lines = [
-        _line("accuracy", scale, dash).transform_filter(alt.FieldEqualPredicate(field="line", equal=form))
-        for form, dash in zip(forms, ([1, 0], [4, 3], [1, 1]), strict=False)
+        _line("accuracy", scale, [4, 3] if form.startswith("chat") else [1, 0]).transform_filter(
+            alt.FieldEqualPredicate(field="line", equal=form)
+        )
+        for form in forms
     ]
     place = alt.Chart().encode(
         y=_by_group(groups),
@@ -257,13 +259,22 @@ def fit(rows: Sequence[FitRow]) -> Chart:
     ).properties(width=theme.WIDTH, height=20 * len(groups))
 
 
-def letters(shares: Sequence[tuple[str, str, float]]) -> Chart:
-    """Mean share of each letter by group, as shaded cells with their numbers."""
-    found = _mean(((group, letter), share) for group, letter, share in shares)
+def letters(shares: Sequence[tuple[Hashable, str, str, float]]) -> Chart:
+    """Mean share of each letter by group, as shaded cells with their numbers.
+
+    Args:
+        shares: (of what, group, letter, share); what has no row of a letter has none of it.
+    """
+    over: dict[str, set[Hashable]] = {}
+    totals: dict[tuple[str, str], float] = {}
+    for what, group, letter, share in shares:
+        over.setdefault(group, set()).add(what)
+        totals[group, letter] = totals.get((group, letter), 0.0) + share
     values = [
-        {**named(group, ""), "letter": letter, "share": share} for (group, letter), share in found.items()
+        {**named(group, ""), "letter": letter, "share": total / len(over[group])}
+        for (group, letter), total in totals.items()
     ]
-    groups = in_group_order(group for group, _ in found)
+    groups = in_group_order(over)
     base = alt.Chart(alt.Data(values=values)).encode(
         x=alt.X("letter:O", title=None, axis=alt.Axis(orient="top", labelAngle=0)),
         y=_by_group(groups),

@@ -6,10 +6,11 @@ A figure of a run has one panel a domain, so that a narrow screen can set them u
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import fmean
-from typing import Any
+from typing import Any, TypeVar
 
 import altair as alt
 import vl_convert as vlc
@@ -38,6 +39,8 @@ from harmonia.report.sweep import ratio_curve
 from harmonia.report.words import in_group_order, listed, percent, plain, ratio_of
 
 _PNG_SCALE = 2.0
+
+Drawn = TypeVar("Drawn")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,34 +145,29 @@ def accuracy(run: RunFiles) -> Part | None:
         "Accuracy by suite and training set",
         "A point is a model (one a seed) with its 95 % Wilson interval over questions. Lines: the base "
         "model, solid with examples (icl), dashed in the chat form. Dotted: what guessing gives.",
-        (
-            Panel(
-                name=domain,
-                words=f"Share of questions answered right after tuning on {_groups(rows)}",
-                chart=charts.accuracy(rows, ends),
-            )
-            for domain, rows in run.by_domain(RESULTS, run.by_probe).items()
+        _panels(
+            "Share of questions answered right after tuning on",
+            run.by_domain(RESULTS, run.by_probe),
+            partial(charts.accuracy, ends=ends),
         ),
     )
 
 
 def agreement(run: RunFiles) -> Part | None:
     """Consistency with the base model against accuracy."""
-    cells = [row for row in run.rows(CONSISTENCY) if row.is_paper_forms]
-    x_ends = span((row.rank_agreement for row in cells), low=-1.0, high=1.0)
-    y_ends = span((row.accuracy_after for row in cells), low=0.0, high=1.0)
+    found = _into_chat(run)
+    every = [row for rows in found.values() for row in rows]
+    x_ends = span((row.rank_agreement for row in every), low=-1.0, high=1.0)
+    y_ends = span((row.accuracy_after for row in every), low=0.0, high=1.0)
     return figure(
         "agreement",
         "Consistency with the base model, and accuracy",
         "A point is a model on a suite. To the right: the options are ranked as the base model ranks them. "
         "Up: more answers are right.",
-        (
-            Panel(
-                name=domain,
-                words=f"Rank agreement against accuracy for {_groups(rows)}",
-                chart=charts.agreement(rows, x_ends, y_ends),
-            )
-            for domain, rows in _both(run).items()
+        _panels(
+            "Rank agreement against accuracy for",
+            found,
+            partial(charts.agreement, x_ends=x_ends, y_ends=y_ends),
         ),
     )
 
@@ -183,40 +181,35 @@ def cells(run: RunFiles) -> Part | None:
         "What the form does, and what the weights do",
         "How far the ranking of the options stays what it was, mean over suites and seeds: asked in another "
         "form with the same weights, in the same form with other weights, and both. Far left: most changed.",
-        (
-            Panel(
-                name=domain,
-                words=f"Rank agreement by form and weights for {_groups(found)}",
-                chart=charts.cells(found),
-            )
-            for domain, found in shown.items()
-        ),
+        _panels("Rank agreement by form and weights for", shown, charts.cells),
     )
 
 
 def outcomes(run: RunFiles) -> Part | None:
     """From what the base model believed to what became of it."""
+    tuned = {domain: [row for row in rows if row.group != BASE] for domain, rows in _into_chat(run).items()}
     return figure(
         "outcomes",
         "What was kept, lost and gained, by what the base model believed",
         "Questions of all suites and seeds together, by what the base model believed of them when asked in "
         "the probe’s form: known (right and confident), conflicting (wrong and confident), uncertain (all "
         "else).",
-        (
-            Panel(
-                name=domain,
-                words=f"Shares of questions kept, lost, gained and never right for {_groups(rows)}",
-                chart=charts.outcomes([row for row in rows if row.group != BASE]),
-            )
-            for domain, rows in _both(run).items()
-        ),
+        _panels("Shares of questions kept, lost, gained and never right for", tuned, charts.outcomes),
     )
 
 
-def _both(run: RunFiles) -> dict[str, list[ConsistencyRow]]:
-    """The paper's cells and the base model's own, of the domains that have one of the paper's."""
-    cells = run.by_domain(CONSISTENCY, lambda row: row.is_paper_forms)
-    return {domain: rows for domain, rows in cells.items() if any(row.is_paper for row in rows)}
+def _into_chat(run: RunFiles) -> dict[str, list[ConsistencyRow]]:
+    """From the base model in a raw form to any model in the chat form, of domains with a tuned one.
+
+    The comparison that the paper reports, by the probe's method, which need not be letters.
+    """
+
+    def crosses(row: ConsistencyRow) -> bool:
+        forms = row.before_form.startswith("icl") and row.after_form == CHAT
+        return row.before_model == BASE and forms and run.by_probe(row)
+
+    cells = run.by_domain(CONSISTENCY, crosses)
+    return {domain: rows for domain, rows in cells.items() if any(row.group != BASE for row in rows)}
 
 
 def ratios(run: RunFiles) -> Part | None:
@@ -225,7 +218,7 @@ def ratios(run: RunFiles) -> Part | None:
     domains = sorted({row.domain for row in asked if row.scope == "domain"})
     swept = {"all domains": ratio_curve(asked)} if len(domains) > 1 else {}
     swept |= {domain: ratio_curve(asked, domain=domain) for domain in domains}
-    moved = [row for row in run.rows(CONSISTENCY) if row.is_paper]
+    moved = [row for rows in _into_chat(run).values() for row in rows]
 
     def panels() -> Iterator[Panel]:
         for name, curve in swept.items():
@@ -266,31 +259,27 @@ def fit(run: RunFiles) -> Part | None:
         "Whether models learned what they were trained on",
         "Share of its own training rows that a model answers as it was trained, right or wrong, with its 95 "
         "% interval. Dotted: what guessing gives.",
-        (
-            Panel(
-                name=domain, words=f"Share answered as trained for {_groups(found)}", chart=charts.fit(found)
-            )
-            for domain, found in rows.items()
-            if found
+        _panels(
+            "Share answered as trained for",
+            {domain: found for domain, found in rows.items() if found},
+            charts.fit,
         ),
     )
 
 
 def letters(run: RunFiles) -> Part | None:
     """Which letters models answer."""
-    rows = run.by_domain(LETTERS, lambda row: row.suite != PROBE and row.form == CHAT and run.by_probe(row))
     return figure(
         "letters",
         "Which letters are answered in the chat form",
         "Mean over suites and seeds. A model that answers one letter, or all alike, no longer answers what "
         "it is asked.",
-        (
-            Panel(
-                name=domain,
-                words=f"Share of the answers that give each letter for {_groups(found)}",
-                chart=charts.letters([(row.group, row.letter, row.answered) for row in found]),
-            )
-            for domain, found in rows.items()
+        _panels(
+            "Share of the answers that give each letter for",
+            run.by_domain(LETTERS, lambda row: row.suite != PROBE and row.form == CHAT and run.by_probe(row)),
+            lambda rows: charts.letters(
+                [((row.suite, row.seed), row.group, row.letter, row.answered) for row in rows]
+            ),
         ),
     )
 
@@ -301,13 +290,10 @@ def targets(run: RunFiles) -> Part | None:
         "targets",
         "Which letters the training sets teach",
         "Where training sets differ here, a difference between their models may come from the letters.",
-        (
-            Panel(
-                name=domain,
-                words=f"Share of the targets with each letter for {_groups(found)}",
-                chart=charts.letters([(row.group, row.letter, row.share) for row in found]),
-            )
-            for domain, found in run.by_domain(TARGET_LETTERS).items()
+        _panels(
+            "Share of the targets with each letter for",
+            run.by_domain(TARGET_LETTERS),
+            lambda rows: charts.letters([(row.seed, row.group, row.letter, row.share) for row in rows]),
         ),
     )
 
@@ -340,11 +326,16 @@ def loss(run: RunFiles) -> Part | None:
         "loss",
         "Training loss",
         "A line is a fine-tuning run.",
-        (
-            Panel(name=domain, words=f"Training loss by step for {_groups(found)}", chart=charts.loss(found))
-            for domain, found in curves.items()
-        ),
+        _panels("Training loss by step for", curves, charts.loss),
     )
+
+
+def _panels(
+    words: str, shown: Mapping[str, list[Drawn]], draw: Callable[[list[Drawn]], Chart]
+) -> Iterator[Panel]:
+    """One a domain; its words end in the groups that it shows."""
+    for domain, rows in shown.items():
+        yield Panel(name=domain, words=f"{words} {_groups(rows)}", chart=draw(rows))
 
 
 def _groups(rows: Iterable[Any]) -> str:

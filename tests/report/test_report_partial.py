@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from report_run import manifest, results, write_table
+from report_run import cells, manifest, results, write_table
 
 from harmonia.report import write_report
 
@@ -138,4 +138,8 @@ def test_tables_without_rows(run: Path) -> None:
 def test_cloze_has_neither_letters_nor_their_mass(run: Path) -> None:
     change_manifest(run, lambda values: values.update(method="cloze", answer_tokens={}))
     write_table(run, "results", [{**row, "letter_mass": ""} for row in results()])
+    write_table(run, "consistency", [{**row, "readout": "cloze"} for row in cells()])
     assert "the letters’ tokens" not in missing(run)
+    page = (run / "report.html").read_text()
+    for name in ("agreement", "cells", "outcomes"):
+        assert f'id="figure-{name}"' in page

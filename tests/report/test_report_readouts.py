@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from report_run import result, write_run
 
 from harmonia.analysis.tables import LETTERS, LOST, RESULTS, LetterRow, LossRow, ResultRow
+from harmonia.report import figures
 from harmonia.report.load import load_run
 from harmonia.report.readouts import loss_tables, spread_tables
 from harmonia.report.run_files import RunFiles
@@ -41,6 +43,9 @@ def test_letters_of_suites_with_fewer_options_sum_to_a_hundred(run: RunFiles) ->
     (table,) = spread_tables(found)
     texts = [cell.text for cell in table.lines[0].entries]
     assert texts[-3:] == ["35.0", "35.0", "30.0"]
+    drawn = figures.letters(found)
+    assert drawn is not None
+    assert re.findall(r">(\d+%)<", drawn.files["letters-law.svg"].decode()) == ["35%", "35%", "30%"]
 
 
 def test_losses_say_how_the_probe_asked(run: RunFiles) -> None:
