@@ -54,16 +54,19 @@ class FittedRow:
 FITTED = Table(name="fit_rows", row=FittedRow, key=("row",))
 
 
-def questions_of(group: Path) -> Iterator[tuple[int, GroupRow]]:
-    """The rows of a training set that teach an option, each with its line; those of weight 0 teach nothing.
+def group_rows(group: Path) -> Iterator[tuple[int, GroupRow]]:
+    """The rows of a training set, each with its line.
 
     Raises:
         InputError: The file is not there, or a row is not as `groups` writes it.
     """
     for line, values in read_json_lines(group, what="the training set"):
-        row = validated(GroupRow, values, file=group, row=line, remedy=_REMEDY)
-        if row.target is not None and row.weight > 0:
-            yield line, row
+        yield line, validated(GroupRow, values, file=group, row=line, remedy=_REMEDY)
+
+
+def questions_of(group: Path) -> Iterator[tuple[int, GroupRow]]:
+    """The rows that teach an option, as for `group_rows`; those of weight 0 teach nothing."""
+    return (one for one in group_rows(group) if one[1].target is not None and one[1].weight > 0)
 
 
 def ask_trained(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,12 @@ import numpy as np
 import pyarrow as pa
 
 from harmonia.analysis import tables
-from harmonia.analysis.answers import Answers
+from harmonia.analysis.answers import Answers, read_columns
 from harmonia.analysis.consistency import levels
 from harmonia.data.stored_items import read_items_table
 from harmonia.errors import InputError
-from harmonia.parsing import read_json_lines, read_parquet
-from harmonia.probe.belief_columns import belief_columns
+from harmonia.parsing import read_parquet
+from harmonia.probe.fit import group_rows
 from harmonia.probe.item_columns import ItemColumns
 from harmonia.report.run_index import RunIndex
 
@@ -150,10 +150,10 @@ class RunTables:
 
     def _asked(self, path: str) -> tuple[pa.Table, Answers]:
         """A file of answers with what follows from the distributions, in its order; and as arrays, by id."""
-        found = belief_columns(self._index.run / path, self._items)
-        if found is None:
-            raise InputError("not answers of a run", file=self._index.run / path, remedy="Run it again.")
+        found = read_columns(self._index.run / path, self._items)
         items, row_I = found.items, found.row_I
+        if "key" not in items.table.schema.names:
+            raise InputError("not answers of a run", file=self._index.run / path, remedy="Run it again.")
         probs_I_C, gold_I = found.padded("probs"), items.gold_I[row_I]
         pred_I = probs_I_C.argmax(axis=1)
         place_I = np.arange(len(row_I))
@@ -171,15 +171,12 @@ class RunTables:
         return pa.table(columns), Answers.of_columns(found)
 
     def _read_training(self) -> pa.Table:
-        def rows() -> Iterable[dict[str, Any]]:
-            for who, path in self._index.training.items():
-                asked = {"domain": who.domain, "group": who.group, "seed": who.seed}
-                for _, row in read_json_lines(self._index.run / path, what="the training set"):
-                    said = row["messages"][-1]["content"]
-                    named = {name: row.get(name) for name in _TRAINING.names if name not in asked}
-                    yield {**named, "trained_text": said, **asked}
-
-        table = pa.Table.from_pylist(list(rows()), schema=_TRAINING)
+        rows = [
+            {**asdict(row), **asdict(who), "trained_text": row.messages[-1].content}
+            for who, path in self._index.training.items()
+            for _, row in group_rows(self._index.run / path)
+        ]
+        table = pa.Table.from_pylist(rows, schema=_TRAINING)
         return self._together([table] if len(table) else [], "training sets")
 
     def _together(self, found: list[pa.Table], what: str) -> pa.Table:

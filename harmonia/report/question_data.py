@@ -14,15 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harmonia.analysis.answers import Answers
+from harmonia.analysis.answers import Answers, read_columns
 from harmonia.analysis.consistency import levels
 from harmonia.analysis.run_answers import CHAT, Who
 from harmonia.analysis.tables import PROBE
-from harmonia.errors import InputError
 from harmonia.groups.names import BASE
-from harmonia.parsing import read_json_lines
-from harmonia.probe.belief_columns import BeliefColumns, belief_columns
-from harmonia.probe.fit import read_fit
+from harmonia.probe.belief_columns import BeliefColumns
+from harmonia.probe.fit import group_rows, read_fit
 from harmonia.probe.item_columns import ItemColumns
 from harmonia.probe.level import LEVELS
 from harmonia.prompts import LETTERS
@@ -119,11 +117,7 @@ class QuestionData:
         self._askings = list(dict.fromkeys(asking for block in self._blocks for _, asking in block.answers))
 
     def _read(self, path: str) -> BeliefColumns:
-        found = belief_columns(self._index.run / path, self._items)
-        if found is None:
-            remedy = "Let the run write it again: harmonia run."
-            raise InputError("not answers of a run", file=self._index.run / path, remedy=remedy)
-        return found
+        return read_columns(self._index.run / path, self._items)
 
     def _begin(self, domain: str, suite: str, found: BeliefColumns) -> _Block:
         block = _Block(domain, suite, found, _ids(found), np.full(len(found.row_I), _NONE, np.uint8))
@@ -238,14 +232,13 @@ class QuestionData:
             if (who.group, who.seed) not in self._models:
                 continue
             fit = {one.row: one.trained_target for one in self._fit(who)}
-            for line, row in read_json_lines(self._index.run / path, what="the training set"):
-                for i in places.get((who.domain, row["id"]), ()):
-                    if texts["question"][i] != row["question"]:
+            for line, row in group_rows(self._index.run / path):
+                for i in places.get((who.domain, row.id), ()):
+                    if texts["question"][i] != row.question:
                         continue
-                    user, assistant = (one["content"] for one in row["messages"][-2:])
-                    spoken = [said.setdefault(text, len(said)) for text in (user, assistant)]
+                    spoken = [said.setdefault(one.content, len(said)) for one in row.messages[-2:]]
                     model = self._models.index((who.group, who.seed))
-                    rows.append([model, i, row["target"], *spoken, fit.get(line)])
+                    rows.append([model, i, row.target, *spoken, fit.get(line)])
         return {"training": rows, "said": list(said)}
 
     def _fit(self, who: Who) -> Sequence[Any]:

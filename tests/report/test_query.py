@@ -111,5 +111,25 @@ def test_a_wrong_query_is_bad_input(answered: Path, sql: str, said: str) -> None
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_damaged_files_of_a_run_are_bad_input(answered: Path, tmp_path: Path) -> None:
+    run = write_answered_run(tmp_path / "run")
+    group = run / "groups/law/seed0/harmonious.jsonl"
+    first, *others = group.read_text(encoding="utf-8").splitlines()
+    lines = [first, json.dumps({**json.loads(others[0]), "messages": [{"role": "user"}]})]
+    group.write_text("\n".join(lines), encoding="utf-8")
+    done = harmonia("query", run, "SELECT * FROM training")
+    assert done.returncode == 2 and "harmonious.jsonl, row 2" in done.stderr and "content" in done.stderr
+    place = run / "predictions/law/base/icl5/letter/in_domain.parquet"
+    duckdb.sql(
+        f"""
+        COPY (SELECT a.* EXCLUDE key, items.* EXCLUDE key FROM read_parquet('{place}') a
+        JOIN read_parquet('{run}/items/law.parquet') AS items USING (key)) TO '{tmp_path}/whole.parquet'
+        """
+    )
+    (tmp_path / "whole.parquet").replace(place)
+    done = harmonia("query", run, "SELECT * FROM answers")
+    assert done.returncode == 2 and "not answers of a run" in done.stderr
+
+
 def test_a_folder_that_is_no_run_is_bad_input(tmp_path: Path) -> None:
     assert harmonia("query", tmp_path, "SELECT 1").returncode == 2
