@@ -15,7 +15,8 @@ from urllib.parse import unquote, urlsplit
 from harmonia.analysis.answers import read_answers
 from harmonia.errors import HarmoniaError, InputError
 from harmonia.files import read_text
-from harmonia.parsing import read_json_lines
+from harmonia.probe.item_columns import ItemColumns
+from harmonia.report.load import read_losses
 from harmonia.report.run_index import RunIndex
 from harmonia.report.words import asked_by, plain
 
@@ -41,7 +42,7 @@ class Following:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._right: dict[Path, tuple[int, int]] = {}
+        self._right: dict[tuple[Path, int], tuple[int, int]] = {}
 
     def runs(self) -> list[Path]:
         """The run directories that are there now."""
@@ -49,10 +50,11 @@ class Following:
             return [self.folder]
         return sorted(path.parent for path in self.folder.glob("*/manifest.json"))
 
-    def finished(self) -> bool:
-        """Whether the page is there and no run has anything left to do."""
-        states = [self.state(run) for run in self.runs()]
-        return (self.folder / PAGE).is_file() and all(one["ended"] >= one["tasks"] for one in states)
+    def states(self) -> dict[str, Any]:
+        """All runs, and whether they are finished: the page is there, and none has anything left to do."""
+        runs = [self.state(run) for run in self.runs()]
+        done = (self.folder / PAGE).is_file() and all(one["ended"] >= one["tasks"] for one in runs)
+        return {"runs": runs, "finished": done}
 
     def state(self, run: Path) -> dict[str, Any]:
         """A run as its files are now: tasks in all and ended, failures, losses, accuracies."""
@@ -66,22 +68,22 @@ class Following:
             "failed": [f"{key}: {one.reason}" for key, one in stages.items() if one.reason],
             "losses": [self._loss(run, key) for key in stages if key.startswith("train/")],
             "accuracies": list(self._accuracies(index)),
-            "page": (run / PAGE).is_file(),
         }
 
     def _loss(self, run: Path, key: str) -> list[Any]:
         path = run / "models" / key.removeprefix("train/") / "loss.jsonl"
-        rows = list(read_json_lines(path, what="the losses")) if path.is_file() else []
-        losses = [row["loss"] for _, row in rows]
+        losses = [loss for _, loss in read_losses(path)] if path.is_file() else []
         return [key.removeprefix("train/"), len(losses), *(losses[:1] + losses[-1:])]
 
     def _accuracies(self, index: RunIndex) -> Any:
+        items: dict[Path, ItemColumns] = {}
         for place, name in index.answers.items():
             path = index.run / name
-            if path not in self._right:
-                answers = read_answers(path)
-                self._right[path] = int(answers.correct_I.sum()), len(answers)
-            yield [place.who, asked_by(place.form, place.readout), plain(place.suite), *self._right[path]]
+            key = path, path.stat().st_mtime_ns  # a run that goes on otherwise writes its files anew
+            if key not in self._right:
+                answers = read_answers(path, items)
+                self._right[key] = int(answers.correct_I.sum()), len(answers)
+            yield [place.who, asked_by(place.form, place.readout), plain(place.suite), *self._right[key]]
 
 
 def server_of(folder: Path, port: int = 0) -> ThreadingHTTPServer:
@@ -115,10 +117,6 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
-    @property
-    def of(self) -> Following:
-        return self.server.following
-
     def do_GET(self) -> None:
         port = self.server.server_port
         # A page of somewhere else that has its name resolved to this machine reads nothing.
@@ -127,7 +125,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         path = unquote(urlsplit(self.path).path)
         if path == "/":
-            self._moved(f"/{PAGE}" if self._is_finished() else _LIVE)
+            # Where something is wrong, the live page says so.
+            self._moved(f"/{PAGE}" if self._states().get("finished") else _LIVE)
         elif path == _LIVE:
             self._send(read_text(_HERE / "live.html", what="the page").encode(), _TYPES[".html"])
         elif path == _STATE:
@@ -135,20 +134,14 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._file(path)
 
-    def _is_finished(self) -> bool:
-        try:
-            return self.of.finished()
-        except HarmoniaError:
-            return False  # the live page says what is wrong
-
     def _states(self) -> dict[str, Any]:
         try:
-            return {"runs": [self.of.state(run) for run in self.of.runs()], "finished": self.of.finished()}
+            return self.server.following.states()
         except (HarmoniaError, OSError) as error:
             return {"error": str(error)}
 
     def _file(self, path: str) -> None:
-        folder = self.of.folder.resolve()
+        folder = self.server.following.folder.resolve()
         file = (folder / path.lstrip("/")).resolve()
         if not file.is_relative_to(folder) or file.suffix not in _TYPES or not file.is_file():
             self.send_error(404)

@@ -116,6 +116,18 @@ def _noted(manifest: ManifestFile, folder: Path, run: Path) -> bool:
     return "/".join(({"models": "train"}.get(kind, kind), *place)) in manifest.stages
 
 
+def read_losses(path: Path) -> tuple[tuple[int, float], ...]:
+    """The steps and losses of a `loss.jsonl`.
+
+    Raises:
+        InputError: The file cannot be read, or a line is none of these.
+    """
+    remedy = "Train this model again."
+    rows = read_json_lines(path, what="the losses")
+    steps = (validated(_Step, values, file=path, row=row, remedy=remedy) for row, values in rows)
+    return tuple((one.step, one.loss) for one in steps)
+
+
 def _losses(run: Path, manifest: ManifestFile, absent: list[tuple[str, str]]) -> tuple[LossCurve, ...]:
     curves = []
     for folder in sorted(run.glob("models/*/*/seed*")):
@@ -127,12 +139,7 @@ def _losses(run: Path, manifest: ManifestFile, absent: list[tuple[str, str]]) ->
         if not path.is_file():
             absent.append((name, "not written: no loss curve"))
             continue
-        rows = read_json_lines(path, what="the losses")
-        steps = [
-            validated(_Step, values, file=path, row=row, remedy="Train this model again.")
-            for row, values in rows
-        ]
-        points = tuple((one.step, one.loss) for one in steps)
+        points = read_losses(path)
         if not points:
             absent.append((name, "has no rows: no loss curve"))
             continue

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "pipeline")]
+sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import yaml  # noqa: E402
 from bad_inputs import cases  # noqa: E402

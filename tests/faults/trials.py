@@ -11,12 +11,13 @@ from unittest.mock import patch
 from bad_inputs import Case
 from bad_models import BadModel
 from command_line import harmonia
+from recorder import TIMES
 
 from harmonia.hashing import file_sha256
 from harmonia.prompts.bounded import bounded
 from harmonia.world import base_folder, write_lab_data
 
-_TOLD = ("manifest.json", "stages.jsonl", "experiment.yaml", "report.html")
+_TOLD = ("manifest.json", "stages.jsonl", "experiment.yaml", "report.html", *TIMES)
 """Files that name the run directory, or times."""
 
 

@@ -93,6 +93,33 @@ def test_nothing_but_the_page_and_its_figures_is_given(answered: Path, tmp_path:
         assert server.server_address[0] == "127.0.0.1"
 
 
+def test_answers_that_are_written_anew_are_read_anew(answered: Path) -> None:
+    def counts(port: int) -> dict[tuple[str, ...], list[int]]:
+        (run,) = json.loads(get(port, "/live.json")[1])["runs"]
+        return {tuple(place): [right, asked] for *place, right, asked in run["accuracies"]}
+
+    one, other = (f"predictions/law/incompatible/seed{k}/chat0/letter/in_domain.parquet" for k in (0, 1))
+    with served(answered) as port:
+        before = counts(port)
+        (answered / one).replace(answered / other)
+        after = counts(port)
+    place = ("chat0", "in-domain")
+    was = before["law/incompatible/seed0", *place]
+    assert after["law/incompatible/seed1", *place] == was != before["law/incompatible/seed1", *place]
+
+
+def test_damaged_losses_are_told_on_the_page(answered: Path) -> None:
+    path = answered / "manifest.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    manifest["stages"]["train/law/harmonious/seed0"] = {"status": "done"}
+    path.write_text(json.dumps(manifest), encoding="utf-8")
+    losses = answered / "models/law/harmonious/seed0/loss.jsonl"
+    losses.parent.mkdir(parents=True)
+    losses.write_text('{"step": 1, "loss": 2.5}\n{"step": 2}\n', encoding="utf-8")
+    with served(answered) as port:
+        assert "loss.jsonl, row 2" in json.loads(get(port, "/live.json")[1])["error"]
+
+
 def test_a_damaged_run_is_told_on_the_page(answered: Path) -> None:
     (answered / "manifest.json").write_text("{", encoding="utf-8")
     with served(answered) as port:
