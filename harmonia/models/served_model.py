@@ -18,7 +18,7 @@ from harmonia.models.load import load_tokenizer
 from harmonia.models.protocols import ROUNDING, Continuation, GenerationSettings, Likelihood, TokenReading
 from harmonia.models.served import written
 from harmonia.models.server import ServedModelSettings
-from harmonia.models.server_tokenizer import ServerTokenizer
+from harmonia.models.server_tokenizer import NoTokenizerError, ServerTokenizer
 from harmonia.prompts.controls import Controls
 from harmonia.prompts.encode import Encoder, Request
 
@@ -80,13 +80,17 @@ class ServedModel:
         Raises:
             InputError: Neither the server nor a tokenizer tells it.
         """
+        if self._vocabulary is None:
+            problem = "the server does not tell how many tokens its vocabulary has"
+            raise InputError(problem, field="model.tokenizer", remedy="Name the model's tokenizer.")
+        return self._vocabulary
+
+    @cached_property
+    def _vocabulary(self) -> int | None:
         told = self._about.get("n_vocab")
         if isinstance(told, int):
             return told
-        if self.settings.tokenizer is None:
-            problem = "the server does not tell how many tokens its vocabulary has"
-            raise InputError(problem, field="model.tokenizer", remedy="Name the model's tokenizer.")
-        return len(self.tokenizer)
+        return None if self.settings.tokenizer is None else len(self.tokenizer)
 
     @cached_property
     def identity(self) -> str:
@@ -101,10 +105,10 @@ class ServedModel:
             }
         )
 
-    @property
+    @cached_property
     def controls(self) -> Controls | None:
         """The tokenizer's control tokens; None where there is no tokenizer."""
-        return None if self._encoder is None else Controls(self.tokenizer)
+        return Controls(self.tokenizer) if self._has_tokenizer else None
 
     @property
     def tells_each(self) -> bool:
@@ -150,7 +154,7 @@ class ServedModel:
             HarmoniaError: It keeps failing, or answers something else than a completion.
         """
         how: dict[str, Any] = {"seed": seed, "stage": stage}
-        if self._encoder is None:
+        if not self._has_tokenizer:
             return written(self._client, self._named, prompts, settings, addresses=addresses, **how)
         rows = self._encoder.encode(prompts)
         room = [self.max_tokens + 1 - len(ids) for ids in rows]
@@ -193,22 +197,24 @@ class ServedModel:
         return {"model": self.settings.name or self._about["id"]}
 
     @cached_property
-    def _encoder(self) -> Encoder | None:
-        """None where neither settings nor server have a tokenizer."""
+    def _has_tokenizer(self) -> bool:
+        """Whether the settings name one, or the server has one."""
         try:
-            return Encoder(self.tokenizer)
-        except InputError:
-            if self.settings.tokenizer is not None:
-                raise
-            return None
+            return self.tokenizer is not None
+        except NoTokenizerError:
+            return False
+
+    @cached_property
+    def _encoder(self) -> Encoder:
+        return Encoder(self.tokenizer)
 
     @cached_property
     def _fixed(self) -> list[tuple[int, ...]]:
-        return Encoder(self.tokenizer).encode(FIXED)
+        return self._encoder.encode(FIXED)
 
     @cached_property
     def _server(self) -> Completions:
-        server = Completions(self._client, self._named, Encoder(self.tokenizer))
+        server = Completions(self._client, self._named, self._encoder)
         find_form(server, self._fixed[0])
         if self.settings.tokenizer is not None:
             self._require_tokenizer(server)
@@ -220,11 +226,13 @@ class ServedModel:
 
     @cached_property
     def _tells_all(self) -> bool:
-        try:
-            place = self._server.next(self._fixed[0], self.vocabulary)
-        except InputError:  # it refuses, or nobody knows how many tokens there are
+        if self._vocabulary is None:
             return False
-        return place is not None and _is_whole(place, self.vocabulary)
+        try:
+            place = self._server.next(self._fixed[0], self._vocabulary)
+        except RefusedError:
+            return False
+        return place is not None and _is_whole(place, self._vocabulary)
 
     @cached_property
     def _answers(self) -> list[dict[Token, float]]:
@@ -268,7 +276,7 @@ class ServedModel:
                 "(docs/served.md), or ask a local model.",
             )
         # From here on several threads read them.
-        _ = (self._answers, self._encoder)
+        _ = (self._answers, self.tells_each)
 
     def _require_same(self) -> None:
         """Stop if the answers to the fixed texts are not those of the beginning."""

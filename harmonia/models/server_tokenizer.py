@@ -15,6 +15,14 @@ _MARKS = re.compile(r"<[^<>\s]{1,40}>|\[[A-Z_/]{2,40}\]")
 """How control tokens are spelled in chat templates: candidates, each of which the server is asked about."""
 
 
+_TEXTS_KEPT = 20_000
+"""Texts whose tokens are remembered."""
+
+
+class NoTokenizerError(InputError):
+    """The server has no tokenizer that is known here."""
+
+
 class ServerTokenizer:
     """Tokens as a server makes them, in the shape of a transformers tokenizer.
 
@@ -28,7 +36,7 @@ class ServerTokenizer:
         about: What the server says of the model: `bos_token`, `eos_token`, `chat_template`.
 
     Raises:
-        InputError: The server has no /tokenize, or another than is known here.
+        NoTokenizerError: The server has no /tokenize, or another than is known here.
     """
 
     unk_token_id: None = None
@@ -37,7 +45,6 @@ class ServerTokenizer:
         self._client, self._named = client, named
         template = about.get("chat_template")
         self.chat_template = template if isinstance(template, str) else None
-        # llama.cpp calls a text `content`, vLLM and SGLang call it `prompt`; each passes over the other.
         self._known: dict[tuple[str, bool, bool], list[int]] = {}
         self._pieces: dict[int, str] = {}
         self.bos_token, self.eos_token = (_marked(about.get(f"{name}_token")) for name in ("bos", "eos"))
@@ -121,7 +128,7 @@ class ServerTokenizer:
         try:
             plain, again = self._all([("a b", False, True), ("a b", False, False)])
         except RefusedError as error:
-            raise InputError(
+            raise NoTokenizerError(
                 f"the server makes no tokens (/tokenize: {error.problem})",
                 field="model.served",
                 seen=self._client.url,
@@ -148,6 +155,7 @@ class ServerTokenizer:
         text, framed, control = asked
         if not text and not framed:
             return []
+        # llama.cpp calls a text `content`, vLLM and SGLang call it `prompt`; each passes over the other.
         body = {**self._named, "content": text, "prompt": text}
         flags = {"add_special": framed, "add_special_tokens": framed, "parse_special": control}
         answer = self._client.post(f"{self._client.root}/tokenize", {**body, **flags})
@@ -166,8 +174,8 @@ class ServerTokenizer:
             raise self._odd("/detokenize")
         return text
 
-    def _odd(self, what: str) -> InputError:
-        return InputError(
+    def _odd(self, what: str) -> NoTokenizerError:
+        return NoTokenizerError(
             f"{what} of the server answer otherwise than is known here",
             field="model.served",
             seen=self._client.root,
@@ -177,7 +185,3 @@ class ServerTokenizer:
 
 def _marked(text: Any) -> str | None:
     return text if isinstance(text, str) and text else None
-
-
-_TEXTS_KEPT = 20_000
-"""Texts whose tokens are remembered."""

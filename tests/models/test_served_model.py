@@ -130,6 +130,20 @@ def test_what_a_server_cannot_tell_is_said_before_it_is_asked(speaker):
     assert len(whole) == 1 and whole[0]["n_probs"] == SIZE  # tried out, once
 
 
+def test_a_server_that_is_gone_is_not_one_that_cannot(speaker):
+    server = speaker("llama", most=20, forces=False)
+    model = serve(server, attempts=1)
+    _ = model._abilities
+    server.close()
+    with pytest.raises(InputError, match="no answer from the server"):
+        model.loglikelihoods(asked(per_token=True))
+    how = harmonia.models.GenerationSettings()
+    with pytest.raises(InputError, match="no answer from the server"):
+        _ = serve(server, attempts=1).controls
+    with pytest.raises(InputError, match="no answer from the server"):
+        serve(server, attempts=1).generate(["p"], how, addresses=["a"], seed=0, stage="s")
+
+
 def test_no_letter_in_the_list_stops_with_the_item(speaker, monkeypatch):
     monkeypatch.setattr(dialects, "_LIKED", {})
     after.cache_clear()
