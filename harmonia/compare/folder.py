@@ -73,9 +73,9 @@ def wanted_of(
     shown = None if shots is None else items_from(shots).items
     exams = {} if items is None else items if type(items) is dict else {ITEMS: items}
     for name, questions in exams.items():
-        if name == CANARIES_SUITE:
-            remedy = "Give the exam another name."
-            raise InputError("the name of the facts held back", field="items", seen=name, remedy=remedy)
+        if not isinstance(name, str) or name in ("", CANARIES_SUITE):
+            problem = "the name of the facts held back" if name == CANARIES_SUITE else "no name of an exam"
+            raise InputError(problem, field="items", seen=name, remedy="Give the exam another name.")
         suites.append(QuestionSuite(name=name, items=items_from(questions).items, shots=shown))
     if suite:
         suites.append(suite)

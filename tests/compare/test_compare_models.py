@@ -188,6 +188,9 @@ def test_several_exams_have_rows_of_their_own_beside_the_canaries(tmp_path: Path
     ]
     with pytest.raises(InputError, match="the name of the facts held back"):
         harmonia.compare(before, after, items={"canaries": exams["a"]}, **how)
+    for name in (1, ""):
+        with pytest.raises(InputError, match="field 'items': no name of an exam"):
+            harmonia.compare(before, after, items={name: exams["a"]}, **how)
 
 
 def test_exams_are_named_by_the_user_or_by_their_files() -> None:
