@@ -129,7 +129,7 @@ def open_audit(audit: str | Path | Audited, data: str | Path | None = None) -> A
 
 def _audited_file(about: Mapping[str, Any], data: str | Path | None) -> Path:
     was = about.get("data")
-    if not isinstance(was, Mapping) or "sha256" not in was or "settings" not in about:
+    if not isinstance(was, Mapping) or "sha256" not in was or not {"settings", "model"} <= about.keys():
         raise InputError(
             "the audit does not say how it was made", field="audit", remedy="Audit the file again."
         )

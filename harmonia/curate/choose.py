@@ -138,11 +138,12 @@ def _among(places: Any, count: int) -> NDArray[np.bool_]:
 
 
 def _nothing(policy: str, held_back: int, errors: int, without_text: int) -> EmptyGroupError:
-    counts = (
-        *((held_back, "held back as canaries"), (errors, "marked as a model's own errors")),
-        (without_text, "without the text they need"),
-    )
-    why = ", ".join(f"{count} {what}" for count, what in counts if count)
+    counts = {
+        "held back as canaries": held_back,
+        "marked as a model's own errors": errors,
+        "without the text they need": without_text,
+    }
+    why = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
     return EmptyGroupError(
         f"policy {policy} has no row{f' ({why})' if why else ''}",
         field="policy",
