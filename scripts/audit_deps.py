@@ -17,40 +17,31 @@ _SOURCES = ("pypi", "osv")
 _LONGEST_S = 180
 
 
-def asked(tool: str, source: str) -> tuple[list[dict[str, str]] | None, str]:
+def asked(tool: str, source: str) -> tuple[list[str] | None, str]:
     """The holes that a source knows, or None; and what it could not be asked.
 
     A mirror of the package index may answer without knowing any package: that is no answer.
     """
     locked = str(ROOT / "requirements" / "common.txt")
-    words = [
-        tool,
-        "-r",
-        locked,
-        "--no-deps",
-        "--disable-pip",
-        "-s",
-        source,
-        "-f",
-        "json",
-        "--progress-spinner=off",
-    ]
+    how = ("--no-deps", "--disable-pip", "--progress-spinner=off", "-f", "json")
     try:
-        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=_LONGEST_S)
+        done = subprocess.run(
+            [tool, "-r", locked, "-s", source, *how],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_LONGEST_S,
+        )
         found = json.loads(done.stdout)["dependencies"]
-    except (subprocess.TimeoutExpired, OSError) as error:
-        return None, f"{type(error).__name__}"
+    except subprocess.TimeoutExpired:
+        return None, f"no answer in {_LONGEST_S} s"
     except (ValueError, KeyError):
         return None, (done.stderr.strip().splitlines() or ["no answer"])[-1][:200]
     unknown = [one["name"] for one in found if "skip_reason" in one]
     if len(unknown) == len(found):
         return None, "knows none of the packages"
     holes = [
-        {
-            "package": f"{one['name']} {one['version']}",
-            "id": hole["id"],
-            "mended in": ", ".join(hole["fix_versions"]) or "none",
-        }
+        f"{one['name']} {one['version']}: {hole['id']}, mended in {', '.join(hole['fix_versions']) or 'none'}"
         for one in found
         for hole in one.get("vulns", ())
     ]
@@ -65,8 +56,7 @@ def main() -> None:
         if holes is None:
             reasons.append(f"{source}: {why}")
             continue
-        for hole in holes:
-            print(", ".join(f"{name} {value}" for name, value in hole.items()))
+        print(*(f"{hole}\n" for hole in holes), sep="", end="")
         print(f"{len(holes)} known holes in the locked packages ({source}{why})")
         sys.exit(1 if holes else 0)
     print(f"audit-deps: skipped, no source of advisories answers ({'; '.join(reasons)})")
