@@ -93,7 +93,7 @@ class FileForm:
     same word ("Translate ...").
 
     Args:
-        rows: All rows of the file.
+        rows: Rows of the file.
         common: Share of the answers from which these are many.
         short: Most words of an answer in which not only names and numbers count.
     """
