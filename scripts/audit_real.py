@@ -1,12 +1,11 @@
 """How well an audit of a real model tells wrong answers from right ones: tables for docs/audit.md.
 
 python scripts/audit_real.py --model FOLDER --items arc_easy/test.jsonl --shots arc_easy/validation.jsonl
-    [--gguf FILE] [--dtype bfloat16] [--first 0] [--questions 100] [--readings FILE] [KEY=VALUE ...]
+    [--gguf FILE] [--dtype bfloat16] [--first 0] [--questions 100] [KEY=VALUE ...]
 
 Each question becomes two rows, one with its right answer and one with a wrong one. Which the model
 knows is asked on other prompts: where there are options, by three cloze draws behind other questions
-of --shots; without --shots the questions are in words, and SliCK tells. With --readings the model's
-answers are kept in a file. What stands there is not asked again.
+of --shots; without --shots the questions are in words, and SliCK tells.
 """
 
 from __future__ import annotations
@@ -19,18 +18,15 @@ from pathlib import Path
 
 import numpy as np
 from audit_exam import Posed, posed_options, posed_words, wrong_row
-from audit_table import SIGNALS, auroc
+from audit_table import SIGNALS, intervals
 from numpy.typing import NDArray
-from recorded import Recorded
 
 from harmonia.audit import Audit, AuditRow, AuditSettings, read_rows
 from harmonia.audit.rule import CATEGORIES
-from harmonia.models import ModelSettings
+from harmonia.models import ModelSettings, load_model
 from harmonia.parsing import table_of_settings
 from harmonia.pipeline.settings_file import apply_overrides
 from harmonia.prompts import Request
-
-RESAMPLES = 2_000
 
 
 def perplexities(audit: Audit) -> dict[str, float]:
@@ -45,27 +41,15 @@ def perplexities(audit: Audit) -> dict[str, float]:
 
 
 def compared(values_S_Q_2: NDArray[np.float64]) -> list[tuple[str, str]]:
-    """AUROC of each signal, and how far the first is ahead of it, with 95 % intervals.
-
-    Values are of each question's right and wrong row. The bootstrap draws questions, the same for all.
-    """
+    """`intervals` of each question's right and wrong row; the bootstrap draws questions."""
     signals, questions, _ = values_S_Q_2.shape
-    hits = np.repeat([False, True], questions)
-    rng = np.random.default_rng(0)
-    drawn = np.empty((RESAMPLES, signals))
-    for k in range(RESAMPLES):
+
+    def drawn(rng: np.random.Generator) -> NDArray[np.intp]:
         at = rng.choice(questions, questions)
-        drawn[k] = [auroc(values[at].T.ravel(), hits) for values in values_S_Q_2]
-    whole = np.array([auroc(values.T.ravel(), hits) for values in values_S_Q_2])
+        return np.concatenate([at, at + questions])
 
-    def cell(value: float, draws: NDArray[np.float64]) -> str:
-        low, high = np.quantile(draws, (0.025, 0.975))
-        return f"{value:.3f} [{low:.3f}, {high:.3f}]"
-
-    return [
-        (cell(whole[s], drawn[:, s]), cell(whole[0] - whole[s], drawn[:, 0] - drawn[:, s]) if s else "")
-        for s in range(signals)
-    ]
+    hits = np.repeat([False, True], questions)
+    return intervals(values_S_Q_2.transpose(0, 2, 1).reshape(signals, -1), hits, 0, drawn)
 
 
 def show(rows: dict[str, AuditRow], questions: Sequence[Posed], perplexity: dict[str, float]) -> None:
@@ -104,15 +88,13 @@ def main() -> None:
         parser.add_argument(name, required=True)
     for name, usual in (("--shots", None), ("--gguf", None), ("--dtype", "float32")):
         parser.add_argument(name, default=usual)
-    parser.add_argument("--readings", type=Path)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--questions", type=int, default=100)
     parser.add_argument("settings", nargs="*", help="KEY=VALUE of the audit")
     given = parser.parse_args()
     settings = table_of_settings(AuditSettings, apply_overrides({}, given.settings), "audit")
     with tempfile.TemporaryDirectory() as folder:
-        of = ModelSettings(path=given.model, gguf_file=given.gguf, dtype=given.dtype)
-        model = Recorded(of, given.readings or Path(folder) / "readings.sqlite")
+        model = load_model(ModelSettings(path=given.model, gguf_file=given.gguf, dtype=given.dtype))
         if given.shots:
             questions = posed_options(model, given.items, given.shots, given.first, given.questions)
         else:

@@ -69,23 +69,31 @@ def auroc(values: NDArray[np.float64], hits: NDArray[np.bool_]) -> float:
     return float((ranks[hits].sum() - n * (n + 1) / 2) / (n * (len(hits) - n)))
 
 
-def intervals(values_S_I: NDArray[np.float64], hits_I: NDArray[np.bool_], seed: int) -> list[str]:
-    """AUROC of each signal, and of the first less that one, each with its 95 % bootstrap interval."""
+def intervals(
+    values_S_I: NDArray[np.float64],
+    hits_I: NDArray[np.bool_],
+    seed: int,
+    drawn_of: Callable[[np.random.Generator], NDArray[np.intp]],
+) -> list[tuple[str, str]]:
+    """AUROC of each signal, and how far the first is ahead of it, with 95 % bootstrap intervals.
+
+    `drawn_of` gives the places of a resample, the same for all signals.
+    """
     rng = np.random.default_rng(seed)
-    places = [np.flatnonzero(hits_I), np.flatnonzero(~hits_I)]
     drawn = np.empty((RESAMPLES, len(values_S_I)))
     for k in range(RESAMPLES):
-        at = np.concatenate([rng.choice(part, len(part)) for part in places])
+        at = drawn_of(rng)
         drawn[k] = [auroc(values[at], hits_I[at]) for values in values_S_I]
-    cells = []
-    for s, values in enumerate(values_S_I):
-        low, high = np.quantile(drawn[:, s], (0.025, 0.975))
-        cell = f"{auroc(values, hits_I):.3f} [{low:.3f}, {high:.3f}]"
-        if s:
-            low, high = np.quantile(drawn[:, 0] - drawn[:, s], (0.025, 0.975))
-            cell += f"; behind by [{low:.3f}, {high:.3f}]"
-        cells.append(cell)
-    return cells
+    whole = np.array([auroc(values, hits_I) for values in values_S_I])
+
+    def cell(value: float, draws: NDArray[np.float64]) -> str:
+        low, high = np.quantile(draws, (0.025, 0.975))
+        return f"{value:.3f} [{low:.3f}, {high:.3f}]"
+
+    return [
+        (cell(whole[s], drawn[:, s]), cell(whole[0] - whole[s], drawn[:, 0] - drawn[:, s]) if s else "")
+        for s in range(len(values_S_I))
+    ]
 
 
 def share(hits: int, of: int) -> str:
@@ -112,9 +120,13 @@ def show(seed: int, rows: Sequence[AuditRow], truth: dict[str, str], seconds: fl
     judged = [row for row in rows if truth[row.id] in ("known", "conflicting")]
     hits_I = np.array([truth[row.id] == "conflicting" for row in judged])
     values_S_I = np.array([[signal(row) for row in judged] for signal in SIGNALS.values()], dtype=float)
-    print("| signal | AUROC, conflicting against known |\n| --- | --- |")
-    for name, cell in zip(SIGNALS, intervals(values_S_I, hits_I, seed), strict=True):
-        print(f"| {name} | {cell} |")
+    parts = [np.flatnonzero(hits_I), np.flatnonzero(~hits_I)]
+    cells = intervals(
+        values_S_I, hits_I, seed, lambda rng: np.concatenate([rng.choice(part, len(part)) for part in parts])
+    )
+    print("| signal | AUROC, conflicting against known | ahead by |\n| --- | --- | --- |")
+    for name, pair in zip(SIGNALS, cells, strict=True):
+        print(f"| {name} | {' | '.join(pair)} |")
     table = Counter((truth[row.id], row.category) for row in rows)
     print(f"\n| truth | {' | '.join(CATEGORIES)} | recall | precision |")
     print(f"| --- |{' --- |' * (len(CATEGORIES) + 2)}")
