@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from harmonia.audit.rows import AuditRow
 from harmonia.audit.rule import CATEGORIES, AuditCategory
@@ -11,8 +12,8 @@ from harmonia.audit.run import Audit, Audited
 from harmonia.audit.summary import CategoryShare, shares_of
 from harmonia.probe.stability import wilson
 from harmonia.report.html_table import PageColumn, PageTable, build, field
-from harmonia.report.parts import Page, PageSection, bullets, macro, pairs, prose, table
-from harmonia.report.words import beginning, counted, percent
+from harmonia.report.parts import Page, PageSection, closing, macro, prose, table
+from harmonia.report.words import beginning, count, counted, percent
 
 _LONGEST = 1200
 """Characters of a text that are shown."""
@@ -70,19 +71,7 @@ def audit_page(audit: Audit, found: Audited) -> Page:
                 opened=True,
             ),
             *_groups(found, audit.settings.draws),
-            PageSection(
-                anchor="notes",
-                title="Limits",
-                gist="what was left out, cut, or cannot be told",
-                parts=[bullets(found.notes or ["Nothing was left out or cut."])],
-                opened=True,
-            ),
-            PageSection(
-                anchor="settings",
-                title="Settings and hashes",
-                gist="all that is needed to make this again",
-                parts=[pairs(_about(audit, found))],
-            ),
+            *closing(found.notes, _about(audit, found), without="Nothing was left out or cut."),
         ],
     )
 
@@ -122,14 +111,15 @@ def _shares(shares: Sequence[CategoryShare], *, sampled: bool) -> PageTable:
 def _lead(shares: Sequence[CategoryShare], found: Audited) -> list[str]:
     share = {one.category: one for one in shares}
     conflicting = share["conflicting"]
-    rows = f"{len(found.rows):,} of {found.of:,} rows were" if len(found.rows) < found.of else "All rows were"
+    some = len(found.rows) < found.of
+    rows = f"{count(len(found.rows))} of {counted(found.of, 'row')}" if some else "All rows"
     parts = ", ".join(
         f"{100 * share[name].share:.1f} % {name}" for name in CATEGORIES if name != "conflicting"
     )
     return [
         f"{counted(conflicting.rows, 'row')} ({_percent(conflicting)}) "
         f"{'fights' if conflicting.rows == 1 else 'fight'} what the model believes.",
-        f"{rows} audited: {parts}.",
+        f"{rows} were audited: {parts}.",
     ]
 
 
@@ -166,10 +156,10 @@ def _example(row: AuditRow, draws: int) -> Example:
     )
 
 
-def _about(audit: Audit, found: Audited) -> list[tuple[str, str]]:
-    settings = audit.settings.model_dump(mode="json")
-    rule = settings.pop("rule")
-    rows = [("model", audit.model.identity), ("file's sha256", audit.file.sha256)]
-    rows += [("bad rows left out", str(len(found.bad)))]
-    rows += [(name, str(value)) for name, value in settings.items() if value is not None]
-    return [*rows, *((f"rule.{name}", str(value)) for name, value in rule.items())]
+def _about(audit: Audit, found: Audited) -> dict[str, Any]:
+    return {
+        "model": audit.model.identity,
+        "file's sha256": audit.file.sha256,
+        "bad rows left out": len(found.bad),
+        **audit.settings.model_dump(mode="json"),
+    }

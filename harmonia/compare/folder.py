@@ -113,11 +113,10 @@ def write_comparison(
         "after": found.after,
         "settings": settings.model_dump(mode="json"),
     }
-    rows = [("before", f"{names[0]} ({found.before})"), ("after", f"{names[1]} ({found.after})")]
-    rows += [(key, str(value)) for key, value in settings.model_dump(mode="json", exclude_unset=True).items()]
+    models = {"before": f"{names[0]} ({found.before})", "after": f"{names[1]} ({found.after})"}
     with fresh_directory(out) as partial:
         (partial / "tables").mkdir()
         for table, of_table in found.tables:
             table.write(partial / "tables", of_table)
         write_json(partial / SUMMARY, {**about, "lead": lead_of(found), "notes": list(found.notes)})
-        comparison_page(found, names, rows).write(partial)
+        comparison_page(found, names, {**models, **settings.model_dump(mode="json")}).write(partial)

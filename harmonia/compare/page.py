@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harmonia.audit.rule import AuditCategory
@@ -18,15 +18,15 @@ from harmonia.compare.tables import (
 )
 from harmonia.probe.stability import wilson
 from harmonia.report.html_table import Entry, PageColumn, PageTable, build, field
-from harmonia.report.parts import Page, PageSection, bullets, macro, pairs, prose, tables
-from harmonia.report.words import ABSENT, beginning, between, decimal, percent, points
+from harmonia.report.parts import Page, PageSection, closing, macro, prose, tables
+from harmonia.report.words import ABSENT, beginning, between, count, decimal, percent, points
 
 _EXAMPLES = 30
 _LONGEST = 400
 
 
-def comparison_page(found: Found, names: tuple[str, str], about: Sequence[tuple[str, str]]) -> Page:
-    """The page; `names` are what the models are called."""
+def comparison_page(found: Found, names: tuple[str, str], about: Mapping[str, Any]) -> Page:
+    """The page; `names` are what the models are called, `about` says how it was made."""
     from harmonia.report.figures import shares_figure
 
     asked = [
@@ -34,6 +34,8 @@ def comparison_page(found: Found, names: tuple[str, str], about: Sequence[tuple[
         for row in found.compared
         for series, share in (("before", row.accuracy_before), ("after", row.accuracy_after))
     ]
+    lost = _losses(found)
+    more = f" {_EXAMPLES} of {count(len(lost))} are shown." if len(lost) > _EXAMPLES else ""
     return Page(
         kind="harmonia compare",
         title=f"What became of {names[0]} in {names[1]}",
@@ -58,28 +60,16 @@ def comparison_page(found: Found, names: tuple[str, str], about: Sequence[tuple[
                 parts=[
                     prose(
                         "Each was chosen because the model before was right: some would be missed by a "
-                        "second asking, too.",
+                        f"second asking, too.{more}",
                         note=True,
                     ),
-                    *(macro("lost", *one) for one in _examples(found)),
+                    *(macro("lost", *one) for one in lost[:_EXAMPLES]),
                 ]
-                if _examples(found)
+                if lost
                 else [],
                 without="None.",
             ),
-            PageSection(
-                anchor="notes",
-                title="Limits",
-                gist="what was left out, cut, or cannot be told",
-                parts=[bullets(found.notes or ["Nothing else is to be told of the asking."])],
-                opened=True,
-            ),
-            PageSection(
-                anchor="settings",
-                title="Settings and hashes",
-                gist="all that is needed to make this again",
-                parts=[pairs(about)],
-            ),
+            *closing(found.notes, about, without="Nothing else is to be told of the asking."),
         ],
     )
 
@@ -240,7 +230,7 @@ def _p(value: float | None) -> str:
     return ABSENT if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def _examples(found: Found) -> list[tuple[str, str, str]]:
+def _losses(found: Found) -> list[tuple[str, str, str]]:
     """Known facts that are lost: what was asked, and what each model says."""
     lead = found.compared[0].readout if found.compared else None
     lost = [
@@ -253,4 +243,4 @@ def _examples(found: Found) -> list[tuple[str, str, str]]:
         for one in sorted(found.facts, key=lambda one: one.prob_after)
         if one.outcome == "lost"
     ]
-    return [(beginning(question, _LONGEST), was, now) for question, was, now in lost[:_EXAMPLES]]
+    return [(beginning(question, _LONGEST), was, now) for question, was, now in lost]

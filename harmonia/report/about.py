@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from harmonia.analysis.tables import RESULTS
 from harmonia.errors import redacted
 from harmonia.report import ingredients
-from harmonia.report.parts import PageSection, folded, pairs, table
+from harmonia.report.parts import PageSection, flat, folded, pairs, table
 from harmonia.report.run_files import RunFiles
-from harmonia.report.words import in_form_order, plain, portable
+from harmonia.report.words import in_form_order, portable
 
 
 def settings_section(run: RunFiles) -> PageSection:
@@ -24,7 +23,10 @@ def settings_section(run: RunFiles) -> PageSection:
             pairs(_asked(run)),
             table(ingredients.data_table(run)),
             folded("Settings as run (experiment.yaml)", run.settings),
-            folded("Versions and machine", _lines([*_versions(run), *_flat(manifest.machine)])),
+            folded(
+                "Versions and machine",
+                _lines([*_versions(run), *flat(manifest.machine)]),
+            ),
         ],
     )
 
@@ -66,14 +68,3 @@ def _versions(run: RunFiles) -> list[tuple[str, str]]:
     ]
     command = " ".join(redacted(portable(part)) for part in manifest.command)
     return [*rows, ("command", command)] if command else rows
-
-
-def _flat(values: dict[str, Any], before: str = "") -> list[tuple[str, str]]:
-    rows: list[tuple[str, str]] = []
-    for name, value in sorted(values.items()):
-        label = f"{before}{plain(name)}"
-        if isinstance(value, dict):
-            rows += _flat(value, f"{label}, ")
-        elif value is not None:
-            rows.append((label, ", ".join(map(str, value)) if isinstance(value, list) else str(value)))
-    return rows

@@ -16,6 +16,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+import harmonia
 from harmonia.files import write_text
 from harmonia.outputs import fresh_directory
 from harmonia.report.html_table import PageTable
@@ -137,10 +138,49 @@ def table(shown: PageTable | None, *, folded: bool | None = None) -> Part | None
     )
 
 
-def tables(shown: Iterable[PageTable], note: str = "") -> list[Part | None]:
-    """Tables of one kind, and how to read them."""
-    found = [table(one) for one in shown]
+def tables(shown: Iterable[PageTable | None], note: str = "") -> list[Part]:
+    """Tables of one kind, and how to read them; nothing where there is none of them."""
+    found = [part for part in map(table, shown) if part]
     return [prose(note, note=True), *found] if found and note else found
+
+
+def closing(notes: Iterable[str], about: Mapping[str, Any], *, without: str) -> list[PageSection]:
+    """The last sections of a page that is no run's: what it cannot tell, and how it was made.
+
+    Args:
+        notes: What was left out or cut, a sentence each.
+        about: How it was made, in names and values, some of them names and values again.
+        without: What to say where there are no notes.
+    """
+    return [
+        PageSection(
+            anchor="notes",
+            title="Limits",
+            gist="what was left out, cut, or cannot be told",
+            parts=[bullets(notes)],
+            without=without,
+            opened=True,
+        ),
+        PageSection(
+            anchor="settings",
+            title="Settings and hashes",
+            gist="all that is needed to make this again",
+            parts=[pairs([("harmonia", harmonia.__version__), *flat(about)])],
+        ),
+    ]
+
+
+def flat(values: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
+    """Names and values, such as `rule.known` of what lies within `rule`; what is None is left out."""
+    rows: list[tuple[str, str]] = []
+    for name, value in values.items():
+        if isinstance(value, dict):
+            rows += flat(value, f"{before}{name}.")
+        elif value is not None:
+            rows.append(
+                (f"{before}{name}", ", ".join(map(str, value)) if isinstance(value, list) else str(value))
+            )
+    return rows
 
 
 def folded(title: str, text: str) -> Part:

@@ -129,7 +129,7 @@ def _ratios(run: RunFiles) -> PageSection:
         title="Ratio curve",
         gist="accuracy, agreement and KL by how many rows agree with the base model",
         parts=[figures.ratios(run)],
-        without="No mixed training sets.",
+        without="No mixed training set was compared with ratio 0.",
     )
 
 
@@ -176,21 +176,17 @@ def _outcomes(run: RunFiles) -> PageSection:
 
 
 def _letters(run: RunFiles) -> PageSection:
-    probed = trust.probe_letters_table(run)
     return PageSection(
         anchor="letters",
         title="Letters",
         gist="whether answers follow the letter and not the question",
         parts=[
-            prose(
+            *tables(
+                [trust.probe_letters_table(run)],
                 "RStd is the standard deviation over the letters of the share answered right (0: no letter "
                 "is favoured). Letter mass is the share of the vocabulary’s probability on the letters. "
                 "Prior is the mean probability of a letter, whatever stands at it.",
-                note=True,
-            )
-            if probed
-            else None,
-            table(probed),
+            ),
             figures.letters(run),
             *tables(
                 readouts.spread_tables(run),
@@ -205,25 +201,19 @@ def _letters(run: RunFiles) -> PageSection:
 
 
 def _calibration(run: RunFiles) -> PageSection:
-    what = (
-        "ECE, the expected calibration error over 15 bins of equal size, is the mean distance of confidence "
-        "from the share right (0 to 1). The Brier score is the squared error of the probabilities summed "
-        "over the options (0 to 2; equal probabilities of four give 0.75)."
-    )
-    probed = trust.probe_calibration_table(run)
     return PageSection(
         anchor="calibration",
         title="Beliefs and calibration",
         gist="what the base model believes, and whether its confidence can be taken at its word",
         parts=[
-            *(
-                [table(beliefs), prose(_levels(run), note=True)]
-                if (beliefs := trust.beliefs_table(run))
-                else []
-            ),
+            *tables([trust.beliefs_table(run)], _levels(run)),
             figures.reliability(run),
-            prose(what, note=True) if probed else None,
-            table(probed),
+            *tables(
+                [trust.probe_calibration_table(run)],
+                "ECE, the expected calibration error over 15 bins of equal size, is the mean distance of "
+                "confidence from the share right (0 to 1). The Brier score is the squared error of the "
+                "probabilities summed over the options (0 to 2; equal probabilities of four give 0.75).",
+            ),
             *tables(trust.calibration_tables(run)),
         ],
         without="No calibration yet.",
@@ -287,22 +277,18 @@ def _drawn(run: RunFiles, domain: str) -> str:
 
 
 def _leakage(run: RunFiles) -> PageSection:
-    overlaps = leaks.leakage_table(run)
     return PageSection(
         anchor="leakage",
         title="Leakage",
         gist="test questions that a model was trained on or shown",
         parts=[
             *(prose(sentence) for sentence in leaks.left_out(run)),
-            table(overlaps),
-            prose(
+            *tables(
+                [leaks.leakage_table(run)],
                 "Same text: the same question and right answer, character for character; same words: the "
                 "same without case, punctuation and white space; a run of words: both questions hold it. "
                 "Pairs within a domain, whose models meet both, are set off.",
-                note=True,
-            )
-            if overlaps
-            else None,
+            ),
             table(leaks.leakage_examples(run)),
         ],
         without="No leakage check yet.",
@@ -330,14 +316,10 @@ def _controls(run: RunFiles) -> PageSection:
 
 
 def _limits(run: RunFiles) -> PageSection:
-    absent = missing.missing_parts(run)
     return PageSection(
         anchor="limits",
         title="Limits",
         gist="what this does not show, and what could not be computed",
-        parts=[
-            bullets(summary.limits(run)),
-            pairs(absent),
-        ],
+        parts=[bullets(summary.limits(run)), pairs(missing.missing_parts(run))],
         without="Nothing is missing: all that this report can show is here.",
     )

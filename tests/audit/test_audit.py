@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from html.parser import HTMLParser
@@ -133,6 +134,8 @@ def test_the_page_marks_the_words_and_escapes_the_data(tmp_path: Path) -> None:
     assert "<mark" in page and ">Canberra</mark>" in page and "[S]" in page
     assert "<b>What" not in page and "<i>now" not in page and "&lt;i&gt;now" in page
     assert "1 row (11.1 %) fights what the model believes." in page
+    told = dict(re.findall("<dt>(.*?)</dt><dd>(.*?)</dd>", page))
+    assert told["harmonia"] == harmonia.__version__ and any(name.startswith("rule.") for name in told)
 
 
 def test_a_sample_gives_shares_of_the_whole_file(capitals: Path) -> None:

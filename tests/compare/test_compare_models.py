@@ -6,6 +6,7 @@ import gc
 import json
 import weakref
 from collections.abc import Iterable, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +139,8 @@ def lettered(letters: Mapping[int, str], words: Mapping[int, str]) -> Any:
     return FakeModel(says, name=json.dumps([letters, words]))
 
 
-def test_both_readouts_and_all_tables(tmp_path: Path) -> None:
+def test_both_readouts_and_all_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(import_module("harmonia.compare.page"), "_EXAMPLES", 1)
     items = [sky(number, "one" if number < 6 else "two") for number in range(12)]
     # 0 and 1 are lost in letters, 1 and 2 in words; 11 was wrong before in both.
     before = lettered({11: "red"}, {11: "red"})
@@ -163,7 +165,9 @@ def test_both_readouts_and_all_tables(tmp_path: Path) -> None:
     assert changes["letter_cyclic", "level", "known"].p is None
     assert {row.outcome for row in ASKED.read(out) if row.id == "q1"} == {"lost"}
     page = (out.parent / "report.html").read_text(encoding="utf-8")
-    assert "Readout lost" in page and "Item 0 is?" in page
+    assert "Readout lost" in page and "Item 0 is?" in page and "Item 1 is?" not in page
+    assert "1 of 2 are shown." in page
+    assert f"<dt>harmonia</dt><dd>{harmonia.__version__}</dd>" in page and "<dt>prompt.shots</dt>" in page
 
 
 def test_several_exams_have_rows_of_their_own_beside_the_canaries(tmp_path: Path) -> None:
