@@ -93,13 +93,12 @@ class Run:
 
     def drop_model(self, tasks: Sequence[Task]) -> None:
         """Delete the weights of a unit that has ended, where settings do not keep it and none failed."""
-        keep = self.bench.experiment.execution.keep_models
         trained = next((task for task in tasks if task.kind == "train"), None)
-        if trained is None or keep == "all" or any(not self.manifest.is_done(task) for task in tasks):
+        if trained is None or self.bench.experiment.keeps_model(int(trained.key.rpartition("/seed")[2])):
             return
         left = self.manifest.stages[trained.key]
-        last = trained.key.endswith(f"/seed{self.bench.experiment.seeds[-1]}")
-        if left.status == "done" and not left.dropped and not (keep == "last" and last):
+        failed = any(self.manifest.stages[task.key].status == "failed" for task in tasks)
+        if left.status == "done" and not left.dropped and not failed:
             # Noted first: a model that is half gone must not be taken for a damaged one.
             self.manifest.note(trained.key, left.model_copy(update={"dropped": True}))
             for path in left.outputs:

@@ -224,6 +224,11 @@ class Experiment(Settings):
         """The grouping for one fine-tuning seed, each with choices of its own."""
         return self.groups.model_copy(update={"seed": draw(self.groups.seed, "groups", f"seed{seed}")})
 
+    def keeps_model(self, seed: int) -> bool:
+        """Whether a model tuned with this seed stays on disk once it was asked."""
+        keep = self.execution.keep_models
+        return keep == "all" or (keep == "last" and seed == self.seeds[-1])
+
     @property
     def base_forms(self) -> tuple[str, ...]:
         """Forms in which the base model is asked the suites."""

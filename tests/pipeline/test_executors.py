@@ -15,9 +15,10 @@ import pytest
 from recorder import TIMES, Recorder
 
 from harmonia.errors import HarmoniaError, InputError
-from harmonia.pipeline.agenda import Agenda, GivenUnit
+from harmonia.pipeline.agenda import Agenda, GivenUnit, Run
 from harmonia.pipeline.executors import Executor, Local, perform
 from harmonia.pipeline.experiment import ExecutionSettings, Experiment
+from harmonia.pipeline.manifest import Noted
 from harmonia.pipeline.processes import Processes
 from harmonia.pipeline.run import executor_of, run_experiments
 from harmonia.pipeline.settings_file import apply_overrides
@@ -299,6 +300,21 @@ def test_models_that_are_not_kept_are_gone_once_they_were_asked(
     trained = {key for key in more.done() if key.startswith("train/")}
     assert trained == {TRAINED, TRAINED.replace("harmonious", "incompatible")}
     assert not TUNED & more.done()
+
+
+@pytest.mark.slow
+def test_a_model_whose_evaluation_failed_is_not_dropped(copied: Experiment) -> None:
+    none = copied.execution.model_copy(update={"keep_models": "none"})
+    run = Run(Workbench(copied.model_copy(update={"execution": none})), Recorder())
+    unit, weights = run.graph.units[TRAINED], copied.run_directory / "models/person/harmonious/seed0"
+    asked = unit[-1].key
+    answered = run.manifest.stages[asked]
+    run.manifest.note(asked, Noted(status="failed", address=answered.address, reason="no memory"))
+    run.drop_model(unit)
+    assert (weights / "model.safetensors").is_file()
+    run.manifest.note(asked, answered)
+    run.drop_model(unit)
+    assert not (weights / "model.safetensors").exists()
 
 
 @pytest.mark.slow
