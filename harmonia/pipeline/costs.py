@@ -7,7 +7,7 @@ checkpointing, which computes the forward pass twice.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harmonia.analysis import Place
 from harmonia.data import ItemSource
@@ -108,12 +108,15 @@ class Costs:
         what = f"about {rows * len(here)} texts" if here else "texts that no model here writes"
         return self._scoring(what, tokens)
 
-    def train(self, domain: str, group: str) -> TaskCost:
+    def train(self, domain: str, group: str, seed: int) -> TaskCost:
         """One fine-tuning; groups of a domain with items are of one size and cost the same."""
         key = (domain, "items" if _has_items(group) else "general")
         if key not in self._known:
             self._known[key] = self._training(self._train_items(domain), with_items=_has_items(group))
-        return self._known[key]
+        if self._experiment.keeps_model(seed):
+            return self._known[key]
+        self.notes.append("a model that is not kept lies on disk while it is asked, one for each worker")
+        return replace(self._known[key], disk_bytes=0.0)
 
     def _training(self, items: Sequence[Item], *, with_items: bool) -> TaskCost:
         experiment, parameters = self._experiment, self.parameters

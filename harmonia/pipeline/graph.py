@@ -207,7 +207,7 @@ def _train(bench: Workbench, name: str, group: str, seed: int, groups: Task) -> 
         needs=(groups.key,),
         outputs=(f"models/{name}/{group}/seed{seed}",),
         action=partial(work.train, domain_name=name, group=group, seed=seed, address=sha256_json(recipe)),
-        cost=partial(Costs.train, domain=name, group=group),
+        cost=partial(Costs.train, domain=name, group=group, seed=seed),
     )
 
 

@@ -66,6 +66,17 @@ def test_general_instructions_alone_cost_less_and_no_explanation_is_priced_that_
     assert tokens > 2 * 12  # a word a row and epoch at the least
 
 
+@pytest.mark.parametrize(("keep", "models"), [("all", 6), ("last", 3), ("none", 0)])
+def test_models_that_are_not_kept_take_no_disk(settings: dict[str, Any], keep: str, models: int) -> None:
+    """Three groups and two seeds; a model is four bytes a parameter."""
+    settings |= {"seeds": [4, 2], "execution": {"keep_models": keep}}
+    plan = make_plan(Experiment.model_validate(settings), tflops=1)
+    assert plan.parameters and plan.all.disk_bytes == models * 4 * plan.parameters
+    kept = {step.key[-1] for step in plan.steps if step.cost and step.cost.disk_bytes}
+    assert kept == {6: {"2", "4"}, 3: {"2"}, 0: set()}[models]
+    assert any("not kept" in note for note in plan.notes) == (models < 6)
+
+
 def test_totals_are_sums_by_kind_and_domain(settings: dict[str, Any]) -> None:
     plan = make_plan(Experiment.model_validate(settings), tflops=0.001)
     assert [(one.kind, one.domain, one.tasks, one.done) for one in plan.totals] == [
