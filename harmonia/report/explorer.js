@@ -291,7 +291,7 @@
     for (const name of ["domain", "suite", "level", "outcome"]) get(name).addEventListener("change", filter);
     for (const name of ["group", "asking"]) get(name).addEventListener("change", again);
     root.querySelector("form").addEventListener("submit", (event) => event.preventDefault());
-    root.querySelector("form").addEventListener("reset", () => setTimeout(again));
+    root.querySelector("form").addEventListener("reset", () => setTimeout(() => { filter(); again(); }));
   };
   const watch = new IntersectionObserver((seen) => {
     if (!seen.some((one) => one.isIntersecting)) return;

@@ -195,6 +195,15 @@ def test_markup_in_a_question_is_shown_and_never_obeyed(page: Any) -> None:
 
 
 @pytest.mark.slow
+def test_a_reset_shows_every_question_again(page: Any) -> None:
+    choose(page, suite="homogeneous", outcome="lost", search="law")
+    assert 0 < told(page)[0] < 40
+    page.locator("#explorer button[type=reset]").click()
+    page.wait_for_timeout(300)
+    assert told(page)[0] == 200
+
+
+@pytest.mark.slow
 def test_a_column_sorts(page: Any) -> None:
     choose(page, group="harmonious, seed 0", suite="homogeneous")
     page.locator('#explorer .tabulator-col[tabulator-field="change"]').click()
