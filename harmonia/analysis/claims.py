@@ -177,6 +177,12 @@ class ClaimsDocument:
     policies: tuple[Ranking, ...]
     excluded: Mapping[str, Sequence[str]]
 
+    @property
+    def left_out(self) -> Excluded:
+        """Ids left out of all scores, by (domain, suite)."""
+        places = ((place.rpartition("/"), ids) for place, ids in self.excluded.items())
+        return {(domain, suite): frozenset(ids) for (domain, _, suite), ids in places}
+
 
 def claims_document(
     runs: Sequence[RunAnswers],

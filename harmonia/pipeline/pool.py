@@ -91,11 +91,6 @@ def read_finished(run: Path) -> RunAnswers:
     if len(document.runs) != 1:
         raise InputError("not the claims of one run", file=path, seen=len(document.runs), remedy=_REMEDY)
     about = document.runs[0]
-    excluded = {
-        (domain, suite): set(ids)
-        for place, ids in document.excluded.items()
-        for domain, _, suite in [place.rpartition("/")]
-    }
     # What the manifest does not name was left by earlier settings.
     paths = [
         path
@@ -110,7 +105,7 @@ def read_finished(run: Path) -> RunAnswers:
         model=about.model,
         probe_form=about.probe_form,
         method=about.method,
-        excluded=excluded,
+        excluded=document.left_out,
     )
     if not answers.answers:
         raise InputError("the run has no predictions", file=run, remedy="Finish it with harmonia run.")

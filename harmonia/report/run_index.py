@@ -5,14 +5,14 @@ They are those that the manifest names: what earlier settings left beside them i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from harmonia.analysis import ClaimsDocument, Place
-from harmonia.analysis.run_answers import Who
+from harmonia.analysis.run_answers import Excluded, Who
 from harmonia.errors import InputError
 from harmonia.files import read_text
 from harmonia.parsing import parse_yaml, read_object, validated
@@ -90,14 +90,10 @@ class RunIndex:
             raise InputError("no such number", file=path, field="groups.threshold", remedy=_REMEDY) from error
 
     @cached_property
-    def excluded(self) -> Mapping[tuple[str, str], Collection[str]] | None:
+    def excluded(self) -> Excluded | None:
         """Ids left out of all scores by (domain, suite); None before the analysis."""
         path = self.run / "claims.json"
         if not path.is_file():
             return None
-        found = validated(ClaimsDocument, read_object(path, what="the claims"), file=path, remedy=_REMEDY)
-        return {
-            (domain, suite): frozenset(ids)
-            for place, ids in found.excluded.items()
-            for domain, _, suite in [place.rpartition("/")]
-        }
+        found = read_object(path, what="the claims")
+        return validated(ClaimsDocument, found, file=path, remedy=_REMEDY).left_out

@@ -111,6 +111,16 @@ def test_a_wrong_query_is_bad_input(answered: Path, sql: str, said: str) -> None
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_what_is_left_out_of_all_scores_is_not_counted(tmp_path: Path) -> None:
+    run = write_answered_run(tmp_path / "run")
+    sql = "SELECT DISTINCT domain, suite, id FROM answers WHERE counted IS DISTINCT FROM true"
+    assert len(RunTables(run).ask(sql).rows) == 120  # not known before the analysis
+    claims = {"version": 1, "rule": "", "runs": [], "claims": [], "policies": []}
+    excluded = {"law/in_domain": ["law-in_domain-4"]}
+    (run / "claims.json").write_text(json.dumps({**claims, "excluded": excluded}), encoding="utf-8")
+    assert RunTables(run).ask(sql).rows == (("law", "in_domain", "law-in_domain-4"),)
+
+
 def test_damaged_files_of_a_run_are_bad_input(answered: Path, tmp_path: Path) -> None:
     run = write_answered_run(tmp_path / "run")
     group = run / "groups/law/seed0/harmonious.jsonl"
