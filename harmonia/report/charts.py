@@ -28,7 +28,16 @@ from harmonia.report.chart_parts import (
     told,
 )
 from harmonia.report.run_files import LossCurve
-from harmonia.report.words import in_form_order, in_group_order, in_suite_order, plain
+from harmonia.report.words import (
+    ABSENT,
+    between,
+    in_form_order,
+    in_group_order,
+    in_suite_order,
+    percent,
+    plain,
+    seed_of,
+)
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -46,9 +55,10 @@ def finding(
     for (group, suite), share in means.items():
         row, zero = reach.get((group, suite)), zeros.get(suite, ("", None))
         value = {**named(group, suite), "accuracy": share, "chance": chance}
-        value["zero"] = zero[1] if zero[0] == group else None
+        value |= {"zero": zero[1] if zero[0] == group else None, "interval": ABSENT}
         if row:
-            value |= {"low": row.accuracy_right + row.low, "high": row.accuracy_right + row.high}
+            low, high = row.accuracy_right + row.low, row.accuracy_right + row.high
+            value |= {"low": low, "high": high, "interval": f"{percent(low)} to {percent(high)}"}
         values.append(value)
     ends = [value[name] for value in values for name in ("accuracy", "low", "high") if name in value]
     scale = linear((max(0.0, min(*ends, chance) - 0.02), min(1.0, max(*ends, chance) + 0.02)))
@@ -56,7 +66,7 @@ def finding(
     place = alt.Chart().encode(
         y=_by_group(groups),
         color=colours(groups, legend=False),
-        tooltip=told("group", "suite", accuracy="%", low="%", high="%"),
+        tooltip=told("group", "suite", "interval", accuracy="%"),
     )
     lines = [_line("chance", scale, [1, 3])]
     if reach:
@@ -73,7 +83,7 @@ def accuracy(rows: Sequence[ResultRow], ends: Span) -> Chart:
     values = [
         {
             **named(row.group, row.suite),
-            **{"form": row.form, "line": row.form if row.group == BASE else None, "seed": row.seed},
+            **{"form": row.form, "line": row.form if row.group == BASE else None, "seed": seed_of(row.seed)},
             **{"accuracy": row.accuracy, "low": row.accuracy_low, "high": row.accuracy_high},
             **{"chance": row.chance, "n": row.n},
         }
@@ -109,7 +119,7 @@ def agreement(rows: Sequence[ConsistencyRow], x_ends: Span, y_ends: Span) -> Cha
                 "agreement": row.rank_agreement,
                 "accuracy": row.accuracy_after,
                 "KL": row.kl,
-                "seed": row.seed,
+                "seed": seed_of(row.seed),
             },
         }
         for row in rows
@@ -203,11 +213,13 @@ def ratios(curve: Sequence[tuple[float, Difference]], moved: Sequence[Consistenc
     shares = {row.left: ratio for ratio, row in curve} | {row.right: 0.0 for _, row in curve}
     points = [
         {**named(row.left, row.suite), "ratio": ratio, "value": 100 * row.difference}
-        | {"low": 100 * row.low, "high": 100 * row.high}
+        | {"low": 100 * row.low, "high": 100 * row.high, "interval": between(row.low, row.high)}
         for ratio, row in curve
     ]
     suites = in_suite_order(row.suite for _, row in curve)
-    zero = [{**named("incompatible", suite), "ratio": 0.0, "value": 0.0} for suite in suites]
+    zero = [
+        {**named("incompatible", suite), "ratio": 0.0, "value": 0.0, "interval": ABSENT} for suite in suites
+    ]
     here = [row for row in moved if row.group in shares]
     shown = [_curve([*zero, *points], suites, "points over ratio 0", linear(around_zero(points)))]
     for name, title in (("rank_agreement", "rank agreement"), ("kl", "KL, nats")) if here else ():
@@ -224,15 +236,16 @@ def _curve(values: Sequence[dict[str, Any]], suites: Sequence[str], title: str, 
     colour = alt.Color("suite:N", title="Questions", scale=ordinal(names, theme.SUITE_COLOURS))
     x = alt.X("ratio:Q", title="share of self-aligned rows", scale=alt.Scale(domain=[0, 1], padding=8))
     y = alt.Y("value:Q", title=title, scale=scale)
+    bars = any("interval" in value for value in values)
     base = alt.Chart(alt.Data(values=list(values))).encode(x=x, color=colour)
     dots = base.mark_point(size=48, filled=True, opacity=1).encode(
         y=y,
         shape=alt.Shape("suite:N", title="Questions", scale=ordinal(names, theme.SUITE_SHAPES)),
-        tooltip=told("group", "suite", "ratio", value=".3f", low=".1f", high=".1f"),
+        tooltip=told("group", "suite", "ratio", *["interval"] * bars, value=".3f"),
     )
     line = base.mark_line(strokeWidth=1.2, opacity=0.7).encode(y=y)
     layers = [line, dots]
-    if any("low" in value for value in values):
+    if bars:
         layers[1:1] = [base.mark_rule(strokeWidth=1.5).encode(y=alt.Y("low:Q", scale=scale), y2="high:Q")]
     return alt.layer(*layers).properties(width=theme.WIDTH + 40, height=120)
 
@@ -242,14 +255,14 @@ def fit(rows: Sequence[FitRow]) -> Chart:
     groups = in_group_order(row.group for row in rows)
     values = [
         {**named(row.group, ""), "seed": row.seed, "fit": row.fit, "low": row.fit_low, "high": row.fit_high}
-        | {"reworded": row.reworded, "chance": row.chance}
+        | {"reworded": percent(row.reworded), "chance": row.chance}
         for row in rows
     ]
     scale = linear((0, 1))
     place = alt.Chart(alt.Data(values=values)).encode(
         y=_by_group(groups),
         color=colours(groups, legend=False),
-        tooltip=told("group", "seed", fit="%", low="%", high="%", reworded="%", chance="%"),
+        tooltip=told("group", "seed", "reworded", fit="%", low="%", high="%", chance="%"),
     )
     x = alt.X("fit:Q", title="answered as trained", axis=_SHARES, scale=scale)
     return alt.layer(

@@ -67,10 +67,14 @@ def test_a_figure_becomes_interactive_and_tells_its_numbers(browser: Any, file: 
         page.wait_for_selector("#figure-finding .vega-embed svg")
         ground = "getComputedStyle(document.querySelector('#figure-finding svg')).backgroundColor"
         assert page.evaluate(ground) == "rgba(0, 0, 0, 0)"
-        page.locator("#figure-finding .mark-symbol path").first.hover()
         told = page.locator("#vg-tooltip-element")
-        told.wait_for()
-        assert re.search(r"accuracy\s*\d\d\.\d%", told.inner_text())
+        dots = page.locator("#figure-finding .mark-symbol path").all()
+        assert dots
+        for dot in dots:
+            dot.hover()
+            told.wait_for()
+            assert re.search(r"accuracy\s*\d\d\.\d%", told.inner_text())
+            assert re.search(r"interval\s*(–|\d\d\.\d)", told.inner_text()) and "NaN" not in told.inner_text()
 
 
 def test_a_link_unfolds_what_it_leads_to_by_keyboard(browser: Any, file: Path) -> None:
