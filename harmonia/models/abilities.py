@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from harmonia.errors import HarmoniaError, InputError
+from harmonia.errors import InputError
 from harmonia.models.client import RefusedError
-from harmonia.models.completions import Completions, CountError, Token, ToldToken
+from harmonia.models.completions import Completions, CountError, ToldToken
 
 FIXED = (
     "Once upon a time there was a",
@@ -112,18 +112,6 @@ def find_abilities(server: Completions, texts: Sequence[tuple[int, ...]]) -> Abi
         else None,
         of_prompt=None if token is None else _way(server, (*ids, token), first.listed[second]),
     )
-
-
-def likeliest(server: Completions, ids: tuple[int, ...], listed: int) -> dict[Token, float]:
-    """The likeliest tokens after some, with their log-probabilities.
-
-    Raises:
-        HarmoniaError: The server tells none, which it did before.
-    """
-    place = server.next(ids, listed)
-    if place is None:
-        raise HarmoniaError(f"{server.client.url}: an answer without the log-probabilities asked for.")
-    return place.listed
 
 
 def _is_distribution(place: ToldToken) -> bool:

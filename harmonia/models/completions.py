@@ -8,6 +8,7 @@ llama.cpp lists tokens under `logprobs.content`, with ids. vLLM and OpenAI's fir
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,10 +128,10 @@ class Completions:
         (row,) = self._encoder.encode([self._encoder.decode(context[len(self._encoder.front) :]) + text])
         return row
 
-    def name(self, context: tuple[int, ...], token: int) -> str:
-        """The text that a token adds to some."""
-        before = self._encoder.decode(context)
-        return self._encoder.decode((*context, token))[len(before) :]
+    def names(self, context: tuple[int, ...], tokens: Collection[int]) -> list[str]:
+        """The text that each of some tokens adds to others."""
+        before = len(self._encoder.decode(context))
+        return [self._encoder.decode((*context, token))[before:] for token in tokens]
 
 
 class CountError(RefusedError):

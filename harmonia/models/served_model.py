@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from harmonia.errors import HarmoniaError, InputError
 from harmonia.hashing import sha256_json
-from harmonia.models.abilities import FIXED, SAME_NATS, Abilities, find_abilities, find_form, likeliest
+from harmonia.models.abilities import FIXED, SAME_NATS, Abilities, find_abilities, find_form
 from harmonia.models.client import RefusedError, ServerClient
 from harmonia.models.completions import Completions, Token, ToldToken
 from harmonia.models.folder import ModelSettings
@@ -240,7 +240,7 @@ class ServedModel:
 
     def _answers_now(self) -> list[dict[Token, float]]:
         listed, server = min(_FIRST, self._abilities.listed), self._server
-        return self._client.each(lambda ids: likeliest(server, ids, listed), self._fixed)
+        return self._client.each(lambda ids: self._told(server.next(ids, listed)).listed, self._fixed)
 
     def _require_tokenizer(self, server: Completions) -> None:
         """Hold a tokenizer from elsewhere against the server: fixed texts must have as many tokens there."""
@@ -292,34 +292,36 @@ class ServedModel:
         context, rows = request.context, request.continuations
         if request.per_token:
             return tuple(self._read(context, ids) for ids in rows)
-        if all(len(ids) == 1 for ids in rows):
-            return self._singles(context, [ids[0] for ids in rows])
         way = self._abilities.of_prompt
-        if way is None:
-            return tuple(self._by_token(context, ids) for ids in rows)
-        scores = [self._server.of_prompt((*context, *ids), len(ids), way) for ids in rows]
-        return tuple(Likelihood(sum=math.fsum(self._told(found))) for found in scores)
-
-    def _by_token(self, context: tuple[int, ...], ids: tuple[int, ...]) -> Likelihood:
-        heads = [(*context, *ids[:place]) for place in range(len(ids))]
-        return Likelihood(
-            sum=math.fsum(self._singles(head, [token])[0].sum for head, token in zip(heads, ids, strict=True))
+        if way is not None and any(len(ids) > 1 for ids in rows):
+            scores = [self._server.of_prompt((*context, *ids), len(ids), way) for ids in rows]
+            return tuple(Likelihood(sum=math.fsum(self._told(found))) for found in scores)
+        # A place where several texts go on is asked for once.
+        places: dict[tuple[int, ...], set[int]] = {}
+        for ids in rows:
+            for place, token in enumerate(ids):
+                places.setdefault(ids[:place], set()).add(token)
+        told = {head: self._singles((*context, *head), tokens) for head, tokens in places.items()}
+        found = [[told[ids[:place]][token] for place, token in enumerate(ids)] for ids in rows]
+        return tuple(
+            one[0] if len(one) == 1 else Likelihood(sum=math.fsum(token.sum for token in one))
+            for one in found
         )
 
-    def _singles(self, context: tuple[int, ...], tokens: list[int]) -> tuple[Likelihood, ...]:
+    def _singles(self, context: tuple[int, ...], tokens: Collection[int]) -> dict[int, Likelihood]:
         """Likelihood of each of some tokens at one place."""
         can, server = self._abilities, self._server
         if len(tokens) > can.listed + _FEW or (not can.tells_each and self._tells_all):
             whole = self._whole(context)
-            return tuple(Likelihood(sum=whole[token]) for token in tokens)
+            return {token: Likelihood(sum=whole[token]) for token in tokens}
         place = self._told(server.next(context, can.listed, can.forced))
         named = isinstance(next(iter(place.listed)), int)
-        names: list[Token] = [token if named else server.name(context, token) for token in tokens]
+        names: Collection[Token] = tokens if named else server.names(context, tokens)
         known = place.listed
-        return tuple(
-            Likelihood(sum=known[name]) if name in known else self._unlisted(context, token, place)
+        return {
+            token: Likelihood(sum=known[name]) if name in known else self._unlisted(context, token, place)
             for name, token in zip(names, tokens, strict=True)
-        )
+        }
 
     def _unlisted(self, context: tuple[int, ...], token: int, place: ToldToken) -> Likelihood:
         """Likelihood of a token that the list does not have: asked for, or else bounded."""
@@ -327,8 +329,8 @@ class ServedModel:
         if can.forced is not None:
             found = server.next(context, 1, forced=token)
             if found is None:  # llama.cpp keeps half a character back, and what it would say of it
-                found = server.next(context, self.vocabulary, can.forced)
-                return Likelihood(sum=self._told(found).listed[token])
+                found = self._told(server.next(context, self.vocabulary, can.forced))
+                return Likelihood(sum=self._told([found.listed.get(token, math.nan)])[0])
             if found.token == token:
                 return Likelihood(sum=self._told(found).logprob)
             problem = f"the server wrote another token than the one asked for ({found.token}, not {token})"

@@ -131,17 +131,18 @@ def test_what_a_server_cannot_tell_is_said_before_it_is_asked(speaker):
 
 
 def test_a_server_that_is_gone_is_not_one_that_cannot(speaker):
-    server = speaker("llama", most=20, forces=False)
-    model = serve(server, attempts=1)
+    gone = speaker("llama")
+    gone.close()
+    model = serve(speaker("llama", most=20, forces=False), attempts=1)
     _ = model._abilities
-    server.close()
+    model._client.url = gone.url
     with pytest.raises(InputError, match="no answer from the server"):
         model.loglikelihoods(asked(per_token=True))
     how = harmonia.models.GenerationSettings()
     with pytest.raises(InputError, match="no answer from the server"):
-        _ = serve(server, attempts=1).controls
+        _ = serve(gone, attempts=1).controls
     with pytest.raises(InputError, match="no answer from the server"):
-        serve(server, attempts=1).generate(["p"], how, addresses=["a"], seed=0, stage="s")
+        serve(gone, attempts=1).generate(["p"], how, addresses=["a"], seed=0, stage="s")
 
 
 def test_no_letter_in_the_list_stops_with_the_item(speaker, monkeypatch):
@@ -170,6 +171,15 @@ def test_a_server_that_ignores_echo_is_not_read_by_echo(speaker):
     (found,) = sums(model, [request])
     assert found == pytest.approx([by_hand(request.context, ids) for ids in request.continuations])
     assert len(set(found)) == 2 and max(found) < -1
+
+
+def test_a_place_where_texts_part_is_asked_for_once(speaker):
+    server = speaker("llama")
+    (request,) = asked(texts=["One river"], options=tuple(ENCODER.encode([" A", " A river", " A city"])))
+    (found,) = sums(serve(server), [request])
+    assert found == pytest.approx([by_hand(request.context, ids) for ids in request.continuations])
+    prompts = [body["prompt"] for path, body in server.asked if path == "/v1/completions"]
+    assert prompts.count(list(request.context)) == 1  # " A" is among the likeliest
 
 
 def test_a_server_without_log_probabilities_writes_and_does_not_score(server):
