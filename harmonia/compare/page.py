@@ -19,7 +19,7 @@ from harmonia.compare.tables import (
 from harmonia.probe.stability import wilson
 from harmonia.report.html_table import Entry, PageColumn, PageTable, build, field
 from harmonia.report.parts import Page, PageSection, closing, macro, prose, tables
-from harmonia.report.words import ABSENT, beginning, between, count, decimal, percent, points
+from harmonia.report.words import ABSENT, beginning, between, count, decimal, p_value, percent, points
 
 _EXAMPLES = 30
 _LONGEST = 400
@@ -112,7 +112,7 @@ def _compared(rows: Sequence[SuiteComparison]) -> PageTable:
             field(SuiteComparison, "accuracy_before", "before", above="Right"),
             field(SuiteComparison, "accuracy_after", "after", above="Right"),
             PageColumn("accuracy_change", "points", change, above="Right"),
-            PageColumn("p", "McNemar p", lambda row: _p(row.p), above="Right"),
+            PageColumn("p", "McNemar p", lambda row: p_value(row.p), above="Right"),
             mean("rank_agreement", "Rank agreement"),
             mean("kl", "KL, nats"),
         ),
@@ -144,7 +144,7 @@ def _changes(rows: Sequence[SubsetChange]) -> PageTable:
                 "Lost of those right",
                 lambda row: _share(row.lost_share, row.lost_share_low, row.lost_share_high),
             ),
-            PageColumn("p_holm", "p, Holm", lambda row: _p(row.p_holm)),
+            PageColumn("p_holm", "p, Holm", lambda row: p_value(row.p_holm)),
         ),
         rows,
         marked=lambda row: row.by == "all",
@@ -224,10 +224,6 @@ def _share(value: float | None, low: float | None, high: float | None) -> Entry 
     if value is None or low is None or high is None:
         return ABSENT
     return Entry(text=percent(value), small=(f"{percent(low)} to {percent(high)}",))
-
-
-def _p(value: float | None) -> str:
-    return ABSENT if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _losses(found: Found) -> list[tuple[str, str, str]]:

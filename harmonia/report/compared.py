@@ -17,6 +17,7 @@ from harmonia.report.words import (
     in_group_order,
     in_suite_order,
     listed,
+    p_value,
     percent,
     plain,
     points,
@@ -46,8 +47,8 @@ def differences_table(run: RunFiles) -> PageTable | None:
             PageColumn("asked", "Asked", lambda row: asked_by(row.form, row.readout), kind="text"),
             PageColumn("difference", "Points", _difference),
             PageColumn("over", "Over", _over, kind="text"),
-            PageColumn("p", "p", lambda row: _p(row.p)),
-            PageColumn("p_holm", "p, Holm", lambda row: _p(row.p_holm)),
+            PageColumn("p", "p", lambda row: p_value(row.p)),
+            PageColumn("p_holm", "p, Holm", lambda row: p_value(row.p_holm)),
         ),
         rows,
         marked=lambda row: row.scope == "all",
@@ -66,10 +67,6 @@ def _difference(row: Difference) -> Entry:
 def _over(row: Difference) -> str:
     numbers = ((row.items, "question"), (row.clusters, "cluster"), (row.seeds, "seed"))
     return listed(counted(number, noun) for number, noun in numbers if number)
-
-
-def _p(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def confounds_tables(run: RunFiles) -> list[PageTable]:

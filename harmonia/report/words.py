@@ -87,6 +87,11 @@ def between(low: float, high: float) -> str:
     return f"{points(100 * low)} to {points(100 * high)}"
 
 
+def p_value(value: float | None) -> str:
+    """A p-value with three decimals, `< 0.001`, or a dash."""
+    return ABSENT if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
 def decimal(value: float) -> str:
     """A number with three decimals and a real minus sign."""
     text = f"{value:.3f}"
