@@ -11,7 +11,7 @@ import pytest
 from report_run import result, write_run
 
 from harmonia.analysis.tables import LETTERS, LOST, RESULTS, LetterRow, LossRow, ResultRow
-from harmonia.report import figures
+from harmonia.report import charts, figures
 from harmonia.report.load import load_run
 from harmonia.report.readouts import loss_tables, spread_tables
 from harmonia.report.run_files import RunFiles
@@ -59,3 +59,15 @@ def test_losses_say_how_the_probe_asked(run: RunFiles) -> None:
         by = replace(run, manifest=run.manifest.model_copy(update={"method": method}))
         (table,) = loss_tables(made(by, **{LOST.name: [row]}))
         assert words in [cell.text for cell in table.lines[0].entries]
+
+
+def test_every_form_of_the_base_model_has_a_line() -> None:
+    made_of = result("engineering", "base", 0, "icl5", "in_domain")
+    rows = [ResultRow(**made_of | {"form": form}) for form in ("icl0", "icl2", "icl5", "chat0")]
+    layers = charts.accuracy(rows, (0.0, 1.0)).to_dict()["spec"]["layer"]
+    dashes = {
+        layer["transform"][0]["filter"]["equal"]: layer["mark"]["strokeDash"]
+        for layer in layers
+        if "transform" in layer
+    }
+    assert dashes == {"icl0": [1, 0], "icl2": [1, 0], "icl5": [1, 0], "chat0": [4, 3]}
