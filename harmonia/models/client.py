@@ -107,7 +107,7 @@ class ServerClient:
                     raise RefusedError(
                         f"the server refuses the request (status {status})",
                         field=self._table,
-                        remedy="Check url, model and key_env.",
+                        remedy="Check its address, the model's name there, and key_env.",
                         **self._said(content),
                     )
                 if 200 <= status < 300:
