@@ -40,10 +40,11 @@ def connect(ray: Any, settings: RaySettings) -> Callable[[], object]:
         ray.init(address=address, logging_level="error", **own)
     except ConnectionError as error:
         raise InputError(
-            "no Ray cluster answers there",
+            "no Ray cluster answers there, or it wants a token",
             field="execution.ray.address",
             seen=address,
-            remedy="Start one with ray start --head, or leave the address out for this machine alone.",
+            remedy="Start one with ray start --head, set RAY_AUTH_MODE=token where it was started with a "
+            "token, or leave the address out for this machine alone.",
         ) from error
     except Exception as error:  # Ray has no class of its own for a start that takes it too long
         raise HarmoniaError(
