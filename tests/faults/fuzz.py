@@ -9,6 +9,8 @@ from pathlib import Path
 import atheris  # type: ignore[import-not-found]
 
 with atheris.instrument_imports(include=["harmonia"]):
+    from bad_inputs import cases
+
     from harmonia.data import GENERAL, read_conversations
     from harmonia.errors import InputError
     from harmonia.pipeline.settings_file import load_experiment
@@ -37,9 +39,20 @@ def once(content: bytes) -> None:
             raise AssertionError(f"more than a line: {error!r}") from error
 
 
+def begin(seeds: Path) -> Path:
+    """What the fuzzer starts from: the broken files of `make faults`, each for the readers of its kind."""
+    seeds.mkdir()
+    for place, case in enumerate(cases()):
+        for name, content in case.files.items():
+            for number, (like, _) in enumerate(READERS):
+                if Path(name).suffix == Path(like).suffix:
+                    (seeds / f"{place}-{number}").write_bytes(bytes([number]) + content)
+    return seeds
+
+
 def main() -> None:
     """Fuzz until the fuzzer's own options say that it is enough."""
-    atheris.Setup(sys.argv, once)
+    atheris.Setup([*sys.argv, str(begin(PLACE / "seeds"))], once)
     atheris.Fuzz()
 
 

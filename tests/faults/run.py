@@ -151,8 +151,8 @@ def damage(bench: Bench) -> tuple[int, list[str]]:
             path.write_bytes(broken.get(kind, bench.draw.randbytes(len(content))))
         what = f"{path.relative_to(place)} {kind}"
         done = bench.run(place)
-        if done.returncode == 2 and "Traceback" not in done.stderr:  # refused, with what to do
-            continue
+        if done.returncode == 2 and str(path) in done.stderr and "Traceback" not in done.stderr:
+            path.unlink()  # refused: what is named is taken away, and made again
         lost += bench.finished(place, what)
         shutil.rmtree(place.parent)
     return count, lost
