@@ -387,6 +387,7 @@ def test_machines_that_die_while_probing_and_while_training_change_nothing(
 def test_a_cluster_of_this_machine_is_started_and_stopped(finished: Experiment) -> None:
     import ray
 
+    ray.shutdown()  # of the other tests
     ended = signal.getsignal(signal.SIGTERM)
     recorder = Recorder()
     run_experiments([finished], executor_of(ExecutionSettings(executor="ray")), recorder)
