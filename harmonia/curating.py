@@ -27,7 +27,7 @@ def curate(
 
     Args:
         audit: What `audit` gives, or the folder that it wrote.
-        policy: `drop_conflicting`, `known_only`, `self_align`, `self_distil`, ...; docs/curate.md.
+        policy: `drop_conflicting`, `known_only`, `self_align`, `least_conflict`, ...; docs/curate.md.
         budget: Most rows.
         data: The audited file, where it is not where it was.
         model: Who rewrites answers, for `self_distil`.

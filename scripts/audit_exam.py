@@ -69,15 +69,16 @@ def posed_options(model: Any, items: str, shots: str, first: int, count: int) ->
             id=item.id,
             question=item.question,
             right=item.choices[item.answer],
-            wrong=_other_option(item),
+            wrong=item.choices[wrong_option(item)],
             known=item.id in known,
         )
         for item in chosen
     ]
 
 
-def _other_option(item: Item) -> str:
-    others = [text for k, text in enumerate(item.choices) if k != item.answer]
+def wrong_option(item: Item) -> int:
+    """One of the wrong options of a question, by draw."""
+    others = [k for k in range(len(item.choices)) if k != item.answer]
     return addressed_random(0, "audit_real", item.id).choice(others)
 
 

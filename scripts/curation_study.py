@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -141,18 +141,24 @@ def _loaded(base: int) -> Any:
 
 
 def _kept_in(file: Path, model: Any, wanted: AskedOfBoth) -> Right:
+    return kept_in(file, lambda: right_of(model(), wanted))
+
+
+def kept_in(file: Path, asked: Callable[[], Right]) -> Right:
+    """What a model has right, asked once and then read."""
     if not file.is_file():
-        write_json(file, right_of(model(), wanted))
+        write_json(file, asked())
     right: Right = json.loads(file.read_text(encoding="utf-8"))
     return right
 
 
 def unit_of(
-    found: Mapping[tuple[str, int], Right], base: int, how: str, pair: tuple[str, str], seeds: Sequence[int]
+    found: Mapping[tuple[str, int], Right], base: str, how: str, pair: tuple[str, str], seeds: Sequence[int]
 ) -> PairedUnit:
-    """Two sets' models on the facts that the base has right; of the rows of the file, on all."""
-    before = found["base", -1][how]
-    names = [name for name, right in before.items() if right or how.startswith("rows")]
+    """Two sets' models on the facts that the base has right; what is said of all, or of rows, on all."""
+    before = found["base", -1][how.removeprefix("all ")]
+    names = [name for name, right in before.items() if right or how.startswith(("rows", "all "))]
+    how = how.removeprefix("all ")
     numbers = [
         np.array([draw(0, "curation_study", f"{base}/{text}") for text in texts], dtype=np.uint64)
         for texts in (names, [name.removesuffix("-0").rsplit("-", 1)[0] for name in names])
@@ -177,12 +183,21 @@ def main() -> None:
     sets = [RANDOM, *POLICIES, WHOLE]
     parser.add_argument("--sets", nargs="*", default=sets, choices=sets, help="random always among them")
     given = parser.parse_args()
-    found = {base: studied(base, given) for base in given.bases}
-    print(f"| set | {' | '.join(READ)} |\n| --- |{' --- |' * len(READ)}")
-    for name in given.sets:
+    show({str(base): studied(base, given) for base in given.bases}, READ, given.sets, given.seeds)
+
+
+def show(
+    found: Mapping[str, Mapping[tuple[str, int], Right]],
+    read: Mapping[str, str],
+    sets: Sequence[str],
+    seeds: Sequence[int],
+) -> None:
+    """Print what each set's models have right, by base, and how far that is from `random`."""
+    print(f"| set | {' | '.join(read)} |\n| --- |{' --- |' * len(read)}")
+    for name in sets:
         cells = []
-        for how in READ.values():
-            units = [unit_of(one, base, how, (name, RANDOM), given.seeds) for base, one in found.items()]
+        for how in read.values():
+            units = [unit_of(one, base, how, (name, RANDOM), seeds) for base, one in found.items()]
             one = paired_bootstrap(units, address=f"{name}/{how}")
             gain = f" ({100 * one.value:+.1f} [{100 * one.low:+.1f}, {100 * one.high:+.1f}])"
             cells.append(f"{100 * one.left:.1f}" + ("" if name == RANDOM else gain))

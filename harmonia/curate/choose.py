@@ -2,7 +2,8 @@
 
 The pool is all audited rows, but for facts that are held back and for rows that are marked as a
 model's own errors. A policy takes the first of its rows in the order of their draws, the control
-`random` as many of the whole pool in the same order.
+`random` as many of the whole pool in the same order. `least_conflict` alone orders its rows by how
+little they conflict, and by their draws where they do so equally.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 
 from harmonia.audit.content import words_of
 from harmonia.curate.audited import AuditedRows, JudgedRow
-from harmonia.curate.settings import CurateSettings
+from harmonia.curate.settings import LEAST_CONFLICT, CurateSettings
 from harmonia.errors import EmptyGroupError, InputError
 from harmonia.groups.policies import FILTERS, Standing, aligned_share
 from harmonia.hashing import draw
@@ -62,7 +63,7 @@ def choose(audited: AuditedRows, settings: CurateSettings, contexts: Collection[
         EmptyGroupError: There is no row for the policy.
         InputError: The rows of the audit are not in the file's order.
     """
-    lines, draws, marks = array("q"), array("Q"), array("B")
+    lines, draws, conflicts, marks = array("q"), array("Q"), array("d"), array("B")
     held_back = errors = without_text = 0
     for row in audited.rows():
         if lines and row.line <= lines[-1]:
@@ -82,10 +83,13 @@ def choose(audited: AuditedRows, settings: CurateSettings, contexts: Collection[
                 mark |= _CANDIDATE if has else 0
         lines.append(row.line)
         draws.append(draw(settings.seed, "curate", row.id))
+        conflicts.append(row.conflict)
         marks.append(mark)
     mark_N = np.frombuffer(marks, dtype=np.uint8)
     order_N = np.lexsort((np.frombuffer(lines, dtype=np.int64), np.frombuffer(draws, dtype=np.uint64)))
     candidates, pool = (order_N[mark_N[order_N] & bit > 0] for bit in (_CANDIDATE, _POOL))
+    if settings.policy == LEAST_CONFLICT:
+        candidates = candidates[np.argsort(np.frombuffer(conflicts)[candidates], kind="stable")]
     if not len(candidates):
         raise _nothing(settings.policy, held_back, errors, without_text)
     size = min(len(candidates), settings.budget or len(candidates))

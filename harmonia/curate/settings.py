@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from harmonia.groups.settings import POLICIES, LevelWeights, require_policy
 from harmonia.parsing import Settings
@@ -12,8 +12,8 @@ from harmonia.writers.settings import SamplingSettings
 
 Format = Literal["jsonl", "trl", "llamafactory", "axolotl"]
 
-DISTIL = "self_distil"
-_NAMES = (*POLICIES, DISTIL)
+DISTIL, LEAST_CONFLICT = "self_distil", "least_conflict"
+_NAMES = (*POLICIES, DISTIL, LEAST_CONFLICT)
 
 
 class CategoryWeights(LevelWeights):
@@ -50,7 +50,7 @@ class CurateSettings(Settings):
 
     Attributes:
         policy: What to choose and change; docs/curate.md says what each does.
-        budget: Most rows; null for all that the policy has.
+        budget: Most rows; null for all that the policy has. `least_conflict` needs one.
         seed: Seed of the one draw of each row, by which rows are taken first.
         contexts: File of texts (`harmonia write`) by row id, for `contextualise`.
         weights: Weights of `weighted`.
@@ -71,3 +71,9 @@ class CurateSettings(Settings):
     def _is_policy(cls, name: str) -> str:
         require_policy(name, _NAMES)
         return name
+
+    @model_validator(mode="after")
+    def _has_the_budget_it_needs(self) -> CurateSettings:
+        if self.policy == LEAST_CONFLICT and self.budget is None:
+            raise ValueError(f"{LEAST_CONFLICT} takes the least conflicting rows of a budget: set budget")
+        return self
