@@ -20,7 +20,7 @@ from harmonia.compare.lead import lead_of
 from harmonia.compare.tables import ASKED, FACTS
 from harmonia.errors import InputError
 from harmonia.groups import BuiltGroups, GroupsSummary, summary_of, write_group
-from harmonia.groups.confounds import CONFOUNDS, confounds
+from harmonia.groups.confounds import CONFOUNDS, differences
 from harmonia.groups.folder import SUMMARY, folder_files, write_groups
 from harmonia.groups.group_files import group_record
 from harmonia.outputs import fresh_directory, require_file_place, require_folder_place
@@ -123,14 +123,14 @@ class TrainingSet(Sequence[GroupRow]):
     """
 
     name: str
-    rows: tuple[GroupRow, ...]
+    rows: Sequence[GroupRow]
     prompt: PromptSettings
 
     @overload
     def __getitem__(self, index: int) -> GroupRow: ...
     @overload
-    def __getitem__(self, index: slice) -> tuple[GroupRow, ...]: ...
-    def __getitem__(self, index: int | slice) -> GroupRow | tuple[GroupRow, ...]:
+    def __getitem__(self, index: slice) -> Sequence[GroupRow]: ...
+    def __getitem__(self, index: int | slice) -> GroupRow | Sequence[GroupRow]:
         return self.rows[index]
 
     def __len__(self) -> int:
@@ -199,7 +199,7 @@ class Groups(Mapping[str, TrainingSet]):
 
     def table(self) -> Any:
         """A DataFrame, one row a training set: what differs between them besides who is right."""
-        rows = confounds(self.domain, self.built.rows, self.beliefs)
+        rows, _ = differences(self.domain, self.built.rows, self.beliefs)
         return _frame(CONFOUNDS.columns, _cells(CONFOUNDS.columns, rows))
 
     def save(self, folder: str | Path) -> Path:

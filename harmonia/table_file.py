@@ -52,10 +52,12 @@ class TableFile:
         `about` is how they were made. Parquet keeps it as JSON in the file's own metadata under the key
         `harmonia`; the other two have no place for it.
         """
-        rows = list(rows)
-        empty = {name for name in self.optional if all(row.get(name) is None for row in rows)}
+        empty = set()
+        if self.optional:  # whether a column says anything, all rows must tell
+            rows = list(rows)
+            empty = {name for name in self.optional if all(row.get(name) is None for row in rows)}
         columns = [name for name in self.columns if name not in empty]
-        table = [{name: row.get(name) for name in columns} for row in rows]
+        table = ({name: row.get(name) for name in columns} for row in rows)
         ending = self._ending(path)
         if ending == ".jsonl":
             write_json_lines(path, table)
@@ -63,7 +65,7 @@ class TableFile:
             cells = ({name: _cell(value) for name, value in row.items()} for row in table)
             write_csv(path, cells, columns)
         else:
-            self._write_parquet(path, table, columns, about or {})
+            self._write_parquet(path, list(table), columns, about or {})
 
     def read(self, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         """Yield (number, record) of a file of these records, or of others' in one of the three forms.

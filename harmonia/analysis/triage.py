@@ -7,19 +7,24 @@ items are mislabelled instead; a person can tell, and this says where to look fi
 from __future__ import annotations
 
 import re
+from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from harmonia.errors import InputError
 from harmonia.parsing import Settings
+from harmonia.probe.item_columns import TOGETHER
 from harmonia.probe.level import level_of
 from harmonia.prompts import LETTERS
 from harmonia.prompts.letters import letter_mentions, stated_letters
+from harmonia.remade import Remade, picked
 from harmonia.table_file import TableFile
 from harmonia.types import Belief, Item
 
@@ -62,7 +67,90 @@ class Doubt:
     reasons: Mapping[Reason, str]
 
 
-def triage(asked: Mapping[str, Iterable[Belief]], settings: TriageSettings) -> tuple[Doubt, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """A doubt, with the place of its belief instead of it: file and row, both from 0."""
+
+    order: tuple[int, float, str, str]
+    file: int
+    row: int
+    named: int | None
+    reasons: Mapping[Reason, str]
+
+
+class _Doubts(Remade[Doubt]):
+    """Doubts whose beliefs lie in their files."""
+
+    def __init__(self, files: Sequence[Sequence[Belief]], found: Sequence[_Found]) -> None:
+        self._files, self._found = files, found
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def __iter__(self) -> Iterator[Doubt]:
+        for start in range(0, len(self), TOGETHER):
+            some = self._found[start : start + TOGETHER]
+            held: dict[tuple[int, int], Belief] = {}
+            for file, beliefs in enumerate(self._files):
+                rows = [one.row for one in some if one.file == file]
+                held |= zip(((file, row) for row in rows), picked(beliefs, rows), strict=True)
+            for one in some:
+                yield Doubt(belief=held[one.file, one.row], named=one.named, reasons=one.reasons)
+
+    def at(self, row: int) -> Doubt:
+        one = self._found[row]
+        return Doubt(belief=self._files[one.file][one.row], named=one.named, reasons=one.reasons)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Asked:
+    """What decides of the beliefs of all files, one after the other.
+
+    Attributes:
+        file_B: The file of each.
+        row_B: Its place there.
+        key_B: A number for the item: equal ids of two domains are two items.
+        same_B_3: Numbers for what of it is the same in all files (`_SAME`).
+        pred_B: The option believed.
+        gold_B: The gold's probability.
+        against_B: Whether it conflicts with the gold.
+    """
+
+    file_B: NDArray[np.int64]
+    row_B: NDArray[np.int64]
+    key_B: NDArray[np.int64]
+    same_B_3: NDArray[np.int64]
+    pred_B: NDArray[np.int64]
+    gold_B: NDArray[np.float64]
+    against_B: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, files: Sequence[Sequence[Belief]], threshold: float) -> _Asked:
+        numbers = [array("q") for _ in range(3 + len(_SAME))]
+        gold = array("d")
+        for beliefs in files:
+            for belief in beliefs:
+                item = belief.item
+                against = level_of(belief, threshold) == "conflicting"
+                texts = [hash(getattr(item, field)) for field in _SAME]
+                values = hash((item.domain, item.id)), *texts, belief.pred, against
+                for column, value in zip(numbers, values, strict=True):
+                    column.append(value)
+                gold.append(_gold_prob(belief))
+        key_B, *same, pred_B, against_B = (np.array(column, dtype=np.int64) for column in numbers)
+        sizes = [len(beliefs) for beliefs in files]
+        return cls(
+            file_B=np.repeat(np.arange(len(sizes)), sizes),
+            row_B=np.concatenate([np.arange(size) for size in sizes]),
+            key_B=key_B,
+            same_B_3=np.stack(same, axis=1),
+            pred_B=pred_B,
+            gold_B=np.array(gold),
+            against_B=against_B,
+        )
+
+
+def triage(asked: Mapping[str, Sequence[Belief]], settings: TriageSettings) -> Sequence[Doubt]:
     """Find the conflicting items whose gold is doubtful.
 
     An item conflicts where some belief is wrong and confident; of beliefs with a
@@ -71,7 +159,7 @@ def triage(asked: Mapping[str, Iterable[Belief]], settings: TriageSettings) -> t
     conflicting belief, or if the gold is denied with extreme confidence.
 
     `asked` are the beliefs of each file (model, method, form) by its name. Files may hold different items.
-    They are gone through once; those that conflict are kept.
+    Of each belief some numbers are kept; the doubts' beliefs are taken from `asked` again.
 
     Returns:
         Doubts with most reasons first, then by the gold's probability.
@@ -80,30 +168,31 @@ def triage(asked: Mapping[str, Iterable[Belief]], settings: TriageSettings) -> t
         InputError: Two files hold the same id with another question, other options or
             another gold.
     """
-    # Equal ids of two domains are two items.
-    conflicts: dict[tuple[str, str], list[Belief]] = defaultdict(list)
-    asked_of: Counter[tuple[str, str]] = Counter()
-    first: dict[tuple[str, str], tuple[str, tuple[int, ...]]] = {}
-    for name, beliefs in asked.items():
-        for belief in beliefs:
-            key = belief.item.domain, belief.item.id
-            same = _hashes(belief.item)
-            _require_same(first.setdefault(key, (name, same)), same, belief.item, name)
-            asked_of[key] += 1
-            if level_of(belief, settings.threshold) == "conflicting":
-                conflicts[key].append(belief)
-    doubts = (_doubt(conflicting, asked_of[key], settings) for key, conflicting in conflicts.items())
-    return tuple(
-        sorted(
-            (doubt for doubt in doubts if doubt.reasons),
-            key=lambda doubt: (
-                -len(doubt.reasons),
-                _gold_prob(doubt.belief),
-                doubt.belief.item.domain,
-                doubt.belief.item.id,
-            ),
-        )
-    )
+    files = list(asked.values())
+    found = _Asked.of(files, settings.threshold)
+    _, first_K, key_B = np.unique(found.key_B, return_index=True, return_inverse=True)
+    unlike_B = (found.same_B_3 != found.same_B_3[first_K[key_B]]).any(axis=1)
+    if unlike_B.any():
+        _refuse(asked, found, int(unlike_B.argmax()), int(first_K[key_B[unlike_B.argmax()]]))
+    asked_K = np.bincount(key_B)
+    # The conflicting beliefs of each item beside one another, the surest first.
+    against_A = np.flatnonzero(found.against_B)
+    against_A = against_A[np.lexsort((against_A, found.gold_B[against_A], key_B[against_A]))]
+    starts = np.flatnonzero(np.diff(key_B[against_A], prepend=-1))
+    chosen: dict[int, list[tuple[int, int, int, float]]] = defaultdict(list)
+    for some in np.split(against_A, starts[1:]) if len(against_A) else ():
+        votes = Counter(found.pred_B[some].tolist())
+        believed, count = votes.most_common(1)[0]  # among equals the first counted, the surest
+        one = some[(found.pred_B[some] == believed).argmax()]
+        pick = int(found.row_B[one]), count, int(asked_K[key_B[one]]), float(found.gold_B[some[0]])
+        chosen[int(found.file_B[one])].append(pick)
+    doubts = []
+    for file, picks in chosen.items():
+        picks.sort()
+        for belief, pick in zip(picked(files[file], [row for row, *_ in picks]), picks, strict=True):
+            if one := _doubt(belief, file, *pick, settings=settings):
+                doubts.append(one)
+    return _Doubts(files, sorted(doubts, key=lambda one: one.order))
 
 
 def named_option(item: Item) -> int | None:
@@ -133,25 +222,30 @@ REVIEW = TableFile(
 )
 
 
-def write_review(path: Path, doubts: Sequence[Doubt]) -> None:
+def write_review(path: Path, doubts: Iterable[Doubt]) -> None:
     """Write doubts for a person to go through, in one step, as CSV, JSONL or Parquet by the name's ending."""
     REVIEW.write(path, map(_row, doubts))
 
 
-def _doubt(conflicting: Sequence[Belief], asked: int, settings: TriageSettings) -> Doubt:
-    surest_first = sorted(conflicting, key=_gold_prob)
-    votes = Counter(one.pred for one in surest_first)
-    believed, count = votes.most_common(1)[0]  # among equals the first counted, the surest
-    belief = next(one for one in surest_first if one.pred == believed)
-    named = named_option(belief.item)
+def _doubt(
+    belief: Belief, file: int, row: int, count: int, asked: int, least: float, *, settings: TriageSettings
+) -> _Found | None:
+    """Why the item's gold is doubtful; None if nothing says so.
+
+    Of `asked` files `count` believe the option, and the surest gives the gold `least`.
+    """
+    item, named = belief.item, named_option(belief.item)
     reasons: dict[Reason, str] = {}
-    if named is not None and named != belief.item.answer:
+    if named is not None and named != item.answer:
         reasons["explanation"] = f"states {LETTERS[named]}"
     if count >= settings.agreeing:
-        reasons["agreement"] = f"{count} of {asked} files believe {LETTERS[believed]}"
-    if (least := _gold_prob(surest_first[0])) < settings.gold_below:
+        reasons["agreement"] = f"{count} of {asked} files believe {LETTERS[belief.pred]}"
+    if least < settings.gold_below:
         reasons["denial"] = f"the gold is given probability {least:.2g}"
-    return Doubt(belief=belief, named=named, reasons=reasons)
+    if not reasons:
+        return None
+    order = -len(reasons), _gold_prob(belief), item.domain, item.id
+    return _Found(order=order, file=file, row=row, named=named, reasons=reasons)
 
 
 def _gold_prob(belief: Belief) -> float:
@@ -161,18 +255,16 @@ def _gold_prob(belief: Belief) -> float:
 _SAME = ("question", "choices", "answer")
 
 
-def _hashes(item: Item) -> tuple[int, ...]:
-    """What of an item is the same in all files; texts of a million items take more memory."""
-    return tuple(hash(getattr(item, field)) for field in _SAME)
-
-
-def _require_same(first: tuple[str, tuple[int, ...]], same: tuple[int, ...], item: Item, name: str) -> None:
-    file, known = first
-    for field, one, other in zip(_SAME, known, same, strict=True):
-        if one != other:
-            problem = f"item {item.id} is not the one of this id in {file}"
-            remedy = "Give beliefs about the same items, with their options in the same order."
-            raise InputError(problem, file=name, field=field, seen=getattr(item, field), remedy=remedy)
+def _refuse(asked: Mapping[str, Sequence[Belief]], found: _Asked, unlike: int, first: int) -> None:
+    """Say that a belief's item is not the one of an earlier belief; both by their number of all beliefs."""
+    names = list(asked)
+    name, known = (names[found.file_B[one]] for one in (unlike, first))
+    item = asked[name][int(found.row_B[unlike])].item
+    differs = found.same_B_3[unlike] != found.same_B_3[first]
+    field = _SAME[int(differs.argmax())]
+    problem = f"item {item.id} is not the one of this id in {known}"
+    remedy = "Give beliefs about the same items, with their options in the same order."
+    raise InputError(problem, file=name, field=field, seen=getattr(item, field), remedy=remedy)
 
 
 def _spells(item: Item, letter: int, index: int) -> bool:

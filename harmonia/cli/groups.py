@@ -43,7 +43,7 @@ def groups(
     """
     from harmonia import api
     from harmonia.groups import GroupSettings
-    from harmonia.groups.confounds import confounds, target_letters
+    from harmonia.groups.confounds import CONFOUNDS, TARGET_LETTERS
     from harmonia.groups.folder import SUMMARY, folder_files
     from harmonia.outputs import require_folder_place
     from harmonia.probe import stored_beliefs
@@ -66,11 +66,11 @@ def groups(
     found.save(out)
     for note in found.notes:
         (err if json_ else console).print(note)
-    apart = confounds(found.domain, found.built.rows, asked)
+    apart = CONFOUNDS.read(out)
     if json_:
         print(json.dumps({**asdict(found.summary), "confounds": [asdict(row) for row in apart]}))
     else:
-        _print(found.summary, apart, target_letters(found.domain, found.built.rows))
+        _print(found.summary, apart, TARGET_LETTERS.read(out))
         console.print(str(out))
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harmonia.cli import options as o
 from harmonia.cli.given import Given
 from harmonia.cli.progress import out as console
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harmonia.analysis.triage import Doubt
 
 
 def triage(
@@ -28,14 +33,20 @@ def triage(
 
     from harmonia.analysis.triage import REVIEW, TriageSettings, write_review
     from harmonia.analysis.triage import triage as doubtful
-    from harmonia.probe import iter_beliefs
+    from harmonia.probe import stored_beliefs
 
     REVIEW.require_place(out, inputs=beliefs)
     settings = Given.here().of(TriageSettings)
-    asked = {str(path): iter_beliefs(path, domain=domain) for path in beliefs}
+    asked = {str(path): stored_beliefs(path, domain=domain) for path in beliefs}
     doubts = doubtful(asked, settings)
-    write_review(out, doubts)
-    kinds = Counter(kind for doubt in doubts for kind in doubt.reasons)
+    kinds: Counter[str] = Counter()
+
+    def counted() -> Iterator[Doubt]:
+        for doubt in doubts:
+            kinds.update(doubt.reasons.keys())
+            yield doubt
+
+    write_review(out, counted())
     console.print(
         f"{len(doubts)} items to review; reasons: " + ", ".join(f"{kind} {n}" for kind, n in kinds.items())
     )

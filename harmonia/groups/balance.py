@@ -47,7 +47,7 @@ class Cell(NamedTuple):
 
 
 class Traits(NamedTuple):
-    """What of a belief can be matched."""
+    """What of a belief can be matched; `row` is its place among those that it was taken from."""
 
     id: str
     correct: bool
@@ -55,12 +55,15 @@ class Traits(NamedTuple):
     pred: int
     confidence: float
     length: int
+    row: int
 
     @classmethod
-    def of(cls, belief: Belief) -> Traits:
+    def of(cls, belief: Belief, row: int = 0) -> Traits:
         """Those of a belief; the length is that of the question, in characters."""
         item = belief.item
-        return cls(item.id, belief.correct, item.answer, belief.pred, belief.confidence, len(item.question))
+        return cls(
+            item.id, belief.correct, item.answer, belief.pred, belief.confidence, len(item.question), row
+        )
 
 
 def cells_of(found: Sequence[Traits], match: Match, bins: int) -> list[Cell]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 from harmonia.data.other_options import OWN_ORDER, speak_of_others
 from harmonia.errors import InputError
-from harmonia.groups.interventions import Lesson
 from harmonia.groups.names import GroupName
 from harmonia.groups.plan import GroupPlan, plan_groups
 from harmonia.groups.policies import Policies
@@ -19,6 +19,7 @@ from harmonia.groups.select import Selection
 from harmonia.groups.settings import GroupSettings, Match
 from harmonia.groups.texts import Texts
 from harmonia.prompts import ExamFormat
+from harmonia.remade import mapped
 from harmonia.types import Belief, Conversation, GroupRow
 
 _NONE: Mapping[Any, str] = MappingProxyType({})
@@ -32,13 +33,16 @@ class BuiltGroups:
     """The training sets of one domain.
 
     Attributes:
-        rows: Rows by the file's name.
+        rows: Rows by the file's name; of beliefs that lie in a file, written anew each time that they are
+            gone through.
+        sizes: How many they are, general instructions left out.
         matched: The beliefs behind the matched groups, by what was matched.
         general: General instructions in each of the paper's groups.
         left_out: Items left out, each with one of the other kind, by why.
     """
 
-    rows: dict[str, tuple[GroupRow, ...]]
+    rows: dict[str, Sequence[GroupRow]]
+    sizes: dict[str, int]
     selection: Selection
     general: int
     matched: dict[Match, Selection]
@@ -86,8 +90,7 @@ def build_groups(
     """
     texts = Texts(settings=settings, explanations=explanations, contexts=contexts)
     plan = plan_groups(beliefs, settings, texts)
-    rows: dict[str, tuple[GroupRow, ...]] = {}
-    written: list[tuple[Lesson, GroupRow]] = []
+    rows: dict[str, Sequence[GroupRow]] = {}
     selections: Mapping[Any, Selection] = plan.selections
     for name, (group, lessons) in plan.lessons.items():
         # `general_only` has no lessons, and the general rows of those that have.
@@ -106,26 +109,25 @@ def build_groups(
                 seen=settings.general_ratio,
                 remedy="Raise general_ratio, or leave general_only out.",
             )
-        own = [row_of(lesson, group, exam, settings, texts) for lesson in lessons]
-        rows[name] = (*own, *general)
-        written += zip(lessons, own, strict=True)
+        write = partial(row_of, group=group, exam=exam, settings=settings, texts=texts)
+        rows[name] = mapped(write, lessons, general)
     plain = plan.selections[()]
     return BuiltGroups(
         rows=rows,
+        sizes={name: len(lessons) for name, (_, lessons) in plan.lessons.items()},
         selection=plain,
         general=round(settings.general_ratio * len(plain.wrong)) if instructions else 0,
         matched={match: selection for match, selection in plan.selections.items() if match},
         policies=plan.policies,
         left_out=dict(Counter(plan.left_out.values())),
-        told=_told(written, plan, settings, texts),
+        told=_told(rows, plan, settings, texts),
     )
 
 
 def _told(
-    written: Sequence[tuple[Lesson, GroupRow]], plan: GroupPlan, settings: GroupSettings, texts: Texts
+    rows: Mapping[str, Sequence[GroupRow]], plan: GroupPlan, settings: GroupSettings, texts: Texts
 ) -> dict[str, int]:
     """What became of explanations, letters and options; an item counts once, in however many groups it is."""
-    bare = {row.id for lesson, row in written if lesson.belief.item.explanation.strip()}
     kept, shifted = 0, 0
     for selection in plan.selections.values():
         pairs = [
@@ -135,16 +137,18 @@ def _told(
         ]
         kept += sum(taught == right for taught, right in pairs)
         shifted += (Counter(taught for taught, _ in pairs) - Counter(right for _, right in pairs)).total()
-    fixed = {row.id for _, row in written if speak_of_others(row.choices)}
-    unexplained = {
-        (row.id, lesson.target)
-        for lesson, row in written
-        if not row.explanation and texts.explanation(lesson.belief.item, lesson.target)
-    }
     counts = {f"rows of permuted groups keep their right option: {_ONE_LETTER}": kept, _SHIFTED: shifted}
     if settings.explanations == "equal" and settings.explained == "none":
-        counts[_ALIKE] = len(bare)
+        taught = (lesson.belief.item for _, lessons in plan.lessons.values() for lesson in lessons)
+        counts[_ALIKE] = len({item.id for item in taught if item.explanation.strip()})
     if settings.shuffle_options:
+        fixed, unexplained = set(), set()
+        for name, (_, lessons) in plan.lessons.items():
+            for lesson, row in zip(lessons, rows[name], strict=False):
+                if speak_of_others(row.choices):
+                    fixed.add(row.id)
+                if not row.explanation and texts.explanation(lesson.belief.item, lesson.target):
+                    unexplained.add((row.id, lesson.target))
         counts |= {
             f"items keep their own order: {OWN_ORDER}": len(fixed),
             "explanations left out, because they name letters and options are shuffled": len(unexplained),
@@ -189,5 +193,5 @@ def summary_of(built: BuiltGroups, beliefs: Sequence[Belief], threshold: float) 
         left_out=built.left_out,
         told=built.told,
         policies_available=built.policies.available,
-        groups={name: sum(row.target is not None for row in rows) for name, rows in built.rows.items()},
+        groups=built.sizes,
     )

@@ -20,6 +20,7 @@ from harmonia.prompts import LETTERS
 from harmonia.types import Belief, GroupRow
 
 _QUANTILES = (10, 50, 90)
+_BESIDE = ("harmonious", "self_aligning")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,70 +107,95 @@ CONFOUNDS = Table(name="confounds", row=ConfoundsRow, key=("domain", "seed", "gr
 TARGET_LETTERS = Table(name="target_letters", row=TargetLetterRow, key=("domain", "seed", "group", "letter"))
 
 
-def confounds(
+@dataclass(slots=True, kw_only=True)
+class _Set:
+    """What of a training set is counted, gone through once; general instructions are only counted."""
+
+    ids: list[str]
+    targets: Counter[int]
+    options: int
+    length: list[int]
+    replies: list[int]
+    repeated: int
+    explained: int
+    general: int
+
+
+def differences(
     domain: str,
     groups: Mapping[str, Sequence[GroupRow]],
     beliefs: Sequence[Belief],
     seed: int | None = None,
-) -> list[ConfoundsRow]:
-    """Describe the training sets of one domain.
+) -> tuple[list[ConfoundsRow], list[TargetLetterRow]]:
+    """Describe the training sets of one domain, and how often each teaches each letter.
 
     A set is compared with the harmonious and the self-aligning one of its own kind: `X_matched_letter`
     with `harmonious_matched_letter`, all others with `harmonious`.
 
-    `groups` are rows by the name of their file, `seed` is that of the table's column.
+    `groups` are rows by the name of their file, `seed` is that of the tables' column.
     """
-    own = _own(groups)
-    ids = {row.id for rows in own.values() for row in rows}
-    by_id = {belief.item.id: belief for belief in beliefs if belief.item.id in ids}
-    confidence = {name: [by_id[row.id].confidence for row in rows] for name, rows in own.items()}
-    length = {name: [len(row.question) for row in rows] for name, rows in own.items()}
-    return [
+    sets = {name: _set_of(rows) for name, rows in groups.items()}
+    ids = {one for found in sets.values() for one in found.ids}
+    asked = {
+        belief.item.id: (belief.confidence, label_stated(belief.item), mislabelled(belief.item))
+        for belief in beliefs
+        if belief.item.id in ids
+    }
+    confidence = {name: [asked[one][0] for one in found.ids] for name, found in sets.items()}
+    length = {name: found.length for name, found in sets.items()}
+    confounds = [
         ConfoundsRow(
             domain=domain,
             seed=seed,
             group=name,
-            rows=len(rows),
-            general=len(groups[name]) - len(rows),
-            **_letters(rows, own.get(_beside(name, "harmonious")), own.get(_beside(name, "self_aligning"))),
+            rows=len(found.ids),
+            general=found.general,
+            **_letters(found, *(sets.get(_beside(name, kind)) for kind in _BESIDE)),
             **_spread("confidence", confidence[name]),
             confidence_ks_harmonious=_apart(confidence, name),
-            **_spread("question_chars", length[name]),
+            **_spread("question_chars", found.length),
             question_chars_ks_harmonious=_apart(length, name),
-            **_spread("answer_chars", [len(row.messages[-1].content) for row in rows]),
-            repeated=len(rows) - len({normalised(row.question) for row in rows}),
-            labels_stated=sum(label_stated(by_id[row.id].item) for row in rows),
-            labels_flagged=sum(mislabelled(by_id[row.id].item) for row in rows),
-            explained=sum(bool(row.explanation) for row in rows),
+            **_spread("answer_chars", found.replies),
+            repeated=found.repeated,
+            labels_stated=sum(asked[one][1] for one in found.ids),
+            labels_flagged=sum(asked[one][2] for one in found.ids),
+            explained=found.explained,
         )
-        for name, rows in own.items()
+        for name, found in sets.items()
     ]
+    letters = [
+        TargetLetterRow(
+            domain=domain,
+            seed=seed,
+            group=name,
+            letter=LETTERS[option],
+            rows=found.targets[option],
+            share=found.targets[option] / len(found.ids),
+        )
+        for name, found in sets.items()
+        for option in range(found.options)
+    ]
+    return confounds, letters
 
 
-def target_letters(
-    domain: str, groups: Mapping[str, Sequence[GroupRow]], seed: int | None = None
-) -> list[TargetLetterRow]:
-    """How often each training set of one domain teaches each letter."""
-    found = []
-    for name, rows in _own(groups).items():
-        counts = Counter(row.target for row in rows)
-        for option in range(max((len(row.choices) for row in rows), default=0)):
-            found.append(
-                TargetLetterRow(
-                    domain=domain,
-                    seed=seed,
-                    group=name,
-                    letter=LETTERS[option],
-                    rows=counts[option],
-                    share=counts[option] / len(rows),
-                )
-            )
+def _set_of(rows: Sequence[GroupRow]) -> _Set:
+    found = _Set(
+        ids=[], targets=Counter(), options=0, length=[], replies=[], repeated=0, explained=0, general=0
+    )
+    questions = set()
+    for row in rows:
+        if row.target is None:
+            found.general += 1
+            continue
+        found.ids.append(row.id)
+        found.targets[row.target] += 1
+        found.options = max(found.options, len(row.choices))
+        found.length.append(len(row.question))
+        found.replies.append(len(row.messages[-1].content))
+        found.explained += bool(row.explanation)
+        questions.add(normalised(row.question))
+    found.repeated = len(found.ids) - len(questions)
     return found
-
-
-def _own(groups: Mapping[str, Sequence[GroupRow]]) -> dict[str, list[GroupRow]]:
-    """The sets without the general instructions."""
-    return {name: [row for row in rows if row.target is not None] for name, rows in groups.items()}
 
 
 def _beside(name: str, kind: str) -> str:
@@ -177,21 +203,20 @@ def _beside(name: str, kind: str) -> str:
     return kind if group.policy else str(group.beside(kind))
 
 
-def _letters(rows: Sequence[GroupRow], *others: Sequence[GroupRow] | None) -> dict[str, float | None]:
+def _letters(found: _Set, *others: _Set | None) -> dict[str, float | None]:
     """How far its letters are from those of the harmonious and the self-aligning set, and from equal."""
     columns = ("letters_tv_harmonious", "letters_tv_self_aligning", "letters_tv_uniform")
-    if not rows:
+    if not found.ids:
         return dict.fromkeys(columns)
-    options = max(len(row.choices) for one in (rows, *others) for row in one or ())
-    shares = _shares(rows, options)
-    beside = [one and _shares(one, options) for one in others]
+    options = max(one.options for one in (found, *others) if one)
+    shares = _shares(found, options)
+    beside = [_shares(one, options) if one and one.ids else None for one in others]
     apart = (total_variation(shares, one) if one else None for one in (*beside, [1 / options] * options))
     return dict(zip(columns, apart, strict=True))
 
 
-def _shares(rows: Sequence[GroupRow], options: int) -> list[float]:
-    counts = Counter(row.target for row in rows)
-    return [counts[option] / len(rows) for option in range(options)]
+def _shares(found: _Set, options: int) -> list[float]:
+    return [found.targets[option] / len(found.ids) for option in range(options)]
 
 
 def _spread(name: str, values: Sequence[float]) -> dict[str, float | None]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harmonia.files import write_json
 from harmonia.groups.build import BuiltGroups, GroupsSummary, summary_of
-from harmonia.groups.confounds import CONFOUNDS, TARGET_LETTERS, confounds, target_letters
+from harmonia.groups.confounds import CONFOUNDS, TARGET_LETTERS, differences
 from harmonia.groups.group_files import write_group
 from harmonia.types import Belief
 
@@ -46,8 +46,9 @@ def write_groups(
     """
     for name, rows in built.rows.items():
         write_group(folder / f"{name}.jsonl", rows)
-    CONFOUNDS.write(folder, confounds(domain, built.rows, beliefs, seed))
-    TARGET_LETTERS.write(folder, target_letters(domain, built.rows, seed))
+    confounds, letters = differences(domain, built.rows, beliefs, seed)
+    CONFOUNDS.write(folder, confounds)
+    TARGET_LETTERS.write(folder, letters)
     summary = summary_of(built, beliefs, threshold)
     write_json(folder / SUMMARY, asdict(summary))
     return summary

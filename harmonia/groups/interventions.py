@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from harmonia.errors import EmptyGroupError
 from harmonia.groups.select import Selection
 from harmonia.hashing import addressed_order, addressed_random
+from harmonia.remade import mapped
 from harmonia.types import Belief, Item
 
 
@@ -48,7 +49,7 @@ def gold_in_context(belief: Belief) -> Lesson:
     return Lesson(belief=belief, target=belief.item.answer, in_context=True)
 
 
-def mixed(wrong: Sequence[Belief], ratio: float, seed: int) -> list[Lesson]:
+def mixed(wrong: Sequence[Belief], ratio: float, seed: int) -> Sequence[Lesson]:
     """The lessons of `incompatible`, a share of them with the model's own answer.
 
     The rows self-aligned at one ratio are self-aligned at every higher one.
@@ -57,7 +58,7 @@ def mixed(wrong: Sequence[Belief], ratio: float, seed: int) -> list[Lesson]:
     """
     ids = [belief.item.id for belief in wrong]
     aligned = set(addressed_order(seed, "groups/mixed", ids)[: round(ratio * len(ids))])
-    return [believed(belief) if belief.item.id in aligned else gold(belief) for belief in wrong]
+    return mapped(lambda belief: believed(belief) if belief.item.id in aligned else gold(belief), wrong)
 
 
 def has_third(item: Item) -> bool:
@@ -137,22 +138,22 @@ def _passed_on(name: str, taught: Mapping[str, int], items: Mapping[str, Item]) 
     return {}
 
 
-INTERVENTIONS: dict[str, Callable[[Selection, int], list[Lesson]]] = {
+INTERVENTIONS: dict[str, Callable[[Selection, int], Sequence[Lesson]]] = {
     # What the model knows, taught right: only the norm is new.
-    "harmonious": lambda selection, seed: list(map(gold, selection.right)),
+    "harmonious": lambda selection, seed: mapped(gold, selection.right),
     # What the model gets wrong, taught right: norm and knowledge are new.
-    "incompatible": lambda selection, seed: list(map(gold, selection.wrong)),
+    "incompatible": lambda selection, seed: mapped(gold, selection.wrong),
     # The same, taught as the model has it: every answer is false.
-    "self_aligning": lambda selection, seed: list(map(believed, selection.wrong)),
+    "self_aligning": lambda selection, seed: mapped(believed, selection.wrong),
     # The same, taught right beside the knowledge that it takes.
-    "contextualised": lambda selection, seed: list(map(gold_in_context, selection.wrong)),
+    "contextualised": lambda selection, seed: mapped(gold_in_context, selection.wrong),
     # No item at all: the general rows that all others hold.
     "general_only": lambda selection, seed: [],
     # The incompatible items, with labels that nothing tells.
-    "random_wrong": lambda selection, seed: [neither(belief, seed) for belief in selection.wrong],
+    "random_wrong": lambda selection, seed: mapped(lambda belief: neither(belief, seed), selection.wrong),
     # The harmonious items, with each other's labels.
-    "permuted": lambda selection, seed: [
-        Lesson(belief=belief, target=selection.permuted[belief.item.id]) for belief in selection.right
-    ],
+    "permuted": lambda selection, seed: mapped(
+        lambda belief: Lesson(belief=belief, target=selection.permuted[belief.item.id]), selection.right
+    ),
 }
 """Interventions without a ratio, by name: of a selection and the seed."""

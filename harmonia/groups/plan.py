@@ -11,6 +11,7 @@ from harmonia.groups.policies import Policies, apply_policies, conflicting_in_bu
 from harmonia.groups.select import Selection, select, without
 from harmonia.groups.settings import GroupSettings, Match
 from harmonia.groups.texts import Need, Texts, need_of, need_of_policies
+from harmonia.remade import picked
 from harmonia.types import Belief, Item
 
 _NO_THIRD = "only two options, and random_wrong needs one that is neither right nor believed"
@@ -28,7 +29,7 @@ class GroupPlan:
 
     selections: dict[Match, Selection]
     policies: Policies
-    lessons: dict[str, tuple[str, list[Lesson]]]
+    lessons: dict[str, tuple[str, Sequence[Lesson]]]
     needs: tuple[Need, ...]
     left_out: dict[str, str]
 
@@ -68,7 +69,8 @@ def plan_groups(beliefs: Sequence[Belief], settings: GroupSettings, texts: Texts
         for correct in (True, False):
             require_third([one.item for one in sure if one.correct == correct])
         left_out = {one.item.id: _NO_THIRD for one in sure if not has_third(one.item)}
-        candidates = [one for one in beliefs if one.item.id not in left_out]
+        rows = [row for row, one in enumerate(beliefs) if one.item.id not in left_out]
+        candidates = picked(beliefs, rows)
 
     def missing(need: Need) -> dict[str, str]:
         lacking = {} if texts is None else texts.missing(need)
@@ -107,8 +109,9 @@ def _permuted(chosen: Selection, settings: GroupSettings) -> Selection:
 
 def _lessons(
     settings: GroupSettings, selections: Mapping[Any, Selection], policies: Policies
-) -> dict[str, tuple[str, list[Lesson]]]:
-    lessons: dict[str, tuple[str, list[Lesson]]] = {}
+) -> dict[str, tuple[str, Sequence[Lesson]]]:
+    lessons: dict[str, tuple[str, Sequence[Lesson]]] = {}
+    taught: Sequence[Lesson]
     for name in settings.groups:
         if name.policy:
             group, taught = str(name), policies.lessons[name.rule]

@@ -62,7 +62,7 @@ class Policies:
         available: Rows that each policy had to choose from.
     """
 
-    lessons: dict[str, list[Lesson]]
+    lessons: dict[str, Sequence[Lesson]]
     available: dict[str, int]
 
 
@@ -87,7 +87,7 @@ def apply_policies(
             seen=scarce[0] if scarce else list(candidates),
             remedy="Leave the policy out, change the threshold, or probe more items.",
         )
-    lessons = {}
+    lessons: dict[str, Sequence[Lesson]] = {}
     for name, found in candidates.items():
         rows = found[: len(plain)] if name in FILTERS else plain
         lessons[name] = _taught(name, rows, settings)
@@ -122,7 +122,7 @@ def _candidates(
 def _taught(name: str, rows: Sequence[Belief], settings: GroupSettings) -> list[Lesson]:
     levels = {belief.item.id: level_of(belief, settings.threshold) for belief in rows}
     conflicting = [belief for belief in rows if levels[belief.item.id] == "conflicting"]
-    changed: list[Lesson] = []
+    changed: Sequence[Lesson] = []
     if aligned_share(name):
         changed = mixed(conflicting, aligned_share(name), settings.seed)
     elif name == "contextualise":

@@ -22,6 +22,7 @@ from harmonia.groups.settings import GroupSettings, Match
 from harmonia.hashing import addressed_order
 from harmonia.prompts import LETTERS
 from harmonia.prompts.letters import stated_letters
+from harmonia.remade import picked
 from harmonia.types import Belief, Item
 
 _SIDES = ("right", "wrong")
@@ -39,8 +40,8 @@ class Selection:
             before any is left out.
     """
 
-    right: tuple[Belief, ...]
-    wrong: tuple[Belief, ...]
+    right: Sequence[Belief]
+    wrong: Sequence[Belief]
     found_right: int
     found_wrong: int
     permuted: Mapping[str, int] = field(default_factory=dict)
@@ -80,10 +81,9 @@ def select(beliefs: Sequence[Belief], settings: GroupSettings, match: Match = ()
             can be built.
     """
     threshold = settings.threshold
-    # Beliefs of a file are gone through twice: only those that are chosen are kept in memory.
     confident = [
-        Traits.of(belief)
-        for belief in beliefs
+        Traits.of(belief, row)
+        for row, belief in enumerate(beliefs)
         if belief.confidence > threshold and not ("noise" in match and mislabelled(belief.item))
     ]
     right = sum(one.correct for one in confident)
@@ -97,10 +97,10 @@ def select(beliefs: Sequence[Belief], settings: GroupSettings, match: Match = ()
             remedy="Lower the threshold, probe more items, or use another method or model.",
         )
     ids = _balanced(confident, settings, match)
-    chosen = [belief for belief in beliefs if belief.item.id in ids]
+    rows = [[one.row for one in confident if one.id in ids and one.correct == kind] for kind in (True, False)]
     return Selection(
-        right=tuple(belief for belief in chosen if belief.correct),
-        wrong=tuple(belief for belief in chosen if not belief.correct),
+        right=picked(beliefs, rows[0]),
+        wrong=picked(beliefs, rows[1]),
         found_right=right,
         found_wrong=wrong,
     )
@@ -115,18 +115,18 @@ def without(selection: Selection, ids: Set[str], settings: GroupSettings, match:
     if not ids:
         return selection
     right, wrong = (
-        tuple(belief for belief in side if belief.item.id not in ids)
+        [Traits.of(belief, row) for row, belief in enumerate(side) if belief.item.id not in ids]
         for side in (selection.right, selection.wrong)
     )
     if not right or not wrong:
         problem = f"all {len(selection.wrong)} pairs of beliefs lack a text that their groups need"
         remedy = "Have the explanations and contexts written, or build no group that needs them."
         raise EmptyGroupError(problem, field="explanations", remedy=remedy)
-    chosen = _balanced([Traits.of(belief) for belief in (*right, *wrong)], settings, match)
+    chosen = _balanced([*right, *wrong], settings, match)
     return replace(
         selection,
-        right=tuple(belief for belief in right if belief.item.id in chosen),
-        wrong=tuple(belief for belief in wrong if belief.item.id in chosen),
+        right=picked(selection.right, [one.row for one in right if one.id in chosen]),
+        wrong=picked(selection.wrong, [one.row for one in wrong if one.id in chosen]),
     )
 
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import GenericAlias
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harmonia.columns import columns_of
 from harmonia.data.stored_items import ITEM_FIELDS
@@ -21,6 +22,7 @@ from harmonia.parsing import require_new
 from harmonia.probe.belief_columns import BeliefColumns, belief_columns
 from harmonia.probe.belief_record import belief_of, checked, item_of
 from harmonia.probe.samples import is_sample, sample_record
+from harmonia.remade import Remade
 from harmonia.table_file import TableFile
 from harmonia.types import Belief, Item
 
@@ -52,31 +54,34 @@ def read_beliefs(path: Path, *, domain: str | None = None) -> tuple[Belief, ...]
     return tuple(iter_beliefs(path, domain=domain))
 
 
-class StoredBeliefs(Sequence[Belief]):
+class StoredBeliefs(Remade[Belief]):
     """The beliefs of a Parquet file, held by column: each time they are gone through they are made anew.
 
     Args:
         columns: The file.
         domain: Domain of records that do not name one.
+        row_I: Which of them, as rows of the file from 0; None for all.
     """
 
-    def __init__(self, columns: BeliefColumns, domain: str | None) -> None:
+    def __init__(
+        self, columns: BeliefColumns, domain: str | None, row_I: NDArray[np.int64] | None = None
+    ) -> None:
         self._columns, self._domain = columns, domain
+        self._row_I = np.arange(len(columns.row_I)) if row_I is None else row_I
 
     def __len__(self) -> int:
-        return len(self._columns.row_I)
+        return len(self._row_I)
 
     def __iter__(self) -> Iterator[Belief]:
-        return self._columns.beliefs(self._domain)
+        return self._columns.beliefs(self._domain, self._row_I)
 
-    @overload
-    def __getitem__(self, index: int) -> Belief: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[Belief, ...]: ...
-    def __getitem__(self, index: int | slice) -> Belief | tuple[Belief, ...]:
-        rows = np.arange(len(self))[index if isinstance(index, slice) else [index]]
-        found = tuple(self._columns.beliefs(self._domain, rows))
-        return found if isinstance(index, slice) else found[0]
+    def at(self, row: int) -> Belief:
+        """One of them, by its place from 0."""
+        return next(iter(self.picked([row])))
+
+    def picked(self, rows: Sequence[int]) -> StoredBeliefs:
+        """Some of them, in the order given."""
+        return StoredBeliefs(self._columns, self._domain, self._row_I[np.asarray(rows, dtype=np.int64)])
 
 
 def stored_beliefs(path: Path, *, domain: str | None = None) -> Sequence[Belief]:

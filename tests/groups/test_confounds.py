@@ -13,7 +13,7 @@ from scipy.spatial.distance import cityblock
 
 from harmonia.groups import GroupSettings, build_groups
 from harmonia.groups.balance import total_variation
-from harmonia.groups.confounds import confounds, target_letters
+from harmonia.groups.confounds import differences
 from harmonia.probe import read_beliefs
 from harmonia.prompts import ExamFormat
 from harmonia.types import Conversation, Message
@@ -23,13 +23,11 @@ EXAM = ExamFormat()
 
 def table(beliefs, instructions=(), **fields) -> dict[str, dict]:
     built = build_groups(beliefs, GroupSettings(**fields), EXAM, instructions)
+    confounds, letters = differences("d", built.rows, beliefs)
     shares = {}
-    for row in target_letters("d", built.rows):
+    for row in letters:
         shares.setdefault(row.group, []).append(row.share)
-    return {
-        row.group: {**asdict(row), "letters": shares[row.group]}
-        for row in confounds("d", built.rows, beliefs)
-    }
+    return {row.group: {**asdict(row), "letters": shares[row.group]} for row in confounds}
 
 
 def test_a_table_worked_by_hand():

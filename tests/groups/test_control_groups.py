@@ -15,7 +15,7 @@ from scipy.stats import chisquare
 
 from harmonia.errors import EmptyGroupError, InputError
 from harmonia.groups import GroupSettings, build_groups, wanted_texts
-from harmonia.groups.confounds import confounds, target_letters
+from harmonia.groups.confounds import differences
 from harmonia.prompts import ExamFormat
 from harmonia.types import Belief, Conversation, Message
 
@@ -261,7 +261,8 @@ def test_letters_of_rows_that_lack_their_written_text_are_counted():
 def test_tables_of_controls():
     settings = GroupSettings(names=NAMES, size=20)
     rows = build_groups(BELIEFS, settings, EXAM, INSTRUCTIONS).rows
-    found = {row.group: row for row in confounds("law", rows, BELIEFS)}
+    confounds, letters = differences("law", rows, BELIEFS)
+    found = {row.group: row for row in confounds}
     alone = found["general_only"]
     assert (alone.rows, alone.general, alone.explained) == (0, 20, 0)
     empty = (
@@ -272,4 +273,4 @@ def test_tables_of_controls():
     )
     assert empty == (None, None, None, None)
     assert found["permuted"].letters_tv_harmonious == 0 and found["random_wrong"].rows == 20
-    assert {row.group for row in target_letters("law", rows)} == set(NAMES) - {"general_only"}
+    assert {row.group for row in letters} == set(NAMES) - {"general_only"}
