@@ -25,6 +25,7 @@ from harmonia.pipeline.workbench import Workbench
 from harmonia.probe import ProbeSettings, ask, read_beliefs, write_answers
 from harmonia.probe.fit import ask_trained, questions_of, write_fit
 from harmonia.prompts import ShotPool, parse_form
+from harmonia.prompts.encode import Encoder
 from harmonia.training.sft import TrainingJob, fine_tune
 from harmonia.types import Method
 
@@ -165,6 +166,12 @@ def build(bench: Workbench, *, domain_name: str, seed: int) -> list[str]:
     built = build_groups(beliefs, settings, bench.template().exam, general.rows, explanations, contexts)
     folder = bench.run / "groups" / domain_name / f"seed{seed}"
     write_groups(folder, built, beliefs, domain=domain_name, threshold=settings.threshold, seed=seed)
+    # A row that leaves nothing to learn is told now, and not by a fine-tuning hours from here.
+    template, training = bench.template(), bench.experiment.training
+    encoder = Encoder(template.chat.tokenizer)
+    for name in settings.group_names:
+        rows = folder / f"{name}.jsonl"
+        bench.training_sets.encode(rows, template, encoder, training.max_length, training.learn)
     notes = [f"{domain_name}: {note}" for note in built.notes]
     return [*notes, *(f"general instructions: {note}" for note in general.notes)]
 

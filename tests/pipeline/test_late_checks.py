@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from harmonia.errors import InputError, MissingExtraError
+from harmonia.errors import HarmoniaError, InputError, MissingExtraError
 from harmonia.pipeline.run import run_experiment
 from harmonia.pipeline.settings_file import apply_overrides, load_experiment
 
@@ -66,6 +66,17 @@ def test_it_is_told_before_anything_is_written(
     with pytest.raises(InputError, match=message):
         run_experiment(load_experiment(_settings(settings, tmp_path, *changes)))
     assert not Path(settings["out"]).exists()
+
+
+@pytest.mark.slow
+def test_a_row_that_leaves_nothing_to_learn_is_told_before_any_training(
+    settings: dict[str, Any], tmp_path: Path
+) -> None:
+    """The rows of all seeds are seen before a model is trained."""
+    path = _settings(settings, tmp_path, "training.max_length=12", "seeds=[0, 1]")
+    with pytest.raises(HarmoniaError, match=r"groups/person/seed1: .*prompt alone has \d+ tokens.*above \d+"):
+        run_experiment(load_experiment(path))
+    assert not (Path(settings["out"]) / "models").exists()
 
 
 def test_questions_of_two_options_are_told_before_anything_is_written(
