@@ -357,26 +357,32 @@ def plan(
     experiment: str | Path,
     /,
     *,
+    config: str | Path | None = None,
     parameters: float | None = None,
     tflops: float | None = None,
+    gpus: int = 1,
+    gpu_gb: float | None = None,
     **overrides: Any,
 ) -> Plan:
     """What an experiment would do and cost; runs nothing.
 
     Args:
         experiment: The settings (YAML).
-        parameters: Parameters of the model, where it is not at hand.
+        config: The model's config.json, where it is not at hand.
+        parameters: How many parameters it has, where that is not at hand either.
         tflops: Rate to reckon with, in 1e12 FLOP/s; None measures this machine's.
+        gpus: GPUs that a task may be spread over.
+        gpu_gb: Memory of each, in GB; None for this machine's, if it has a GPU.
         overrides: Settings to change, as for `run`.
 
     Raises:
-        InputError: Settings or data are wrong.
+        InputError: Settings or data are wrong, or a task does not fit the GPUs' memory.
     """
     from harmonia.pipeline.plan import make_plan
     from harmonia.pipeline.settings_file import load_experiment, override_texts
 
     settings = load_experiment(Path(experiment), override_texts(overrides))
-    return make_plan(settings, parameters=parameters, tflops=tflops)
+    return make_plan(settings, config=config, parameters=parameters, tflops=tflops, gpus=gpus, gpu_gb=gpu_gb)
 
 
 def report(run_directory: str | Path) -> Path:

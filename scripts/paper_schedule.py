@@ -1,9 +1,9 @@
 """Simulate the schedule of several experiments together on so many GPUs, from what their plans say.
 
 python scripts/paper_schedule.py --gpus 8 64 512 --tflops 300 \
-    examples/paper/mistral-7b.yaml=7.2e9 examples/paper/llama-2-7b.yaml=6.6e9 ...
+    examples/paper/mistral-7b.yaml examples/paper/llama-2-7b.yaml ...
 
-A file is followed by its model's parameters. Settings for all of them (KEY=VALUE) come behind --set.
+Beside FILE.yaml lies FILE.config.json, the model's. Settings for all of them (KEY=VALUE) come behind --set.
 """
 
 from __future__ import annotations
@@ -20,17 +20,18 @@ from harmonia.pipeline.settings_file import load_experiment
 def main() -> None:
     """Print a row for each number of GPUs, and one for each experiment alone."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("files", nargs="+", metavar="FILE=PARAMETERS")
+    parser.add_argument("files", nargs="+", metavar="FILE", type=Path)
     parser.add_argument("--gpus", nargs="+", type=int, default=[8, 64, 512])
     parser.add_argument("--gpu-gb", type=float, default=80.0)
     parser.add_argument("--tflops", type=float, default=300.0)
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE")
     given = parser.parse_args()
     studies: dict[str, list[list[Job]]] = {}
-    for text in given.files:
-        file, _, parameters = text.rpartition("=")
-        experiment = load_experiment(Path(file), given.set)
-        plan = make_plan(experiment, parameters=float(parameters), tflops=given.tflops)
+    for file in given.files:
+        experiment = load_experiment(file, given.set)
+        config = file.with_suffix(".config.json")
+        most = {"gpus": 10**6, "gpu_gb": given.gpu_gb}
+        plan = make_plan(experiment, config=config, tflops=given.tflops, **most)
         # Least and most time; names of their own, to be done side by side with the others.
         studies[experiment.name] = [
             _named(experiment.name, jobs_of(plan, gpu_bytes=given.gpu_gb * 1e9, most=most))

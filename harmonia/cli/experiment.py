@@ -100,8 +100,11 @@ def run(
 def plan(
     file: ExperimentFile,
     settings: Overrides = None,
+    config: Annotated[
+        Path | None, typer.Option(help="config.json of the model, if it is not here: its shape and size.")
+    ] = None,
     parameters: Annotated[
-        float | None, typer.Option(help="Parameters of the model, if it is not here: 6.7e9.")
+        float | None, typer.Option(help="Parameters of the model, if that is not here either: 6.7e9.")
     ] = None,
     tflops: Annotated[
         float | None, typer.Option(help="Rate to reckon with, in TFLOP/s; default measures this machine.")
@@ -109,11 +112,16 @@ def plan(
     gpus: Annotated[
         int | None, typer.Option(min=1, help="Simulate the schedule on so many GPUs, each of that rate.")
     ] = None,
-    gpu_gb: Annotated[float, typer.Option(min=1, help="Memory of a GPU there, in GB.")] = 80.0,
+    gpu_gb: Annotated[
+        float | None,
+        typer.Option(min=1, help="Memory of a GPU, in GB; what fits none is refused. 80 with --gpus."),
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="Each task, not only how many of each kind.")] = False,
     json_: o.Json = False,
 ) -> None:
     """Show what is to be done and what is done already, with time, memory and disk; run nothing.
+
+    What does not fit a GPU's memory (--gpu-gb, or this machine's) is refused, with what would.
 
     Example: `harmonia plan examples/arc.yaml`
     """
@@ -124,28 +132,35 @@ def plan(
     from harmonia.pipeline.settings_file import load_experiment
 
     experiment = load_experiment(file, settings or ())
-    found = make_plan(experiment, parameters=parameters, tflops=tflops)
+    if gpus and not gpu_gb:
+        gpu_gb = 80.0
+    found = make_plan(
+        experiment, config=config, parameters=parameters, tflops=tflops, gpus=gpus or 1, gpu_gb=gpu_gb
+    )
     times = _schedules(found, gpus, gpu_gb)
     if json_:
         print(json.dumps({**asdict(found), "schedules": [asdict(one) for one in times]}))
         return
     if every:
-        table = Table("task", "what", "tokens", "time")
+        table = Table("task", "what", "tokens", "time", "memory")
         for column in table.columns[:2]:
             column.overflow = "fold"
         for step in found.steps:
-            cost = (step.cost.what, f"{step.cost.tokens:,.0f}") if step.cost else ("", "")
-            table.add_row(step.key, *cost, "done" if step.done else _time(step.seconds) if step.cost else "")
+            if (cost := step.cost) is None:
+                table.add_row(step.key, "", "", "done" if step.done else "", "")
+                continue
+            time = "done" if step.done else _time(step.seconds)
+            table.add_row(step.key, cost.what, f"{cost.tokens:,.0f}", time, _size(cost.memory_bytes))
     else:
-        table = Table("kind", "domain", "tasks", "done", "tokens", "time", "disk")
+        table = Table("kind", "domain", "tasks", "done", "tokens", "time", "memory", "disk")
         for one in (*found.totals, found.all):
             counts = (f"{one.tasks:,}", f"{one.done:,}", f"{one.tokens:,.0f}")
-            table.add_row(one.kind, one.domain, *counts, _time(one.seconds), _size(one.disk_bytes))
+            sizes = (_size(one.memory and one.memory.all), _size(one.disk_bytes))
+            table.add_row(one.kind, one.domain, *counts, _time(one.seconds), *sizes)
     left = found.all
     console.print(
         f"{left.tasks - left.done:,} of {left.tasks:,} tasks are to be done: {_time(left.seconds)} one after "
-        f"the other, {_size(left.memory_bytes)} of memory for weights, gradients and optimizer, "
-        f"{_size(left.disk_bytes)} of models on disk"
+        f"the other, {_size(left.disk_bytes)} of models on disk"
     )
     console.print(table)
     scoring, training = (
@@ -153,6 +168,8 @@ def plan(
         for what, (least, most), rate in zip(("scoring", "training"), SHARES, found.flops_per_s, strict=True)
     )
     console.print(f"reckoned with {scoring}, with {training}")
+    if left.memory:
+        console.print(f"the most memory on one device: {left.memory}")
     for line in [*(f"note: {note}" for note in found.notes), *_said(times)]:
         console.print(line)
     console.print(f"run directory: {experiment.run_directory}")
@@ -180,11 +197,11 @@ def _shares(text: str) -> tuple[float, ...]:
         ) from error
 
 
-def _schedules(found: Plan, gpus: int | None, gpu_gb: float) -> list[Schedule]:
+def _schedules(found: Plan, gpus: int | None, gpu_gb: float | None) -> list[Schedule]:
     """The schedule in the least time, and in the most; none where no number of GPUs is given."""
     from harmonia.pipeline.schedule import jobs_of, simulate
 
-    if gpus is None:
+    if gpus is None or gpu_gb is None:
         return []
     return [simulate(jobs_of(found, gpu_bytes=gpu_gb * 1e9, most=most), gpus) for most in (False, True)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,37 @@ def context_length(config: Any, folder: Path) -> int:
     problem = "the model does not say how long its context is"
     remedy = "Write it into config.json."
     raise InputError(problem, file=folder / "config.json", field="max_position_embeddings", remedy=remedy)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """How large a model is.
+
+    Attributes:
+        parameters: All its weights.
+        used: Those that take part in a pass: all but input embeddings that are nothing else.
+        adapted: Inputs and outputs of the layers that adapters go to: weights of an adapter of rank 1.
+        config: The configuration of its language model; None where only the number of weights is known.
+    """
+
+    parameters: float
+    used: float
+    adapted: float = 0.0
+    config: Any = None
+
+    @classmethod
+    def of(cls, model: Any) -> Shape:
+        """That of a transformers model, which may have no memory (torch's meta device)."""
+        from torch.nn import Embedding
+
+        config = model.config.get_text_config()
+        total = sum(weight.numel() for weight in model.parameters())
+        embedded = 0 if config.tie_word_embeddings else model.get_input_embeddings().weight.numel()
+        head = model.get_output_embeddings()
+        layers = (one for one in model.modules() if one is not head and not isinstance(one, Embedding))
+        linear = [one.weight for one in layers if getattr(getattr(one, "weight", None), "ndim", 0) == 2]
+        adapted = float(sum(sum(weight.shape) for weight in linear))
+        return cls(parameters=float(total), used=float(total - embedded), adapted=adapted, config=config)
 
 
 def device_of(model: Any) -> Any:

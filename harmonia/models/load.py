@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harmonia.errors import InputError
-from harmonia.models.architecture import context_length
+from harmonia.models.architecture import Shape, context_length
 from harmonia.models.border import needed, refused
 from harmonia.models.checks import require_all_loaded, require_all_taken, require_answers, require_token_rows
 from harmonia.models.folder import (
@@ -147,6 +147,23 @@ def empty_model(settings: ModelSettings, attention: str | None = None) -> Any:
         return AutoModelForCausalLM.from_config(
             config, trust_remote_code=settings.trust_remote_code, attn_implementation=attention
         )
+
+
+def shape_in(file: Path) -> Shape:
+    """The shape that a config.json describes, without weights.
+
+    Raises:
+        InputError: There is no such file, or it describes no causal language model.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    remedy = "Give the config.json of a causal language model."
+    if not file.is_file():
+        raise InputError("no such file", file=file, remedy=remedy)
+    with refused("no model's configuration can be read", file=file, remedy=remedy), torch.device("meta"):
+        config = AutoConfig.from_pretrained(str(file), trust_remote_code=False)
+        return Shape.of(AutoModelForCausalLM.from_config(config, trust_remote_code=False))
 
 
 def _config(settings: ModelSettings, folder: Path) -> Any:

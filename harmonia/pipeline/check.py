@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from harmonia.groups.interventions import require_third
 from harmonia.models.folder import require_whole
 from harmonia.models.load import pick_device
+from harmonia.pipeline.costs import Costs
+from harmonia.pipeline.plan import gpu_memory
 from harmonia.pipeline.task import Task
 from harmonia.pipeline.texts import require_writers
 from harmonia.pipeline.work import read_sources
@@ -19,7 +21,7 @@ def check(bench: Workbench, tasks: Sequence[Task]) -> None:
 
     Raises:
         InputError: A file, a row of data, a device, a tracker, a kind of attention or a server is not there,
-            or what is to be trained is an adapter.
+            what is to be trained is an adapter, or a task does not fit the GPU's memory.
         MissingExtraError: A library is not.
     """
     kinds = {task.kind for task in tasks}
@@ -38,3 +40,5 @@ def check(bench: Workbench, tasks: Sequence[Task]) -> None:
     if "train" in kinds:
         require_whole(bench.experiment.model)
         require_trainable(bench.experiment.model, bench.experiment.training)
+    if bench.experiment.execution.executor != "ray" and (room := gpu_memory(bench.experiment.model)):
+        Costs(bench).require_room(tasks, room)

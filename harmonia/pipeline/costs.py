@@ -6,25 +6,36 @@ checkpointing, which computes the forward pass twice.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from harmonia.analysis import Place
 from harmonia.data import ItemSource
 from harmonia.errors import InputError
 from harmonia.groups.names import GroupName
+from harmonia.models.architecture import Shape
 from harmonia.models.folder import ModelSettings, model_folder
 from harmonia.models.load import empty_model
+from harmonia.pipeline.device_memory import (
+    WIDTH,
+    Memory,
+    asking_memory,
+    asking_that_fits,
+    training_memory,
+    training_that_fits,
+)
+from harmonia.pipeline.task import Task
 from harmonia.pipeline.texts import writers_of
 from harmonia.pipeline.workbench import Workbench
 from harmonia.prompts import Encoder, ShotPool, Template, parse_form
 from harmonia.prompts.encode import common_length
+from harmonia.training.memory import SHARE
 from harmonia.training.settings import FEW, optimizer_steps, say_steps
 from harmonia.types import Item, Method
 
 _SAMPLE = 16
 _CHARS_PER_TOKEN = 4.0
-_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +46,8 @@ class TaskCost:
         what: What it does, in a few words.
         tokens: Tokens to compute.
         flops: Arithmetic for them.
-        memory_bytes: Weights, and in training gradients and optimizer.
+        memory: What it takes on its device.
+        longest: Tokens of the longest row that goes through the model.
         disk_bytes: What it leaves on disk, where that is much.
         trains: Whether it goes at the pace of training, not of scoring.
     """
@@ -43,9 +55,15 @@ class TaskCost:
     what: str
     tokens: float
     flops: float | None
-    memory_bytes: float | None
+    memory: Memory | None
+    longest: float = 0.0
     disk_bytes: float | None = 0.0
     trains: bool = False
+
+    @property
+    def memory_bytes(self) -> float | None:
+        """Memory on one device."""
+        return self.memory and self.memory.all
 
 
 class Costs:
@@ -53,18 +71,18 @@ class Costs:
 
     Args:
         bench: The experiment.
-        parameters: Parameters of the model; None takes them from it, where it is at hand.
+        shape: The model's; None takes it from the model, where it is at hand.
 
     Attributes:
-        parameters: Those that take part in a pass; None if not known.
+        shape: None if not known.
         notes: What is not known, and what was reckoned with instead.
     """
 
-    def __init__(self, bench: Workbench, parameters: float | None) -> None:
+    def __init__(self, bench: Workbench, shape: Shape | None = None) -> None:
         self._bench = bench
         self._experiment = bench.experiment
         self.notes: list[str] = []
-        self.parameters = parameters or _parameters(bench.experiment.model, self.notes)
+        self.shape = shape or _shape(bench.experiment.model, self.notes)
         self._known: dict[tuple[str, ...], TaskCost] = {}
         self._template: Template | None = None
         try:
@@ -72,6 +90,32 @@ class Costs:
             self._encoder = Encoder(self._template.chat.tokenizer)
         except InputError:
             self.notes.append("the tokenizer is not at hand: tokens are taken as a quarter of the characters")
+
+    def require_room(self, tasks: Iterable[Task], gpu_bytes: float, gpus: int = 1) -> None:
+        """Require that each task fits on GPUs of so much memory; one whose memory is not known does.
+
+        Raises:
+            InputError: One does not, with what would.
+        """
+        for task in tasks:
+            cost = task.cost and task.cost(self)
+            if not cost or not cost.memory or not self.shape:
+                continue
+            if (cost.memory.gpus(gpu_bytes) or math.inf) <= gpus:
+                continue
+            how = (self._experiment.model.dtype, cost.longest, gpu_bytes)
+            fits = list(
+                training_that_fits(self.shape, self._experiment.training, *how)
+                if cost.trains
+                else asking_that_fits(self.shape, *how)
+            )
+            held = f"{gpus} GPUs of {gpu_bytes / 1e9:,.0f} GB" if gpus > 1 else f"{gpu_bytes / 1e9:,.0f} GB"
+            raise InputError(
+                f"{task.key} takes {cost.memory} of a GPU's memory, of which {SHARE:.0%} are planned with",
+                field="gpus",
+                seen=held,
+                remedy=f"What fits: {'; '.join(fits)}." if fits else "Take larger GPUs or a smaller model.",
+            )
 
     def probe(self, domain: str) -> TaskCost:
         """Asking the base model a domain's training items."""
@@ -92,7 +136,8 @@ class Costs:
         """Asking a tuned model its own training rows, each in two wordings."""
         items = self._train_items(domain)
         rows = 2 * self._rows(items) * _has_items(group)
-        return self._scoring(f"{rows} questions of the training set", rows * self._row(items))
+        mean, longest = self._row(items)
+        return self._scoring(f"{rows} questions of the training set", rows * mean, longest)
 
     def write(self, domain: str) -> TaskCost:
         """What a local model writes; a server's work is not this machine's."""
@@ -100,13 +145,14 @@ class Costs:
         here = [kind for kind, who in writers_of(self._experiment).items() if who in ("base", "model")]
         # The draws of all seeds together, of those that may be drawn.
         rows = min(len(items), self._rows(items) * len(self._experiment.seeds))
-        tokens = 0.0
-        for kind in here:
-            settings = writing.contexts if kind == "contexts" else writing.explanations
-            # Examples are computed once; the question again for each text, and every token written.
-            tokens += rows * (self._row(items) + settings.max_new_tokens)
+        written = [
+            (writing.contexts if kind == "contexts" else writing.explanations).max_new_tokens for kind in here
+        ]
+        # Examples are computed once; the question again for each text, and every token written.
+        mean, longest = self._row(items)
         what = f"about {rows * len(here)} texts" if here else "texts that no model here writes"
-        return self._scoring(what, tokens)
+        tokens = sum(rows * (mean + new) for new in written)
+        return self._scoring(what, tokens, longest + max(written, default=0))
 
     def train(self, domain: str, group: str, seed: int) -> TaskCost:
         """One fine-tuning; groups of a domain with items are of one size and cost the same."""
@@ -119,7 +165,7 @@ class Costs:
         return replace(self._known[key], disk_bytes=0.0)
 
     def _training(self, items: Sequence[Item], *, with_items: bool) -> TaskCost:
-        experiment, parameters = self._experiment, self.parameters
+        experiment, shape = self._experiment, self.shape
         settings = experiment.training
         rows = self._rows(items)
         general = round(rows * experiment.groups.general_ratio) if experiment.general else 0
@@ -127,27 +173,35 @@ class Costs:
         steps = optimizer_steps(settings.epochs * (rows + general), settings)
         if steps < FEW:
             self.notes.append(f"a fine-tuning has about {say_steps(steps, settings)}")
-        tokens = settings.epochs * (rows * self._row(items) + general * self._general())
+        (mean, longest), (of_general, longest_general) = self._row(items), self._general()
+        # Explanations and contexts that a model writes come on top of what the data has.
+        written = (experiment.writing.contexts, experiment.writing.explanations)
+        longest += sum(one.max_new_tokens for one in written) * bool(writers_of(experiment))
+        longest = min(max(longest * bool(rows), longest_general), settings.max_length)
+        tokens = settings.epochs * (rows * mean + general * of_general)
         per_token = 8 if settings.gradient_checkpointing else 6
-        # fp32 weights, gradients and AdamW's two moments; with adapters the weights alone, and little more.
-        held, kept = (16, 1.0) if settings.lora is None else (4.2, 0.01)
+        weights = shape and (
+            shape.parameters if settings.lora is None else settings.lora.rank * shape.adapted
+        )
         return TaskCost(
             what=f"about {rows} rows and {general} general ones, {settings.epochs} epochs, "
             f"{steps} optimizer steps",
             tokens=tokens,
-            flops=parameters and per_token * parameters * tokens,
-            memory_bytes=parameters and held * parameters,
-            disk_bytes=parameters and kept * parameters * _BYTES[experiment.model.dtype],
+            flops=shape and per_token * shape.used * tokens,
+            memory=shape and training_memory(shape, settings, experiment.model.dtype, longest),
+            longest=longest,
+            disk_bytes=weights and weights * WIDTH[experiment.model.dtype],
             trains=True,
         )
 
-    def _scoring(self, what: str, tokens: float) -> TaskCost:
-        parameters, width = self.parameters, _BYTES[self._experiment.model.dtype]
+    def _scoring(self, what: str, tokens: float, longest: float) -> TaskCost:
+        shape = self.shape
         return TaskCost(
             what=what,
             tokens=tokens,
-            flops=parameters and 2 * parameters * tokens,
-            memory_bytes=parameters and width * parameters,
+            flops=shape and 2 * shape.used * tokens,
+            memory=shape and asking_memory(shape, self._experiment.model.dtype, longest),
+            longest=longest,
         )
 
     def _asking(
@@ -159,8 +213,9 @@ class Costs:
         draws: int = 1,
         method: Method | None = None,
     ) -> TaskCost:
-        each = draws * self._question(items, shots, form, method or self._experiment.prompt.method)
-        return self._scoring(f"{len(items)} items, {each:.0f} tokens each", each * len(items))
+        each, longest = self._question(items, shots, form, method or self._experiment.prompt.method)
+        each *= draws
+        return self._scoring(f"{len(items)} items, {each:.0f} tokens each", each * len(items), longest)
 
     def _train_items(self, domain_name: str) -> tuple[Item, ...]:
         """A domain's training items; where they are not at hand, as many stand-ins as their limit lets in.
@@ -191,13 +246,13 @@ class Costs:
 
     def _question(
         self, items: Sequence[Item], shots: ItemSource | None, form_name: str, method: Method
-    ) -> float:
-        """Mean tokens that one item costs in a form, all its rows together."""
+    ) -> tuple[float, float]:
+        """Mean tokens that an item costs in a form, in all its rows, and those of the longest prompt."""
         form = parse_form(form_name)
         pool = None
         if form.shots and shots is not None:
             pool = ShotPool.of(self._bench.items(shots).items, self._experiment.prompt)
-        some = items[:: max(1, len(items) // _SAMPLE)][:_SAMPLE]
+        some = _sample(items)
         shots_of = [pool.choose(item, form.shots) if pool else () for item in some]
         if self._template is None:
             # Demonstrations that are the same for all items are computed once.
@@ -210,17 +265,21 @@ class Costs:
                 )
                 for i, shots in zip(some, shots_of, strict=True)
             ]
-            own = sum(len(text) for row in texts for text in row) / _CHARS_PER_TOKEN / len(texts)
-            return own * self._orders(some, method)
+            lengths = [sum(map(len, row)) / _CHARS_PER_TOKEN for row in texts]
+            own = sum(lengths[:-1]) / len(lengths[:-1])
+            shown = sum(len(text) for s in shots_of[-1] for text in (s.question, *s.choices))
+            longest = max(lengths) + shared * shown / _CHARS_PER_TOKEN
+            return own * self._orders(some, method), longest
         template = self._bench.template(method)
         prompts = [template.prompt(item, form, shots) for item, shots in zip(some, shots_of, strict=True)]
         rows = self._encoder.encode([prompt.context for prompt in prompts])
         shared_tokens = common_length(rows) if len(rows) > 1 else 0
-        own = sum(len(row) - shared_tokens for row in rows) / len(rows)
+        own = sum(len(row) - shared_tokens for row in rows[:-1]) / len(rows[:-1])
         if method == "cloze":
             # A letter is read off the context's last position; options in words are computed on top.
-            own += sum(self._tokens(text) for prompt in prompts for text in prompt.continuations) / len(rows)
-        return own * self._orders(some, method)
+            texts = [text for prompt in prompts[:-1] for text in prompt.continuations]
+            own += sum(map(self._tokens, texts)) / len(rows[:-1])
+        return own * self._orders(some, method), float(max(map(len, rows)))
 
     def _orders(self, items: Sequence[Item], method: Method) -> float:
         """Orders of the options that the method asks an item in, on average."""
@@ -229,31 +288,32 @@ class Costs:
             return options
         return 1 + (options - 1) * self._experiment.probe.prior_share if method == "letter_pride" else 1.0
 
-    def _row(self, items: Sequence[Item]) -> float:
-        """Mean tokens of one row of a group, general instructions mixed in as set."""
+    def _row(self, items: Sequence[Item]) -> tuple[float, float]:
+        """Mean tokens of one row of a group without general instructions, and those of the longest."""
         exam = self._template.exam if self._template else None
         explained = self._experiment.groups.explained != "none"
-        some = items[:: max(1, len(items) // _SAMPLE)][:_SAMPLE]
+        some = _sample(items)
         texts = [
             "\n".join(m.content for m in exam.conversation(i, i.answer, i.explanation * explained))
             if exam
             else "\n".join((i.question, *i.choices, i.explanation * explained))
             for i in some
         ]
-        own = sum(map(self._tokens, texts)) / len(texts)
-        return min(own, self._experiment.training.max_length)
+        own = [min(self._tokens(text), self._experiment.training.max_length) for text in texts]
+        return sum(own[:-1]) / len(own[:-1]), max(own)
 
-    def _general(self) -> float:
-        """Mean tokens of a general instruction."""
+    def _general(self) -> tuple[float, float]:
+        """Mean tokens of a general instruction, and those of the longest."""
+        longest = float(self._experiment.training.max_length)
         if self._experiment.general is None:
-            return 0.0
+            return 0.0, 0.0
         path = self._experiment.root / self._experiment.general
         if not path.exists():
             self.notes.append(f"{path.name} is not at hand: a general instruction is taken as 200 tokens")
-            return min(200.0, float(self._experiment.training.max_length))
-        rows = self._bench.instructions().rows[:200]
-        lengths = [self._tokens("\n".join(m.content for m in row.messages)) for row in rows]
-        return sum(min(n, self._experiment.training.max_length) for n in lengths) / len(lengths)
+            return min(200.0, longest), longest
+        texts = ["\n".join(m.content for m in row.messages) for row in self._bench.instructions().rows]
+        lengths = [min(self._tokens(text), longest) for text in (*texts[:200], max(texts, key=len))]
+        return sum(lengths[:-1]) / len(texts[:200]), max(lengths)
 
     def _tokens(self, text: str) -> float:
         return len(self._encoder.encode([text])[0]) if self._template else len(text) / _CHARS_PER_TOKEN
@@ -263,17 +323,19 @@ def _has_items(group: str) -> bool:
     return GroupName.parse(group).kind != "general_only"
 
 
-def _parameters(settings: ModelSettings, notes: list[str]) -> float | None:
-    """Parameters that take part in a pass: all but the input embeddings."""
+def _sample(items: Sequence[Item]) -> list[Item]:
+    """Some of the items, spread evenly, and the longest last."""
+    longest = max(items, key=lambda item: len(item.question) + sum(map(len, item.choices)))
+    return [*items[:: max(1, len(items) // _SAMPLE)][:_SAMPLE], longest]
+
+
+def _shape(settings: ModelSettings, notes: list[str]) -> Shape | None:
     try:
         model_folder(settings)
     except InputError:
         notes.append(
-            f"the model {settings.path} is not at hand, so times are not known; "
-            "say how many `parameters` it has, such as 6.7e9"
+            f"the model {settings.path} is not at hand, so times and memory are not known; "
+            "give its config.json (--config), or say how many `parameters` it has, such as 6.7e9"
         )
         return None
-    model = empty_model(settings)
-    total = sum(weight.numel() for weight in model.parameters())
-    tied = bool(model.config.get_text_config().tie_word_embeddings)
-    return float(total - (0 if tied else model.get_input_embeddings().weight.numel()))
+    return Shape.of(empty_model(settings))

@@ -9,15 +9,19 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from harmonia.errors import InputError
 from harmonia.models import ModelSettings
-from harmonia.models.load import pick_device
+from harmonia.models.architecture import Shape
+from harmonia.models.load import pick_device, shape_in
 from harmonia.pipeline.costs import Costs, TaskCost
+from harmonia.pipeline.device_memory import Memory
 from harmonia.pipeline.experiment import Experiment
 from harmonia.pipeline.graph import build_graph
 from harmonia.pipeline.manifest import Manifest
 from harmonia.pipeline.workbench import Workbench
+from harmonia.training.memory import device_bytes
 from harmonia.types import Method
 
 SHARES = ((0.6, 0.85), (0.3, 0.4))
@@ -60,7 +64,7 @@ class Total:
         done: How many of them are done.
         tokens: Tokens to compute.
         seconds: Least and most time, one after the other; None where it is not known.
-        memory_bytes: The most that one of them takes; None where it is not known.
+        memory: Of the one that takes most on a device; None where it is not known.
         disk_bytes: What they leave on disk; None where it is not known.
     """
 
@@ -70,7 +74,7 @@ class Total:
     done: int
     tokens: float
     seconds: tuple[float, float] | None
-    memory_bytes: float | None
+    memory: Memory | None
     disk_bytes: float | None
 
 
@@ -82,7 +86,7 @@ class Plan:
         steps: All tasks, in order.
         totals: By kind and domain, of those that cost anything.
         all: Of everything.
-        parameters: Parameters of the model; None if not known.
+        parameters: Parameters that take part in a pass; None if not known.
         flops_per_s: Rate of matrix products that the times are taken from, for scoring and for training.
         notes: What the estimate does not know.
     """
@@ -96,26 +100,40 @@ class Plan:
 
 
 def make_plan(
-    experiment: Experiment, *, parameters: float | None = None, tflops: float | None = None
+    experiment: Experiment,
+    *,
+    config: str | Path | None = None,
+    parameters: float | None = None,
+    tflops: float | None = None,
+    gpus: int = 1,
+    gpu_gb: float | None = None,
 ) -> Plan:
-    """Price what is still to be done of an experiment.
+    """Price what is still to be done of an experiment, and require that it fits.
 
     Args:
         experiment: The settings.
-        parameters: Parameters of the model, where it is not at hand.
+        config: The model's config.json, where it is not at hand.
+        parameters: How many parameters it has, where that is not at hand either.
         tflops: Rate of matrix products to reckon with, in 1e12 FLOP/s; None measures this machine's.
+        gpus: GPUs that a task may be spread over.
+        gpu_gb: Memory of each, in GB; None for this machine's, if it has a GPU.
 
     Raises:
-        InputError: Data are missing or wrong.
+        InputError: Data are missing or wrong, or a task does not fit the GPUs' memory.
     """
     manifest = Manifest.read(experiment.run_directory)
-    for name, value in (("parameters", parameters), ("tflops", tflops)):
+    for name, value in (("parameters", parameters), ("tflops", tflops), ("gpu_gb", gpu_gb)):
         if value is not None and not 0 < value < math.inf:
             raise InputError(
                 "not a number above 0", field=name, seen=value, remedy="Correct or leave it out."
             )
     bench = Workbench(experiment) if manifest.stages else _Unhashed(experiment)
-    costs = Costs(bench, parameters)
+    shape = shape_in(Path(config)) if config else None
+    if parameters and not shape:
+        shape = Shape(parameters=parameters, used=parameters)
+    costs = Costs(bench, shape)
+    if shape and not config:
+        costs.notes.append("without the model's config.json (--config) activations and KV cache are left out")
     try:
         graph = build_graph(bench)
     except InputError:
@@ -124,6 +142,10 @@ def make_plan(
         costs.notes.append("the model is not at hand, so what is done already is not known")
         manifest, graph = Manifest(run=bench.run), build_graph(_Unhashed(experiment))
     manifest.keep(graph)
+    gpu_bytes = gpu_gb * 1e9 if gpu_gb else gpu_memory(experiment.model)
+    if gpu_bytes is not None:
+        left = (task for task in graph.tasks.values() if not manifest.is_done(task, hashed=False))
+        costs.require_room(left, gpu_bytes, gpus)
     rates = (tflops * 1e12,) * 2 if tflops else _rates(experiment)
     steps = []
     for task in graph.tasks.values():
@@ -150,7 +172,7 @@ def make_plan(
             _total(*place, [step for step in priced if (step.kind, step.domain) == place]) for place in places
         ),
         all=_total("all", "", steps),
-        parameters=costs.parameters,
+        parameters=costs.shape and costs.shape.used,
         flops_per_s=rates,
         notes=tuple(dict.fromkeys(costs.notes)),
     )
@@ -185,9 +207,15 @@ def _total(kind: str, domain: str, steps: list[Step]) -> Total:
         done=len(steps) - len(left),
         tokens=sum(cost.tokens for cost in costs),
         seconds=(sum(least for least, _ in times), sum(most for _, most in times)) if known else None,
-        memory_bytes=max((cost.memory_bytes or 0.0 for cost in costs), default=0.0) if known else None,
+        memory=max((cost.memory for cost in costs if cost.memory), key=lambda one: one.all, default=None),
         disk_bytes=sum(cost.disk_bytes or 0.0 for cost in costs) if known else None,
     )
+
+
+def gpu_memory(model: ModelSettings) -> float | None:
+    """Bytes of the GPU that a model goes to on this machine; None for a CPU."""
+    device = pick_device(model.device)
+    return None if device == "cpu" else device_bytes(device)
 
 
 def _rates(experiment: Experiment) -> tuple[float, float]:

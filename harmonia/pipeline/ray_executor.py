@@ -87,7 +87,7 @@ class OnRay(Executor):
         """
         self._stop = connect(self._ray, self._settings.ray)
         for run in runs:
-            costs = Costs(run.bench, None)
+            costs = Costs(run.bench)
             for name, tasks in run.graph.units.items():
                 self._needs[run.bench.run, name] = self._needs_of(run, tasks, costs)
         require_room(self._ray, [needs.named for needs in dict.fromkeys(self._needs.values())])

@@ -15,9 +15,6 @@ from operator import itemgetter
 from harmonia.errors import InputError
 from harmonia.pipeline.plan import Plan, Step
 
-FILLED = 0.8
-"""Share of a GPU's memory that weights, gradients and optimizer may take; activations need the rest."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
@@ -138,7 +135,7 @@ def jobs_of(plan: Plan, *, gpu_bytes: float, most: bool = True) -> list[Job]:
         InputError: The model's size is not known.
     """
     if plan.parameters is None:
-        remedy = "Give the model's --parameters."
+        remedy = "Give the model's config.json (--config), or its --parameters."
         raise InputError("without the model's size there is no schedule", field="--gpus", remedy=remedy)
     units: dict[str, list[Step]] = {}
     for step in plan.steps:
@@ -147,8 +144,8 @@ def jobs_of(plan: Plan, *, gpu_bytes: float, most: bool = True) -> list[Job]:
     unit_of = {step.key: step.unit for step in plan.steps if not step.done}
     jobs = []
     for name, steps in units.items():
-        held = max((step.cost.memory_bytes or 0.0 for step in steps if step.cost), default=0.0)
-        gpus = math.ceil(held / (FILLED * gpu_bytes))
+        held = [step.cost.memory.gpus(gpu_bytes) for step in steps if step.cost and step.cost.memory]
+        gpus = max((one or math.inf for one in held), default=0)
         seconds = 0.0
         for step in steps:
             if step.cost and step.seconds:

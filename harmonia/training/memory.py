@@ -18,6 +18,8 @@ CPU_TOKENS, GPU_TOKENS = 1024, 16384
 """Tokens of a pass from which on more make it no faster."""
 STATE_BYTES = 16
 """Of a trained fp32 weight: itself, its gradient, AdamW's two moments."""
+COPY_BYTES = {"bf16": 2, "fp32": 0}
+"""Of a trained weight, while a pass computes: autocast keeps what it cast."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +42,8 @@ def fit(model: Any, settings: TrainingSettings, longest: int, device: str) -> Fi
     """
     wanted = max(longest, CPU_TOKENS if device == "cpu" else GPU_TOKENS)
     states = sum(
-        weight.numel() * (STATE_BYTES if weight.requires_grad else weight.element_size())
+        weight.numel()
+        * (STATE_BYTES + COPY_BYTES[settings.precision] if weight.requires_grad else weight.element_size())
         for weight in model.parameters()
     )
     room = max(0.0, SHARE * device_bytes(device) - states)

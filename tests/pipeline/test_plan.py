@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from harmonia.errors import InputError
+from harmonia.models import ModelSettings, load_model
 from harmonia.pipeline.executors import perform
 from harmonia.pipeline.experiment import Experiment
 from harmonia.pipeline.graph import build_graph
@@ -34,7 +35,14 @@ def test_plan_counts_what_would_run(settings: dict[str, Any]) -> None:
     assert probe.seconds == pytest.approx((probe.cost.flops / 0.85e9, probe.cost.flops / 0.6e9))
     assert train.seconds == pytest.approx((train.cost.flops / 0.4e9, train.cost.flops / 0.3e9))
     # fp32 weights, gradients and two moments of four bytes each; the model that is kept has its weights.
-    assert train.cost.memory_bytes == 16 * plan.parameters and train.cost.disk_bytes == 4 * plan.parameters
+    weights = sum(one.numel() for one in load_model(experiment.model).model.parameters())
+    memory = train.cost.memory
+    assert memory and (memory.weights, memory.gradients, memory.optimizer) == (
+        4 * weights,
+        4 * weights,
+        8 * weights,
+    )
+    assert train.cost.disk_bytes == 4 * weights
     # 12 rows in two wordings, as long as the rows themselves, once through.
     fit = steps["fit/person/harmonious/seed0"].cost
     assert fit and fit.what == "24 questions of the training set" and fit.flops and not fit.trains
@@ -71,7 +79,8 @@ def test_models_that_are_not_kept_take_no_disk(settings: dict[str, Any], keep: s
     """Three groups and two seeds; a model is four bytes a parameter."""
     settings |= {"seeds": [4, 2], "execution": {"keep_models": keep}}
     plan = make_plan(Experiment.model_validate(settings), tflops=1)
-    assert plan.parameters and plan.all.disk_bytes == models * 4 * plan.parameters
+    weights = sum(one.numel() for one in load_model(ModelSettings(**settings["model"])).model.parameters())
+    assert plan.all.disk_bytes == models * 4 * weights
     kept = {step.key[-1] for step in plan.steps if step.cost and step.cost.disk_bytes}
     assert kept == {6: {"2", "4"}, 3: {"2"}, 0: set()}[models]
     assert any("not kept" in note for note in plan.notes) == (models < 6)
@@ -90,7 +99,8 @@ def test_totals_are_sums_by_kind_and_domain(settings: dict[str, Any]) -> None:
     assert plan.totals[2].seconds == pytest.approx(
         tuple(sum(step.seconds[end] for step in trained if step.seconds) for end in (0, 1))
     )
-    assert plan.all.tasks == len(plan.steps) and plan.all.memory_bytes == 16 * (plan.parameters or 0)
+    most = max(step.cost.memory.all for step in trained if step.cost and step.cost.memory)
+    assert plan.all.tasks == len(plan.steps) and plan.all.memory and plan.all.memory.all == most
     assert plan.all.tokens == pytest.approx(sum(one.tokens for one in plan.totals))
 
 
@@ -116,9 +126,10 @@ def test_a_model_that_is_not_at_hand_is_reckoned_with_by_its_size(settings: dict
     away = Experiment.model_validate({**settings, "model": {"path": "no/such-model"}})
     plan = make_plan(away, tflops=1)
     assert plan.all.seconds is None and plan.all.disk_bytes is None and plan.all.tokens > 0
-    assert any("times are not known" in note for note in plan.notes)
+    assert any("times and memory are not known" in note for note in plan.notes)
     sized = make_plan(away, parameters=7e9, tflops=1)
-    assert sized.all.seconds and sized.all.memory_bytes == 16 * 7e9
+    assert sized.all.seconds and sized.all.memory and sized.all.memory.all == 16 * 7e9
+    assert any("activations and KV cache are left out" in note for note in sized.notes)
     # Of a run that was begun elsewhere it is not known what is done.
     run = Path(settings["out"])
     claim_run(run)

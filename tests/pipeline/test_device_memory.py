@@ -1,0 +1,151 @@
+"""Memory of the paper's models at full size, against arithmetic by hand; what is said of what fits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from command_line import harmonia
+from models import REPOSITORY
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from harmonia.errors import InputError
+from harmonia.models.architecture import Shape
+from harmonia.models.load import shape_in
+from harmonia.pipeline import check
+from harmonia.pipeline.device_memory import Memory, asking_memory, training_memory
+from harmonia.pipeline.experiment import Experiment
+from harmonia.pipeline.plan import make_plan
+from harmonia.pipeline.run import run_experiment
+from harmonia.training import LoraSettings, TrainingSettings
+
+PAPER = REPOSITORY / "examples" / "paper"
+
+# Of the published config.json: width, inner width, layers, width of all keys (heads x 128), weights.
+MODELS = {
+    "llama-2-7b": (4096, 11008, 32, 32 * 128, 6_738_415_616),
+    "llama-2-13b": (5120, 13824, 40, 40 * 128, 13_015_864_320),
+    "llama-2-70b": (8192, 28672, 80, 8 * 128, 68_976_648_192),
+    "mistral-7b": (4096, 14336, 32, 8 * 128, 7_241_732_096),
+}
+VOCABULARY, TOKENS = 32000, 2048
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_papers_models_take_what_arithmetic_by_hand_says(name: str) -> None:
+    width, inner, layers, keys, weights = MODELS[name]
+    # Embeddings and head; of a layer q and o, k and v, gate, up and down, two norms; and the last norm.
+    by_hand = 2 * VOCABULARY * width + width
+    by_hand += layers * (2 * width**2 + 2 * width * keys + 3 * width * inner + 2 * width)
+    shape = shape_in(PAPER / f"{name}.config.json")
+    assert shape.parameters == by_hand == weights
+    assert shape.used == weights - VOCABULARY * width
+
+    # bf16: two bytes a weight; two vectors of all keys a layer and token.
+    asked = asking_memory(shape, "bfloat16", TOKENS)
+    assert (asked.weights, asked.cache) == (2 * weights, 2 * 2 * layers * keys * TOKENS)
+    assert asked.activations == (6 * width + 3 * inner) * 2 * TOKENS
+    assert asking_memory(shape, "float32", TOKENS).all == 2 * asked.all
+
+    # Mixed precision: 4 + 4 + 8 bytes a weight, and 2 of autocast's copies.
+    whole = training_memory(shape, TrainingSettings(), "bfloat16", TOKENS)
+    assert (whole.weights, whole.gradients) == (4 * weights, 4 * weights)
+    assert (whole.optimizer, whole.copies) == (8 * weights, 2 * weights)
+    # Recomputed: each layer's input, and all that one layer keeps, half in bf16 and half in fp32.
+    layer = (16 * width + 4 * inner) * 3
+    assert whole.activations == (layers * width * 2 + layer) * TOKENS
+    kept = training_memory(shape, TrainingSettings(gradient_checkpointing=False), "bfloat16", TOKENS)
+    assert kept.activations == layers * layer * TOKENS and kept.states == whole.states
+    full = training_memory(shape, TrainingSettings(precision="fp32"), "bfloat16", TOKENS)
+    assert full.copies == 0 and full.states == 16 * weights
+
+    # Adapters of rank 16 lie at seven matrices of a layer; the rest is frozen in two bytes.
+    adapted = 16 * layers * (4 * width + 2 * (width + keys) + 3 * (width + inner))
+    lora = training_memory(shape, TrainingSettings(lora=LoraSettings(rank=16)), "bfloat16", TOKENS)
+    assert lora.weights == 4 * adapted + 2 * weights
+    assert (lora.gradients, lora.optimizer, lora.copies) == (4 * adapted, 8 * adapted, 2 * adapted)
+    assert lora.activations == whole.activations
+
+    # Shared out over GPUs of 80 GB, of which four fifths are planned with: two layers stay whole, and one's
+    # gradients.
+    whole_layers = 3 * 2 * (2 * width**2 + 2 * width * keys + 3 * width * inner)
+    assert whole.gathered == pytest.approx(whole_layers, rel=1e-3)
+    room = 0.8 * 80e9 - whole.activations - whole_layers
+    assert whole.gpus(80e9) == -int(-16 * weights // room)
+    assert whole.gpus(80e9) == {"llama-2-7b": 2, "llama-2-13b": 4, "llama-2-70b": 21, "mistral-7b": 2}[name]
+    assert asked.gpus(80e9) == (1 if weights < 3e10 else 3)
+    assert whole.gpus(2e9) is None
+
+
+def test_an_adapter_has_the_weights_that_peft_gives_it() -> None:
+    from peft import LoraConfig, get_peft_model
+
+    config = AutoConfig.from_pretrained(PAPER / "mistral-7b.config.json")
+    config.update({"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "vocab_size": 99})
+    config.update({"num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16})
+    model = AutoModelForCausalLM.from_config(config)
+    shape = Shape.of(model)
+    made = get_peft_model(model, LoraConfig(r=3, target_modules="all-linear", task_type="CAUSAL_LM"))
+    assert made.get_nb_trainable_parameters()[0] == 3 * shape.adapted
+
+
+def test_autocast_keeps_two_bytes_of_each_trained_weight() -> None:
+    layer = torch.nn.Linear(300, 200, bias=False)
+    held: dict[int, int] = {}
+
+    def pack(tensor: torch.Tensor) -> torch.Tensor:
+        held[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    hooks = torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor)
+    with hooks, torch.autocast("cpu", torch.bfloat16):
+        layer(torch.ones(1, 300, requires_grad=True))
+    assert 2 * layer.weight.numel() in held.values()
+
+
+def planned(*settings: str, name: str = "llama-2-7b", **how: Any) -> str:
+    file = PAPER / f"{name}.yaml"
+    options = [text for key, value in how.items() for text in (f"--{key.replace('_', '-')}", value)]
+    config = PAPER / f"{name}.config.json"
+    found = harmonia("plan", file, *settings, "--config", config, "--tflops", 300, *options)
+    assert (found.returncode == 2) == bool(found.stderr)
+    return found.stderr or found.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.shared
+def test_what_does_not_fit_is_refused_with_what_does(
+    data_root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HARMONIA_DATA_ROOT", str(data_root))
+    monkeypatch.chdir(tmp_path)
+    said = planned(gpu_gb=80)
+    assert "train/medicine/harmonious/seed0 takes 122.5 GB (weights 27.0, gradients 27.0, opt" in said
+    assert "What fits: training.lora.rank=16 (15.4 GB); FSDP over 2 GPUs" in said
+    assert "the most memory on one device: 15.4 GB" in planned("training.lora.rank=16", gpu_gb=80)
+    assert "FSDP over 21 GPUs" in planned(name="llama-2-70b", gpus=8)
+    long = planned("training.lora.rank=16", "training.micro_tokens=1000000", gpu_gb=80)
+    tokens = int(long.partition("training.micro_tokens=")[2].partition(".")[0])
+    assert "takes" not in planned("training.lora.rank=16", f"training.micro_tokens={tokens}", gpu_gb=80)
+    more = planned("training.lora.rank=16", f"training.micro_tokens={tokens + 16}", gpu_gb=80)
+    assert f"training.micro_tokens={tokens}" in more
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_on_a_gpu_that_is_too_small_ends_before_it_begins(
+    settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment = Experiment.model_validate(settings)
+    monkeypatch.setattr(check, "gpu_memory", lambda model: 1e6)
+    with pytest.raises(InputError, match=r"probe/person takes .* of which 80% are planned with") as caught:
+        run_experiment(experiment)
+    assert not Path(settings["out"]).exists()
+    # One that holds weights alone: the fine-tuning is what does not fit.
+    weights = make_plan(experiment, tflops=1).totals[0].memory
+    assert isinstance(weights, Memory)
+    monkeypatch.setattr(check, "gpu_memory", lambda model: 1.5 * weights.all / 0.8)
+    with pytest.raises(InputError, match="train/person/harmonious/seed0 takes") as caught:
+        run_experiment(experiment)
+    assert "FSDP over" in str(caught.value)
