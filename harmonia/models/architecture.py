@@ -6,7 +6,7 @@ import inspect
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 from harmonia.errors import InputError
 
@@ -27,6 +27,7 @@ def context_length(config: Any, folder: Path) -> int:
     raise InputError(problem, file=folder / "config.json", field="max_position_embeddings", remedy=remedy)
 
 
+@final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
     """How large a model is.

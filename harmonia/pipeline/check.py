@@ -20,8 +20,8 @@ def check(bench: Workbench, tasks: Sequence[Task]) -> None:
     """Look for what the tasks still to be done need.
 
     Raises:
-        InputError: A file, a row of data, a device, a tracker, a kind of attention or a server is not there,
-            what is to be trained is an adapter, or a task does not fit the GPU's memory.
+        InputError: A file, a row of data, a device, a tracker, a kind of attention or a server is not there.
+            Or what is to be trained is an adapter, or a task does not fit the GPU's memory.
         MissingExtraError: A library is not.
     """
     kinds = {task.kind for task in tasks}

@@ -277,8 +277,8 @@ class Costs:
         own = sum(len(row) - shared_tokens for row in rows[:-1]) / len(rows[:-1])
         if method == "cloze":
             # A letter is read off the context's last position; options in words are computed on top.
-            texts = [text for prompt in prompts[:-1] for text in prompt.continuations]
-            own += sum(map(self._tokens, texts)) / len(rows[:-1])
+            spelled = (text for prompt in prompts[:-1] for text in prompt.continuations)
+            own += sum(map(self._tokens, spelled)) / len(rows[:-1])
         return own * self._orders(some, method), float(max(map(len, rows)))
 
     def _orders(self, items: Sequence[Item], method: Method) -> float:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, final
 
 from harmonia.models.architecture import Shape
 from harmonia.training import LoraSettings, TrainingSettings
@@ -22,6 +22,7 @@ WIDTH = {"float32": 4, "bfloat16": 2, "float16": 2}
 """Bytes of a number."""
 
 
+@final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
     """Bytes that a task takes, by what they are for.
