@@ -7,7 +7,7 @@ GPUs are free. A unit holds its GPUs until its last task has ended. What needs n
 from __future__ import annotations
 
 import heapq
-import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -145,7 +145,7 @@ def jobs_of(plan: Plan, *, gpu_bytes: float, most: bool = True) -> list[Job]:
     jobs = []
     for name, steps in units.items():
         held = [step.cost.memory.gpus(gpu_bytes) for step in steps if step.cost and step.cost.memory]
-        gpus = max((one or math.inf for one in held), default=0)
+        gpus = max((one or sys.maxsize for one in held), default=0)
         seconds = 0.0
         for step in steps:
             if step.cost and step.seconds:
