@@ -357,8 +357,7 @@ def plan(
     experiment: str | Path,
     /,
     *,
-    config: str | Path | None = None,
-    parameters: float | None = None,
+    parameters: float | str | Path | None = None,
     tflops: float | None = None,
     gpus: int = 1,
     gpu_gb: float | None = None,
@@ -368,8 +367,7 @@ def plan(
 
     Args:
         experiment: The settings (YAML).
-        config: The model's config.json, where it is not at hand.
-        parameters: How many parameters it has, where that is not at hand either.
+        parameters: The model's config.json, where it is not at hand, or how many parameters it has.
         tflops: Rate to reckon with, in 1e12 FLOP/s; None measures this machine's.
         gpus: GPUs that a task may be spread over.
         gpu_gb: Memory of each, in GB; None for this machine's, if it has a GPU.
@@ -382,7 +380,7 @@ def plan(
     from harmonia.pipeline.settings_file import load_experiment, override_texts
 
     settings = load_experiment(Path(experiment), override_texts(overrides))
-    return make_plan(settings, config=config, parameters=parameters, tflops=tflops, gpus=gpus, gpu_gb=gpu_gb)
+    return make_plan(settings, parameters=parameters, tflops=tflops, gpus=gpus, gpu_gb=gpu_gb)
 
 
 def report(run_directory: str | Path) -> Path:

@@ -31,7 +31,7 @@ def main() -> None:
         experiment = load_experiment(file, given.set)
         config = file.with_suffix(".config.json")
         most = {"gpus": 10**6, "gpu_gb": given.gpu_gb}
-        plan = make_plan(experiment, config=config, tflops=given.tflops, **most)
+        plan = make_plan(experiment, parameters=config, tflops=given.tflops, **most)
         # Least and most time; names of their own, to be done side by side with the others.
         studies[experiment.name] = [
             _named(experiment.name, jobs_of(plan, gpu_bytes=given.gpu_gb * 1e9, most=most))

@@ -12,6 +12,8 @@ import typer
 from harmonia.cli import options as o
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from harmonia.pipeline.plan import Plan
     from harmonia.pipeline.schedule import Schedule
 
@@ -100,11 +102,8 @@ def run(
 def plan(
     file: ExperimentFile,
     settings: Overrides = None,
-    config: Annotated[
-        Path | None, typer.Option(help="config.json of the model, if it is not here: its shape and size.")
-    ] = None,
     parameters: Annotated[
-        float | None, typer.Option(help="Parameters of the model, if that is not here either: 6.7e9.")
+        str | None, typer.Option(help="config.json of the model, if it is not here; or how many: 6.7e9.")
     ] = None,
     tflops: Annotated[
         float | None, typer.Option(help="Rate to reckon with, in TFLOP/s; default measures this machine.")
@@ -125,8 +124,6 @@ def plan(
 
     Example: `harmonia plan examples/arc.yaml`
     """
-    from rich.table import Table
-
     from harmonia.cli.progress import out as console
     from harmonia.pipeline.plan import SHARES, make_plan
     from harmonia.pipeline.settings_file import load_experiment
@@ -134,35 +131,17 @@ def plan(
     experiment = load_experiment(file, settings or ())
     if gpus and not gpu_gb:
         gpu_gb = 80.0
-    found = make_plan(
-        experiment, config=config, parameters=parameters, tflops=tflops, gpus=gpus or 1, gpu_gb=gpu_gb
-    )
+    found = make_plan(experiment, parameters=parameters, tflops=tflops, gpus=gpus or 1, gpu_gb=gpu_gb)
     times = _schedules(found, gpus, gpu_gb)
     if json_:
         print(json.dumps({**asdict(found), "schedules": [asdict(one) for one in times]}))
         return
-    if every:
-        table = Table("task", "what", "tokens", "time", "memory")
-        for column in table.columns[:2]:
-            column.overflow = "fold"
-        for step in found.steps:
-            if (cost := step.cost) is None:
-                table.add_row(step.key, "", "", "done" if step.done else "", "")
-                continue
-            time = "done" if step.done else _time(step.seconds)
-            table.add_row(step.key, cost.what, f"{cost.tokens:,.0f}", time, _size(cost.memory_bytes))
-    else:
-        table = Table("kind", "domain", "tasks", "done", "tokens", "time", "memory", "disk")
-        for one in (*found.totals, found.all):
-            counts = (f"{one.tasks:,}", f"{one.done:,}", f"{one.tokens:,.0f}")
-            sizes = (_size(one.memory and one.memory.all), _size(one.disk_bytes))
-            table.add_row(one.kind, one.domain, *counts, _time(one.seconds), *sizes)
     left = found.all
     console.print(
         f"{left.tasks - left.done:,} of {left.tasks:,} tasks are to be done: {_time(left.seconds)} one after "
         f"the other, {_size(left.disk_bytes)} of models on disk"
     )
-    console.print(table)
+    console.print(_table(found, every=every))
     scoring, training = (
         f"{least:g} to {most:g} of the rate of matrix products for {what} ({rate / 1e12:.3g} TFLOP/s)"
         for what, (least, most), rate in zip(("scoring", "training"), SHARES, found.flops_per_s, strict=True)
@@ -195,6 +174,29 @@ def _shares(text: str) -> tuple[float, ...]:
         raise InputError(
             "not a list of numbers", field="--ratios", seen=text, remedy="Write it like 0.2,0.6."
         ) from error
+
+
+def _table(found: Plan, *, every: bool) -> Table:
+    """A row for each task, or one for those of a kind and domain together."""
+    from rich.table import Table
+
+    if not every:
+        table = Table("kind", "domain", "tasks", "done", "tokens", "time", "memory", "disk")
+        for one in (*found.totals, found.all):
+            counts = (f"{one.tasks:,}", f"{one.done:,}", f"{one.tokens:,.0f}")
+            sizes = (_size(one.memory and one.memory.all), _size(one.disk_bytes))
+            table.add_row(one.kind, one.domain, *counts, _time(one.seconds), *sizes)
+        return table
+    table = Table("task", "what", "tokens", "time", "memory")
+    for column in table.columns[:2]:
+        column.overflow = "fold"
+    for step in found.steps:
+        if (cost := step.cost) is None:
+            table.add_row(step.key, "", "", "done" if step.done else "", "")
+            continue
+        time = "done" if step.done else _time(step.seconds)
+        table.add_row(step.key, cost.what, f"{cost.tokens:,.0f}", time, _size(cost.memory_bytes))
+    return table
 
 
 def _schedules(found: Plan, gpus: int | None, gpu_gb: float | None) -> list[Schedule]:

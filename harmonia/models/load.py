@@ -158,9 +158,9 @@ def shape_in(file: Path) -> Shape:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    remedy = "Give the config.json of a causal language model."
+    remedy = "Give a number such as 6.7e9, or the config.json of a causal language model."
     if not file.is_file():
-        raise InputError("no such file", file=file, remedy=remedy)
+        raise InputError("neither a number nor a file", field="parameters", seen=str(file), remedy=remedy)
     with refused("no model's configuration can be read", file=file, remedy=remedy), torch.device("meta"):
         config = AutoConfig.from_pretrained(str(file), trust_remote_code=False)
         return Shape.of(AutoModelForCausalLM.from_config(config, trust_remote_code=False))

@@ -335,7 +335,7 @@ def _shape(settings: ModelSettings, notes: list[str]) -> Shape | None:
     except InputError:
         notes.append(
             f"the model {settings.path} is not at hand, so times and memory are not known; "
-            "give its config.json (--config), or say how many `parameters` it has, such as 6.7e9"
+            "say how many `parameters` it has, such as 6.7e9, or name its config.json"
         )
         return None
     return Shape.of(empty_model(settings))

@@ -20,6 +20,7 @@ from harmonia.pipeline.device_memory import Memory
 from harmonia.pipeline.experiment import Experiment
 from harmonia.pipeline.graph import build_graph
 from harmonia.pipeline.manifest import Manifest
+from harmonia.pipeline.task import Task
 from harmonia.pipeline.workbench import Workbench
 from harmonia.training.memory import device_bytes
 from harmonia.types import Method
@@ -102,8 +103,7 @@ class Plan:
 def make_plan(
     experiment: Experiment,
     *,
-    config: str | Path | None = None,
-    parameters: float | None = None,
+    parameters: float | str | Path | None = None,
     tflops: float | None = None,
     gpus: int = 1,
     gpu_gb: float | None = None,
@@ -112,8 +112,7 @@ def make_plan(
 
     Args:
         experiment: The settings.
-        config: The model's config.json, where it is not at hand.
-        parameters: How many parameters it has, where that is not at hand either.
+        parameters: The model's config.json, where it is not at hand, or how many parameters it has.
         tflops: Rate of matrix products to reckon with, in 1e12 FLOP/s; None measures this machine's.
         gpus: GPUs that a task may be spread over.
         gpu_gb: Memory of each, in GB; None for this machine's, if it has a GPU.
@@ -122,18 +121,12 @@ def make_plan(
         InputError: Data are missing or wrong, or a task does not fit the GPUs' memory.
     """
     manifest = Manifest.read(experiment.run_directory)
-    for name, value in (("parameters", parameters), ("tflops", tflops), ("gpu_gb", gpu_gb)):
-        if value is not None and not 0 < value < math.inf:
-            raise InputError(
-                "not a number above 0", field=name, seen=value, remedy="Correct or leave it out."
-            )
+    for name, value in (("tflops", tflops), ("gpu_gb", gpu_gb)):
+        _require_size(name, value)
     bench = Workbench(experiment) if manifest.stages else _Unhashed(experiment)
-    shape = shape_in(Path(config)) if config else None
-    if parameters and not shape:
-        shape = Shape(parameters=parameters, used=parameters)
-    costs = Costs(bench, shape)
-    if shape and not config:
-        costs.notes.append("without the model's config.json (--config) activations and KV cache are left out")
+    costs = Costs(bench, None if parameters is None else _shape(parameters))
+    if costs.shape and costs.shape.config is None:
+        costs.notes.append("activations and KV cache are left out: `parameters` is no config.json")
     try:
         graph = build_graph(bench)
     except InputError:
@@ -147,23 +140,7 @@ def make_plan(
         left = (task for task in graph.tasks.values() if not manifest.is_done(task, hashed=False))
         costs.require_room(left, gpu_bytes, gpus)
     rates = (tflops * 1e12,) * 2 if tflops else _rates(experiment)
-    steps = []
-    for task in graph.tasks.values():
-        done = manifest.is_done(task, hashed=False)
-        cost = task.cost(costs) if task.cost else None
-        domain = task.key.split("/")[1] if "/" in task.key else ""
-        steps.append(
-            Step(
-                key=task.key,
-                kind=task.kind,
-                domain=domain,
-                done=done,
-                cost=cost,
-                seconds=_seconds(cost, rates),
-                unit=task.unit or task.key,
-                awaited=task.awaited,
-            )
-        )
+    steps = [_step(task, costs, rates, manifest) for task in graph.tasks.values()]
     priced = [step for step in steps if step.cost]
     places = dict.fromkeys((step.kind, step.domain) for step in priced)
     return Plan(
@@ -176,6 +153,35 @@ def make_plan(
         flops_per_s=rates,
         notes=tuple(dict.fromkeys(costs.notes)),
     )
+
+
+def _step(task: Task, costs: Costs, rates: tuple[float, float], manifest: Manifest) -> Step:
+    cost = task.cost(costs) if task.cost else None
+    return Step(
+        key=task.key,
+        kind=task.kind,
+        domain=task.key.split("/")[1] if "/" in task.key else "",
+        done=manifest.is_done(task, hashed=False),
+        cost=cost,
+        seconds=_seconds(cost, rates),
+        unit=task.unit or task.key,
+        awaited=task.awaited,
+    )
+
+
+def _shape(parameters: float | str | Path) -> Shape:
+    """The shape in a config.json, or of a model whose number of parameters is all that is told."""
+    try:
+        count = float(parameters)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return shape_in(Path(parameters))  # type: ignore[arg-type]
+    _require_size("parameters", count)
+    return Shape(parameters=count, used=count)
+
+
+def _require_size(name: str, value: float | None) -> None:
+    if value is not None and not 0 < value < math.inf:
+        raise InputError("not a number above 0", field=name, seen=value, remedy="Correct or leave it out.")
 
 
 class _Unhashed(Workbench):

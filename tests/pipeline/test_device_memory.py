@@ -109,7 +109,7 @@ def planned(*settings: str, name: str = "llama-2-7b", **how: Any) -> str:
     file = PAPER / f"{name}.yaml"
     options = [text for key, value in how.items() for text in (f"--{key.replace('_', '-')}", value)]
     config = PAPER / f"{name}.config.json"
-    found = harmonia("plan", file, *settings, "--config", config, "--tflops", 300, *options)
+    found = harmonia("plan", file, *settings, "--parameters", config, "--tflops", 300, *options)
     assert (found.returncode == 2) == bool(found.stderr)
     return found.stderr or found.stdout
 
