@@ -19,7 +19,9 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 """Errors of a disk, or of one's share of it, that is full."""
 
 _FORMULA = re.compile("'*[=+\\-@\t\r\n＝＋－＠]")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_NUMBER = re.compile(
+    r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?( \([\d.+−]+ to [\d.+−]+\))?"
+)  # with its interval
 
 _FULL_WORDS = re.compile(r"No space left on device|os error 28")
 _FULL_BELOW = 2**20
@@ -136,7 +138,7 @@ def write_csv(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[s
         for row in rows:
             # The library leaves a carriage return bare, and readers end the row there.
             writer = quoted if any("\r" in str(value) for value in row.values()) else plain
-            writer.writerow({name: _as_cell(value) for name, value in row.items()})
+            writer.writerow({name: as_cell(value) for name, value in row.items()})
 
 
 def from_cell(cell: str) -> str:
@@ -144,7 +146,8 @@ def from_cell(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
-def _as_cell(value: Any) -> Any:
+def as_cell(value: Any) -> Any:
+    """A value as a table for people has it: no text is one that a spreadsheet takes for a formula."""
     if isinstance(value, str) and _FORMULA.match(value) and not _NUMBER.fullmatch(value):
         return f"'{value}"
     return value

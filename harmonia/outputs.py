@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from harmonia.errors import InputError
+from harmonia.errors import HarmoniaError, InputError
 from harmonia.files import disk_told, sync, write_text
 
 MARK = ".harmonia"
@@ -122,6 +122,23 @@ def scratch(path: Path, what: str) -> Path:
     """Where unfinished work for a folder lies: in it, or beside it as long as it is not there."""
     place = Path(os.path.realpath(path))
     return place / f"{MARK}.{what}" if place.is_dir() else place.with_name(f".{place.name}.{what}")
+
+
+@contextmanager
+def held_alone(lock: Path, problem: str) -> Iterator[None]:
+    """Hold a place against a second process; the hold ends with this one.
+
+    Raises:
+        HarmoniaError: Another process holds it; `problem` says so.
+    """
+    from filelock import FileLock, Timeout
+
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(lock, blocking=False):
+            yield
+    except Timeout as error:
+        raise HarmoniaError(problem) from error
 
 
 @contextmanager

@@ -8,6 +8,7 @@ Where no source of advisories can be reached it says so and exits 0: nothing is 
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,12 +16,17 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 _SOURCES = ("pypi", "osv")
 _LONGEST_S = 180
+_UNREACHED = re.compile(r"connect|resol|timed? ?out|unreachable|HTTP|SSL|proxy", re.IGNORECASE)
+"""Words of a tool that could not ask; what it says otherwise is a failure of its own."""
 
 
 def asked(tool: str, source: str) -> tuple[list[str] | None, str]:
     """The holes that a source knows, or None; and what it could not be asked.
 
     A mirror of the package index may answer without knowing any package: that is no answer.
+
+    Raises:
+        SystemExit: The tool is not there, or failed otherwise than by not reaching the source.
     """
     locked = str(ROOT / "requirements" / "common.txt")
     how = ("--no-deps", "--disable-pip", "--progress-spinner=off", "-f", "json")
@@ -35,8 +41,13 @@ def asked(tool: str, source: str) -> tuple[list[str] | None, str]:
         found = json.loads(done.stdout)["dependencies"]
     except subprocess.TimeoutExpired:
         return None, f"no answer in {_LONGEST_S} s"
-    except (ValueError, KeyError):
-        return None, (done.stderr.strip().splitlines() or ["no answer"])[-1][:200]
+    except OSError as error:
+        raise SystemExit(f"audit-deps: {tool} cannot be run: {error.strerror}") from error
+    except (ValueError, KeyError) as error:
+        said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1][:200]
+        if not _UNREACHED.search(said):
+            raise SystemExit(f"audit-deps: {tool} failed (exit {done.returncode}): {said}") from error
+        return None, said
     unknown = [one["name"] for one in found if "skip_reason" in one]
     if len(unknown) == len(found):
         return None, "knows none of the packages"

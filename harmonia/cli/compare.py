@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from shutil import rmtree
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -49,6 +50,7 @@ def compare(
     from harmonia.compare.folder import require_audit_of, require_place, wanted_of, write_comparison
     from harmonia.compare.lead import lead_of
     from harmonia.models import LocalModel, fingerprint, load_model
+    from harmonia.outputs import scratch
 
     given = Given.here()
     exams = _named(items or [])
@@ -58,8 +60,7 @@ def compare(
     if not exams:
         given.none("items", "--items")
     asked = {name: read(given.items(place)) for name, place in exams.items()}
-    source = given.shots(shots_from)
-    shots = None if source is None else read(source)
+    shots = None if (source := given.shots(shots_from)) is None else read(source)
     noted = [fingerprint(one) for one in which]
     if audit is not None:
         require_audit_of(audit, noted[0])
@@ -68,15 +69,16 @@ def compare(
     def loaded(place: int) -> LocalModel:
         return load_model(which[place], noted[place])
 
+    journal = scratch(out, "compared")
     comparing = Comparing(wanted=wanted, settings=settings, audited=rows, seed=seed)
     with Bars("asking") as bars:
-        found = comparing.run(lambda: loaded(0), lambda: loaded(1), progress=bars.progress)
+        found = comparing.run(lambda: loaded(0), lambda: loaded(1), journal=journal, progress=bars.progress)
     write_comparison(out, found, settings, (Path(before).name, Path(after).name))
+    rmtree(journal, ignore_errors=True)
     for note in found.notes:
         err.print(note)
-    for line in lead_of(found):
+    for line in (*lead_of(found), str(out)):
         console.print(line)
-    console.print(str(out))
 
 
 def _named(places: Sequence[str]) -> dict[str, str]:

@@ -13,7 +13,8 @@ from types import FrameType
 from typing import Any
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_AGAIN = "the same command takes the work up again"
+_RESUMED = frozenset({"run", "demo", "probe", "evaluate", "train", "audit", "curate", "compare", "slick"})
+"""Commands that note what is done as they go; the others begin anew."""
 
 
 class _Stopped(BaseException):
@@ -42,7 +43,7 @@ def main() -> None:
     try:
         _run()
     except _Stopped as stopped:
-        _fail(f"interrupted; {_AGAIN}", 128 + stopped.args[0])
+        _fail(f"interrupted; {_again()}", 128 + stopped.args[0])
 
 
 def _run() -> None:
@@ -70,8 +71,14 @@ def _run() -> None:
     except HarmoniaError as error:
         _fail(str(error), 1)
     except OSError as error:
-        remedy = f". Free some space; {_AGAIN}." if error.errno in FULL else ""
+        remedy = f". Free some space; {_again()}." if error.errno in FULL else ""
         _fail(f"{error.filename or 'file system'}: {error.strerror or error}{remedy}", 1)
+
+
+def _again() -> str:
+    """What a person is told to do after an end that was not the command's own."""
+    resumed = _RESUMED.intersection(sys.argv[1:2])
+    return "the same command takes the work up again" if resumed else "give the same command again"
 
 
 def _stop(number: int, _: FrameType | None) -> None:

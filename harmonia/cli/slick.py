@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,6 +35,9 @@ def slick(
     Example: `harmonia slick --model MODEL --items questions.jsonl --out known.parquet
     limit=500 slick.temperature=0.7`
     """
+    from harmonia import __version__
+    from harmonia.hashing import sha256_json
+    from harmonia.outputs import scratch
     from harmonia.slick.knowledge import SlickSettings, probe_knowledge
     from harmonia.slick.knowledge_file import KNOWLEDGE, write_knowledge
     from harmonia.slick.questions import read_open_questions
@@ -52,9 +56,14 @@ def slick(
     spelled = loaded.controls and loaded.controls.spelled(texts, literal=True)
     if spelled and spelled.rows:
         err.print(spelled.note("questions and demonstrations"))
+    every = [asdict(one) for one in (*asked, *pool)]
+    how = settings.model_dump(mode="json")
+    address = sha256_json([__version__, loaded.identity, how, len(asked), every])
+    journal = scratch(out, f"asked-{address[:12]}.jsonl")
     with Bars("asking") as bars:
-        found = probe_knowledge(loaded, asked, pool, settings, progress=bars.progress)
-    write_knowledge(out, found, {"model": loaded.identity, "settings": settings.model_dump(mode="json")})
+        found = probe_knowledge(loaded, asked, pool, settings, journal=journal, progress=bars.progress)
+    write_knowledge(out, found, {"model": loaded.identity, "settings": how})
+    journal.unlink(missing_ok=True)
     _print([(one.question.domain, one.category) for one in found], out, json_)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from harmonia.audit import AuditRow
 from harmonia.audit.run import Answerer
@@ -35,16 +36,20 @@ class Comparing:
         before: Callable[[], Answerer],
         after: Callable[[], Answerer],
         *,
+        journal: Path | None = None,
         progress: Progress | None = None,
     ) -> Found:
         """Ask both; each is loaded when its turn comes, so that one at a time is in memory.
+
+        What is done is noted in the folder `journal`, to be taken up after an interruption; the caller
+        removes it when the result is safe.
 
         Raises:
             InputError: A model is wrong, or cannot be asked so.
         """
         half = progress and (lambda done, of: progress(done, 2 * of))
         rest = progress and (lambda done, of: progress(of + done, 2 * of))
-        was = said_by(before(), self.wanted, self.settings, progress=half)
+        was = said_by(before(), self.wanted, self.settings, journal=journal, progress=half)
         form = self.settings.after_form
-        now = said_by(after(), self.wanted, self.settings.after, form=form, progress=rest)
+        now = said_by(after(), self.wanted, self.settings.after, form=form, journal=journal, progress=rest)
         return found_between(was, now, self.wanted, self.settings, audited=self.audited, seed=self.seed)

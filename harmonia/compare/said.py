@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from harmonia import __version__
 from harmonia.audit import Audit, AuditedFile, AuditRow
 from harmonia.audit.run import Answerer
 from harmonia.compare.canaries import AskedOfBoth, QuestionSuite, conversation_of
 from harmonia.compare.settings import CompareSettings
 from harmonia.errors import InputError
+from harmonia.hashing import sha256_json
 from harmonia.journal import Chunks, Progress
 from harmonia.models import Scorer
 from harmonia.probe import ask
@@ -45,6 +47,7 @@ def said_by(
     settings: CompareSettings,
     *,
     form: str | None = None,
+    journal: Path | None = None,
     progress: Progress | None = None,
 ) -> ModelSaid:
     """Ask a model everything.
@@ -54,6 +57,7 @@ def said_by(
         wanted: What.
         settings: How.
         form: Form of multiple choice; None for the raw one, with demonstrations.
+        journal: A folder for what is done, to be taken up after an interruption.
         progress: Told how many questions are done.
 
     Raises:
@@ -74,11 +78,15 @@ def said_by(
     notes: list[str] = []
     for suite in wanted.suites:
         for method in settings.readouts:
-            found, said = _asked(model, suite, method, settings, form, told(len(suite.items)))
+            address = [__version__, model.identity, form, method, settings.model_dump(mode="json")]
+            asked = [asdict(item) for item in (*suite.items, *(suite.shots or ()))]
+            noted = journal and journal / f"{sha256_json([address, len(suite.items), asked])[:12]}.jsonl"
+            chunks = Chunks(noted, told(len(suite.items)))
+            found, said = _asked(model, suite, method, settings, form, chunks)
             beliefs[suite.name, method] = found
             notes += (f"{suite.name}, {method}: {note}" for note in said)
     facts, row_verdicts = (
-        _audited(model, one, settings, told(2 * len(one))) for one in (wanted.facts, tuple(rows))
+        _audited(model, one, settings, journal, told(2 * len(one))) for one in (wanted.facts, tuple(rows))
     )
     return ModelSaid(
         identity=model.identity,
@@ -96,7 +104,7 @@ def _asked(
     method: Method,
     settings: CompareSettings,
     form: str,
-    progress: Progress | None,
+    chunks: Chunks,
 ) -> tuple[tuple[Belief, ...], list[str]]:
     given = settings.prompt.model_dump(exclude_unset=True) | {"method": method}
     words = PromptSettings.model_validate(given)
@@ -116,17 +124,22 @@ def _asked(
         build_template(words, model.tokenizer),
         settings=settings.probe,
         pool=ShotPool.of(shots, words) if asked_in.shots else None,
-        chunks=Chunks(progress=progress),
+        chunks=chunks,
     )
     return found.beliefs, found.notes
 
 
 def _audited(
-    model: Answerer, rows: Sequence[Conversation], settings: CompareSettings, progress: Progress | None
+    model: Answerer,
+    rows: Sequence[Conversation],
+    settings: CompareSettings,
+    journal: Path | None,
+    progress: Progress | None,
 ) -> dict[str, AuditRow]:
     """Verdicts as the audit makes them, behind demonstrations from these rows."""
     if not rows:
         return {}
-    file = AuditedFile(path=Path("rows"), sha256="", rows=tuple(rows))
+    told = [[row.id, [asdict(turn) for turn in row.messages]] for row in rows]
+    file = AuditedFile(path=Path("rows"), sha256=sha256_json(told), rows=tuple(rows))
     audit = Audit(model, file, settings.audit, ifd=False)
-    return {row.id: row for row in audit.run(progress=progress).rows}
+    return {row.id: row for row in audit.run(journal and journal / audit.address[:12], progress).rows}

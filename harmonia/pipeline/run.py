@@ -9,13 +9,12 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 import harmonia
 from harmonia.errors import HarmoniaError, redacted
 from harmonia.files import disk_told, write_text
 from harmonia.hashing import sha256_json
 from harmonia.models.load import pick_device
+from harmonia.outputs import held_alone
 from harmonia.pipeline.agenda import Agenda, Run
 from harmonia.pipeline.changes import tell_changed
 from harmonia.pipeline.check import check
@@ -127,15 +126,9 @@ def _named(keys: Sequence[str]) -> str:
 def _alone(run: Path) -> Iterator[None]:
     """Hold a run directory against a second run in it; the hold ends with the process."""
     claim_run(run)
-    lock = run / PARTIAL / "lock"
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(lock, blocking=False):
-            yield
-    except Timeout as error:
-        raise HarmoniaError(
-            f"{run}: another run is at work here. Wait for it, or give another out=DIR."
-        ) from error
+    problem = f"{run}: another run is at work here. Wait for it, or give another out=DIR."
+    with held_alone(run / PARTIAL / "lock", problem):
+        yield
 
 
 def _head(bench: Workbench, threads: int) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
+from harmonia.files import as_cell
 from harmonia.report.html_table import PageTable
 
 _LATEX = {
@@ -34,8 +35,7 @@ def csv_of(table: PageTable) -> str:
     """The table with its headings in one row; small print stands behind the text, in brackets."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(_headings(table))
-    writer.writerows(_cells(table))
+    writer.writerows(map(as_cell, row) for row in (_headings(table), *_cells(table)))
     return out.getvalue()
 
 

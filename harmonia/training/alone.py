@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from harmonia.files import require_file
 from harmonia.groups.group_files import write_group
 from harmonia.hashing import file_sha256
 from harmonia.models import fingerprint
-from harmonia.outputs import scratch
+from harmonia.outputs import held_alone, scratch
 from harmonia.training.sft import Progress, Trained, TrainingJob, fine_tune, job_hash
 from harmonia.types import GroupRow
 
@@ -22,14 +23,30 @@ def fine_tune_alone(job: TrainingJob, out: Path, *, progress: Progress | None = 
     Raises:
         InputError: As for `fine_tune`, or the training set is not there.
         TrainingError: As there.
+        HarmoniaError: Another process trains into this folder.
     """
     require_file(job.group, what="the training set")
     noted = fingerprint(job.model)
     address = job_hash(job, noted, file_sha256(job.group))
     work = scratch(out, f"checkpoints-{address[:12]}")
-    trained = fine_tune(job, out, work=work, progress=progress, noted=noted)
-    shutil.rmtree(work, ignore_errors=True)
+    with _alone(Path(os.path.realpath(out))):
+        trained = fine_tune(job, out, work=work, progress=progress, noted=noted)
+        shutil.rmtree(work, ignore_errors=True)
     return trained
+
+
+@contextmanager
+def _alone(place: Path) -> Iterator[None]:
+    """Hold a model folder against a second training; the processes of one launch are one training."""
+    if os.environ.get("RANK", "0") != "0":
+        yield
+        return
+    lock = place.with_name(f".{place.name}.lock")
+    with held_alone(lock, f"{place}: another training writes here. Wait for it, or give another --out."):
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
 
 
 @contextmanager

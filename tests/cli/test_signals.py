@@ -68,9 +68,9 @@ def test_workers_end_with_a_parent_that_was_killed(tmp_path: Path) -> None:
     _all_gone(tmp_path, workers)
 
 
-def _stopped_by(number: int, before: str = "") -> subprocess.CompletedProcess[str]:
+def _stopped_by(number: int, before: str = "", command: str = "run") -> subprocess.CompletedProcess[str]:
     code = (
-        f"import os, signal, sys; {before}\n"
+        f"import os, signal, sys; sys.argv = ['harmonia', '{command}']; {before}\n"
         "from harmonia.cli import commands, main\n"
         f"commands.app = lambda **_: os.kill(os.getpid(), {int(number)}) or print('goes on')\n"
         "main.main()"
@@ -86,9 +86,15 @@ def test_each_signal_has_its_exit_code(number: signal.Signals, code: int) -> Non
     assert (done.returncode, done.stdout, done.stderr) == (code, "", AGAIN)
 
 
+def test_what_begins_anew_is_not_said_to_be_taken_up() -> None:
+    done = _stopped_by(signal.SIGTERM, command="groups")
+    assert done.stderr == "harmonia: interrupted; give the same command again\n"
+
+
 def test_a_signal_is_heard_while_the_commands_are_imported() -> None:
     code = (
-        "import builtins, os, signal\n"
+        "import builtins, os, signal, sys\n"
+        "sys.argv = ['harmonia', 'audit']\n"
         "from harmonia.cli import main\n"
         "imported = builtins.__import__\n"
         "def stopped(name, *rest):\n"

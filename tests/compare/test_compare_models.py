@@ -18,8 +18,9 @@ from statsmodels.stats.proportion import proportion_confint
 import harmonia
 from harmonia.audit import AuditRow, AuditSettings
 from harmonia.cli.compare import _named
-from harmonia.compare import CompareSettings
+from harmonia.compare import CompareSettings, Comparing
 from harmonia.compare.check import nearest_rows
+from harmonia.compare.folder import wanted_of
 from harmonia.compare.tables import ASKED, CHANGES, COMPARED, COST, FACTS, READOUTS_LOST, ROWS_AFTER
 from harmonia.errors import InputError
 from harmonia.models.fake import FakeModel
@@ -306,6 +307,31 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
         CompareSettings(audit=AuditSettings(sample=1))
     with pytest.raises(InputError, match="field 'after': not of the kind needed"):
         harmonia.compare(model, beliefs, items=items)
+
+
+def test_what_was_asked_before_an_interruption_is_not_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = CompareSettings.model_validate({"prompt": {"shots": 2}})
+    wanted, _ = wanted_of(settings, items=[sky(number, "one") for number in range(12)])
+    comparing = Comparing(wanted=wanted, settings=settings)
+    before, after = lettered({11: "red"}, {11: "red"}), lettered({0: "red"}, {1: "tan"})
+    plain = comparing.run(lambda: before, lambda: after)
+    asked: list[str] = []
+    ask = FakeModel.loglikelihoods
+
+    def counted(model: FakeModel, *given: Any, **more: Any) -> Any:
+        asked.append(model.identity)
+        return ask(model, *given, **more)
+
+    monkeypatch.setattr(FakeModel, "loglikelihoods", counted)
+    with pytest.raises(ZeroDivisionError):
+        comparing.run(lambda: before, lambda: 1 // 0, journal=tmp_path)
+    assert set(asked) == {before.identity}
+    asked.clear()
+    again = comparing.run(lambda: before, lambda: after, journal=tmp_path)
+    assert set(asked) == {after.identity}
+    assert again.outcomes == plain.outcomes
 
 
 @pytest.mark.slow

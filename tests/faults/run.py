@@ -29,6 +29,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 import yaml  # noqa: E402
 from bad_inputs import cases  # noqa: E402
 from bad_models import models as bad_models  # noqa: E402
+from hostile import hostile  # noqa: E402
 from models import make_tiny  # noqa: E402
 from trials import asked, files_of, small, tried  # noqa: E402
 
@@ -199,9 +200,15 @@ def models(bench: Bench) -> tuple[int, list[str]]:
     return len(found), [one for one in said if one]
 
 
+def hostile_data(bench: Bench) -> tuple[int, list[str]]:
+    """Markup, escape sequences, formulas, paths, templates, YAML and pickles through everything."""
+    return hostile(bench.folder / "hostile")
+
+
 TRIALS: dict[str, Trial] = {
     "inputs": inputs,
     "models": models,
+    "hostile_data": hostile_data,
     "kills": kills,
     "signals": signals,
     "damage": damage,

@@ -15,13 +15,14 @@ from plain_training import VICUNA_SYSTEM, changed, plain_loop, rows_by_hand
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from harmonia.errors import InputError, TrainingError
+from harmonia.errors import HarmoniaError, InputError, TrainingError
 from harmonia.hashing import addressed_order, file_sha256
 from harmonia.models import ModelSettings, fingerprint, load_model, load_tokenizer
 from harmonia.models.folder import BASE_RECORD
 from harmonia.probe import ask
 from harmonia.prompts import Form, PromptSettings, build_template
 from harmonia.training import LoraSettings, TrainingSettings
+from harmonia.training.alone import fine_tune_alone
 from harmonia.training.sft import TrainingJob, fine_tune, job_hash
 
 
@@ -235,6 +236,20 @@ def test_a_run_killed_and_started_again_ends_the_same(job, train, tmp_path, lora
     assert names == {path.name for path in resumed.iterdir()}
     for name in sorted(names):
         assert (undisturbed / name).read_bytes() == (resumed / name).read_bytes(), name
+
+
+def test_a_second_training_into_one_folder_is_refused_as_long_as_the_first_lasts(job, tmp_path):
+    place = tmp_path / "tuned"
+
+    def second(done: int, total: int) -> None:
+        with pytest.raises(HarmoniaError, match="another training writes here"):
+            fine_tune_alone(job(seed=4), place)
+        raise Killed
+
+    with pytest.raises(Killed):
+        fine_tune_alone(job(), place, progress=second)
+    assert fine_tune_alone(job(), place).steps == 5
+    assert not list(tmp_path.glob(".tuned.*")), "what it held and noted is gone"
 
 
 def test_a_run_killed_at_its_very_end_ends_the_same(job, train, tmp_path):
