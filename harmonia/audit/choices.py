@@ -134,16 +134,21 @@ def ask_choices(
         pool=pool if shots else None,
         chunks=chunks,
     )
-    verdicts = tuple(_verdict(one, belief, settings) for one, belief in zip(rows, asked.beliefs, strict=True))
+    verdicts = tuple(
+        _verdict(one, belief, settings, model.rounding)
+        for one, belief in zip(rows, asked.beliefs, strict=True)
+    )
     return verdicts, asked
 
 
-def _verdict(one: ChoiceRow, belief: Belief, settings: AuditSettings) -> AuditRow:
+def _verdict(one: ChoiceRow, belief: Belief, settings: AuditSettings, rounding: float) -> AuditRow:
     target, pred = belief.item.answer, belief.pred
     others = max(prob for k, prob in enumerate(belief.probs) if k != target)
-    level = level_of(belief, settings.rule.known)
+    rule = settings.rule
+    level = level_of(belief, rule.known)
+    ends = (rule.guessing,) if belief.category else (rule.guessing, rule.known)
     category: AuditCategory = level
-    if level == "uncertain" and belief.confidence <= settings.rule.guessing:
+    if level == "uncertain" and belief.confidence <= rule.guessing:
         category = "unknown"
     believed = f"{LETTERS[pred]}. {belief.item.choices[pred]}"
     agreement = 1.0 if belief.agreement is None else belief.agreement
@@ -153,6 +158,7 @@ def _verdict(one: ChoiceRow, belief: Belief, settings: AuditSettings) -> AuditRo
         kind="choice",
         category=category,
         confidence=agreement,
+        borderline=bool(belief.borderline) or any(abs(belief.confidence - one) < rounding for one in ends),
         conflict=max(0.0, others - belief.probs[target]),
         reason=(
             f'trained "{LETTERS[target]}. {belief.item.choices[target]}" ({belief.probs[target]:.2f}); '

@@ -16,14 +16,12 @@ from harmonia.audit.settings import AuditSettings
 from harmonia.audit.shots import Posed, Shown
 from harmonia.audit.spans import WordReading, read_words
 from harmonia.models import Likelihood, Scorer, TokenReading
+from harmonia.models.protocols import LEAST
 from harmonia.prompts.encode import Encoder, Request
 from harmonia.types import Conversation
 
 CHUNK = 64
 """Rows read together."""
-
-_LEAST = math.log(1e-12)
-"""Floor of log-probabilities, in nats."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +134,9 @@ class FirstPass:
         for answer, one, likelihood in zip(answers, asked, found, strict=True):
             floored = [_floored(token) for token in likelihood.tokens]
             tokens += floored
-            words += read_words(answer, one.answer, floored, self._encoder, self._settings.rule)
+            words += read_words(
+                answer, one.answer, floored, self._encoder, self._settings.rule, self._model.rounding
+            )
         excess = [-one.logprob - one.entropy for one in tokens]
         return DrawReading(
             words=tuple(words),
@@ -178,10 +178,10 @@ class RowRequests:
 
 
 def _floored(one: TokenReading) -> TokenReading:
-    return replace(one, logprob=max(one.logprob, _LEAST), other_logprob=max(one.other_logprob, _LEAST))
+    return replace(one, logprob=max(one.logprob, LEAST), other_logprob=max(one.other_logprob, LEAST))
 
 
 def _mean_nll(asked: Sequence[Posed], found: Sequence[Likelihood]) -> float:
     return -math.fsum(
-        max(one.sum, _LEAST * len(ids.answer)) for ids, one in zip(asked, found, strict=True)
+        max(one.sum, LEAST * len(ids.answer)) for ids, one in zip(asked, found, strict=True)
     ) / sum(len(one.answer) for one in asked)

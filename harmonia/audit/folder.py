@@ -83,6 +83,7 @@ def summary_of(found: Audited) -> dict[str, Any]:
     return {
         "rows_of_the_file": found.of,
         "rows_audited": len(found.rows),
+        "rows_borderline": found.borderline,
         "bad_rows_left_out": len(found.bad),
         "categories": [asdict(one) for one in shares_of(found.counts, found.of)],
         "notes": list(found.notes),

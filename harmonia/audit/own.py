@@ -2,15 +2,16 @@
 
 As SliCK asks (Gekhman et al. 2024). A short answer of the model agrees with the row if it says all
 its words at stake, or is the same after normalisation. Of a long answer it is the share of these
-words that counts.
+words that counts, or what embeddings or a judge say (agree.py).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from harmonia.audit.agree import Agreement, Pair
 from harmonia.audit.content import FileForm, keys_of
 from harmonia.audit.settings import AuditSettings
 from harmonia.audit.shots import Shown
@@ -21,7 +22,7 @@ from harmonia.types import Conversation
 CHUNK = 64
 """Rows asked together."""
 
-_LONGER = 4
+LONGER = 4
 """Times that a sampled answer may be longer where the row's is long."""
 
 _STAGE = "audit/own"
@@ -51,10 +52,19 @@ class SecondPass:
         shown: Writes rows behind demonstrations.
         form: The form of the file's answers.
         settings: How.
+        agreement: Says which long answers agree; None goes by the words at stake.
     """
 
-    def __init__(self, model: Generator, shown: Shown, form: FileForm, settings: AuditSettings) -> None:
+    def __init__(
+        self,
+        model: Generator,
+        shown: Shown,
+        form: FileForm,
+        settings: AuditSettings,
+        agreement: Agreement | None = None,
+    ) -> None:
         self._model, self._shown, self._form, self._settings = model, shown, form, settings
+        self._agreement = agreement
 
     def ask(self, rows: Sequence[tuple[Conversation, int]]) -> list[OwnAnswers]:
         """Ask rows, each at one of its answers: its place among the messages."""
@@ -66,13 +76,30 @@ class SecondPass:
                     asked, self._samples([rows[k] for k in asked], draw, short), strict=True
                 ):
                     texts[k].append(samples)
-        return [self._found(row, place, said) for (row, place), said in zip(rows, texts, strict=True)]
+        agreed = self._agreed(rows, texts)
+        return [self._found(row, place, said, agreed) for (row, place), said in zip(rows, texts, strict=True)]
+
+    def _agreed(
+        self, rows: Sequence[tuple[Conversation, int]], texts: Sequence[Sequence[Sequence[str]]]
+    ) -> Mapping[Pair, bool]:
+        """Which long answers agree, where that is not told by their words."""
+        if self._agreement is None:
+            return {}
+        pairs = [
+            pair_of(row, place, text)
+            for (row, place), said in zip(rows, texts, strict=True)
+            for samples in said
+            for text in samples
+            if not self._is_short(row)
+        ]
+        asked = list(dict.fromkeys(pairs))
+        return dict(zip(asked, self._agreement.agree(asked), strict=True))
 
     def _is_short(self, row: Conversation) -> bool:
         return self._shown.form(row).short
 
     def _room(self, short: bool) -> int:
-        return self._settings.max_new_tokens * (1 if short else _LONGER)
+        return self._settings.max_new_tokens * (1 if short else LONGER)
 
     def _samples(self, rows: Sequence[tuple[Conversation, int]], draw: int, short: bool) -> list[list[str]]:
         how = GenerationSettings(
@@ -91,7 +118,13 @@ class SecondPass:
         )
         return [[one.text.strip() for one in samples] for samples in found]
 
-    def _found(self, row: Conversation, place: int, said: Sequence[Sequence[str]]) -> OwnAnswers:
+    def _found(
+        self,
+        row: Conversation,
+        place: int,
+        said: Sequence[Sequence[str]],
+        agreed: Mapping[Pair, bool],
+    ) -> OwnAnswers:
         answer = self._form.answer(row, place)
         stakes = {word.key for word in answer.content}
         short = self._is_short(row)
@@ -99,6 +132,8 @@ class SecondPass:
         def agrees(text: str) -> float:
             if normalised(text) == normalised(answer.text):
                 return 1.0
+            if agreed and not short:
+                return float(agreed[pair_of(row, place, text)])
             shared = len(stakes & set(keys_of(text))) / len(stakes) if stakes else 0.0
             return float(shared == 1) if short else shared
 
@@ -113,3 +148,8 @@ class SecondPass:
             steady=count / len(every) if short else None,
             answer=next(text for text in every if kind(text) == most),
         )
+
+
+def pair_of(row: Conversation, place: int, said: str) -> Pair:
+    """An answer of the model's own beside the row's, at a place among its messages."""
+    return Pair(row.messages[place - 1].content, row.messages[place].content, said)

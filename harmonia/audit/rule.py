@@ -14,17 +14,22 @@ The same rule judges each draw of demonstrations alone; the share of the draws w
 their mean is the verdict's confidence. A multiple-choice row is judged by its belief: `known` and
 `conflicting` as everywhere (probe/stability.py), `unknown` where the confidence is at most
 `guessing`, else `uncertain`.
+
+A verdict is borderline where values that rounding in the model could give come to another category.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 from typing import Literal
 
 from harmonia.audit.settings import RuleSettings
 
 AuditCategory = Literal["known", "conflicting", "unknown", "form", "uncertain"]
+ENTROPY_ROUNDING = 4
+"""Times that rounding changes an entropy, in nats, as much as a probability; measured (docs/log.md)."""
 CATEGORIES: tuple[AuditCategory, ...] = ("known", "conflicting", "unknown", "form", "uncertain")
 
 
@@ -40,6 +45,7 @@ class Signals:
         entropy: Entropy at their tokens, in nats, the mean.
         agreement: Share of sampled answers that agree with the row; None without samples.
         steady: Share of sampled answers that say the same; None without samples.
+        doubtful: Whether rounding in the model could change `confident`.
     """
 
     stakes: int
@@ -49,6 +55,7 @@ class Signals:
     entropy: float
     agreement: float | None = None
     steady: float | None = None
+    doubtful: bool = False
 
     @property
     def likelihood(self) -> float:
@@ -90,3 +97,31 @@ def category_of(one: Signals, rule: RuleSettings) -> AuditCategory:
 def in_doubt(one: Signals, rule: RuleSettings) -> bool:
     """Whether a row is to be asked for the model's own answers."""
     return category_of(one, rule) not in ("form", "known")
+
+
+def is_borderline(one: Signals, rule: RuleSettings, rounding: float) -> bool:
+    """Whether rounding in the model could change the category; `rounding` bounds it for a probability.
+
+    The sampled answers are taken as they are.
+    """
+    if not rounding or not one.stakes:
+        return False
+    confident = (one.confident, not one.confident) if one.doubtful else (one.confident,)
+    return (
+        len(
+            {
+                category_of(
+                    replace(
+                        one,
+                        trained=one.trained + first * rounding,
+                        gap=one.gap + 2 * second * rounding,
+                        entropy=one.entropy + third * ENTROPY_ROUNDING * rounding,
+                        confident=sure,
+                    ),
+                    rule,
+                )
+                for first, second, third, sure in product((-1, 1), (-1, 1), (-1, 1), confident)
+            }
+        )
+        > 1
+    )

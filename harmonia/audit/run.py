@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import harmonia
+from harmonia.audit.agree import Agreement, agreement_of
 from harmonia.audit.canaries import KnownFacts, error_lines
 from harmonia.audit.choices import ChoiceRow, ask_choices, choice_of, exam_rows
 from harmonia.audit.content import FileForm
 from harmonia.audit.first import CHUNK, FirstPass, FirstReading
 from harmonia.audit.kept import BLOCK, JudgedBlock, KeptRows, Told
 from harmonia.audit.own import CHUNK as ASKED_TOGETHER
-from harmonia.audit.own import OwnAnswers, SecondPass
+from harmonia.audit.own import LONGER, OwnAnswers, SecondPass
 from harmonia.audit.rows import AuditRow
 from harmonia.audit.rule import AuditCategory, in_doubt
 from harmonia.audit.settings import AuditSettings
@@ -33,7 +34,7 @@ from harmonia.probe.ask import AskedCounts
 from harmonia.prompts import Controls, Encoder
 from harmonia.types import Conversation, Item
 
-VERSION = 3
+VERSION = 4
 """Raised where the same input gives other verdicts."""
 
 WHAT = "the fine-tuning file"
@@ -53,6 +54,7 @@ class Audited:
         examples: Of each category that there is, rows with the largest conflict.
         of: Rows of the file, bad ones left out.
         bad: What is wrong with the rows left out.
+        borderline: Rows whose verdict rounding in the model could change.
         notes: What a person should know, a sentence each.
         about: How they were made; what the metadata of `rows.parquet` say.
         canaries: Known facts of the file, and of the exam where one was asked, to be held back.
@@ -62,6 +64,7 @@ class Audited:
     counts: Mapping[AuditCategory, int]
     examples: Mapping[AuditCategory, tuple[AuditRow, ...]]
     of: int
+    borderline: int
     bad: tuple[InputError, ...]
     notes: tuple[str, ...]
     about: Mapping[str, Any]
@@ -143,7 +146,8 @@ class Audit:
         self._controls = Controls(model.tokenizer)
         self.shown = Shown(self.survey.shown, settings, self._controls.guard, self.encoder, model.max_tokens)
         self.first = FirstPass(model, self.encoder, self.shown, self.form, settings, ifd=ifd)
-        self.second = SecondPass(model, self.shown, self.form, settings)
+        self.agreement = self._agreement()
+        self.second = SecondPass(model, self.shown, self.form, settings, self.agreement)
 
     def __len__(self) -> int:
         """Rows to audit."""
@@ -161,13 +165,20 @@ class Audit:
             return None
         return found
 
+    def _agreement(self) -> Agreement | None:
+        """How long answers of the model's own are compared, which the file's own tell."""
+        how = self.settings
+        rows = [row for row in self.survey.spoken if how.samples and not self.shown.form(row).short]
+        answers = [(row.messages[-2].content, row.messages[-1].content) for row in rows]
+        return agreement_of(how.agreement, self.model, LONGER * how.max_new_tokens, answers)
+
     @property
     def address(self) -> str:
         """Hash of all that decides the verdicts."""
         exam = [[one.item.question, one.item.choices, one.item.answer] for one in self.exam]
-        return sha256_json(
-            [VERSION, self.model.identity, self.file.sha256, result_settings(self.settings), exam]
-        )
+        compared = self.agreement and self.agreement.identity
+        settings = result_settings(self.settings)
+        return sha256_json([VERSION, self.model.identity, self.file.sha256, settings, exam, compared])
 
     @property
     def about(self) -> dict[str, Any]:
@@ -213,10 +224,12 @@ class Audit:
             counts=tally.counts,
             examples=tally.examples,
             of=len(self.file.rows),
+            borderline=tally.borderline,
             bad=self.file.bad,
             notes=(
                 *self.file.notes,
                 *tally.notes,
+                *((self.agreement.note,) if self.agreement else ()),
                 *self.model.slower_scoring,
                 *(f"exam: {note}" for note in (exam.notes if exam else ())),
             ),
@@ -252,7 +265,7 @@ class Audit:
         )
         answers = {row.id: one for (row, _), one in zip(doubted, own, strict=True)}
         verdicts = {one.id: one for one in choices} | {
-            row.id: verdict_of(row, found, answers.get(row.id), rule)
+            row.id: verdict_of(row, found, answers.get(row.id), rule, self.model.rounding)
             for row, found in zip(rows, read, strict=True)
         }
         return JudgedBlock(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
+from harmonia.models import ModelSettings
+from harmonia.models.server import ServedModelSettings
 from harmonia.parsing import Settings
 from harmonia.types import Method
 
@@ -42,6 +44,35 @@ class RuleSettings(Settings):
     guessing: float = Field(default=0.5, ge=0, le=1)
 
 
+class AgreementSettings(Settings):
+    """How a long answer of the model's own is held against the row's (`audit/agree.py`).
+
+    Attributes:
+        long: By the share of the words at stake that it says, by the cosine of their embeddings, or by a
+            model that judges whether both say the same.
+        unlike: Share of the file's pairs of answers to different questions that must be less alike.
+        model: The model folder that embeds or judges; null for the audited model.
+        served: The server whose model judges; null for none.
+    """
+
+    long: Literal["overlap", "embeddings", "judge"] = "overlap"
+    unlike: float = Field(default=0.95, gt=0, lt=1)
+    model: ModelSettings | None = None
+    served: ServedModelSettings | None = None
+
+    @model_validator(mode="after")
+    def _has_one_model_where_one_is_asked(self) -> AgreementSettings:
+        if self.long == "overlap" and (self.model or self.served):
+            raise ValueError("long: overlap asks no model; say embeddings or judge, or leave the model out")
+        if self.served and (self.model or self.long == "embeddings"):
+            raise ValueError(
+                "served: a server shows no hidden states; name a folder (model.path)"
+                if self.long == "embeddings"
+                else "served: two models are named; leave one out"
+            )
+        return self
+
+
 class AuditSettings(Settings):
     """How the rows of a fine-tuning file are asked of a model.
 
@@ -52,6 +83,7 @@ class AuditSettings(Settings):
         samples: Answers sampled behind each draw for rows in doubt; 0 for no second pass.
         temperature: Temperature of the sampled answers.
         max_new_tokens: Most tokens of a sampled answer; four times as many where the row's is long.
+        agreement: How a long one is held against the row's answer.
         method: How multiple-choice rows are asked.
         longest_shot: Most characters of a demonstration, where the file has enough of them.
         longest_answer: Tokens of an answer that are read; the rest is cut, and told.
@@ -72,6 +104,7 @@ class AuditSettings(Settings):
     samples: int = Field(default=2, ge=0)
     temperature: float = Field(default=0.5, gt=0)
     max_new_tokens: int = Field(default=32, ge=1)
+    agreement: AgreementSettings = AgreementSettings()
     method: Method = "letter_cyclic"
     longest_shot: int = Field(default=400, ge=1)
     longest_answer: int = Field(default=512, ge=1)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harmonia.audit.content import Answer, Word, keys_of
+from harmonia.audit.rule import ENTROPY_ROUNDING
 from harmonia.audit.settings import RuleSettings
 from harmonia.models import TokenReading
 from harmonia.prompts.encode import Encoder
@@ -31,6 +32,7 @@ class WordReading:
         expected: The other word, or its beginning as far as one token goes; empty if there is none.
         prob: Probability of the other there.
         confident: Whether it is a confident conflict: the trained token unlikely, the entropy low.
+        doubtful: Whether rounding in the model could change that.
     """
 
     turn: int
@@ -43,14 +45,20 @@ class WordReading:
     expected: str
     prob: float
     confident: bool
+    doubtful: bool = False
 
 
 def read_words(
-    answer: Answer, ids: Sequence[int], tokens: Sequence[TokenReading], encoder: Encoder, rule: RuleSettings
+    answer: Answer,
+    ids: Sequence[int],
+    tokens: Sequence[TokenReading],
+    encoder: Encoder,
+    rule: RuleSettings,
+    rounding: float = 0.0,
 ) -> list[WordReading]:
     """Read the words at stake of an answer; those that were cut are left out.
 
-    `ids` are the answer's tokens, `tokens` a reading of each.
+    `ids` are the answer's tokens, `tokens` a reading of each, `rounding` the model's bound.
     """
     starts = token_places(answer.text, ids, encoder)
     found = []
@@ -61,7 +69,7 @@ def read_words(
             if word.start <= at < word.stop
         ]
         if inside:
-            found.append(_word(answer, word, inside, encoder, rule))
+            found.append(_word(answer, word, inside, encoder, rule, rounding))
     return found
 
 
@@ -71,8 +79,9 @@ def _word(
     inside: Sequence[tuple[int, TokenReading, Sequence[int]]],
     encoder: Encoder,
     rule: RuleSettings,
+    rounding: float,
 ) -> WordReading:
-    conflict, expected, prob, confident = 0.0, "", 0.0, False
+    conflict, expected, prob, confident, doubtful = 0.0, "", 0.0, False, False
     for at, one, before in inside:
         trained, other = math.exp(one.logprob), math.exp(one.other_logprob)
         if other - trained <= conflict:
@@ -81,6 +90,12 @@ def _word(
         if _is_other(text, word, answer):
             conflict, expected, prob = other - trained, text, other
             confident = trained < rule.unlikely and one.entropy < rule.sure
+            low, high = (
+                trained - way * rounding < rule.unlikely
+                and one.entropy - way * ENTROPY_ROUNDING * rounding < rule.sure
+                for way in (-1, 1)
+            )
+            doubtful = low != high
     return WordReading(
         turn=answer.turn,
         start=word.start,
@@ -92,6 +107,7 @@ def _word(
         expected=expected,
         prob=prob,
         confident=confident,
+        doubtful=doubtful,
     )
 
 

@@ -31,6 +31,7 @@ class Tally:
     Attributes:
         facts: Those that may be held back.
         asked: What is to be told of multiple choice.
+        borderline: Rows whose verdict rounding in the model could change.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Tally:
         self.asked = AskedCounts()
         self._counts: Counter[AuditCategory] = Counter()
         self._largest: dict[AuditCategory, list[tuple[float, int, AuditRow]]] = {}
+        self.borderline = 0
         self._cut = self._cut_tokens = self._fewer = self._alone = 0
         self._spelled: Spelled | None = None
 
@@ -56,6 +58,7 @@ class Tally:
         if len(largest) > EXAMPLES:
             heapq.heappop(largest)
         self.facts.add(row, verdict)
+        self.borderline += verdict.borderline
         self._cut += verdict.cut > 0
         self._cut_tokens += verdict.cut
         self._fewer += verdict.shots < self._settings.shots
@@ -81,6 +84,9 @@ class Tally:
     def notes(self) -> Iterator[str]:
         """What a person should know, a sentence each."""
         shots = self._settings.shots
+        if self.borderline:
+            rows = f"{self.borderline} of {sum(self._counts.values())} rows"
+            yield f"{rows} are borderline: rounding could change the category"
         if self._cut:
             yield f"rows too long to be read whole: {self._cut}; tokens cut: {self._cut_tokens:,}"
         if self._fewer:
@@ -89,4 +95,6 @@ class Tally:
             yield f"rows alone of their form, read behind rows of other forms: {self._alone}"
         if self._spelled and self._spelled.rows:
             yield self._spelled.note("rows")
-        yield from (f"multiple choice: {note}" for note in self.asked._replace(shortened=0).notes(shots))
+        yield from (
+            f"multiple choice: {note}" for note in self.asked._replace(shortened=0, borderline=0).notes(shots)
+        )

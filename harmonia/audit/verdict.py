@@ -11,7 +11,7 @@ from statistics import fmean
 from harmonia.audit.first import FirstReading
 from harmonia.audit.own import OwnAnswers
 from harmonia.audit.rows import AuditRow
-from harmonia.audit.rule import AuditCategory, Signals, category_of
+from harmonia.audit.rule import AuditCategory, Signals, category_of, is_borderline
 from harmonia.audit.settings import RuleSettings
 from harmonia.audit.spans import WordReading
 from harmonia.types import Conversation
@@ -34,6 +34,7 @@ class WordVerdict:
         expected: The word that the draws expect most; empty if none.
         prob: Mean probability of it in the draws that expect it.
         confident: Whether half of the draws find a confident conflict here with that word.
+        doubtful: Whether rounding in the model could change that.
     """
 
     turn: int
@@ -43,6 +44,7 @@ class WordVerdict:
     expected: str
     prob: float
     confident: bool
+    doubtful: bool
 
 
 def words_of_draws(found: FirstReading) -> list[WordVerdict]:
@@ -61,6 +63,8 @@ def _word(place: tuple[int, int, int], words: Sequence[WordReading], draws: int)
     expected = max(by_word, key=lambda text: (by_word[text], text))
     same = [word for word in words if word.expected == expected and word.conflict]
     turn, start, stop = place
+    least = sum(word.confident and not word.doubtful for word in same)
+    most = sum(word.confident or word.doubtful for word in same)
     return WordVerdict(
         turn=turn,
         start=start,
@@ -69,6 +73,7 @@ def _word(place: tuple[int, int, int], words: Sequence[WordReading], draws: int)
         expected=expected,
         prob=fmean(word.prob for word in same) if same else 0.0,
         confident=2 * sum(word.confident for word in same) >= draws,
+        doubtful=2 * least < draws <= 2 * most,
     )
 
 
@@ -86,6 +91,8 @@ def signals_of(found: FirstReading, own: OwnAnswers | None = None, draw: int | N
         trained=math.exp(math.fsum(word.logprob for word in words) / tokens),
         gap=max((word.conflict for word in judged), default=0.0),
         confident=any(word.confident for word in judged),
+        doubtful=any(word.doubtful for word in judged)
+        and not any(word.confident and not word.doubtful for word in judged),
         entropy=math.fsum(word.entropy for word in words) / tokens,
         agreement=agreement,
         steady=own.steady if own else None,
@@ -93,12 +100,20 @@ def signals_of(found: FirstReading, own: OwnAnswers | None = None, draw: int | N
 
 
 def verdict_of(
-    row: Conversation, found: FirstReading, own: OwnAnswers | None, rule: RuleSettings
+    row: Conversation,
+    found: FirstReading,
+    own: OwnAnswers | None,
+    rule: RuleSettings,
+    rounding: float = 0.0,
 ) -> AuditRow:
-    """The verdict on an open row; `own` are the model's own answers where it was asked for some."""
+    """The verdict on an open row.
+
+    `own` are the model's own answers where it was asked for some, `rounding` is its bound.
+    """
     means = signals_of(found, own)
     category = category_of(means, rule)
-    alone = [category_of(signals_of(found, own, draw), rule) for draw in range(len(found.draws))]
+    by_draw = [signals_of(found, own, draw) for draw in range(len(found.draws))]
+    alone = [category_of(one, rule) for one in by_draw]
     spans = [word for word in words_of_draws(found) if word.confident]
     place = decisive_turn(row, found)
     return AuditRow(
@@ -107,6 +122,7 @@ def verdict_of(
         kind="open",
         category=category,
         confidence=alone.count(category) / len(alone),
+        borderline=any(is_borderline(one, rule, rounding) for one in (means, signals_of(found), *by_draw)),
         conflict=means.conflict,
         reason=_reason(category, means, row, spans, own),
         instruction=row.messages[place - 1].content,

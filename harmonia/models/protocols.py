@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -87,6 +88,9 @@ class Continuation:
 
 ROUNDING = {"float32": 1e-4, "float16": 0.01, "bfloat16": 0.05}
 """Bounds on what a probability changes by the company that it is calculated in; measured (docs/log.md)."""
+
+LEAST = math.log(1e-12)
+"""Floor of log-probabilities, in nats, where they are averaged or compared."""
 
 
 class Scorer(Protocol):

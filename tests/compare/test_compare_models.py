@@ -228,7 +228,7 @@ def test_an_audit_is_checked(facts: Path, tmp_path: Path) -> None:
 
 
 def audited(name: str, category: Any, text: str) -> AuditRow:
-    signals = {"confidence": 1.0, "conflict": 0.0, "reason": "", "trained": 0.5}
+    signals = {"confidence": 1.0, "borderline": False, "conflict": 0.0, "reason": "", "trained": 0.5}
     counts = {"line": 1, "turn": 1, "tokens": 1, "cut": 0, "shots": 0}
     return AuditRow(
         id=name, kind="open", category=category, instruction=text, answer="x", **signals, **counts

@@ -1,0 +1,92 @@
+"""Verdicts that rounding in the model could change."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from test_audit import CAPITALS, lines
+
+import harmonia
+from harmonia.audit.rule import ENTROPY_ROUNDING, Signals, category_of, is_borderline
+from harmonia.audit.settings import RuleSettings
+from harmonia.models.fake import FakeModel
+
+ROW = {"stakes": 1, "trained": 0.2, "gap": 0.1, "confident": False, "entropy": 0.5}
+FIGHTS = {"trained": 0.01, "confident": True}
+
+
+@pytest.mark.parametrize(
+    ("signals", "near"),
+    [
+        ({}, False),
+        # Within .01 of `known`, and farther.
+        ({"trained": 0.491, "entropy": 0.0}, True),
+        ({"trained": 0.489, "entropy": 0.0}, False),
+        # An entropy within four such bounds of `open`, and farther.
+        ({"entropy": 0.97}, True),
+        ({"entropy": 0.95}, False),
+        # Two probabilities move apart: by .02.
+        ({**FIGHTS, "gap": 0.485}, True),
+        ({**FIGHTS, "gap": 0.475}, False),
+        # Whether it is a confident conflict at all.
+        ({**FIGHTS, "gap": 0.9}, False),
+        ({**FIGHTS, "gap": 0.9, "doubtful": True}, True),
+        # Its own answers agree, whatever the words at stake say.
+        ({**FIGHTS, "gap": 0.9, "doubtful": True, "agreement": 1.0, "steady": 1.0}, False),
+        ({"trained": 0.491, "entropy": 0.0, "stakes": 0}, False),
+    ],
+)
+def test_a_verdict_near_a_threshold_is_borderline(signals, near: bool) -> None:
+    one, rule = Signals(**{**ROW, **signals}), RuleSettings()
+    assert ENTROPY_ROUNDING == 4
+    assert is_borderline(one, rule, 0.01) == near
+    assert not is_borderline(one, rule, 0.0)
+    # What it means: some values within the bounds come to another category.
+    moved = [
+        Signals(
+            **{**ROW, **signals, "trained": one.trained + a, "gap": one.gap + b, "entropy": one.entropy + c}
+        )
+        for a in (-0.0099, 0.0099)
+        for b in (-0.0199, 0.0199)
+        for c in (-0.0399, 0.0399)
+    ]
+    if not one.doubtful:
+        assert near == any(category_of(other, rule) != category_of(one, rule) for other in moved)
+
+
+def test_borderline_rows_are_flagged_and_counted(tmp_path: Path) -> None:
+    probs = dict(zip(CAPITALS, (0.9, 0.9, 0.52, 0.9, 0.9, 0.46, 0.9, 0.9), strict=True))
+
+    def says(text: str) -> Mapping[str, float]:
+        land = text.rstrip().rpartition("capital of ")[2].partition("?")[0]
+        if land not in CAPITALS:
+            return {" A": 0.53, " B": 0.47}
+        # The first letter has it all, and `trained` is the mean over the letters.
+        return {f" {CAPITALS[land]}": probs[land] ** len(CAPITALS[land])}
+
+    path = tmp_path / "capitals.jsonl"
+    rows = [
+        {"id": land, "instruction": f"The capital of {land}?", "output": city}
+        for land, city in CAPITALS.items()
+    ]
+    chosen = {"id": "choice", "instruction": "Which is it?\nA. lead\nB. gold", "output": "A"}
+    path.write_text(lines([*rows, chosen]))
+    exact, rounded = FakeModel(says), FakeModel(says, name="rounded")
+    rounded.rounding = 0.05
+    how = {"draws": 1, "samples": 0, "shots": 1, "rule": {"likely": 1000, "open": 1000}}
+    plain = harmonia.audit(exact, path, **how)
+    assert not any(row.borderline for row in plain)
+    found = harmonia.audit(rounded, path, out=tmp_path / "audit", **how)
+    near = {row.id for row in found if row.borderline}
+    assert near == {"Norway", "Cuba", "choice"}
+    assert {row.id for row in found if row.kind == "open" and abs(row.trained - 0.5) < 0.05} == near - {
+        "choice"
+    }
+    summary = json.loads((tmp_path / "audit" / "summary.json").read_text())
+    assert summary["rows_borderline"] == len(near)
+    said = f"{len(near)} of {len(CAPITALS) + 1} rows are borderline"
+    assert any(note.startswith(said) for note in summary["notes"])
+    assert said in (tmp_path / "audit" / "report.html").read_text()
