@@ -340,7 +340,7 @@ class Verdicts(Sequence[AuditRow]):
     @property
     def notes(self) -> tuple[str, ...]:
         """What a person should know of the audit, a sentence each."""
-        return self.found.notes
+        return (*self.found.warnings, *self.found.notes)
 
     def table(self) -> Any:
         """A DataFrame, one row an audited row, with the columns of `rows.parquet`."""

@@ -13,11 +13,10 @@ from harmonia.analysis.fit import TrainingFit
 from harmonia.analysis.letter_bias import LetterSummary
 from harmonia.analysis.mixed_models import MixedModelRow
 from harmonia.analysis.readouts import Losses
-from harmonia.analysis.run_answers import CHAT, Place, Who
+from harmonia.analysis.run_answers import Place, Who
 from harmonia.columns import Count, Share, Table
 from harmonia.data.leakage import Overlap
 from harmonia.groups.confounds import CONFOUNDS, TARGET_LETTERS
-from harmonia.groups.names import BASE
 from harmonia.types import Method
 
 FOLDER = "tables"
@@ -49,17 +48,6 @@ class Compared(Who):
     before_form: str
     after_form: str
     before_model: str
-
-    @property
-    def is_paper_forms(self) -> bool:
-        """Whether a model in chat form is compared with the base model in a raw form, by letters."""
-        forms = self.before_form.startswith("icl") and self.after_form == CHAT
-        return self.before_model == BASE and forms and self.readout == "letter"
-
-    @property
-    def is_paper(self) -> bool:
-        """The same for a tuned model: the comparison that the paper reports."""
-        return self.is_paper_forms and self.group != BASE
 
 
 @dataclass(frozen=True, kw_only=True)

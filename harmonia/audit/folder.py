@@ -86,5 +86,5 @@ def summary_of(found: Audited) -> dict[str, Any]:
         "rows_borderline": found.borderline,
         "bad_rows_left_out": len(found.bad),
         "categories": [asdict(one) for one in shares_of(found.counts, found.of)],
-        "notes": list(found.notes),
+        "notes": [*found.warnings, *found.notes],
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from harmonia.audit.rows import AuditRow
@@ -11,9 +12,9 @@ from harmonia.audit.rule import CATEGORIES, AuditCategory
 from harmonia.audit.run import Audit, Audited
 from harmonia.audit.summary import CategoryShare, shares_of
 from harmonia.probe.stability import wilson
-from harmonia.report.html_table import PageColumn, PageTable, build, field
+from harmonia.report.html_table import PageColumn, PageTable, build, field, within
 from harmonia.report.parts import Page, PageSection, closing, macro, prose, table
-from harmonia.report.words import beginning, count, counted, percent
+from harmonia.report.words import beginning, count, counted, listed, percent, reach
 
 _LONGEST = 1200
 """Characters of a text that are shown."""
@@ -57,6 +58,7 @@ def audit_page(audit: Audit, found: Audited) -> Page:
         kind="harmonia audit",
         title=audit.file.path.name,
         finding=_lead(shares, found),
+        warnings=found.warnings,
         picture=shares_figure(
             "Rows by category",
             "Share of the rows; where a sample was audited, bars are 95 % intervals of the whole file.",
@@ -92,16 +94,14 @@ def pieces_of(row: AuditRow) -> Iterator[Piece]:
 
 
 def _shares(shares: Sequence[CategoryShare], *, sampled: bool) -> PageTable:
-    def interval(one: CategoryShare) -> str:
-        return f"{percent(one.share_low)} to {percent(one.share_high)}"
-
     return build(
         "Rows by category",
         (
             field(CategoryShare, "category", "Category", "head"),
             field(CategoryShare, "rows", "Rows"),
-            field(CategoryShare, "share", "Share"),
-            *([PageColumn("share_low", "Of the file, 95 %", interval)] if sampled else []),
+            PageColumn("share", "Share", partial(within, name="share"))
+            if sampled
+            else field(CategoryShare, "share", "Share"),
             PageColumn("meaning", "The row ...", lambda one: _MEANINGS[one.category], kind="prose"),
         ),
         shares,
@@ -113,9 +113,7 @@ def _lead(shares: Sequence[CategoryShare], found: Audited) -> list[str]:
     conflicting = share["conflicting"]
     some = len(found.rows) < found.of
     rows = f"{count(len(found.rows))} of {counted(found.of, 'row')}" if some else "All rows"
-    parts = ", ".join(
-        f"{100 * share[name].share:.1f} % {name}" for name in CATEGORIES if name != "conflicting"
-    )
+    parts = listed(f"{percent(share[name].share)} {name}" for name in CATEGORIES if name != "conflicting")
     return [
         f"{counted(conflicting.rows, 'row')} ({_percent(conflicting)}) "
         f"{'fights' if conflicting.rows == 1 else 'fight'} what the model believes.",
@@ -124,8 +122,10 @@ def _lead(shares: Sequence[CategoryShare], found: Audited) -> list[str]:
 
 
 def _percent(one: CategoryShare) -> str:
-    interval = f", 95 % interval {100 * one.share_low:.1f} to {100 * one.share_high:.1f}"
-    return f"{100 * one.share:.1f} %{interval if one.share_low < one.share_high else ''}"
+    interval = (
+        f"; 95\u00a0%: {reach(one.share_low, one.share_high)}" if one.share_low < one.share_high else ""
+    )
+    return f"{percent(one.share)}{interval}"
 
 
 def _groups(found: Audited, draws: int) -> Iterator[PageSection]:

@@ -23,7 +23,7 @@ from harmonia.audit.rule import AuditCategory, in_doubt
 from harmonia.audit.settings import AuditSettings
 from harmonia.audit.shots import Shown
 from harmonia.audit.survey import CHOICE, LEFT, OPEN, survey
-from harmonia.audit.tally import Tally
+from harmonia.audit.tally import Guessing, Tally
 from harmonia.audit.verdict import decisive_turn, signals_of, verdict_of
 from harmonia.data import ConversationRows
 from harmonia.errors import InputError
@@ -56,6 +56,7 @@ class Audited:
         bad: What is wrong with the rows left out.
         borderline: Rows whose verdict rounding in the model could change.
         notes: What a person should know, a sentence each.
+        warnings: What to know before believing the verdicts, a sentence each.
         about: How they were made; what the metadata of `rows.parquet` say.
         canaries: Known facts of the file, and of the exam where one was asked, to be held back.
     """
@@ -67,6 +68,7 @@ class Audited:
     borderline: int
     bad: tuple[InputError, ...]
     notes: tuple[str, ...]
+    warnings: tuple[str, ...]
     about: Mapping[str, Any]
     canaries: tuple[Mapping[str, Any], ...]
 
@@ -207,8 +209,10 @@ class Audit:
         chunks = Chunks(journal and journal / "exam.jsonl", told.of(before))
         asked, exam = ask_choices(self.model, self.exam, self.exam, self.settings, chunks)
         known = KnownFacts("exam", self.settings.seed)
+        right = Guessing()
         for one, verdict in zip(self.exam, asked, strict=True):
             known.add(one.row, verdict, one.item)
+            right.add(verdict)
         tally = Tally(self.settings, self._controls, self.shown.alone, self.file.errors)
         kept = KeptRows(journal)
         rows = compress(zip(self.file.rows, self.survey.kinds, strict=True), self.survey.kinds)
@@ -232,6 +236,10 @@ class Audit:
                 *((self.agreement.note,) if self.agreement else ()),
                 *self.model.slower_scoring,
                 *(f"exam: {note}" for note in (exam.notes if exam else ())),
+            ),
+            warnings=(
+                *right.warnings("the questions of the exam"),
+                *tally.guessing.warnings("the multiple-choice rows of the file, as these teach them"),
             ),
             canaries=(*tally.facts.canaries, *known.canaries),
             about=self.about,

@@ -12,11 +12,38 @@ from harmonia.audit.rule import CATEGORIES, AuditCategory
 from harmonia.audit.settings import AuditSettings
 from harmonia.audit.shots import RowForm, form_of
 from harmonia.probe.ask import AskedCounts
+from harmonia.probe.stability import wilson
 from harmonia.prompts import Controls, Spelled
+from harmonia.report.chance import LITTLE, guessed
+from harmonia.report.words import percent
 from harmonia.types import Conversation
 
 EXAMPLES = 8
 """Rows of a category that are shown."""
+
+
+class Guessing:
+    """Counts multiple-choice rows that the model answers as they teach, beside what guessing gives."""
+
+    def __init__(self) -> None:
+        self._n, self._right, self._chance = 0, 0, 0.0
+
+    def add(self, verdict: AuditRow) -> None:
+        """Take a verdict, if it is one on multiple choice."""
+        if verdict.choices:
+            self._n += 1
+            self._right += verdict.believed == verdict.target
+            self._chance += 1 / len(verdict.choices)
+
+    def warnings(self, what: str) -> list[str]:
+        """What to say where guessing would give as many, by Wilson's interval."""
+        if not self._n:
+            return []
+        low, high = wilson(self._right, self._n)
+        chance = self._chance / self._n
+        if not low <= chance <= high:
+            return []
+        return [guessed("The model cannot", what, percent(self._right / self._n), percent(chance)), LITTLE]
 
 
 class Tally:
@@ -32,6 +59,7 @@ class Tally:
         facts: Those that may be held back.
         asked: What is to be told of multiple choice.
         borderline: Rows whose verdict rounding in the model could change.
+        guessing: Whether the model answers it no better than guessing would.
     """
 
     def __init__(
@@ -44,6 +72,7 @@ class Tally:
         self._settings, self._controls, self._alone_of = settings, controls, alone
         self.facts = KnownFacts("file", settings.seed, errors)
         self.asked = AskedCounts()
+        self.guessing = Guessing()
         self._counts: Counter[AuditCategory] = Counter()
         self._largest: dict[AuditCategory, list[tuple[float, int, AuditRow]]] = {}
         self.borderline = 0
@@ -59,6 +88,7 @@ class Tally:
             heapq.heappop(largest)
         self.facts.add(row, verdict)
         self.borderline += verdict.borderline
+        self.guessing.add(verdict)
         self._cut += verdict.cut > 0
         self._cut_tokens += verdict.cut
         self._fewer += verdict.shots < self._settings.shots

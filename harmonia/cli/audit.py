@@ -58,7 +58,7 @@ def audit(
     with journal_of(begun, out) as journal, Bars("auditing") as bars:
         found = begun.run(journal, bars.progress)
         write_audit(out, begun, found)
-    for note in found.notes:
+    for note in (*found.warnings, *found.notes):
         err.print(note)
     if json_:
         print(json.dumps(summary_of(found)))
@@ -68,13 +68,15 @@ def audit(
 
 
 def _print(summary: dict[str, Any], conflicting: Sequence[AuditRow]) -> None:
+    from harmonia.report.words import percent, reach
+
     whole = summary["rows_audited"] == summary["rows_of_the_file"]
     lines = [
         (
             one["category"],
             str(one["rows"]),
-            f"{one['share']:.3f}",
-            *(() if whole else (f"[{one['share_low']:.3f}, {one['share_high']:.3f}]",)),
+            percent(one["share"]),
+            *(() if whole else (reach(one["share_low"], one["share_high"]),)),
         )
         for one in summary["categories"]
     ]

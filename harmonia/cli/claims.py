@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,7 +15,7 @@ from harmonia.cli.progress import print_table
 
 if TYPE_CHECKING:
     from harmonia.analysis import ClaimsDocument
-    from harmonia.report.html_table import Line, PageTable
+    from harmonia.report.html_table import PageTable
 
 
 def claims(
@@ -53,25 +51,15 @@ def print_claims(document: ClaimsDocument) -> None:
     console.print(f"{headline(document)}\n", style="bold")
     for card in cards(document):
         console.print(f"{card.claim}: {card.verdict}. {card.statement}", style="bold")
-        for what, lines in groupby(card.table.lines, key=lambda line: line.entries[0].text):
-            _print(card.table, list(lines), title=what)
+        _print(card.table)
         for note in card.notes:
             console.print(note)
         console.print(f"{card.paper}\n")
     if (policies := policies_table(document)) is not None:
-        _print(policies, policies.lines, title=policies.caption)
+        _print(policies)
 
 
-def _print(shown: PageTable, lines: Sequence[Line], *, title: str) -> None:
-    """Print lines of a table of the report: units go to its title, other small print below it."""
-    columns = [(place, *column) for place, column in enumerate(shown.columns) if column[0] != "what"]
-    numbers = {place for place, *_, kind in columns if kind == "number"}
-    units = dict.fromkeys(text for line in lines for place in numbers for text in line.entries[place].small)
-    rows = [[line.entries[place].text for place, *_ in columns] for line in lines]
-    headings = [heading for _, _, heading, _ in columns]
-    right = {at for at, (place, *_) in enumerate(columns) if place in numbers}
-    print_table(headings, rows, title=", ".join((title, *units)), numbers=right)
-    for line in lines:
-        below = [text for place, *_ in columns if place not in numbers for text in line.entries[place].small]
-        if below:
-            console.print(f"{line.entries[columns[0][0]].text}: {'; '.join(below)}")
+def _print(shown: PageTable) -> None:
+    """Print a table of the report; under a number its interval, and no more of the small print."""
+    rows = [["\n".join((one.text, *one.small[:1])) for one in line.entries] for line in shown.lines]
+    print_table([heading for _, heading, _ in shown.columns], rows, title=shown.caption)

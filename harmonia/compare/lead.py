@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from harmonia.compare.result import Found
 from harmonia.compare.tables import CategoryAfter, ConflictCost, SuiteComparison, SuiteLosses
 from harmonia.probe.stability import wilson
+from harmonia.report.words import between, counted, method_words, p_value, percent, points, reach
 
 UNTOLD = (
     "This is an association in one training: what harmed all facts alike shows in no category, and only "
@@ -27,19 +28,23 @@ def lead_of(found: Found) -> list[str]:
 
 
 def _suite(one: SuiteComparison) -> str:
-    interval = f"{100 * one.accuracy_change_low:+.1f} to {100 * one.accuracy_change_high:+.1f}"
+    of = one.known_kept + one.known_lost
+    known = f"Of {of} known before, {one.known_lost} are lost." if of else "None was known before."
+    change = f"{points(100 * one.accuracy_change)} points"
+    interval = between(one.accuracy_change_low, one.accuracy_change_high)
     return (
-        f"{one.suite}, {one.readout}: {100 * one.accuracy_before:.1f} % of {one.n:,} right before, "
-        f"{100 * one.accuracy_after:.1f} % after (points, 95 %: {interval}; McNemar p {one.p:.2g}); "
-        f"{one.kept} kept, {one.lost} lost, {one.gained} gained. Of {one.known_kept + one.known_lost} known "
-        f"before, {one.known_lost} are lost."
+        f"{one.suite}, {method_words(one.readout)}: {percent(one.accuracy_before)} of "
+        f"{counted(one.n, 'question')} are right before, {percent(one.accuracy_after)} after "
+        f"({change}; 95\u00a0%: {interval}; McNemar p {p_value(one.p)}); {one.kept} kept, {one.lost} lost, "
+        f"{one.gained} gained. {known}"
     )
 
 
 def _lost(one: SuiteLosses) -> str:
     return (
-        f"{one.suite}: of {one.right_before} right before by {one.readout} and by {one.other}, "
-        f"{one.readout_lost} lost their readout alone, {one.knowledge_lost} are lost in both."
+        f"{one.suite}: of {one.right_before} right before {method_words(one.readout)} and "
+        f"{method_words(one.other)}, {one.readout_lost} lost their readout alone, {one.knowledge_lost} are "
+        "lost in both."
     )
 
 
@@ -48,14 +53,14 @@ def _facts(found: Found) -> Iterator[str]:
         return
     known = [one for one in found.facts if one.before == "known"]
     if not known:
-        yield f"facts in words: none of {len(found.facts)} is known to the model before."
+        yield f"Facts in words: none of {len(found.facts)} is known to the model before."
         return
     lost = [one for one in known if one.outcome == "lost"]
     low, high = wilson(len(lost), len(known))
     now = Counter(one.after for one in lost)
     what = ", ".join(f"{count} {name}" for name, count in now.most_common())
     yield (
-        f"facts in words: of {len(known)} known before, {len(lost)} are lost ({_interval(low, high)})"
+        f"Facts in words: of {len(known)} known before, {len(lost)} are lost (95\u00a0%: {reach(low, high)})"
         f"{f', now {what}' if lost else ''}."
     )
 
@@ -63,10 +68,10 @@ def _facts(found: Found) -> Iterator[str]:
 def _fitted(rows: tuple[CategoryAfter, ...]) -> Iterator[str]:
     for one in rows:
         if one.category in ("known", "conflicting", "unknown"):
-            ends = _interval(one.says_after_low, one.says_after_high)
+            ends = f"95\u00a0%: {reach(one.says_after_low, one.says_after_high)}"
             yield (
-                f"rows called {one.category}: the model says the answers of {100 * one.says_before:.0f} % "
-                f"before, of {100 * one.says_after:.0f} % after ({ends}; {one.rows} asked)."
+                f"Rows called {one.category}: the model says the answers of {percent(one.says_before)} "
+                f"before, of {percent(one.says_after)} after ({ends}; {one.rows} asked)."
             )
 
 
@@ -77,7 +82,7 @@ def _cost(one: ConflictCost) -> Iterator[str]:
             f"another: too few to tell whether conflicting rows cost knowledge. {UNTOLD}"
         )
         return
-    ends = f"{100 * one.difference_low:+.0f} to {100 * one.difference_high:+.0f}"
+    ends = f"95\u00a0%: {between(one.difference_low, one.difference_high)} points"
     said = (
         "are lost more often than" if one.difference_low > 0 else "are not shown to be lost more often than"
     )
@@ -85,9 +90,5 @@ def _cost(one: ConflictCost) -> Iterator[str]:
         said = "are lost less often than"
     yield (
         f"Known facts nearest to a conflicting row {said} the others: {one.near_lost} of {one.near_known} "
-        f"against {one.other_lost} of {one.other_known} ({ends} points, 95 %; Fisher p {one.p:.2g}). {UNTOLD}"
+        f"against {one.other_lost} of {one.other_known} ({ends}; Fisher p {p_value(one.p)}). {UNTOLD}"
     )
-
-
-def _interval(low: float, high: float) -> str:
-    return f"95 %: {100 * low:.0f} to {100 * high:.0f} %"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from harmonia.audit.rule import AuditCategory
@@ -17,9 +18,20 @@ from harmonia.compare.tables import (
     SuiteLosses,
 )
 from harmonia.probe.stability import wilson
-from harmonia.report.html_table import Entry, PageColumn, PageTable, build, field
+from harmonia.report.chance import LITTLE, guessed
+from harmonia.report.html_table import Entry, PageColumn, PageTable, build, field, within
 from harmonia.report.parts import Page, PageSection, closing, macro, prose, tables
-from harmonia.report.words import ABSENT, beginning, between, count, decimal, p_value, percent, points
+from harmonia.report.words import (
+    beginning,
+    between,
+    count,
+    decimal,
+    listed,
+    method_words,
+    p_value,
+    percent,
+    points,
+)
 
 _EXAMPLES = 30
 _LONGEST = 400
@@ -28,6 +40,7 @@ _LONGEST = 400
 def comparison_page(found: Found, names: tuple[str, str], about: Mapping[str, Any]) -> Page:
     """The page; `names` are what the models are called, `about` says how it was made."""
     from harmonia.report.figures import shares_figure
+    from harmonia.report.outcomes import outcomes_figure
 
     asked = [
         (series, _asked(row), share, *wilson(share * row.n, row.n))
@@ -45,7 +58,16 @@ def comparison_page(found: Found, names: tuple[str, str], about: Mapping[str, An
             "Bars are 95 % intervals over questions.",
             asked,
         ),
+        warnings=_warnings(found.compared),
         sections=[
+            PageSection(
+                anchor="outcomes",
+                title="Kept, lost, gained",
+                gist="what became of what the model before believed",
+                parts=[outcomes_figure(_outcomes(found.compared), "A bar holds the questions asked.")],
+                without="No questions with options were asked.",
+                opened=True,
+            ),
             PageSection(
                 anchor="tables",
                 title="Tables",
@@ -74,6 +96,24 @@ def comparison_page(found: Found, names: tuple[str, str], about: Mapping[str, An
     )
 
 
+def _warnings(rows: Sequence[SuiteComparison]) -> list[str]:
+    """Where the models answer no more than guessing gives."""
+    said = []
+    for row in rows:
+        if at := row.at_chance:
+            who = "Neither model can" if len(at) == 2 else f"The model {at[0]} cannot"
+            shares = listed(percent(getattr(row, f"accuracy_{when}")) for when in at)
+            said.append(guessed(who, _asked(row), shares, percent(row.chance)))
+    return [*said, LITTLE] if any("before" in row.at_chance for row in rows) else said
+
+
+def _outcomes(rows: Sequence[SuiteComparison]) -> dict[str, Any]:
+    """What became of each suite's questions, by what the model before believed."""
+    from harmonia.report.outcomes import counts_of
+
+    return {"": counts_of((_asked(row), row) for row in rows)} if rows else {}
+
+
 def _parts(found: Found) -> Iterator[PageTable]:
     if found.compared:
         yield _compared(found.compared)
@@ -89,7 +129,7 @@ def _parts(found: Found) -> Iterator[PageTable]:
 
 
 def _asked(row: Any) -> str:
-    return f"{row.suite}, {row.readout}"
+    return f"{row.suite}, {method_words(row.readout)}"
 
 
 def _compared(rows: Sequence[SuiteComparison]) -> PageTable:
@@ -139,11 +179,7 @@ def _changes(rows: Sequence[SubsetChange]) -> PageTable:
                     text=points(100 * row.change), small=(between(row.change_low, row.change_high),)
                 ),
             ),
-            PageColumn(
-                "lost_share",
-                "Lost of those right",
-                lambda row: _share(row.lost_share, row.lost_share_low, row.lost_share_high),
-            ),
+            PageColumn("lost_share", "Lost of those right", partial(within, name="lost_share")),
             PageColumn("p_holm", "p, Holm", lambda row: p_value(row.p_holm)),
         ),
         rows,
@@ -156,7 +192,9 @@ def _lost(rows: Sequence[SuiteLosses]) -> PageTable:
     return build(
         "Readout lost or knowledge lost: questions that the model before has right by both methods",
         (
-            PageColumn("suite", "Asked", lambda row: f"{_asked(row)} and {row.other}", kind="head"),
+            PageColumn(
+                "suite", "Asked", lambda row: f"{_asked(row)} and {method_words(row.other)}", kind="head"
+            ),
             field(SuiteLosses, "right_before", "Right before"),
             field(SuiteLosses, "kept", "Kept"),
             field(SuiteLosses, "readout_lost", "Readout lost"),
@@ -185,17 +223,13 @@ def _facts(rows: Sequence[FactOutcome]) -> PageTable:
 
 
 def _rows(rows: Sequence[CategoryAfter]) -> PageTable:
-    def says(which: str, heading: str) -> PageColumn[CategoryAfter]:
-        names = (f"says_{which}", f"says_{which}_low", f"says_{which}_high")
-        return PageColumn(names[0], heading, lambda row: _share(*(getattr(row, name) for name in names)))
-
     return build(
         "Rows of the fine-tuning file, by what the audit called them: whose answer does a model know?",
         (
             field(CategoryAfter, "category", "Called", "head"),
             field(CategoryAfter, "rows", "Rows asked"),
-            says("before", "Before"),
-            says("after", "After"),
+            PageColumn("says_before", "Before", partial(within, name="says_before")),
+            PageColumn("says_after", "After", partial(within, name="says_after")),
             field(CategoryAfter, "conflicting_after", "Sure of something else after"),
             field(CategoryAfter, "other_after", "All else after"),
         ),
@@ -210,33 +244,23 @@ def _nearest(rows: Sequence[NearestRows]) -> PageTable:
             field(NearestRows, "category", "Nearest row", "head"),
             field(NearestRows, "known", "Known before"),
             field(NearestRows, "lost", "Lost"),
-            PageColumn(
-                "lost_share",
-                "Share",
-                lambda row: _share(row.lost_share, row.lost_share_low, row.lost_share_high),
-            ),
+            PageColumn("lost_share", "Share", partial(within, name="lost_share")),
         ),
         rows,
     )
 
 
-def _share(value: float | None, low: float | None, high: float | None) -> Entry | str:
-    if value is None or low is None or high is None:
-        return ABSENT
-    return Entry(text=percent(value), small=(f"{percent(low)} to {percent(high)}",))
-
-
 def _losses(found: Found) -> list[tuple[str, str, str]]:
-    """Known facts that are lost: what was asked, and what each model says."""
+    """Known facts that are lost, those in words first: what was asked, and what each model says."""
     lead = found.compared[0].readout if found.compared else None
-    lost = [
-        (one.question, f"right, {one.confidence_before:.2f}", f"wrong, {one.confidence_after:.2f}")
-        for one in sorted(found.outcomes, key=lambda one: one.answer_after)
-        if one.level == "known" and one.outcome == "lost" and one.readout == lead
-    ]
-    lost += [
+    facts = [
         (f"{one.question}\n{one.answer}", one.reason_before, f"{one.after}: {one.reason_after}")
         for one in sorted(found.facts, key=lambda one: one.prob_after)
         if one.outcome == "lost"
     ]
-    return [(beginning(question, _LONGEST), was, now) for question, was, now in lost]
+    questions = [
+        (one.question, f"right, {one.confidence_before:.2f}", f"wrong, {one.confidence_after:.2f}")
+        for one in sorted(found.outcomes, key=lambda one: one.answer_after)
+        if one.level == "known" and one.outcome == "lost" and one.readout == lead
+    ]
+    return [(beginning(question, _LONGEST), was, now) for question, was, now in (*facts, *questions)]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from harmonia.analysis import Answers, consistency_of, mcnemar
+from harmonia.analysis import Answers, accuracy_of, consistency_of, mcnemar
 from harmonia.analysis.bootstrap import mean_intervals
 from harmonia.analysis.consistency import levels
 from harmonia.analysis.outcomes import OUTCOMES, outcomes
@@ -111,7 +111,10 @@ def found_between(
         arrays = Answers.of(was), Answers.of(now)
         *_, p = mcnemar(arrays[0].correct_I, arrays[1].correct_I)
         forms: dict[str, Any] = {"before_form": before.form, "after_form": after.form}
-        compared.append(SuiteComparison(suite=suite, readout=method, p=p, **forms, **_cells(one)))
+        chance = accuracy_of(arrays[0]).chance
+        compared.append(
+            SuiteComparison(suite=suite, readout=method, p=p, chance=chance, **forms, **_cells(one))
+        )
         changes += _changes(suite, method, *arrays, seed=seed)
         each += [AskedOutcome(suite=suite, readout=method, **_cells(found)) for found in outcomes(was, now)]
     facts = tuple(_facts(wanted, before, after))

@@ -10,6 +10,7 @@ from harmonia.analysis.outcomes import ItemOutcome, Outcome
 from harmonia.analysis.readouts import Losses
 from harmonia.audit.rule import AuditCategory
 from harmonia.columns import Count, Share, ShareChange, Table
+from harmonia.probe.stability import wilson
 from harmonia.types import Method
 
 
@@ -23,6 +24,7 @@ class SuiteComparison(Consistency):
         before_form: Form in which the model before was asked.
         after_form: Form in which the model after was asked.
         p: Two-sided, of no change in accuracy: McNemar's exact test.
+        chance: What guessing gives: mean of 1/options.
     """
 
     suite: str
@@ -30,6 +32,14 @@ class SuiteComparison(Consistency):
     before_form: str
     after_form: str
     p: Share
+    chance: Share
+
+    @property
+    def at_chance(self) -> tuple[str, ...]:
+        """Which of `before` and `after` cannot be told from guessing, by Wilson's interval."""
+        shares = {"before": self.accuracy_before, "after": self.accuracy_after}
+        ends = {name: wilson(share * self.n, self.n) for name, share in shares.items()}
+        return tuple(name for name, (low, high) in ends.items() if low <= self.chance <= high)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
 
 from harmonia.analysis import Claim, ClaimsDocument, Finding, Ranking
+from harmonia.analysis.claims import Effect
 from harmonia.groups.names import GroupName
 from harmonia.report.html_table import Entry, PageColumn, PageTable, build
 from harmonia.report.words import ABSENT, MINUS, count, counted, in_suite_order, listed, percent, plain
 
 _DIGITS = {"points": 1, "nats": 3, "correlation": 2}
+_UNITS = {"points": "percentage points", "nats": "nats", "correlation": "correlation"}
+_Measure: TypeAlias = tuple[Effect, Mapping[str, Finding]]
+"""One effect, with what was found on each suite."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +28,7 @@ class Card:
         statement: What the paper claims.
         verdict: What the run says.
         notes: What the effect is made of, and whether the groups learned their rows.
-        table: Its findings.
+        table: Its findings, a line a measure.
         paper: The paper's figures in a sentence.
     """
 
@@ -41,28 +46,24 @@ def cards(claims: ClaimsDocument | None) -> list[Card]:
 
 
 def _card(claim: Claim) -> Card:
-    columns = (
-        PageColumn[Finding]("what", "Measured", lambda row: measured[row.what], kind="long"),
-        PageColumn[Finding]("suite", "Questions", lambda row: plain(row.suite), kind="head"),
-        PageColumn[Finding]("effect", "Effect", _effect),
-        PageColumn[Finding]("interval", "95 % interval", _interval),
-        PageColumn[Finding]("over", "Over", _over, kind="text"),
-        PageColumn[Finding]("verdict", "Verdict", _verdict, kind="long"),
-    )
-    measured = {
-        effect.what: f"{effect.what}: {effect.verdict}{'' if effect.decides else ' (beside the claim)'}"
-        for effect in claim.effects
-    }
-    kinds = list(dict.fromkeys(finding.what for finding in claim.findings))
-    suites = in_suite_order(finding.suite for finding in claim.findings)
-    findings = sorted(claim.findings, key=lambda row: (kinds.index(row.what), suites.index(row.suite)))
+    found: dict[str, dict[str, Finding]] = {}
+    for finding in claim.findings:
+        found.setdefault(finding.what, {})[finding.suite] = finding
+    effects = {effect.what: effect for effect in claim.effects}
+    columns = [
+        PageColumn[_Measure]("what", "Measured", _what, kind="long"),
+        PageColumn[_Measure]("verdict", "Verdict", _together, kind="long"),
+    ]
+    for suite in in_suite_order(finding.suite for finding in claim.findings):
+        columns.append(PageColumn(suite, plain(suite), partial(_on, suite=suite), kind="long"))
+    points = all(finding.unit == "points" for finding in claim.findings)
     return Card(
         claim=claim.claim,
         statement=claim.statement,
         verdict=claim.verdict,
         notes=tuple(_notes(claim)),
-        table=build(f"{claim.claim}: findings", columns, findings, section=lambda row: measured[row.what]),
-        paper=f"The paper: {_paper(claim.paper)}.",
+        table=build(f"{claim.claim}: findings", columns, [(effects[what], of) for what, of in found.items()]),
+        paper=f"The paper: {_paper(claim.paper)}{' percentage points' * points}.",
     )
 
 
@@ -75,54 +76,64 @@ def _notes(claim: Claim) -> Iterator[str]:
         ]
         yield f"Of their own training rows models answer as trained: {listed(shares)}."
     if any(one.verdict != "not computed" for one in claim.diagnosis):
-        said = [f"{one.of}: {one.verdict}" for one in claim.diagnosis]
-        yield f"Of models tuned on incompatible rows the figures say: {listed(said)}."
+        said = [f"{one.of} ({one.verdict})" for one in claim.diagnosis]
+        yield f"What training on incompatible rows did to the models: {listed(said)}."
 
 
-def _effect(row: Finding) -> Entry | str:
-    return ABSENT if row.effect is None else Entry(text=_signed(row.effect, row), small=(_unit(row),))
+def _what(row: _Measure) -> Entry:
+    effect, found = row
+    units = dict.fromkeys(_UNITS[finding.unit] for finding in found.values())
+    return Entry(text=effect.what, small=(*units, *(() if effect.decides else ("beside the claim",))))
 
 
-def _unit(row: Finding) -> str:
-    return {"points": "percentage points", "nats": "nats", "correlation": "correlation"}[row.unit]
+def _together(row: _Measure) -> Entry:
+    """The verdict on an effect, and why it could not be computed where that has one reason."""
+    effect, found = row
+    return Entry(text=effect.verdict, small=(f"because {why}",) if (why := _why(found)) else ())
 
 
-def _interval(row: Finding) -> str:
-    if row.low is None or row.high is None:
+def _why(found: Mapping[str, Finding]) -> str | None:
+    reasons = {finding.because for finding in found.values()}
+    return reasons.pop() if len(reasons) == 1 else None
+
+
+def _on(row: _Measure, suite: str) -> Entry | str:
+    """The effect on a suite: its interval, its verdict and what would decide it, and over how much it is."""
+    found = row[1].get(suite)
+    if found is None or (found.effect is None and _why(row[1])):
         return ABSENT
-    return f"{_signed(row.low, row)} to {_signed(row.high, row)}"
+    if found.effect is None:
+        return Entry(text=found.verdict, small=(f"because {found.because}",))
+    numbers = (
+        *((found.items, "question"), (found.clusters, "cluster")),
+        *((found.seeds, "seed"), (found.units, "unit")),
+    )
+    over = [counted(number, noun) for number, noun in numbers if number]
+    interval = f"{_signed(found.low, found)} to {_signed(found.high, found)}" if found.low is not None else ""
+    small = (interval, _verdict(found), listed(over) if over else "")
+    return Entry(text=_signed(found.effect, found), small=tuple(filter(None, small)))
 
 
-def _signed(value: float, row: Finding) -> str:
+def _signed(value: float | None, row: Finding) -> str:
+    if value is None:
+        return ABSENT
     text = f"{abs(value):.{_DIGITS[row.unit]}f}"
     sign = "" if not float(text) else "+" if value > 0 else MINUS
     return f"{sign}{text}"
 
 
-def _over(row: Finding) -> str:
-    numbers = (
-        *((row.items, "question"), (row.clusters, "cluster")),
-        *((row.seeds, "seed"), (row.units, "unit")),
-    )
-    parts = [counted(number, noun) for number, noun in numbers if number]
-    return listed(parts) if parts else ABSENT
-
-
-def _verdict(row: Finding) -> Entry | str:
-    if row.because:
-        return Entry(text=row.verdict, small=(f"because {row.because}",))
-    if row.held_back:
-        return Entry(text=row.verdict, small=(row.held_back,))
+def _verdict(row: Finding) -> str:
+    if row.because or row.held_back:
+        return f"{row.verdict}: {row.because or row.held_back}"
     if row.needed is None:
         return row.verdict
     numbers = ((row.needed.seeds, "seeds"), (row.needed.items, "questions"), (row.needed.units, "units"))
     wanted = [f"{count(number)} {noun}" for number, noun in numbers if number is not None]
-    decides = (
-        f"{' or '.join(wanted)} would decide it, if the effect stays as it is"
+    return (
+        f"{row.verdict}: {' or '.join(wanted)} would decide it, if the effect stays as it is"
         if wanted
-        else "more seeds or more questions alone would not decide it"
+        else f"{row.verdict}: more seeds or questions alone would not decide it"
     )
-    return Entry(text=row.verdict, small=(decides,))
 
 
 def _paper(figures: dict[str, Any]) -> str:

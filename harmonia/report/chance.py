@@ -6,7 +6,11 @@ from collections.abc import Iterable
 
 from harmonia.analysis.tables import ResultRow
 from harmonia.groups.names import BASE
-from harmonia.report.words import in_form_order, in_group_order, listed, percent, plain
+from harmonia.report.words import in_form_order, in_group_order, listed, percent, plain, reach
+
+LITTLE = (
+    "What a model at chance answers is hardly knowledge: known, conflicting and uncertain mean little then."
+)
 
 
 def chance_warnings(results: Iterable[ResultRow]) -> list[str]:
@@ -19,24 +23,22 @@ def chance_warnings(results: Iterable[ResultRow]) -> list[str]:
             if groups := tuple(in_group_order(guessed)):
                 forms.setdefault((suite, groups), []).append(form)
     warnings = [_sentence(rows, *asked, here) for asked, here in forms.items()]
-    if any(BASE in groups for _, groups in forms):
-        warnings.append(
-            "What a model at chance answers is hardly knowledge: known, conflicting and uncertain mean "
-            "little then."
-        )
-    return warnings
+    return [*warnings, LITTLE] if any(BASE in groups for _, groups in forms) else warnings
+
+
+def guessed(who: str, what: str, shares: str, chance: str) -> str:
+    """The sentence on who (`the model cannot`) answers no more of some questions than guessing would."""
+    return f"{who} be told from guessing on {what} ({shares} right; chance {chance})."
 
 
 def _sentence(rows: list[ResultRow], suite: str, groups: tuple[str, ...], forms: list[str]) -> str:
     here = [row for row in rows if row.at_chance and row.suite == suite and row.form in forms]
     low, high = min(row.accuracy for row in here), max(row.accuracy for row in here)
-    shares = percent(low) if percent(low) == percent(high) else f"{percent(low)} to {percent(high)}"
+    shares = percent(low) if percent(low) == percent(high) else reach(low, high)
     chance = listed(dict.fromkeys(percent(row.chance) for row in here))
     everyone = {row.group for row in rows if row.suite == suite and row.form in forms}
-    return (
-        f"{_who(groups, everyone)} cannot be told from guessing on {plain(suite)} questions in the form "
-        f"{listed(forms)} ({shares} right; chance {chance})."
-    )
+    asked = f"{plain(suite)} questions in the form {listed(forms)}"
+    return guessed(f"{_who(groups, everyone)} cannot", asked, shares, chance)
 
 
 def _who(groups: tuple[str, ...], everyone: set[str]) -> str:

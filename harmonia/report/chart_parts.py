@@ -14,6 +14,9 @@ from harmonia.types import SUITES
 Chart: TypeAlias = Any  # Altair's classes are not typed for us.
 Span: TypeAlias = tuple[float, float]
 
+SHARES = alt.Axis(format="%", tickCount=5)
+"""An axis of shares of 1, in percent."""
+
 
 def span(values: Iterable[float], *, low: float, high: float) -> Span:
     """Ends of an axis that holds all values with some air, on tenths, within `low` and `high`."""

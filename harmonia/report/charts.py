@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Any, TypeVar
@@ -13,13 +12,12 @@ from harmonia.analysis import Difference
 from harmonia.analysis.calibration import Bin
 from harmonia.analysis.tables import ConsistencyRow, FitRow, ResultRow
 from harmonia.groups.names import BASE
-from harmonia.probe.level import LEVELS
 from harmonia.report import theme
 from harmonia.report.chart_parts import (
+    SHARES,
     Chart,
     Span,
     around_zero,
-    by_row,
     by_suite,
     colours,
     linear,
@@ -36,40 +34,38 @@ from harmonia.report.words import (
     in_suite_order,
     percent,
     plain,
+    reach,
     seed_of,
 )
 
 Key = TypeVar("Key", bound=Hashable)
-
-_SHARES = alt.Axis(format="%", tickCount=5)
-_OUTCOMES = ("kept", "gained", "lost", "never")
 
 
 def finding(
     means: Mapping[tuple[str, str], float], bars: Iterable[Difference], chance: float, groups: Sequence[str]
 ) -> Chart:
     """Mean accuracy by suite and group, each with the interval of its difference from ratio 0."""
-    reach = {(row.left, row.suite): row for row in bars}
-    zeros = {row.suite: (row.right, row.accuracy_right) for row in reach.values()}
+    bars_of = {(row.left, row.suite): row for row in bars}
+    zeros = {row.suite: (row.right, row.accuracy_right) for row in bars_of.values()}
     values = []
     for (group, suite), share in means.items():
-        row, zero = reach.get((group, suite)), zeros.get(suite, ("", None))
+        row, zero = bars_of.get((group, suite)), zeros.get(suite, ("", None))
         value = {**named(group, suite), "accuracy": share, "chance": chance}
         value |= {"zero": zero[1] if zero[0] == group else None, "interval": ABSENT}
         if row:
             low, high = row.accuracy_right + row.low, row.accuracy_right + row.high
-            value |= {"low": low, "high": high, "interval": f"{percent(low)} to {percent(high)}"}
+            value |= {"low": low, "high": high, "interval": reach(low, high)}
         values.append(value)
     ends = [value[name] for value in values for name in ("accuracy", "low", "high") if name in value]
     scale = linear((max(0.0, min(*ends, chance) - 0.02), min(1.0, max(*ends, chance) + 0.02)))
-    x = alt.X("accuracy:Q", title="share right, chat form", axis=_SHARES, scale=scale)
+    x = alt.X("accuracy:Q", title="share right, chat form", axis=SHARES, scale=scale)
     place = alt.Chart().encode(
         y=_by_group(groups),
         color=colours(groups, legend=False),
         tooltip=told("group", "suite", "interval", accuracy="%"),
     )
     lines = [_line("chance", scale, [1, 3])]
-    if reach:
+    if bars_of:
         lines.append(_line("zero", scale, [1, 0]))
         lines.append(place.mark_rule(strokeWidth=2.5).encode(x=alt.X("low:Q", scale=scale), x2="high:Q"))
     chart = alt.layer(*lines, place.mark_point(size=70, filled=True, opacity=1).encode(x=x))
@@ -90,7 +86,7 @@ def accuracy(rows: Sequence[ResultRow], ends: Span) -> Chart:
         for row in rows
     ]
     scale = linear(ends)
-    x = alt.X("accuracy:Q", title="share right", axis=_SHARES, scale=scale)
+    x = alt.X("accuracy:Q", title="share right", axis=SHARES, scale=scale)
     lines = [
         _line("accuracy", scale, [4, 3] if form.startswith("chat") else [1, 0]).transform_filter(
             alt.FieldEqualPredicate(field="line", equal=form)
@@ -130,7 +126,7 @@ def agreement(rows: Sequence[ConsistencyRow], x_ends: Span, y_ends: Span) -> Cha
         .mark_point(size=75, filled=True, opacity=0.9)
         .encode(
             x=alt.X("agreement:Q", title="rank agreement with the base model", scale=linear(x_ends)),
-            y=alt.Y("accuracy:Q", title="share right after", axis=_SHARES, scale=linear(y_ends)),
+            y=alt.Y("accuracy:Q", title="share right after", axis=SHARES, scale=linear(y_ends)),
             color=colours(row.group for row in rows),
             shape=alt.Shape("suite:N", title="Questions", scale=ordinal(suites, theme.SUITE_SHAPES)),
             tooltip=told("group", "suite", "seed", agreement=".2f", accuracy="%", KL=".3f"),
@@ -176,36 +172,6 @@ def cells(rows: Sequence[ConsistencyRow]) -> Chart:
         )
         .properties(width=theme.WIDTH, height=22 * (len(groups) + 1))
     )
-
-
-def outcomes(rows: Sequence[ConsistencyRow]) -> Chart:
-    """Shares of questions kept, gained, lost and never right, by level before and group."""
-    totals: dict[str, Counter[str]] = {}
-    for row in rows:
-        names = (f"{level}_{name}" for level in LEVELS for name in _OUTCOMES)
-        totals.setdefault(row.group, Counter()).update({name: getattr(row, name) for name in names})
-    values = []
-    for place, level in enumerate(LEVELS):
-        for group, total in totals.items():
-            n = sum(total[f"{level}_{name}"] for name in _OUTCOMES)
-            for rank, name in enumerate(_OUTCOMES):
-                count = total[f"{level}_{name}"]
-                of = {"level": level, "place": place, "outcome": name, "rank": rank, "questions": count}
-                values.append({**named(group, ""), **of, "place": place, "share": count / max(n, 1)})
-    groups = in_group_order(totals)
-    legend = alt.Legend(title=None, columns=4, symbolType="square", symbolStrokeWidth=0)
-    bars = (
-        alt.Chart()
-        .mark_bar(height={"band": 0.72}, stroke=theme.PAPER, strokeWidth=0.6)
-        .encode(
-            x=alt.X("share:Q", title="share of the questions", axis=_SHARES, scale=linear((0, 1))),
-            y=_by_group(groups),
-            color=alt.Color("outcome:N", scale=ordinal(_OUTCOMES, theme.OUTCOME_COLOURS), legend=legend),
-            order="rank:Q",
-            tooltip=told("group", "level", "outcome", "questions", share="%"),
-        )
-    )
-    return by_row(bars, "level", values, 18 * len(groups))
 
 
 def ratios(curve: Sequence[tuple[float, Difference]], moved: Sequence[ConsistencyRow]) -> Chart:
@@ -264,7 +230,7 @@ def fit(rows: Sequence[FitRow]) -> Chart:
         color=colours(groups, legend=False),
         tooltip=told("group", "seed", "reworded", fit="%", low="%", high="%", chance="%"),
     )
-    x = alt.X("fit:Q", title="answered as trained", axis=_SHARES, scale=scale)
+    x = alt.X("fit:Q", title="answered as trained", axis=SHARES, scale=scale)
     return alt.layer(
         _line("chance", scale, [1, 3], place),
         place.mark_rule(strokeWidth=1.5, opacity=0.6).encode(x=alt.X("low:Q", scale=scale), x2="high:Q"),
@@ -341,8 +307,8 @@ def reliability(bins: Sequence[Bin]) -> Chart:
         for row in bins
     ]
     scale = linear((0.0, 1.0))
-    x = alt.X("confidence:Q", title="mean confidence", axis=_SHARES, scale=scale)
-    y = alt.Y("right:Q", title="share right", axis=_SHARES, scale=scale)
+    x = alt.X("confidence:Q", title="mean confidence", axis=SHARES, scale=scale)
+    y = alt.Y("right:Q", title="share right", axis=SHARES, scale=scale)
     tips = told("n", confidence="%", right="%", low="%", high="%")
     dots = alt.Chart(alt.Data(values=values)).encode(x=x, tooltip=tips)
     ends = alt.Data(values=[{"confidence": end, "right": end} for end in (0.0, 1.0)])
@@ -371,7 +337,7 @@ def shares(rows: Sequence[tuple[str, str, float, float, float]], title: str) -> 
     return alt.layer(
         place.mark_rule(strokeWidth=2.5).encode(x=alt.X("low:Q", scale=scale), x2="high:Q"),
         place.mark_point(size=70, filled=True, opacity=1).encode(
-            x=alt.X("share:Q", title=title, axis=_SHARES, scale=scale)
+            x=alt.X("share:Q", title=title, axis=SHARES, scale=scale)
         ),
     ).properties(width=theme.WIDTH + 40, height=max(26, 18 * len(several)) * len(names))
 

@@ -21,6 +21,7 @@ from harmonia.report.words import (
     percent,
     plain,
     points,
+    reach,
 )
 
 
@@ -110,10 +111,9 @@ def in_order(rows: list[ConfoundsRow]) -> list[ConfoundsRow]:
 
 
 def _confidence(row: ConfoundsRow) -> Entry:
-    if row.confidence_p50 is None:
+    if row.confidence_p50 is None or row.confidence_p10 is None or row.confidence_p90 is None:
         return Entry(text=ABSENT)
-    middle = f"{percent(row.confidence_p10)} to {percent(row.confidence_p90)}"
-    return Entry(text=percent(row.confidence_p50), small=(middle,))
+    return Entry(text=percent(row.confidence_p50), small=(reach(row.confidence_p10, row.confidence_p90),))
 
 
 def _flagged(row: ConfoundsRow) -> str:

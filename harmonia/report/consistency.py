@@ -1,40 +1,37 @@
-"""The tables of consistency: how far the answers moved, and what became of the questions."""
+"""The tables of consistency: how far the answers moved."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from statistics import fmean
 from typing import TypeAlias
 
-from harmonia.analysis.outcomes import OUTCOMES
+from harmonia.analysis.run_answers import CHAT
 from harmonia.analysis.tables import CONSISTENCY, ConsistencyRow
 from harmonia.groups.names import BASE
-from harmonia.probe.level import LEVELS
 from harmonia.report.html_table import Entry, PageColumn, PageTable, build
 from harmonia.report.run_files import RunFiles
 from harmonia.report.words import (
     ABSENT,
-    asked_by,
-    count,
     decimal,
     in_form_order,
     in_group_order,
     in_suite_order,
+    method_words,
     plain,
 )
-
-_Seeds: TypeAlias = list[ConsistencyRow]
-"""The same comparison under all seeds; what they have in common stands in the first."""
-
 
 _Cells: TypeAlias = list[ConsistencyRow]
 """All comparisons of a group on a suite by one method."""
 
 
+def _crosses(row: ConsistencyRow) -> bool:
+    return row.before_model == BASE and row.before_form.startswith("icl") and row.after_form == CHAT
+
+
 def _forms(row: ConsistencyRow) -> str:
     before = row.before_form if row.before_model == BASE else f"itself {row.before_form}"
-    return asked_by(f"{before} → {row.after_form}", row.readout) + (" ● paper" if row.is_paper_forms else "")
+    return f"{before} → {row.after_form}{' ● paper' * _crosses(row)}"
 
 
 def _moved(cells: _Cells, forms: str, name: str) -> Entry | str:
@@ -50,60 +47,38 @@ def _moved(cells: _Cells, forms: str, name: str) -> Entry | str:
 
 
 def consistency_tables(run: RunFiles) -> list[PageTable]:
-    """One table a domain: how far the distributions moved, whatever differs: form, weights or both."""
+    """One table a domain and method: how far the distributions moved, whatever differs: form or weights."""
     tables = []
     for domain, rows in _by_domain(run):
-        together: dict[tuple[str, ...], _Cells] = {}
-        for row in rows:
-            together.setdefault((row.suite, row.group, row.readout), []).append(row)
-        columns = [
-            PageColumn[_Cells]("group", "Tuned on", lambda cells: plain(cells[0].group), kind="head"),
-            PageColumn[_Cells]("suite", "Questions", lambda cells: plain(cells[0].suite), kind="text"),
-            PageColumn[_Cells]("seeds", "Seeds", lambda cells: str(len({row.seed for row in cells}))),
-        ]
-        for forms in dict.fromkeys(map(_forms, rows)):
-            for name, heading in (("rank_agreement", "Ranks"), ("kl", "KL, nats")):
-                shown = partial(_moved, forms=forms, name=name)
-                columns.append(PageColumn(f"{forms} {name}", heading, shown, above=forms))
-        caption = f"{domain}: how far the answers moved"
-        tables.append(build(caption, columns, together.values(), section=lambda cells: cells[0].suite))
+        for readout in dict.fromkeys(row.readout for row in rows):
+            here = [row for row in rows if row.readout == readout]
+            together: dict[tuple[str, str], _Cells] = {}
+            for row in here:
+                together.setdefault((row.suite, row.group), []).append(row)
+            columns = [
+                PageColumn[_Cells]("group", "Tuned on", lambda cells: plain(cells[0].group), kind="head"),
+                PageColumn[_Cells]("suite", "Questions", lambda cells: plain(cells[0].suite), kind="text"),
+                PageColumn[_Cells]("seeds", "Seeds", lambda cells: str(len({row.seed for row in cells}))),
+            ]
+            for forms in dict.fromkeys(map(_forms, here)):
+                for name, heading in (("rank_agreement", "Ranks"), ("kl", "KL, nats")):
+                    shown = partial(_moved, forms=forms, name=name)
+                    columns.append(PageColumn(f"{forms} {name}", heading, shown, above=forms))
+            caption = f"{domain}: how far the answers moved, {method_words(readout)}"
+            tables.append(build(caption, columns, together.values(), section=lambda cells: cells[0].suite))
     return tables
 
 
-def outcomes_tables(run: RunFiles) -> list[PageTable]:
-    """One table a domain: questions kept, lost, gained and never right, all seeds together."""
-    columns = [
-        PageColumn[_Seeds]("group", "Tuned on", lambda row: plain(row[0].group), kind="head"),
-        PageColumn[_Seeds]("suite", "Questions", lambda row: plain(row[0].suite), kind="text"),
-        PageColumn[_Seeds]("cell", "Before → after", lambda row: _forms(row[0]), kind="text"),
-    ]
-    for category in ("", *LEVELS):
-        for outcome in OUTCOMES.values():
-            name = f"{category}_{outcome}" if category else outcome
-            total = partial(_total, name=name)
-            columns.append(PageColumn(name, outcome.capitalize(), total, category or "all questions"))
-    return [
-        build(
-            f"{domain}: what became of the questions",
-            columns,
-            _together(cells),
-            marked=lambda row: row[0].is_paper,
-            section=lambda row: row[0].suite,
-        )
-        for domain, cells in _by_domain(run)
-    ]
+def into_chat(run: RunFiles) -> dict[str, list[ConsistencyRow]]:
+    """From the base model in a raw form to any model in the chat form, of domains with a tuned one.
 
-
-def _total(row: _Seeds, name: str) -> str:
-    return count(sum(getattr(cell, name) for cell in row))
-
-
-def _together(cells: Sequence[ConsistencyRow]) -> list[_Seeds]:
-    found: dict[tuple[str, ...], _Seeds] = {}
-    for cell in cells:
-        key = (cell.suite, cell.group, cell.before_model, cell.readout, cell.before_form, cell.after_form)
-        found.setdefault(key, []).append(cell)
-    return list(found.values())
+    The comparison that the paper reports, by the probe's method, which need not be letters.
+    """
+    found = {
+        domain: [row for row in rows if _crosses(row) and run.by_probe(row)]
+        for domain, rows in _by_domain(run)
+    }
+    return {domain: rows for domain, rows in found.items() if any(row.group != BASE for row in rows)}
 
 
 def _by_domain(run: RunFiles) -> list[tuple[str, list[ConsistencyRow]]]:

@@ -26,13 +26,13 @@ from harmonia.analysis.tables import (
     PROBE,
     RELIABILITY,
     RESULTS,
-    ConsistencyRow,
     ResultRow,
 )
 from harmonia.groups.confounds import TARGET_LETTERS
 from harmonia.groups.names import BASE, GroupName
 from harmonia.report import charts, theme
 from harmonia.report.chart_parts import Chart, span
+from harmonia.report.consistency import into_chat
 from harmonia.report.parts import Part, macro, slug
 from harmonia.report.run_files import RunFiles
 from harmonia.report.sweep import ratio_curve
@@ -155,7 +155,7 @@ def accuracy(run: RunFiles) -> Part | None:
 
 def agreement(run: RunFiles) -> Part | None:
     """Consistency with the base model against accuracy."""
-    found = _into_chat(run)
+    found = into_chat(run)
     every = [row for rows in found.values() for row in rows]
     x_ends = span((row.rank_agreement for row in every), low=-1.0, high=1.0)
     y_ends = span((row.accuracy_after for row in every), low=0.0, high=1.0)
@@ -185,40 +185,13 @@ def cells(run: RunFiles) -> Part | None:
     )
 
 
-def outcomes(run: RunFiles) -> Part | None:
-    """From what the base model believed to what became of it."""
-    tuned = {domain: [row for row in rows if row.group != BASE] for domain, rows in _into_chat(run).items()}
-    return figure(
-        "outcomes",
-        "What was kept, lost and gained, by what the base model believed",
-        "Questions of all suites and seeds together, by what the base model believed of them when asked in "
-        "the probe’s form: known (right and confident), conflicting (wrong and confident), uncertain (all "
-        "else).",
-        _panels("Shares of questions kept, lost, gained and never right for", tuned, charts.outcomes),
-    )
-
-
-def _into_chat(run: RunFiles) -> dict[str, list[ConsistencyRow]]:
-    """From the base model in a raw form to any model in the chat form, of domains with a tuned one.
-
-    The comparison that the paper reports, by the probe's method, which need not be letters.
-    """
-
-    def crosses(row: ConsistencyRow) -> bool:
-        forms = row.before_form.startswith("icl") and row.after_form == CHAT
-        return row.before_model == BASE and forms and run.by_probe(row)
-
-    cells = run.by_domain(CONSISTENCY, crosses)
-    return {domain: rows for domain, rows in cells.items() if any(row.group != BASE for row in rows)}
-
-
 def ratios(run: RunFiles) -> Part | None:
     """Accuracy, agreement and KL over the share of self-aligned rows."""
     asked = [*filter(run.by_probe, run.rows(DIFFERENCES))]
     domains = sorted({row.domain for row in asked if row.scope == "domain"})
     swept = {"all domains": ratio_curve(asked)} if len(domains) > 1 else {}
     swept |= {domain: ratio_curve(asked, domain=domain) for domain in domains}
-    moved = [row for rows in _into_chat(run).values() for row in rows]
+    moved = [row for rows in into_chat(run).values() for row in rows]
 
     def panels() -> Iterator[Panel]:
         for name, curve in swept.items():

@@ -20,6 +20,7 @@ from harmonia.report.words import (
     in_suite_order,
     percent,
     plain,
+    reach,
     seed_of,
 )
 
@@ -45,9 +46,9 @@ def accuracy_tables(run: RunFiles) -> list[PageTable]:
 
 
 def _accuracy(row: ResultRow) -> Entry:
-    interval = f"{100 * row.accuracy_low:.1f} to {100 * row.accuracy_high:.1f}"
     macro = f"macro {percent(row.accuracy_macro)}"
-    return Entry(text=percent(row.accuracy), small=(interval, macro, f"n = {count(row.n)}"))
+    small = (reach(row.accuracy_low, row.accuracy_high), macro, f"n = {count(row.n)}")
+    return Entry(text=percent(row.accuracy), small=small)
 
 
 def _grid(here: Sequence[Row], caption: str, show: Callable[[Row], Entry]) -> PageTable:

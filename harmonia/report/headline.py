@@ -35,17 +35,19 @@ def finding(document: ClaimsDocument) -> list[str]:
         return [
             "No models were tuned on what the base knows and on what goes against it: nothing to compare."
         ]
-    one, other = "Models tuned on what the base knows", "those tuned against it"
+    one, other = "models tuned on what the base knows", "those tuned against it"
     how = "in words" if any(run.method == WORDS for run in document.runs) else "by letters"
     if claim.verdict == "inconclusive":
         seed = ", one seed" if any(finding.seeds == 1 for finding in _of(claim, own)) else ""
         said = (
-            f"Whether {one.lower()}, asked {how} in the chat form, answer better than {other} cannot be told "
-            f"({_signed(total)}{seed})"
+            f"It cannot be told whether {one}, asked {how} in the chat form, answer better than {other}: "
+            f"the difference is {_signed(total)} ({_ends(_of(claim, own))}{seed})"
         )
     else:
-        more = "better" if total > 0 else "worse"
-        said = f"Asked {how} in the chat form, {one.lower()} answer {_points(abs(total))} {more} than {other}"
+        said = (
+            f"Asked {how} in the chat form, {one} answer {_better(total)} than {other} "
+            f"({_ends(_of(claim, own))})"
+        )
     forms = {run.probe_form for run in document.runs}
     return [f"{said}.", f"{_parts(claim, forms)}{_learned(claim)}"]
 
@@ -54,12 +56,18 @@ def _parts(claim: Claim, forms: set[str]) -> str:
     gain, loss = _mean(_of(claim, _GAIN)), _mean(_of(claim, _LOSS))
     if gain is None or loss is None:
         return f"How much of it is gain and how much loss takes models of {CONTROL}."
+    names = ("gain", "loss")
     if min(gain, loss) >= 0:
         split = f"Of this {_points(gain)} are gained over general instructions alone and {loss:.0f} lost"
     else:
-        split = f"Against general instructions alone that is {_signed(gain)} and {_signed(-loss)}"
+        names = ("the first", "the second")
+        split = (
+            "Compared with models tuned on general instructions alone, those tuned on what the base knows "
+            f"answer {_better(gain)} and those tuned against it {_better(-loss)}"
+        )
     verdicts = {effect.what: effect.verdict for effect in claim.effects}
-    unsure = [name for name, what in (("gain", _GAIN), ("loss", _LOSS)) if verdicts[what] == "inconclusive"]
+    found = zip(names, (_GAIN, _LOSS), strict=True)
+    unsure = [name for name, what in found if verdicts[what] == "inconclusive"]
     doubt = f" ({' and '.join(unsure)} not sure)" if unsure else ""
     return f"{split}{doubt}.{_in_words(claim, forms)}"
 
@@ -69,9 +77,7 @@ def _in_words(claim: Claim, forms: set[str]) -> str:
     loss = _mean(found)
     if loss is None:
         return ""
-    low = min(finding.low for finding in found if finding.low is not None)
-    high = max(finding.high for finding in found if finding.high is not None)
-    figures = f"({_signed(-loss)}, {_number(-high)} to {_number(-low)})"
+    figures = f"({_signed(-loss)}, {_ends(found, sign=-1)})"
     knowledge, readout = (one.verdict for one in claim.diagnosis[:2])
     shown = f"Asked in words as the base was ({', '.join(sorted(forms))})"
     in_chat = _mean(_of(claim, _LOSS_IN_CHAT_WORDS)) if forms != {CHAT} else None
@@ -82,7 +88,7 @@ def _in_words(claim: Claim, forms: set[str]) -> str:
     if knowledge == "supported":
         then = " and lost still more of reading it out" if readout == "supported" else ""
         return f" {shown}, those tuned against it lost {_points(loss)} {figures}: they forgot{then}.{chat}"
-    return f" {shown}, whether those tuned against it lost anything cannot be told {figures}.{chat}"
+    return f" {shown}, it cannot be told whether those tuned against it lost anything {figures}.{chat}"
 
 
 def _learned(claim: Claim) -> str:
@@ -103,8 +109,18 @@ def _mean(findings: Sequence[Finding]) -> float | None:
     return fmean(finding.effect for finding in findings if finding.effect is not None) if findings else None
 
 
+def _ends(findings: Sequence[Finding], sign: int = 1) -> str:
+    """The interval that holds those of all suites; empty where none has any."""
+    ends = [sign * end for one in findings for end in (one.low, one.high) if end is not None]
+    return f"95\u00a0% {_number(min(ends))} to {_number(max(ends))}" if ends else "no interval"
+
+
 def _points(value: float) -> str:
     return f"{value:.0f} {'point' if f'{value:.0f}' == '1' else 'points'}"
+
+
+def _better(value: float) -> str:
+    return f"{_points(abs(value))} {'worse' if value < 0 else 'better'}"
 
 
 def _number(value: float) -> str:

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from harmonia.columns import columns_of
-from harmonia.report.words import ABSENT, count, decimal, percent, plain
+from harmonia.report.words import ABSENT, count, decimal, percent, plain, reach
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -27,6 +27,12 @@ class Entry:
 
     text: str
     small: tuple[str, ...] = ()
+
+
+def within(row: Any, name: str) -> Entry | str:
+    """A share of a row in percent, over its interval in the columns `NAME_low` and `NAME_high`."""
+    share, low, high = (getattr(row, f"{name}{end}") for end in ("", "_low", "_high"))
+    return ABSENT if share is None else Entry(text=percent(share), small=(reach(low, high),))
 
 
 @dataclass(frozen=True)  # slots break `PageColumn[Record](...)` before Python 3.12

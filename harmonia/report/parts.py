@@ -188,9 +188,9 @@ def folded(title: str, text: str) -> Part:
     return Part(html=_macro("folded", title, text))
 
 
-def macro(name: str, *values: Any, anchor: str = "", title: str = "") -> Part:
-    """A part that a macro of `parts.html` writes."""
-    return Part(html=_macro(name, *values), anchor=anchor, title=title)
+def macro(name: str, *values: Any, **about: Any) -> Part:
+    """A part that a macro of `parts.html` writes; `about` are what else it has."""
+    return Part(html=_macro(name, *values), **about)
 
 
 def slug(text: str) -> str:

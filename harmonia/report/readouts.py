@@ -9,7 +9,7 @@ from statistics import fmean
 
 from harmonia.analysis.tables import FIT, LETTERS, LOST, PROBE, RESULTS, FitRow, LossRow
 from harmonia.groups.names import BASE
-from harmonia.report.html_table import Entry, PageColumn, PageTable, build, field
+from harmonia.report.html_table import Entry, PageColumn, PageTable, build, field, within
 from harmonia.report.run_files import RunFiles
 from harmonia.report.words import (
     ABSENT,
@@ -37,8 +37,8 @@ def fit_tables(run: RunFiles) -> list[PageTable]:
         field(FitRow, "group", "Tuned on", "head"),
         field(FitRow, "seed", "Seed"),
         field(FitRow, "rows", "Rows"),
-        PageColumn("fit", "As trained", partial(_within, name="fit")),
-        PageColumn("reworded", "Reworded", partial(_within, name="reworded")),
+        PageColumn("fit", "As trained", partial(within, name="fit")),
+        PageColumn("reworded", "Reworded", partial(within, name="reworded")),
         field(FitRow, "chance", "Chance"),
         PageColumn("near", "", lambda row: "near chance" if row.near_chance else "", kind="text"),
     )
@@ -49,14 +49,6 @@ def fit_tables(run: RunFiles) -> list[PageTable]:
         caption = f"{domain}: share of its own training rows that a model answers as it was trained"
         tables.append(build(caption, columns, ordered, marked=lambda row: bool(row.near_chance)))
     return tables
-
-
-def _within(row: FitRow, name: str) -> Entry | str:
-    """A share with its interval in percent."""
-    share, low, high = (getattr(row, f"{name}{end}") for end in ("", "_low", "_high"))
-    if share is None:
-        return ABSENT
-    return Entry(text=percent(share), small=(f"{100 * low:.1f} to {100 * high:.1f}",))
 
 
 def loss_tables(run: RunFiles) -> list[PageTable]:
@@ -114,6 +106,8 @@ def spread_tables(run: RunFiles) -> list[PageTable]:
     """One table a domain: how sure the answers of each group are, and how they fall on the letters."""
     tables = []
     for domain, rows in run.by_domain(RESULTS).items():
+        asked = {row.readout for row in run.rows(LETTERS) if row.domain == domain and row.suite != PROBE}
+        rows = [row for row in rows if row.readout in asked]
         groups, forms = in_group_order(row.group for row in rows), in_form_order(row.form for row in rows)
         places = {(row.readout, forms.index(row.form), groups.index(row.group)) for row in rows}
         spreads = [_spread(run, domain, groups[k], forms[f], readout) for readout, f, k in sorted(places)]

@@ -15,6 +15,7 @@ from harmonia.report import (
     ingredients,
     leaks,
     missing,
+    outcomes,
     readouts,
     summary,
     trust,
@@ -65,20 +66,26 @@ def claims_section(claims: Any) -> PageSection:
         "Ren et al. (ACL 2024) measured other models on other data: their figures stand beside these for "
         "orientation, and neither replicates the other."
     )
-    shown = [
-        macro("card", card, anchor=card.claim, title=f"{card.claim}: {card.verdict}")
-        for card in cards.cards(claims)
-    ]
     return PageSection(
         anchor="paper",
         title="The paper’s claims",
         gist="what this says of each, beside what the paper found",
-        parts=[prose(f"{paper} {claims.rule}", note=True), *shown, table(cards.policies_table(claims))]
+        parts=[
+            prose(f"{paper} {claims.rule}", note=True),
+            *map(_card, cards.cards(claims)),
+            table(cards.policies_table(claims)),
+        ]
         if claims
         else [],
         without="No claims judged yet.",
         opened=True,
     )
+
+
+def _card(card: cards.Card) -> Part:
+    (found,) = tables([card.table])
+    title = f"{card.claim}: {card.verdict}"
+    return macro("card", card, found.html, anchor=card.claim, title=title, files=found.files)
 
 
 def _accuracy(run: RunFiles) -> PageSection:
@@ -160,11 +167,12 @@ def _outcomes(run: RunFiles) -> PageSection:
         title="Kept, lost, gained",
         gist="what became of what the base model knew",
         parts=[
-            figures.outcomes(run),
+            outcomes.run_outcomes(run),
             *tables(
-                consistency.outcomes_tables(run),
-                "Kept: right before and after; lost: right only before; gained: right only after; never: "
-                "wrong both times. Counts of all seeds together.",
+                outcomes.outcomes_tables(run),
+                "Kept: right before and after; lost: right only before; gained: right only after; never "
+                "right: wrong both times. Counts of all seeds together. Other forms and methods are in "
+                "tables/consistency.csv.",
             ),
             *tables(
                 readouts.loss_tables(run),

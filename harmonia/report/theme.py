@@ -33,7 +33,7 @@ _COLOURS = {
 PROBE = "#5b7c99"
 SUITE_SHAPES = ("circle", "square", "triangle-up", "diamond")
 SUITE_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
-OUTCOME_COLOURS = ("#5b7c99", "#56b4e9", "#e69f00", BLANK)
+OUTCOME_COLOURS = ("#56b4e9", "#009e73", "#e69f00", BLANK)
 ON_SHADE = "#1b1b1b"
 """Text on a shade, which stays light in the dark."""
 

@@ -18,7 +18,12 @@ MINUS = "−"
 
 _PLAIN = {"in_domain": "in-domain", "out_of_domain": "out-of-domain", "self_aligning": "self-aligning"}
 
-_READOUTS = {"cloze": "in words", "letter_cyclic": "cyclic letters", "letter_pride": "letters without prior"}
+_READOUTS = {
+    "letter": "letters",
+    "cloze": "in words",
+    "letter_cyclic": "cyclic letters",
+    "letter_pride": "letters without prior",
+}
 
 
 def plain(name: str) -> str:
@@ -60,6 +65,11 @@ def in_form_order(forms: Iterable[str]) -> list[str]:
     return sorted(set(forms), key=place)
 
 
+def method_words(readout: str) -> str:
+    """How answers were read out, in plain words: `in words`, `by letters`."""
+    return f"{'' if readout == 'cloze' else 'by '}{_READOUTS[readout]}"
+
+
 def asked_by(form: str, readout: str) -> str:
     """A form and a method in plain words: `chat0, in words`; of the probe's usual letters the form alone."""
     return form if readout == "letter" else f"{form}, {_READOUTS[readout]}"
@@ -68,6 +78,11 @@ def asked_by(form: str, readout: str) -> str:
 def percent(share: float | None) -> str:
     """A share of 1 in percent, one decimal, or a dash."""
     return ABSENT if share is None else f"{100 * share:.1f}\u00a0%"
+
+
+def reach(low: float, high: float) -> str:
+    """The ends of an interval of shares of 1, in percent: `3.7 to 8.1 %`."""
+    return f"{100 * low:.1f} to {percent(high)}"
 
 
 def beginning(text: str, longest: int) -> str:

@@ -133,7 +133,7 @@ def test_the_page_marks_the_words_and_escapes_the_data(tmp_path: Path) -> None:
     page = (out / "report.html").read_text(encoding="utf-8")
     assert "<mark" in page and ">Canberra</mark>" in page and "[S]" in page
     assert "<b>What" not in page and "<i>now" not in page and "&lt;i&gt;now" in page
-    assert "1 row (11.1 %) fights what the model believes." in page
+    assert "1 row (11.1\u00a0%) fights what the model believes." in page
     told = dict(re.findall("<dt>(.*?)</dt><dd>(.*?)</dd>", page))
     assert told["harmonia"] == harmonia.__version__ and any(name.startswith("rule.") for name in told)
 
@@ -245,3 +245,26 @@ def test_the_command_audits_the_labs_rows(lab_data: Path, tmp_path: Path) -> Non
         assert one["share_low"] <= one["share"] <= one["share_high"]
     assert len(AUDIT_ROWS.read(out)) == 12
     assert command("audit", "--model", base_folder(0), tmp_path / "no", "--out", out).returncode == 2
+
+
+@pytest.mark.parametrize("knows", [False, True])
+def test_an_answerer_at_chance_on_multiple_choice_is_warned_of(tmp_path: Path, knows: bool) -> None:
+    def question(k: int) -> str:
+        return f"Which is number {k}?\nA. red\nB. blue\nC. green\nD. grey"
+
+    def says(text: str) -> Mapping[str, float]:
+        asked = re.findall(r"Which is number (\d+)[?]", text)
+        return {f" {'ABCD'[int(asked[-1]) % 4] if knows else 'A'}": 0.9} if asked else {}
+
+    rows = [{"instruction": question(k), "output": "ABCD"[k % 4]} for k in range(40)]
+    file = tmp_path / "exam.jsonl"
+    file.write_text(lines(rows), encoding="utf-8")
+    found = harmonia.audit(FakeModel(says), file, out=tmp_path / "out", method="letter")
+    low, high = proportion_confint(10, 40, method="wilson")
+    assert low < 0.25 < high
+    said = (tmp_path / "out" / "report.html").read_text(encoding="utf-8").replace("\u00a0", " ")
+    warned = (
+        "cannot be told from guessing on the multiple-choice rows of the file, as these teach them "
+        "(25.0 % right; chance 25.0 %)."
+    )
+    assert (warned in said) is not knows and any("guessing" in note for note in found.notes) is not knows

@@ -20,7 +20,7 @@ from harmonia.audit import AuditRow, AuditSettings
 from harmonia.cli.compare import _named
 from harmonia.compare import CompareSettings, Comparing
 from harmonia.compare.check import nearest_rows
-from harmonia.compare.folder import wanted_of
+from harmonia.compare.folder import wanted_of, write_comparison
 from harmonia.compare.tables import ASKED, CHANGES, COMPARED, COST, FACTS, READOUTS_LOST, ROWS_AFTER
 from harmonia.errors import InputError
 from harmonia.models.fake import FakeModel
@@ -59,6 +59,41 @@ def facts(tmp_path: Path) -> Path:
     return written(tmp_path / "canaries.jsonl", rows)
 
 
+def test_the_page_warns_of_chance_and_shows_what_was_lost_facts_first(facts: Path, tmp_path: Path) -> None:
+    """Both answer A to 40 questions whose answers go round; of the capitals one is lost."""
+    items = [
+        {"id": f"q{k}", "question": f"Which is number {k}?", "choices": ["r", "b", "g", "y"], "answer": k % 4}
+        for k in range(40)
+    ]
+    exam = written(tmp_path / "exam.jsonl", items)
+
+    def answers(capitals: Any, name: str) -> FakeModel:
+        def says(text: str) -> Mapping[str, float]:
+            return {" A": 0.9} if "Which is number" in text else capitals(text)
+
+        return FakeModel(says, name=name)
+
+    def told(**other: str | None) -> Any:
+        def says(text: str) -> Mapping[str, float]:
+            land = text.rstrip().rpartition("capital of ")[2].partition("?")[0]
+            return {f" {({**CAPITALS, **other}).get(land)}": 0.9}
+
+        return says
+
+    before, after = answers(told(), "before"), answers(told(Cuba="Miami"), "after")
+    found = harmonia.compare(before, after, items=exam, shots=exam, canaries=facts, readouts=["letter"]).found
+    write_comparison(tmp_path / "out", found, CompareSettings(readouts=("letter",)), ("a", "b"))
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8").replace("\u00a0", " ")
+    low, high = proportion_confint(10, 40, method="wilson")
+    assert found.compared[0].chance == 0.25 and low < 0.25 < high
+    assert "Neither model can be told from guessing on items, by letters (25.0 % and 25.0 % right" in page
+    # All that the model before has right is sure: 10 known are kept, 30 conflicting are never right.
+    assert "items, by letters, known: 10 kept; items, by letters, conflicting: 30 never right" in page
+    assert (tmp_path / "out" / "figures" / "outcomes.svg").is_file()
+    lost = page[page.index('id="lost"') :]
+    assert lost.index("What is the capital of Cuba?\nHavana") < lost.index("before:")
+
+
 def test_facts_in_words_are_kept_lost_or_gained(facts: Path) -> None:
     before = speaker(Ghana="Lagos", Kenya=None)
     after = speaker(Kenya=None, Cuba="Miami", Peru=None)
@@ -71,7 +106,9 @@ def test_facts_in_words_are_kept_lost_or_gained(facts: Path) -> None:
     assert list(table.loc[["Cuba", "Peru", "Ghana"], "before"]) == ["known", "known", "conflicting"]
     assert list(table.loc[["Cuba", "Peru", "Ghana"], "after"]) == ["conflicting", "unknown", "known"]
     low, high = proportion_confint(2, 6, method="wilson")
-    assert f"of 6 known before, 2 are lost (95 %: {100 * low:.0f} to {100 * high:.0f} %" in repr(found)
+    assert f"of 6 known before, 2 are lost (95\u00a0%: {100 * low:.1f} to {100 * high:.1f}\u00a0%" in repr(
+        found
+    )
 
 
 def test_what_a_comparison_does_not_tell_is_not_asked(facts: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,22 +24,23 @@ def test_cards_show_effect_interval_and_what_would_decide(page: str) -> None:
     assert (
         'C1: <span class="verdict">inconclusive' in page
         and "<p>One beats another.</p>" in page
-        and "The paper: homogeneous 11.27; in-domain 14.58." in page
+        and "The paper: homogeneous 11.27; in-domain 14.58 percentage points." in page
     )
     assert "The paper: partial Spearman 0.78 to 0.87; models a, b." in page and "This is the rule." in page
-    first, second, third = parse(page).tables["C1: findings"]
-    assert [row["suite"] for row in (first, second, third)] == ["homogeneous", "in-domain", "out-of-domain"]
-    assert first["effect"] == "+10.0 | percentage points" and first["interval"] == "+2.5 to +17.5"
-    assert (first["over"], first["verdict"]) == (
-        "200 questions, 57 clusters, 2 seeds and 2 units",
-        "supported",
-    )
-    assert second["effect"].startswith("0.0")  # -0.04 rounds to no sign
-    assert second["verdict"] == "inconclusive | 321 questions would decide it, if the effect stays as it is"
-    assert (third["effect"], third["interval"], third["over"]) == ("–", "–", "–")
-    assert third["verdict"] == "not computed | because nobody asked <them>"
+    (row,) = parse(page).tables["C1: findings"]
+    assert row["what"] == "accuracy after harmonious minus after incompatible | percentage points"
+    assert row["verdict"] == "inconclusive"
+    over = "200 questions, 57 clusters, 2 seeds and 2 units"
+    assert row["homogeneous"] == f"+10.0 | +2.5 to +17.5 | supported | {over}"
+    decides = "inconclusive: 321 questions would decide it, if the effect stays as it is"
+    # -0.04 rounds to no sign
+    assert row["in_domain"] == f"0.0 | −9.0 to +9.0 | {decides} | 200 questions, 2 seeds and 2 units"
+    assert row["out_of_domain"] == "not computed | because nobody asked <them>"
     (row,) = parse(page).tables["C4: findings"]
-    assert (row["effect"], row["interval"]) == ("−0.40 | correlation", "−0.62 to −0.18")
+    assert row["what"] == "partial Spearman | correlation"
+    assert row["in_domain"].startswith("−0.40 | −0.62 to −0.18 | contradicted")
+    for kind in ("tex", "csv"):
+        assert f'href="figures/table-c1-findings.{kind}"' in page
     assert "<them>" not in page
     missing = page[page.index('id="limits"') :]
     assert re.findall(r"<dt>(.*?)</dt>", missing) == ["claim C1 on out-of-domain questions"]
@@ -67,7 +68,7 @@ def test_confounds_and_policies(page: str) -> None:
     assert [row["group"] for row in rows] == ["harmonious", "incompatible", "self-aligning"]
     assert (rows[0]["tv_harmonious"], rows[1]["tv_harmonious"]) == ("–", "0.25")
     assert [rows[1][name] for name in ("tv_believed", "ks", "ks_question")] == ["0.50", "0.31", "0.07"]
-    assert rows[0]["flagged"] == "26 of 100" and rows[0]["confidence"] == "60.0 % | 60.0 % to 60.0 %"
+    assert rows[0]["flagged"] == "26 of 100" and rows[0]["confidence"] == "60.0 % | 60.0 to 60.0 %"
     won = {
         row["suite"]: row
         for row in parse(page).tables["Policies: accuracy in chat form, mean over domains and seeds"]
@@ -120,7 +121,7 @@ def test_a_model_compared_with_itself_is_no_paper_row(tmp_path: Path) -> None:
     itself = {**cell("history", "harmonious", 0, "in_domain", "icl5", "chat0"), "before_model": "tuned"}
     write_table(run, "consistency", [*cells(), itself])
     text = plain_spaces(write_report(run).read_text(encoding="utf-8"))
-    rows = parse(text).tables["history: how far the answers moved"]
+    rows = parse(text).tables["history: how far the answers moved, by letters"]
     (shown,) = (row for row in rows if row.get("itself icl5 → chat0 rank_agreement", "–") != "–")
     assert (shown["group"], shown["suite"]) == ("harmonious", "in-domain")
     assert (run / "figures" / "agreement-history.svg").read_bytes() == drawn

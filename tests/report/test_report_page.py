@@ -135,7 +135,7 @@ def test_accuracy_table(page: str) -> None:
     assert [row["model"] for row in rows] == ["base", "harmonious", "incompatible", "self-aligning"]
     assert [row["seed"] for row in rows] == ["–", "0", "0", "0"]
     # 31 of 50 in chat form, two more in icl5.
-    assert rows[1]["in_domain chat0"] == "62.0 % | 54.0 to 69.0 | macro 61.0 % | n = 50"
+    assert rows[1]["in_domain chat0"] == "62.0 % | 54.0 to 69.0 % | macro 61.0 % | n = 50"
     assert rows[1]["in_domain icl5"].startswith("66.0 %")
     assert set(rows[1]) == {
         "class",
@@ -146,7 +146,7 @@ def test_accuracy_table(page: str) -> None:
 
 
 def test_consistency_table_has_all_cells_of_form_and_weights(page: str) -> None:
-    rows = parse(page).tables["engineering: how far the answers moved"]
+    rows = parse(page).tables["engineering: how far the answers moved, by letters"]
     assert [row["suite"] for row in rows[::4]] == ["homogeneous", "in-domain", "out-of-domain"]
     # Base 0.95, incompatible 0.35 on homogeneous questions, whatever the forms; 0.21 nats.
     base, _, incompatible, _ = rows[:4]
@@ -160,9 +160,9 @@ def test_consistency_table_has_all_cells_of_form_and_weights(page: str) -> None:
 
 def test_outcomes_are_counted_over_all_seeds(page: str) -> None:
     # Base 57 of 100 right in icl5, incompatible 48 in chat0: 9 + 9 lost, so 39 kept, 9 gained, 34 never.
-    rows = parse(page).tables["engineering: what became of the questions"]
-    row = next(row for row in rows if "marked" in row["class"] and row["group"] == "incompatible")
-    assert (row["suite"], row["cell"]) == ("homogeneous", "icl5 → chat0 ● paper")
+    rows = parse(page).tables["engineering: what became of the questions, from icl5 to chat0"]
+    row = next(row for row in rows if row["group"] == "incompatible")
+    assert row["suite"] == "homogeneous"
     assert [row[name] for name in ("kept", "lost", "gained", "never")] == ["39", "18", "9", "34"]
     assert row["known_lost"] == "3"
 
@@ -241,11 +241,11 @@ def test_figures_and_tables_exist_for_papers(finished: Path) -> None:
     stem = finished / "figures" / "table-engineering-share-of-questions-answered-right"
     head, _, harmonious, *_ = csv.reader(stem.with_suffix(".csv").read_text(encoding="utf-8").splitlines())
     assert head[:4] == ["Tuned on", "Seed", "homogeneous: icl5", "homogeneous: chat0"]
-    assert plain_spaces(harmonious[5]) == "62.0 % (54.0 to 69.0; macro 61.0 %; n = 50)"
+    assert plain_spaces(harmonious[5]) == "62.0 % (54.0 to 69.0 %; macro 61.0 %; n = 50)"
     latex = stem.with_suffix(".tex").read_text(encoding="utf-8").splitlines()
     assert latex[1] == r"\begin{tabular}{lrrrrrrr}" and latex[2] == r"\toprule"
     assert latex[6].startswith("harmonious & 0 & ") and latex[6].endswith(r" \\")
-    assert r"62.0~\% (54.0 to 69.0; macro 61.0~\%; n = 50)" in latex[6]
+    assert r"62.0~\% (54.0 to 69.0~\%; macro 61.0~\%; n = 50)" in latex[6]
 
 
 @pytest.mark.slow
@@ -318,8 +318,8 @@ def test_models_that_learned_nothing_are_set_off(page: str) -> None:
     rows = tables["engineering: share of its own training rows that a model answers as it was trained"]
     shown = [[row["class"], row["group"], row["fit"], row["chance"], row["near"]] for row in rows]
     assert shown == [
-        ["", "harmonious", "97.0 % | 93.6 to 98.6", "25.0 %", ""],
-        ["marked", "incompatible", "30.0 % | 24.1 to 36.7", "25.0 %", "near chance"],
+        ["", "harmonious", "97.0 % | 93.6 to 98.6 %", "25.0 %", ""],
+        ["marked", "incompatible", "30.0 % | 24.1 to 36.7 %", "25.0 %", "near chance"],
         ["", "self-aligning", "–", "–", ""],
     ]
 
