@@ -89,7 +89,7 @@ TAKES: dict[str, tuple[Section, ...]] = {
         Section(
             "",
             "pipeline.experiment:Experiment",
-            without="name out data_root model general domains seeds groups.ratios execution",
+            without="name out data_root model train general domains seeds groups.ratios execution",
         ),
     ),
     "probe": (_ITEMS, _SHOTS, _prompt(without="chat chat_date"), _PROBE, *_ASKED),

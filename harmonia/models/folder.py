@@ -58,8 +58,7 @@ class ModelSettings(Settings):
     def _is_not_served(cls, values: Any) -> Any:
         if isinstance(values, dict) and "served" in values:
             raise hidden_error(
-                "a served model, where a model's files (path) are needed: it cannot be trained. Ask it by "
-                "harmonia probe --model ADDRESS, or harmonia.serve"
+                "a served model, where a model's files (path) are needed: it cannot be trained or loaded"
             )
         return values
 

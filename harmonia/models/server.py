@@ -6,7 +6,7 @@ import base64
 import os
 import re
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field, field_validator
 
@@ -87,6 +87,10 @@ class ServedModelSettings(ServerSettings):
             server for tokens, where it has /tokenize and /detokenize.
         max_tokens: Tokens of the server's context; null where it tells it.
     """
+
+    device: ClassVar[str] = "cpu"
+    dtype: ClassVar[None] = None
+    """What is here of a model that a server holds: no device of its own, and nobody tells its type."""
 
     served: Address
     name: str | None = None

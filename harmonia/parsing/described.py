@@ -103,7 +103,7 @@ def _kind(annotation: Any) -> str:
     if origin is Literal:
         return " | ".join(map(str, parts))
     if origin in (Union, types.UnionType):
-        return " | ".join(map(_kind, parts))
+        return " | ".join(dict.fromkeys(map(_kind, parts)))
     if origin is tuple:
         return f"[{_kind(parts[0])}, ...]"
     if origin is dict or (isinstance(annotation, type) and issubclass(annotation, BaseModel)):

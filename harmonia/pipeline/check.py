@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harmonia.errors import InputError
 from harmonia.groups.interventions import require_third
 from harmonia.models.folder import require_whole
 from harmonia.models.load import pick_device
@@ -30,6 +31,13 @@ def check(bench: Workbench, tasks: Sequence[Task]) -> None:
             read_sources(bench, task.key.partition("/")[2])
     if kinds & {"probe", "write", "train", "evaluate"}:
         pick_device(bench.experiment.model.device)
+    if "evaluate" in kinds and not bench.base().tells_each and "cloze" in bench.experiment.methods:
+        raise InputError(
+            f"by cloze a model is asked for whole texts, and {bench.base().slower_scoring[0]}",
+            field="evaluation.readouts",
+            seen=bench.experiment.methods,
+            remedy="Ask by letters alone (evaluation.readouts=[]).",
+        )
     if "write" in kinds:
         require_writers(bench.experiment)
     if "groups" in kinds:
@@ -38,7 +46,7 @@ def check(bench: Workbench, tasks: Sequence[Task]) -> None:
             for domain in bench.experiment.domains.values():
                 require_third(bench.items(domain.train).items)
     if "train" in kinds:
-        require_whole(bench.experiment.model)
-        require_trainable(bench.experiment.model, bench.experiment.training)
+        require_whole(bench.experiment.files)
+        require_trainable(bench.experiment.files, bench.experiment.training)
     if bench.experiment.execution.executor != "ray" and (room := gpu_memory(bench.experiment.model)):
         Costs(bench).require_room(tasks, room)

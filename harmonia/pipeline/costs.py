@@ -17,6 +17,7 @@ from harmonia.groups.names import GroupName
 from harmonia.models.architecture import Shape
 from harmonia.models.folder import ModelSettings, model_folder
 from harmonia.models.load import empty_model
+from harmonia.models.server import ServedModelSettings
 from harmonia.pipeline.device_memory import (
     WIDTH,
     Memory,
@@ -78,11 +79,17 @@ class Costs:
         notes: What is not known, and what was reckoned with instead.
     """
 
+    shape: Shape | None
+
     def __init__(self, bench: Workbench, shape: Shape | None = None) -> None:
         self._bench = bench
         self._experiment = bench.experiment
         self.notes: list[str] = []
-        self.shape = shape or _shape(bench.experiment.model, self.notes)
+        self.shape = None
+        if isinstance(bench.experiment.model, ServedModelSettings):
+            self.notes.append("what a server needs for its answers is its own affair: no time is told")
+        else:
+            self.shape = shape or _shape(bench.experiment.model, self.notes)
         self._known: dict[tuple[str, ...], TaskCost] = {}
         self._template: Template | None = None
         try:
@@ -103,7 +110,7 @@ class Costs:
                 continue
             if (cost.memory.gpus(gpu_bytes) or math.inf) <= gpus:
                 continue
-            how = (self._experiment.model.dtype, cost.longest, gpu_bytes)
+            how = (self._experiment.files.dtype, cost.longest, gpu_bytes)
             fits = list(
                 training_that_fits(self.shape, self._experiment.training, *how)
                 if cost.trains
@@ -188,9 +195,9 @@ class Costs:
             f"{steps} optimizer steps",
             tokens=tokens,
             flops=shape and per_token * shape.used * tokens,
-            memory=shape and training_memory(shape, settings, experiment.model.dtype, longest),
+            memory=shape and training_memory(shape, settings, experiment.files.dtype, longest),
             longest=longest,
-            disk_bytes=weights and weights * WIDTH[experiment.model.dtype],
+            disk_bytes=weights and weights * WIDTH[experiment.files.dtype],
             trains=True,
         )
 
@@ -200,7 +207,7 @@ class Costs:
             what=what,
             tokens=tokens,
             flops=shape and 2 * shape.used * tokens,
-            memory=shape and asking_memory(shape, self._experiment.model.dtype, longest),
+            memory=shape and asking_memory(shape, self._experiment.files.dtype, longest),
             longest=longest,
         )
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from harmonia.data import ItemSource, Suite
 from harmonia.data.leakage import LeakageSettings
@@ -14,6 +14,7 @@ from harmonia.groups import GroupSettings
 from harmonia.groups.settings import require_different
 from harmonia.hashing import draw
 from harmonia.models import ModelSettings
+from harmonia.models.server import ServedModelSettings
 from harmonia.parsing import Settings
 from harmonia.probe import ProbeSettings
 from harmonia.prompts import PromptSettings, parse_form
@@ -27,6 +28,19 @@ DATA_ROOT = "HARMONIA_DATA_ROOT"
 _EXECUTION: dict[str, Any] = {"execution": True}
 _NO_SUITES = {"train", "shots", "probe", "all"}
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+
+
+FILES, SERVER = "model files", "model server"
+"""What pydantic calls the two kinds of models, in the places of errors."""
+AskedModel = Annotated[
+    Annotated[ModelSettings, Tag(FILES)] | Annotated[ServedModelSettings, Tag(SERVER)],
+    Discriminator(lambda one: SERVER if isinstance(one, ServedModelSettings) or _is_served(one) else FILES),
+]
+"""A model that is asked: by its files, or where a server holds it."""
+
+
+def _is_served(values: Any) -> bool:
+    return isinstance(values, dict) and "served" in values
 
 
 class EvaluationSettings(Settings):
@@ -137,13 +151,14 @@ class Experiment(Settings):
         out: The run directory; None for `runs/NAME`.
         data_root: Where relative data paths start; None for the environment variable
             `HARMONIA_DATA_ROOT`, or else the current folder.
-        model: The base model.
+        model: The base model: its files, or `served` with the address of a server.
         prompt: How questions are put.
         probe: How beliefs are taken.
         leakage: Whether test questions are looked for among what is trained on.
         groups: Training sets.
         writing: Who writes the explanations and contexts that groups need.
         general: File of general instructions; None for none.
+        train: Whether to fine-tune; false asks the base model and builds the groups, to be trained elsewhere.
         training: How to fine-tune.
         seeds: One fine-tuning run per group and seed, on groups drawn anew for the seed.
         evaluation: Forms of the test suites.
@@ -154,13 +169,14 @@ class Experiment(Settings):
     name: str = Field(pattern=_NAME)
     out: str | None = Field(default=None, min_length=1, json_schema_extra=_EXECUTION)
     data_root: str | None = Field(default=None, min_length=1, json_schema_extra=_EXECUTION)
-    model: ModelSettings
+    model: AskedModel
     prompt: PromptSettings = PromptSettings()
     probe: ProbeSettings = ProbeSettings()
     leakage: LeakageSettings = LeakageSettings()
     groups: GroupSettings = GroupSettings()
     writing: WritingSettings = WritingSettings()
     general: str | None = Field(default=None, min_length=1)
+    train: bool = True
     training: TrainingSettings = TrainingSettings()
     seeds: tuple[Annotated[int, Field(ge=0, lt=2**32)], ...] = Field(default=(0,), min_length=1)
     evaluation: EvaluationSettings = EvaluationSettings()
@@ -173,6 +189,15 @@ class Experiment(Settings):
         if len(set(seeds)) < len(seeds):
             raise ValueError("a seed stands twice: each is one fine-tuning")
         return seeds
+
+    @model_validator(mode="after")
+    def _trains_what_is_here(self) -> Experiment:
+        if self.train and isinstance(self.model, ServedModelSettings):
+            raise ValueError(
+                "a served model cannot be trained: set train: false, which asks it and builds the groups; "
+                "train on those elsewhere, and harmonia compare tells what it did"
+            )
+        return self
 
     @model_validator(mode="after")
     def _reads_out_what_can_be(self) -> Experiment:
@@ -211,6 +236,12 @@ class Experiment(Settings):
         return Path(self.out) if self.out else Path("runs") / self.name
 
     @property
+    def files(self) -> ModelSettings:
+        """The files of the base model, of which fine-tunings are made."""
+        assert isinstance(self.model, ModelSettings)  # no other is trained
+        return self.model
+
+    @property
     def root(self) -> Path:
         """Where relative data paths start."""
         return Path(self.data_root or os.environ.get(DATA_ROOT) or ".").expanduser()
@@ -218,7 +249,8 @@ class Experiment(Settings):
     @property
     def trained_groups(self) -> tuple[str, ...]:
         """Groups to fine-tune on: of two with the same rows (`mixed_0`, `incompatible`) one."""
-        return tuple(str(name) for name in self.groups.groups if name.twin not in self.groups.groups)
+        groups = self.groups.groups if self.train else ()
+        return tuple(str(name) for name in groups if name.twin not in groups)
 
     def groups_of(self, seed: int) -> GroupSettings:
         """The grouping for one fine-tuning seed, each with choices of its own."""
@@ -238,6 +270,11 @@ class Experiment(Settings):
     def tuned_forms(self) -> tuple[str, ...]:
         """Forms in which tuned models are asked the suites."""
         return self.evaluation.tuned_forms or (self.prompt.probe_form, "chat0")
+
+    @property
+    def methods(self) -> tuple[Method, ...]:
+        """Methods that the suites are asked by."""
+        return (self.prompt.method, *self.readouts)
 
     @property
     def readouts(self) -> tuple[Method, ...]:

@@ -254,7 +254,7 @@ def _evaluations(
     experiment = bench.experiment
     places = product(
         experiment.tuned_forms if train else experiment.base_forms,
-        (experiment.prompt.method, *experiment.readouts),
+        experiment.methods,
         domain.suites.items(),
     )
     return [

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harmonia.errors import InputError
-from harmonia.models import ModelSettings
 from harmonia.models.architecture import Shape
 from harmonia.models.load import pick_device, shape_in
 from harmonia.pipeline.costs import Costs, TaskCost
 from harmonia.pipeline.device_memory import Memory
-from harmonia.pipeline.experiment import Experiment
+from harmonia.pipeline.experiment import AskedModel, Experiment
 from harmonia.pipeline.graph import build_graph
 from harmonia.pipeline.manifest import Manifest
 from harmonia.pipeline.task import Task
@@ -187,7 +186,7 @@ def _require_size(name: str, value: float | None) -> None:
 class _Unhashed(Workbench):
     """A workbench for a plan of which nothing is done, where the model need not be at hand."""
 
-    def model_hash(self, model: ModelSettings | None = None) -> str:
+    def model_hash(self, model: AskedModel | None = None) -> str:
         return ""
 
     def template_hash(self, method: Method | None = None) -> str:
@@ -218,7 +217,7 @@ def _total(kind: str, domain: str, steps: list[Step]) -> Total:
     )
 
 
-def gpu_memory(model: ModelSettings) -> float | None:
+def gpu_memory(model: AskedModel) -> float | None:
     """Bytes of the GPU that a model goes to on this machine; None for a CPU."""
     device = pick_device(model.device)
     return None if device == "cpu" else device_bytes(device)
@@ -227,8 +226,9 @@ def gpu_memory(model: ModelSettings) -> float | None:
 def _rates(experiment: Experiment) -> tuple[float, float]:
     device = pick_device(experiment.model.device)
     training = "bfloat16" if experiment.training.precision == "bf16" else "float32"
-    rates = {dtype: matrix_rate(device, dtype) for dtype in {experiment.model.dtype, training}}
-    return rates[experiment.model.dtype], rates[training]
+    asking = experiment.model.dtype or training
+    rates = {dtype: matrix_rate(device, dtype) for dtype in {asking, training}}
+    return rates[asking], rates[training]
 
 
 def matrix_rate(device: str, dtype: str = "float32") -> float:

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import harmonia
 from harmonia.errors import InputError
-from harmonia.models import ModelSettings
 from harmonia.pipeline.executors import perform
-from harmonia.pipeline.experiment import Experiment
+from harmonia.pipeline.experiment import AskedModel, Experiment
 from harmonia.pipeline.manifest import PARTIAL, Noted
 from harmonia.pipeline.task import Task
 from harmonia.pipeline.workbench import Workbench
@@ -69,7 +68,7 @@ class RayWorker:
         self._bench: Workbench | None = None
 
     def do(
-        self, experiment: Experiment, fingerprints: Mapping[ModelSettings, str], task: Task, number: int
+        self, experiment: Experiment, fingerprints: Mapping[AskedModel, str], task: Task, number: int
     ) -> tuple[Noted, int]:
         """Do a task; what came of it, and the how many-th worker this is to begin it.
 

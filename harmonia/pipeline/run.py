@@ -146,7 +146,7 @@ def _head(bench: Workbench, threads: int) -> dict[str, Any]:
         "model": {
             **experiment.model.model_dump(mode="json"),
             "hash": bench.model_hash(),
-            "tokenizer_hash": sha256_json([tokenizer.get_vocab(), tokenizer.special_tokens_map]),
+            "tokenizer_hash": _tokenizer_hash(tokenizer),
         },
         "preset": experiment.prompt.preset,
         "method": experiment.prompt.method,
@@ -156,6 +156,13 @@ def _head(bench: Workbench, threads: int) -> dict[str, Any]:
         "data": {},
         "general": general and {"file": general, "sha256": bench.input_hash(general)},
     }
+
+
+def _tokenizer_hash(tokenizer: Any) -> str | None:
+    """Of its vocabulary and control tokens; None where it lives in a server: it is in the model's hash."""
+    if not hasattr(tokenizer, "get_vocab"):
+        return None
+    return sha256_json([tokenizer.get_vocab(), tokenizer.special_tokens_map])
 
 
 def _answer_tokens(bench: Workbench) -> dict[str, dict[str, dict[str, Any]]]:

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from harmonia.errors import HarmoniaError, InputError
 from harmonia.files import read_text
 from harmonia.parsing import Yaml, input_error, parse_yaml
-from harmonia.pipeline.experiment import Experiment
+from harmonia.pipeline.experiment import FILES, SERVER, Experiment
 from harmonia.pipeline.manifest import SETTINGS, is_run
 
 log = logging.getLogger(__name__)
@@ -159,10 +159,11 @@ def _input_error(
         "missing": "Add it.",
         "extra_forbidden": "Remove it, or correct its spelling; docs/settings.md lists all settings.",
     }.get(first["type"], "docs/settings.md says what it may be.")
-    place = [str(part) for part in first["loc"]]
+    loc = [part for part in first["loc"] if part not in (FILES, SERVER)]
+    place = [str(part) for part in loc]
     said = place[:-1] if first["type"] == "missing" else place
     keys = [override.partition("=")[0].split(".") for override in overrides]
-    found = next((one for one in files if _holds(one[1].values, first["loc"][: len(said)])), None)
+    found = next((one for one in files if _holds(one[1].values, loc[: len(said)])), None)
     if any(place[: len(key)] == key or (found is None and key[: len(said)] == said) for key in keys):
         return input_error(error, values, remedy=remedy, known=Experiment)
     path, settings = found or files[0]

@@ -169,7 +169,7 @@ def build(bench: Workbench, *, domain_name: str, seed: int) -> list[str]:
     # A row that leaves nothing to learn is told now, and not by a fine-tuning hours from here.
     template, training = bench.template(), bench.experiment.training
     encoder = Encoder(template.chat.tokenizer)
-    for name in settings.group_names:
+    for name in bench.experiment.trained_groups:
         rows = folder / f"{name}.jsonl"
         bench.training_sets.encode(rows, template, encoder, training.max_length, training.learn)
     notes = [f"{domain_name}: {note}" for note in built.notes]
@@ -179,7 +179,7 @@ def build(bench: Workbench, *, domain_name: str, seed: int) -> list[str]:
 def train(bench: Workbench, *, domain_name: str, group: str, seed: int, address: str) -> list[str]:
     """Fine-tune the base model on one group with one seed."""
     job = TrainingJob(
-        model=bench.experiment.model,
+        model=bench.experiment.files,
         prompt=bench.experiment.prompt,
         settings=bench.experiment.training,
         group=bench.run / "groups" / domain_name / f"seed{seed}" / f"{group}.jsonl",

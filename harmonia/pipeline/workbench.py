@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 
@@ -18,9 +19,11 @@ from harmonia.data import (
 )
 from harmonia.errors import InputError
 from harmonia.hashing import file_sha256, sha256_json
-from harmonia.models import LocalModel, ModelSettings, fingerprint, load_model, load_tokenizer
+from harmonia.models import LocalModel, fingerprint, load_model, load_tokenizer
 from harmonia.models.folder import tuned_settings
-from harmonia.pipeline.experiment import Experiment
+from harmonia.models.served_model import ServedModel
+from harmonia.models.server import ServedModelSettings
+from harmonia.pipeline.experiment import AskedModel, Experiment
 from harmonia.pipeline.manifest import Manifest
 from harmonia.probe import FittedPrompts
 from harmonia.prompts import Template, build_template
@@ -46,7 +49,7 @@ class Workbench:
     """
 
     def __init__(
-        self, experiment: Experiment, fingerprints: Mapping[ModelSettings, str] = MappingProxyType({})
+        self, experiment: Experiment, fingerprints: Mapping[AskedModel, str] = MappingProxyType({})
     ) -> None:
         self.experiment = experiment
         self.run = experiment.run_directory
@@ -94,12 +97,21 @@ class Workbench:
                 self._hashes[place] = file_sha256(place) if place.is_file() else sha256_json(path)
         return self._hashes[place]
 
-    def model_hash(self, model: ModelSettings | None = None) -> str:
+    def model_hash(self, model: AskedModel | None = None) -> str:
         """Fingerprint of the base model, or of another, as first seen in this run."""
         which = model or self.experiment.model
         if which not in self.fingerprints:
-            self.fingerprints[which] = fingerprint(which)
+            if isinstance(which, ServedModelSettings):
+                self.fingerprints[which] = self._served.identity
+            else:
+                self.fingerprints[which] = fingerprint(which)
         return self.fingerprints[which]
+
+    @cached_property
+    def _served(self) -> ServedModel:
+        """The base model where it is served; what was found out about it is kept."""
+        assert isinstance(self.experiment.model, ServedModelSettings)
+        return ServedModel(self.experiment.model)
 
     def template(self, method: Method | None = None) -> Template:
         """The template of every prompt and training row, bound to the base model's tokenizer.
@@ -109,7 +121,11 @@ class Workbench:
         prompt = self.experiment.prompt
         if not self._templates:
             self.model_hash()  # before: by it `base` tells whether this is still the model's tokenizer
-            tokenizer = load_tokenizer(self.experiment.model)
+            base = self.experiment.model
+            if isinstance(base, ServedModelSettings):
+                tokenizer = self._served.tokenizer
+            else:
+                tokenizer = load_tokenizer(base)
             self._templates[prompt.method] = build_template(prompt, tokenizer)
         method = method or prompt.method
         if method not in self._templates:
@@ -121,12 +137,29 @@ class Workbench:
         """Hash of its words."""
         return self.template(method).hash
 
-    def base(self) -> LocalModel:
-        """The base model, ready to be asked."""
+    def base(self) -> LocalModel | ServedModel:
+        """The base model, ready to be asked.
+
+        Raises:
+            InputError: It is served, and answers otherwise than when this run noted it.
+        """
+        if not isinstance(self.experiment.model, ServedModelSettings):
+            return self.local_base()
+        if self._served.identity != self.model_hash():
+            raise InputError(
+                "the server answers as it did not when this run noted it: another model is served now",
+                field="model.served",
+                seen=self.experiment.model.served,
+                remedy="Serve the first one again, or start the run again.",
+            )
+        return self._served
+
+    def local_base(self) -> LocalModel:
+        """The base model of this machine."""
         self.release_tuned()
         if self._base is None:
             tokenizer = self.template().chat.tokenizer
-            self._base = load_model(self.experiment.model, self.model_hash(), tokenizer=tokenizer)
+            self._base = load_model(self.experiment.files, self.model_hash(), tokenizer=tokenizer)
         return self._base
 
     def tuned(self, folder: str) -> LocalModel:
@@ -134,7 +167,7 @@ class Workbench:
         if self._tuned is None or self._tuned[0] != folder:
             self.release_tuned()
             self.release_large_base()
-            tuned = load_model(tuned_settings(self.experiment.model, self.run / folder))
+            tuned = load_model(tuned_settings(self.experiment.files, self.run / folder))
             if not Manifest.read(self.run).has_unchanged(folder):
                 raise InputError(
                     "the tuned model has changed since this run noted it",
@@ -157,7 +190,7 @@ class Workbench:
         self.release_tuned()
         if self.experiment.training.lora is None:
             self.release_large_base()
-        return self._base or (None if self.experiment.training.lora is None else self.base())
+        return self._base or (None if self.experiment.training.lora is None else self.local_base())
 
     def release(self) -> None:
         """Let go of all models."""

@@ -40,6 +40,8 @@ def _asked(run: RunFiles) -> list[tuple[str, str]]:
     forms = in_form_order([*(row.form for row in run.rows(RESULTS)), *(manifest.answer_tokens or {})])
     rows = [
         ("Model", portable(model.path) if model and model.path else None),
+        ("Served by", model.served if model else None),
+        ("Name there", model.name if model else None),
         ("GGUF file", portable(model.gguf_file) if model and model.gguf_file else None),
         ("Model hash", model.hash if model else None),
         ("Tokenizer hash", model.tokenizer_hash if model else None),

@@ -40,6 +40,8 @@ class Model(_Read):
     """The base model that was asked."""
 
     path: str | None = None
+    served: str | None = None
+    name: str | None = None
     gguf_file: str | None = None
     hash: str | None = None
     tokenizer_hash: str | None = None

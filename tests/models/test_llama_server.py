@@ -18,6 +18,9 @@ from models import item, real_model, sums
 
 import harmonia
 from harmonia.models import GenerationSettings, LocalModel
+from harmonia.pipeline.experiment import Experiment
+from harmonia.pipeline.run import run_experiment
+from harmonia.probe import read_beliefs
 from harmonia.prompts import Encoder, Request
 
 pytestmark = pytest.mark.models
@@ -123,6 +126,33 @@ def test_greedy_tokens_are_the_likeliest_of_transformers_and_draws_are_their_see
     draws = GenerationSettings(max_new_tokens=6, temperature=1.0)
     first, again = (served.generate(TEXTS, draws, **asked) for _ in range(2))
     assert first == again != served.generate(TEXTS, draws, **{**asked, "seed": 1})
+
+
+def test_a_run_with_the_server_is_one_with_the_file(served, lab_data, tmp_path):
+    items = {"domain": "person", "limit": 6}
+    suites = {"exam": {"items": {"path": "person/homogeneous.jsonl", **items}}}
+    how = {
+        "name": "gguf",
+        "data_root": str(lab_data),
+        "train": False,
+        "prompt": {"shots": 0},
+        "evaluation": {"base_forms": ["icl0"], "readouts": []},
+        "groups": {"names": ["harmonious"], "ratios": [], "size": 1, "explanations": "none"},
+        "domains": {"person": {"train": {"path": "person/train.jsonl", **items}, "suites": suites}},
+    }
+    models = {
+        "there": {"served": served.settings.served, "name": "smollm2", "workers": 2},
+        "here": real_model("smollm2").model_dump(exclude_defaults=True),
+    }
+    runs = [
+        run_experiment(Experiment.model_validate({**how, "model": model, "out": str(tmp_path / name)}))
+        for name, model in models.items()
+    ]
+    for files in ("beliefs/*.parquet", "predictions/**/*.parquet"):
+        there, here = (read_beliefs(file) for run in runs for file in run.glob(files))
+        assert len(there) == 6
+        for one, other in zip(there, here, strict=True):
+            assert one.item == other.item and one.probs == pytest.approx(other.probs, abs=0.04)
 
 
 def test_a_server_killed_and_started_again_loses_nothing(served, gguf, port):

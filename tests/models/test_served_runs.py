@@ -1,0 +1,135 @@
+"""A run whose base model is served: all but fine-tunings, stopped by another model, taken up again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from command_line import harmonia as command
+from dialects import CONTEXT, TOKENIZER, Speaker
+
+import harmonia
+from harmonia.analysis.tables import FOLDER, RESULTS
+from harmonia.errors import HarmoniaError, InputError
+from harmonia.models.abilities import FIXED
+from harmonia.pipeline.experiment import Experiment
+from harmonia.pipeline.run import run_experiment
+from harmonia.probe import read_beliefs
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def settings(lab_data: Path, tmp_path: Path) -> dict[str, Any]:
+    items = {"path": "person/homogeneous.jsonl", "domain": "person", "limit": 8}
+    return {
+        "name": "served",
+        "out": str(tmp_path / "run"),
+        "data_root": str(lab_data),
+        "train": False,
+        "prompt": {"options_first": True, "shots": 0},
+        "groups": {"names": ["harmonious", "incompatible"], "ratios": [], "size": 2, "explanations": "none"},
+        "domains": {
+            "person": {
+                "train": {"path": "person/train.jsonl", "domain": "person", "limit": 12},
+                "suites": {"homogeneous": {"items": items}},
+            }
+        },
+    }
+
+
+def served(settings: dict[str, Any], server: Speaker, **more: Any) -> Experiment:
+    model = {"served": server.url, "name": "m", "backoff_s": 0.01, **more}
+    return Experiment.model_validate({**settings, "model": model})
+
+
+def questions(server: Speaker) -> list[str]:
+    """The prompts of which the server has been asked since, but for the fixed ones."""
+    bodies = [body for path, body in server.asked if path == "/v1/completions"]
+    prompts = [one["prompt"] for one in bodies]
+    texts = [one if isinstance(one, str) else TOKENIZER.decode(one) for one in prompts]
+    return [text for text in texts if "Answer" in text and text not in FIXED]
+
+
+def test_a_run_asks_builds_and_shows_what_needs_no_weights(speaker, settings):
+    server = speaker("llama")
+    experiment = served(settings, server)
+    run = run_experiment(experiment)
+    manifest = json.loads((run / "manifest.json").read_text())
+    assert {one["status"] for one in manifest["stages"].values()} == {"done"}
+    assert {key.partition("/")[0] for key in manifest["stages"]} == {
+        *("data", "leakage", "probe", "groups", "evaluate", "analyse", "report")
+    }
+    model = harmonia.serve(server.url, "m")
+    assert (manifest["model"]["hash"], manifest["model"]["name"]) == (model.identity, "m")
+    beliefs = read_beliefs(run / "beliefs" / "person.parquet")
+    asked = harmonia.probe(model, [one.item for one in beliefs], form="icl0", prompt=experiment.prompt)
+    assert [one.probs for one in beliefs] == [one.probs for one in asked]
+    # The training files, as a trainer takes them: what the model has right, and what it has wrong.
+    correct = {one.item.id: one.correct for one in beliefs}
+    for name, right in (("harmonious", True), ("incompatible", False)):
+        lines = (run / f"groups/person/seed0/{name}.jsonl").read_text().splitlines()
+        rows = [json.loads(line) for line in lines]
+        assert [correct[row["id"]] for row in rows] == [right] * 2
+        assert [turn["role"] for row in rows for turn in row["messages"]] == ["user", "assistant"] * 2
+    found = {(row.group, row.form, row.readout): row.accuracy for row in RESULTS.read(run / FOLDER)}
+    assert {group for group, *_ in found} == {"base"}
+    assert {readout for *_, readout in found} == {"letter", "cloze"}
+    page = (run / "report.html").read_text()
+    assert server.url in page and model.identity in page
+    # All of it is done: only the fixed texts are asked.
+    server.asked.clear()
+    assert run_experiment(experiment) == run and not questions(server)
+
+
+def test_a_run_that_another_model_stopped_goes_on_with_the_first(speaker, settings, tmp_path):
+    server = speaker("llama")
+    whole = run_experiment(served({**settings, "out": str(tmp_path / "whole")}, server))
+    server.asked.clear()
+
+    def change(number: int) -> None:
+        server.model = int(len(questions(server)) > 20)
+
+    server.fail = change
+    with pytest.raises(HarmoniaError, match="as it did not before: another model is served now"):
+        run_experiment(served(settings, server))
+    server.fail, server.model = (lambda number: None), 0
+    server.asked.clear()
+    run = run_experiment(served(settings, server))
+    assert len(questions(server)) > 0
+    for path in (*whole.glob("predictions/**/*.parquet"), *whole.glob("beliefs/*.parquet")):
+        same = run / path.relative_to(whole)
+        assert [one.probs for one in read_beliefs(same)] == [one.probs for one in read_beliefs(path)]
+    # Another model from the start has other addresses: nothing of the first one stands for it.
+    before = json.loads((run / "manifest.json").read_text())["stages"]["probe/person"]["address"]
+    server.model = 1
+    run_experiment(served(settings, server))
+    assert json.loads((run / "manifest.json").read_text())["stages"]["probe/person"]["address"] != before
+
+
+def test_what_cannot_be_is_said_before_the_run(speaker, settings, tmp_path):
+    server = speaker("openai", most=5, forces=False)
+    file = tmp_path / "served.yaml"
+    model = {"served": server.url, "name": "m"}
+    file.write_text(yaml.safe_dump({**settings, "model": model, "train": True}))
+    told = command("run", file)
+    assert told.returncode == 2 and "a served model cannot be trained: set train: false" in told.stderr
+    file.write_text(yaml.safe_dump({**settings, "model": {**model, "nam": "m"}}))
+    told = command("run", file)
+    assert told.returncode == 2 and "field 'model.nam'" in told.stderr and "served.yaml" in told.stderr
+    TOKENIZER.save_pretrained(tmp_path / "tokenizer")
+    server.complete, whole = None, server.complete
+    server.complete = lambda body: whole({**body, "echo": False})
+    with pytest.raises(InputError, match="by cloze a model is asked for whole texts") as caught:
+        run_experiment(served(settings, server, tokenizer=str(tmp_path / "tokenizer"), max_tokens=CONTEXT))
+    assert "evaluation.readouts=[]" in str(caught.value)
+    assert not Path(settings["out"]).exists()
+
+
+def test_a_plan_of_a_served_model_tells_tokens_and_no_time(speaker, settings):
+    plan = harmonia.pipeline.plan.make_plan(served(settings, speaker("llama")), tflops=1)
+    assert plan.all.tokens > 0 and plan.all.seconds is None and plan.all.memory is None
+    assert any("its own affair" in note for note in plan.notes)
