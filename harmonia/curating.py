@@ -30,8 +30,8 @@ def curate(
         policy: `drop_conflicting`, `known_only`, `self_align`, `least_conflict`, ...; docs/curate.md.
         budget: Most rows.
         data: The audited file, where it is not where it was.
-        model: Who rewrites answers, for `self_distil`.
-        progress: Told how far the rewriting is.
+        model: Who writes, for `self_distil` and `coverage`.
+        progress: Told how far the writing is.
         settings: Those of the table `curate`: `seed`, `weights`, `contexts`, ...
 
     Raises:

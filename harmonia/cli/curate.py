@@ -27,7 +27,7 @@ def curate(
     ] = "jsonl",
     data: Annotated[Path | None, typer.Option(help="The audited file, where it is not where it was.")] = None,
     model: Annotated[
-        str | None, typer.Option(help="The model that rewrites answers, for self_distil.")
+        str | None, typer.Option(help="The model that writes, for self_distil and coverage.")
     ] = None,
     json_: o.Json = False,
 ) -> None:
@@ -38,10 +38,12 @@ def curate(
     from typing import get_args
 
     from harmonia.curate import CurateSettings, curate_audit, open_audit
+    from harmonia.curate.coverage import CORPUS
     from harmonia.curate.curated import require_place
     from harmonia.curate.settings import Format
     from harmonia.errors import InputError
-    from harmonia.hashing import result_settings, sha256_json
+    from harmonia.files import require_file
+    from harmonia.hashing import file_sha256, result_settings, sha256_json
     from harmonia.models import ModelSettings, fingerprint, load_model
     from harmonia.outputs import scratch
 
@@ -52,12 +54,14 @@ def curate(
         raise InputError("no such format", field="format", seen=format_, remedy=remedy)
     settings = given.of(CurateSettings, {"policy": policy, "budget": budget})
     audited = open_audit(audit, data)
-    require_place(out, form, (audited.path, model, settings.contexts, *audit.iterdir()))
+    inputs = (audited.path, model, settings.contexts, settings.reference)
+    require_place(out, form, (*inputs, *audit.iterdir()))
     loaded = None
     if model is not None:
         which = given.of(ModelSettings, {"path": model})
         loaded = load_model(which, fingerprint(which))
-    address = sha256_json([audited.about, result_settings(settings), loaded and loaded.identity])
+    corpus = settings.reference and file_sha256(require_file(Path(settings.reference), what=CORPUS))
+    address = sha256_json([audited.about, result_settings(settings), loaded and loaded.identity, corpus])
     journal = scratch(out, f"curate-{address[:12]}")
     with Bars("rewriting") as bars:
         found = curate_audit(audited, settings, model=loaded, journal=journal, progress=bars.progress)

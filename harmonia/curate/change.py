@@ -11,7 +11,7 @@ from harmonia.curate.audited import JudgedRow
 from harmonia.curate.settings import CurateSettings
 from harmonia.types import Conversation
 
-Change = Literal["none", "own answer", "context", "weight", "late", "rewritten"]
+Change = Literal["none", "own answer", "context", "weight", "late", "rewritten", "new"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +20,7 @@ class CuratedRow:
 
     Attributes:
         row: What is taught.
-        category: The audit's verdict.
+        category: The audit's verdict; None for a row that is not the file's.
         conflict: The audit's, 0 to 1.
         policy: Who took the row: the policy, or `random` for the control.
         changed: What the policy changed.
@@ -28,8 +28,8 @@ class CuratedRow:
     """
 
     row: Conversation
-    category: str
-    conflict: float
+    category: str | None
+    conflict: float | None
     policy: str
     changed: Change = "none"
     model_error: bool = False

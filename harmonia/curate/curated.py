@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import compress
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,10 @@ import harmonia
 from harmonia.curate.audited import AuditedRows, JudgedRow
 from harmonia.curate.change import CuratedRow, RowTexts, changed
 from harmonia.curate.choose import Choice, choose
+from harmonia.curate.coverage import Covered, covered
 from harmonia.curate.formats import lost_in, record_of, require_beside, write_beside
 from harmonia.curate.rewrite import rewritten
-from harmonia.curate.settings import DISTIL, CurateSettings, Format
+from harmonia.curate.settings import COVERAGE, WRITTEN, CurateSettings, Format
 from harmonia.data.turns import MODEL_ERROR
 from harmonia.errors import InputError
 from harmonia.files import write_json, write_json_lines
@@ -39,6 +40,7 @@ class Curated:
         choice: Which rows.
         texts: The texts that they are changed by.
         unwritten: Answers that could not be rewritten, by reason.
+        covered: Rows made of a reference corpus.
         of_another: Whether another model rewrote than the audited one.
     """
 
@@ -48,9 +50,10 @@ class Curated:
     texts: RowTexts
     unwritten: Mapping[str, int]
     of_another: bool = False
+    covered: Covered | None = None
 
     def __len__(self) -> int:
-        return int(self.choice.chosen_N.sum())
+        return int(self.choice.chosen_N.sum()) + len(self.covered.rows if self.covered else ())
 
     def __repr__(self) -> str:
         return f"{self.settings.policy}: {len(self)} of {self.choice.candidates} rows"
@@ -59,6 +62,8 @@ class Curated:
         aligned = compress(self.choice.aligned_N, self.choice.chosen_N)
         for (judged, row), own in zip(self._pairs(self.choice.chosen_N), aligned, strict=True):
             yield changed(judged, row, bool(own), self.settings, self.texts)
+        for row in self.covered.rows if self.covered else ():
+            yield CuratedRow(row=row, category=None, conflict=None, policy=COVERAGE, changed="new")
 
     @property
     def control(self) -> Iterator[CuratedRow]:
@@ -74,15 +79,20 @@ class Curated:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a person should know of the choice, a sentence each."""
-        choice = self.choice
+        choice, new = self.choice, self.covered
         said = {
             "rows held back as canaries, or that ask for one": choice.held_back,
             "rows left out that are marked as a model's own errors": choice.errors,
             "rows left out, as the text that the policy needs is missing": choice.without_text,
             "rows that teach the model's own error": int(choice.aligned_N.sum()),
             **{f"answers kept as they were ({why})": count for why, count in self.unwritten.items()},
-            "answers rewritten by another model than was audited": self.of_another
-            and len(self.texts.rewritten),
+            "texts of the reference from where the file is sparse": new.sparse if new else 0,
+            "rows made of them": len(new.rows) if new else 0,
+            **{
+                f"texts not rewritten ({why})": count for why, count in (new.unwritten if new else {}).items()
+            },
+            "texts written by another model than was audited": self.of_another
+            and len(self.texts.rewritten) + len(new.rows if new else ()),
         }
         return tuple(f"{what}: {count}" for what, count in said.items() if count)
 
@@ -107,7 +117,7 @@ class Curated:
         def records(rows: Iterator[CuratedRow], told: bool) -> Iterator[dict[str, Any]]:
             for one in rows:
                 if told:
-                    counts["categories"][one.category] += 1
+                    counts["categories"][one.category or "none"] += 1
                     counts["changed"][one.changed] += 1
                     lost.update(lost_in(one, format))
                 if (record := record_of(one, format)) is not None:
@@ -160,22 +170,32 @@ def curate_audit(
         EmptyGroupError: There is no row for the policy.
         InputError: The policy needs contexts or a model, and there are none.
     """
-    contexts: dict[str, str] = {}
-    if settings.policy == "contextualise":
-        if settings.contexts is None:
-            problem = "contextualise needs the knowledge that each conflicting row takes"
-            remedy = (
-                "Name a file of texts: rows of id, target, text, tries; `harmonia write` writes such files."
-            )
-            raise InputError(problem, field="contexts", remedy=remedy)
-        contexts = {one.id: one.text for one in read_written(Path(settings.contexts)) if one.text}
-    if (settings.policy == DISTIL) != (model is not None):
-        problem = f"{DISTIL}, and no other policy, needs the model to rewrite answers"
+    contexts = _contexts(settings)
+    if (settings.policy in WRITTEN) != (model is not None):
+        problem = f"{' and '.join(WRITTEN)}, and no other policy, need a model that writes"
         raise InputError(problem, field="model", remedy="Give --model." if model is None else "Leave it out.")
+    if (settings.policy == COVERAGE) != (settings.reference is not None):
+        problem = f"{COVERAGE}, and no other policy, needs a reference corpus"
+        remedy = "Leave it out." if settings.reference else "Name its file: rows of `text`."
+        raise InputError(problem, field="reference", remedy=remedy)
     choice = choose(audited, settings, contexts)
     found = Curated(audited, settings, choice, RowTexts(contexts=contexts, rewritten={}), {})
     if model is None:
         return found
+    other = model.identity != audited.about["model"]
+    if settings.policy == COVERAGE:
+        new = covered(
+            model,
+            (row for _, row in found._pairs(choice.chosen_N)),
+            len(found),
+            audited,
+            settings,
+            journal=journal,
+            progress=progress,
+        )
+        fewer = settings.model_copy(update={"budget": len(found) - len(new.rows)})
+        choice = replace(choose(audited, fewer, contexts), control_N=choice.control_N)
+        return replace(found, choice=choice, of_another=other, covered=new)
     written = rewritten(
         model,
         found._pairs(choice.chosen_N),
@@ -186,8 +206,18 @@ def curate_audit(
         progress=progress,
     )
     told = {(one.id, one.target): one.text for one in written if one.text is not None}
-    unwritten, other = dropped(written), model.identity != audited.about["model"]
-    return Curated(audited, settings, choice, RowTexts(contexts={}, rewritten=told), unwritten, other)
+    return Curated(audited, settings, choice, RowTexts(contexts={}, rewritten=told), dropped(written), other)
+
+
+def _contexts(settings: CurateSettings) -> dict[str, str]:
+    """Contexts by row id, for the policy that needs them."""
+    if settings.policy != "contextualise":
+        return {}
+    if settings.contexts is None:
+        problem = "contextualise needs the knowledge that each conflicting row takes"
+        remedy = "Name a file of texts: rows of id, target, text, tries; `harmonia write` writes such files."
+        raise InputError(problem, field="contexts", remedy=remedy)
+    return {one.id: one.text for one in read_written(Path(settings.contexts)) if one.text}
 
 
 def require_place(path: Path, format: Format, inputs: Inputs = ()) -> None:

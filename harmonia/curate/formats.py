@@ -40,7 +40,7 @@ def record_of(row: CuratedRow, form: Format) -> dict[str, Any] | None:
         "from_epoch": row.row.from_epoch,
         "line": row.row.line,
         "category": row.category,
-        "conflict": float(row.conflict),
+        "conflict": None if row.conflict is None else float(row.conflict),
         "policy": row.policy,
         "changed": row.changed,
         MODEL_ERROR: row.model_error,

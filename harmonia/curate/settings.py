@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from harmonia.groups.settings import POLICIES, LevelWeights, require_policy
 from harmonia.parsing import Settings
@@ -12,8 +12,11 @@ from harmonia.writers.settings import SamplingSettings
 
 Format = Literal["jsonl", "trl", "llamafactory", "axolotl"]
 
-DISTIL, LEAST_CONFLICT = "self_distil", "least_conflict"
-_NAMES = (*POLICIES, DISTIL, LEAST_CONFLICT)
+DISTIL, COVERAGE = "self_distil", "coverage"
+WRITTEN = (DISTIL, COVERAGE)
+"""Policies for which a model writes."""
+LEAST_CONFLICT = "least_conflict"
+_NAMES = (*POLICIES, *WRITTEN, LEAST_CONFLICT)
 
 
 class CategoryWeights(LevelWeights):
@@ -45,6 +48,28 @@ class RewritingSettings(SamplingSettings):
         return value
 
 
+class CoverageSettings(SamplingSettings):
+    """How `coverage` makes rows of the texts of a reference corpus.
+
+    Attributes:
+        share: Share of the whole set that these rows are, below .1.
+        question: A text as the model reads it to ask for it, down to a cue.
+        answer: The text and the question as it reads them to answer, down to a cue.
+    """
+
+    share: float = Field(default=0.05, gt=0, lt=0.1)
+    question: str = "{text}\n\nA question that this text answers:"
+    answer: str = "{text}\n\nQuestion: {question}\nThe answer, as the text has it:"
+
+    @field_validator("question", "answer")
+    @classmethod
+    def _holds_its_parts(cls, value: str, info: ValidationInfo) -> str:
+        parts = ["{text}", *(["{question}"] if info.field_name == "answer" else [])]
+        if value.count("{") != len(parts) or any(value.count(one) != 1 for one in parts):
+            raise ValueError(f"it holds {' and '.join(parts)} once, and no other brace")
+        return value
+
+
 class CurateSettings(Settings):
     """A set to train on, from the rows of an audit.
 
@@ -56,6 +81,8 @@ class CurateSettings(Settings):
         weights: Weights of `weighted`.
         late_from_epoch: Epoch, from 0, in which `known_late` first shows what is known.
         rewriting: How `self_distil` rewrites.
+        reference: File of the reference corpus, a `text` a row, for `coverage`.
+        coverage: How `coverage` makes rows of it.
     """
 
     policy: str = "all"
@@ -65,6 +92,8 @@ class CurateSettings(Settings):
     weights: CategoryWeights = CategoryWeights()
     late_from_epoch: int = Field(default=2, ge=1)
     rewriting: RewritingSettings = RewritingSettings()
+    reference: str | None = None
+    coverage: CoverageSettings = CoverageSettings()
 
     @field_validator("policy")
     @classmethod
