@@ -30,7 +30,7 @@ def curate(
         policy: `drop_conflicting`, `known_only`, `self_align`, `least_conflict`, ...; docs/curate.md.
         budget: Most rows.
         data: The audited file, where it is not where it was.
-        model: Who writes, for `self_distil` and `coverage`.
+        model: Who writes, for `self_distil`, `coverage` and `self_refine`.
         progress: Told how far the writing is.
         settings: Those of the table `curate`: `seed`, `weights`, `contexts`, ...
 

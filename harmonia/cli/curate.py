@@ -27,7 +27,7 @@ def curate(
     ] = "jsonl",
     data: Annotated[Path | None, typer.Option(help="The audited file, where it is not where it was.")] = None,
     model: Annotated[
-        str | None, typer.Option(help="The model that writes, for self_distil and coverage.")
+        str | None, typer.Option(help="The model that writes, for self_distil, coverage and self_refine.")
     ] = None,
     json_: o.Json = False,
 ) -> None:
@@ -39,7 +39,7 @@ def curate(
 
     from harmonia.curate import CurateSettings, curate_audit, open_audit
     from harmonia.curate.coverage import CORPUS
-    from harmonia.curate.curated import require_place
+    from harmonia.curate.curated import require_form, require_place
     from harmonia.curate.settings import Format
     from harmonia.errors import InputError
     from harmonia.files import require_file
@@ -53,6 +53,7 @@ def curate(
         remedy = f"Give {', '.join(get_args(Format))}."
         raise InputError("no such format", field="format", seen=format_, remedy=remedy)
     settings = given.of(CurateSettings, {"policy": policy, "budget": budget})
+    require_form(settings, form)
     audited = open_audit(audit, data)
     inputs = (audited.path, model, settings.contexts, settings.reference)
     require_place(out, form, (*inputs, *audit.iterdir()))

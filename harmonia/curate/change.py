@@ -11,7 +11,7 @@ from harmonia.curate.audited import JudgedRow
 from harmonia.curate.settings import CurateSettings
 from harmonia.types import Conversation
 
-Change = Literal["none", "own answer", "context", "weight", "late", "rewritten", "new"]
+Change = Literal["none", "own answer", "context", "weight", "late", "rewritten", "new", "pair"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +24,7 @@ class CuratedRow:
         conflict: The audit's, 0 to 1.
         policy: Who took the row: the policy, or `random` for the control.
         changed: What the policy changed.
+        rejected: Of a pair for preference training the answer that is not preferred.
         model_error: Whether the answer is the model's own error: its answer where the file has another.
     """
 
@@ -32,6 +33,7 @@ class CuratedRow:
     conflict: float | None
     policy: str
     changed: Change = "none"
+    rejected: str | None = None
     model_error: bool = False
 
 

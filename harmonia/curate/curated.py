@@ -15,11 +15,13 @@ from harmonia.curate.change import CuratedRow, RowTexts, changed
 from harmonia.curate.choose import Choice, choose
 from harmonia.curate.coverage import Covered, covered
 from harmonia.curate.formats import lost_in, record_of, require_beside, write_beside
+from harmonia.curate.refine import Refined, refined
 from harmonia.curate.rewrite import rewritten
-from harmonia.curate.settings import COVERAGE, WRITTEN, CurateSettings, Format
+from harmonia.curate.settings import COVERAGE, REFINE, WRITTEN, CurateSettings, Format
 from harmonia.data.turns import MODEL_ERROR
-from harmonia.errors import InputError
+from harmonia.errors import EmptyGroupError, InputError
 from harmonia.files import write_json, write_json_lines
+from harmonia.hashing import draw
 from harmonia.journal import Progress
 from harmonia.models import Generator
 from harmonia.outputs import Inputs, require_file_place
@@ -28,6 +30,7 @@ from harmonia.types import Conversation
 from harmonia.writers import dropped, read_written
 
 CONTROL = "random"
+_TUNED = "Give a model that answers in the chat template (curate.refining.chat), after its tuning."
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -41,6 +44,7 @@ class Curated:
         texts: The texts that they are changed by.
         unwritten: Answers that could not be rewritten, by reason.
         covered: Rows made of a reference corpus.
+        refined: Pairs for preference training, which are the set where there are any.
         of_another: Whether another model rewrote than the audited one.
     """
 
@@ -51,14 +55,20 @@ class Curated:
     unwritten: Mapping[str, int]
     of_another: bool = False
     covered: Covered | None = None
+    refined: Refined | None = None
 
     def __len__(self) -> int:
+        if self.refined:
+            return len(self.refined.pairs)
         return int(self.choice.chosen_N.sum()) + len(self.covered.rows if self.covered else ())
 
     def __repr__(self) -> str:
         return f"{self.settings.policy}: {len(self)} of {self.choice.candidates} rows"
 
     def __iter__(self) -> Iterator[CuratedRow]:
+        if self.refined:
+            yield from self.refined.pairs
+            return
         aligned = compress(self.choice.aligned_N, self.choice.chosen_N)
         for (judged, row), own in zip(self._pairs(self.choice.chosen_N), aligned, strict=True):
             yield changed(judged, row, bool(own), self.settings, self.texts)
@@ -67,7 +77,11 @@ class Curated:
 
     @property
     def control(self) -> Iterator[CuratedRow]:
-        """As many rows of the whole file, at random and as they are."""
+        """As many rows of the whole file, at random and as they are; the pairs, preferred by a coin."""
+        for pair in self.refined.pairs if self.refined else ():
+            yield _tossed(pair, self.settings.seed)
+        if self.refined:
+            return
         for judged, row in self._pairs(self.choice.control_N):
             yield CuratedRow(row=row, category=judged.category, conflict=judged.conflict, policy=CONTROL)
 
@@ -80,6 +94,7 @@ class Curated:
     def notes(self) -> tuple[str, ...]:
         """What a person should know of the choice, a sentence each."""
         choice, new = self.choice, self.covered
+        unpaired = self.refined.unpaired if self.refined else {}
         said = {
             "rows held back as canaries, or that ask for one": choice.held_back,
             "rows left out that are marked as a model's own errors": choice.errors,
@@ -91,6 +106,7 @@ class Curated:
             **{
                 f"texts not rewritten ({why})": count for why, count in (new.unwritten if new else {}).items()
             },
+            **{f"rows without a pair ({why})": count for why, count in unpaired.items()},
             "texts written by another model than was audited": self.of_another
             and len(self.texts.rewritten) + len(new.rows if new else ()),
         }
@@ -106,6 +122,7 @@ class Curated:
             InputError: A file of others would be overwritten, or the set is called clean and is not.
         """
         place = Path(path)
+        require_form(self.settings, format)
         require_place(place, format)
         if not self.clean and "clean" in place.name.lower():
             problem = f"rows that teach the model's own error: {int(self.choice.aligned_N.sum())}"
@@ -180,33 +197,51 @@ def curate_audit(
         raise InputError(problem, field="reference", remedy=remedy)
     choice = choose(audited, settings, contexts)
     found = Curated(audited, settings, choice, RowTexts(contexts=contexts, rewritten={}), {})
-    if model is None:
-        return found
+    return found if model is None else _with_texts(found, model, journal, progress)
+
+
+def _with_texts(found: Curated, model: Generator, journal: Path | None, progress: Progress | None) -> Curated:
+    """A set with the texts that its policy has a model write."""
+    audited, settings, choice = found.audited, found.settings, found.choice
     other = model.identity != audited.about["model"]
+    rows = found._pairs(choice.chosen_N)
     if settings.policy == COVERAGE:
-        new = covered(
-            model,
-            (row for _, row in found._pairs(choice.chosen_N)),
-            len(found),
-            audited,
-            settings,
-            journal=journal,
-            progress=progress,
-        )
+        only = (row for _, row in rows)
+        new = covered(model, only, len(found), audited, settings, journal=journal, progress=progress)
         fewer = settings.model_copy(update={"budget": len(found) - len(new.rows)})
-        choice = replace(choose(audited, fewer, contexts), control_N=choice.control_N)
+        choice = replace(choose(audited, fewer, {}), control_N=choice.control_N)
         return replace(found, choice=choice, of_another=other, covered=new)
-    written = rewritten(
-        model,
-        found._pairs(choice.chosen_N),
-        settings.rewriting,
-        audited.short,
-        seed=settings.seed,
-        journal=journal,
-        progress=progress,
-    )
+    more: Any = {"seed": settings.seed, "journal": journal, "progress": progress}
+    if settings.policy == REFINE:
+        pairs = refined(model, rows, settings.refining, audited.short, **more)
+        if not pairs.pairs:
+            why = ", ".join(f"{reason}: {count}" for reason, count in pairs.unpaired.items())
+            raise EmptyGroupError(f"no row gave a pair ({why})", field="policy", seen=REFINE, remedy=_TUNED)
+        return replace(found, refined=pairs)
+    written = rewritten(model, rows, settings.rewriting, audited.short, **more)
     told = {(one.id, one.target): one.text for one in written if one.text is not None}
-    return Curated(audited, settings, choice, RowTexts(contexts={}, rewritten=told), dropped(written), other)
+    texts = RowTexts(contexts={}, rewritten=told)
+    return replace(found, texts=texts, unwritten=dropped(written), of_another=other)
+
+
+def require_form(settings: CurateSettings, form: Format) -> None:
+    """Require a format that holds what the policy makes.
+
+    Raises:
+        InputError: Pairs are for TRL alone.
+    """
+    if settings.policy == REFINE and form not in ("trl", "jsonl"):
+        problem = f"{REFINE} makes pairs of answers, in TRL's form"
+        raise InputError(problem, field="format", seen=form, remedy="Give trl.")
+
+
+def _tossed(pair: CuratedRow, seed: int) -> CuratedRow:
+    """A pair of which a coin says which answer is preferred."""
+    chosen, rejected = pair.row.messages[-1], pair.rejected or ""
+    if draw(seed, "curate/refining/coin", pair.row.id) % 2:
+        turns = (*pair.row.messages[:-1], replace(chosen, content=rejected))
+        pair = replace(pair, row=replace(pair.row, messages=turns), rejected=chosen.content)
+    return replace(pair, policy=CONTROL)
 
 
 def _contexts(settings: CurateSettings) -> dict[str, str]:

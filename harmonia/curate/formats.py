@@ -5,7 +5,8 @@
     llamafactory  the same, with its entry in `dataset_info.json`
     axolotl       the same with a mark on each turn, and YAML that names the file
 
-Every row is `messages`, and beside it where the row comes from.
+Every row is `messages`, and beside it where the row comes from. A pair for preference training is
+`prompt`, `chosen` and `rejected` instead, as TRL's DPOTrainer reads them.
 """
 
 from __future__ import annotations
@@ -33,11 +34,15 @@ def record_of(row: CuratedRow, form: Format) -> dict[str, Any] | None:
     """A row as a file of some form has it; None where it teaches nothing and the form has no weights."""
     if form != "jsonl" and not row.row.weight:
         return None
+    turns = [_turn(turn, form) for turn in row.row.messages]
+    taught = {"messages": turns, "weight": row.row.weight, "from_epoch": row.row.from_epoch}
+    if row.rejected is not None:
+        turns = [{"role": turn.role, "content": turn.content} for turn in row.row.messages]
+        other = {"role": "assistant", "content": row.rejected}
+        taught = {"prompt": turns[:-1], "chosen": turns[-1:], "rejected": [other]}
     return {
         "id": row.row.id,
-        "messages": [_turn(turn, form) for turn in row.row.messages],
-        "weight": row.row.weight,
-        "from_epoch": row.row.from_epoch,
+        **taught,
         "line": row.row.line,
         "category": row.category,
         "conflict": None if row.conflict is None else float(row.conflict),
@@ -50,7 +55,7 @@ def record_of(row: CuratedRow, form: Format) -> dict[str, Any] | None:
 def lost_in(row: CuratedRow, form: Format) -> Counter[str]:
     """What a form cannot carry of a row, in words."""
     lost: Counter[str] = Counter()
-    if form == "jsonl":
+    if form == "jsonl" and row.rejected is None:
         return lost
     lost["rows of weight 0, left out"] = int(not row.row.weight)
     lost["rows whose weight is not told"] = int(row.row.weight not in (0, 1))

@@ -8,12 +8,13 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from harmonia.groups.settings import POLICIES, LevelWeights, require_policy
 from harmonia.parsing import Settings
+from harmonia.prompts import PromptSettings
 from harmonia.writers.settings import SamplingSettings
 
 Format = Literal["jsonl", "trl", "llamafactory", "axolotl"]
 
-DISTIL, COVERAGE = "self_distil", "coverage"
-WRITTEN = (DISTIL, COVERAGE)
+DISTIL, COVERAGE, REFINE = "self_distil", "coverage", "self_refine"
+WRITTEN = (DISTIL, COVERAGE, REFINE)
 """Policies for which a model writes."""
 LEAST_CONFLICT = "least_conflict"
 _NAMES = (*POLICIES, *WRITTEN, LEAST_CONFLICT)
@@ -70,6 +71,18 @@ class CoverageSettings(SamplingSettings):
         return value
 
 
+class RefiningSettings(SamplingSettings):
+    """How `self_refine` has the tuned model answer, with reasoning and without.
+
+    Attributes:
+        cue: What is added to a question for an answer with reasoning (Kojima et al. 2022).
+        chat: The chat template that the model was tuned in: `vicuna`, `model` or `model:NAME`.
+    """
+
+    cue: str = Field(default="Let's think step by step.", min_length=1)
+    chat: str = PromptSettings().chat
+
+
 class CurateSettings(Settings):
     """A set to train on, from the rows of an audit.
 
@@ -83,6 +96,7 @@ class CurateSettings(Settings):
         rewriting: How `self_distil` rewrites.
         reference: File of the reference corpus, a `text` a row, for `coverage`.
         coverage: How `coverage` makes rows of it.
+        refining: How `self_refine` makes pairs.
     """
 
     policy: str = "all"
@@ -94,6 +108,7 @@ class CurateSettings(Settings):
     rewriting: RewritingSettings = RewritingSettings()
     reference: str | None = None
     coverage: CoverageSettings = CoverageSettings()
+    refining: RefiningSettings = RefiningSettings()
 
     @field_validator("policy")
     @classmethod

@@ -18,12 +18,16 @@ CHUNK = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WritingTask:
-    """A text to write: its prompt, and what is wrong with a try (None if nothing)."""
+    """A text to write: its prompt, and what is wrong with a try (None if nothing).
+
+    Data in a prompt that is `guarded` already gives no control tokens, its frame may.
+    """
 
     id: str
     target: int
     prompt: str
     problem: Callable[[Continuation], str | None]
+    guarded: bool = False
 
 
 def write_checked(
@@ -41,6 +45,10 @@ def write_checked(
     return Chunks(journal, progress).results(
         lambda _, chunk: _write(writer, chunk, settings, seed, stage, stop), tasks, CHUNK, Written
     )
+
+
+def _guarded(writer: Generator, task: WritingTask) -> str:
+    return task.prompt if task.guarded else guarded(writer, task.prompt)
 
 
 def _write(
@@ -61,7 +69,7 @@ def _write(
     left = list(range(len(tasks)))
     for number in range(1, settings.tries + 1):
         texts = writer.generate(
-            [guarded(writer, tasks[place].prompt) for place in left],
+            [_guarded(writer, tasks[place]) for place in left],
             how,
             addresses=[f"{tasks[place].id}/{tasks[place].target}/{number}" for place in left],
             seed=seed,

@@ -154,7 +154,7 @@ def test_rewritten_answers_keep_the_fact_or_the_row_keeps_its_answer(audit: Path
     assert "answers kept as they were (does not keep the fact): 1" in found.notes
     assert found.clean
     # A model of another name is another one, which is told; its audit was by the one above.
-    other = "answers rewritten by another model than was audited"
+    other = "texts written by another model than was audited"
     assert not any(note.startswith(other) for note in found.notes)
     found = harmonia.curate(audit, policy="self_distil", model=FakeModel(says, name="another"))
     assert f"{other}: 4" in found.notes
