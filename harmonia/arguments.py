@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 from harmonia.errors import InputError
 from harmonia.models import LocalModel, ModelSettings, fingerprint, load_model
+from harmonia.models.served_model import ServedModel
+from harmonia.models.server import ServedModelSettings, is_address
 from harmonia.parsing import Settings, require_new, table_of_settings
 from harmonia.probe import StoredBeliefs
 from harmonia.prompts import PromptSettings
@@ -33,11 +35,16 @@ def require_answerer(given: Any, field: str) -> None:
 
 
 def answerer_of(given: Any, field: str) -> tuple[str, Callable[[], Any]]:
-    """The identity of a model that scores and writes, and what gives it: a folder is loaded only then."""
-    if isinstance(given, (str, Path)):
-        settings = ModelSettings(path=str(given))
-        noted = fingerprint(settings)
-        return noted, lambda: load_model(settings, noted)
+    """The identity of a model that scores and writes, and what gives it: files are loaded only then."""
+    if isinstance(given, str) and is_address(given):
+        given = ServedModelSettings(served=given)
+    elif isinstance(given, (str, Path)):
+        given = ModelSettings(path=str(given))
+    if isinstance(given, ModelSettings):
+        noted = fingerprint(given)
+        return noted, lambda: load_model(given, noted)
+    if isinstance(given, ServedModelSettings):
+        given = ServedModel(given)
     require_answerer(given, field)
     return given.identity, lambda: given
 

@@ -16,12 +16,12 @@ from harmonia.cli.progress import Bars, err
 from harmonia.cli.progress import out as console
 
 if TYPE_CHECKING:
-    from harmonia.models import ModelSettings
+    from harmonia.pipeline.experiment import AskedModel
 
 
 def compare(
-    before: Annotated[str, typer.Option(help="The model before: a folder, or a hub id.")],
-    after: Annotated[str, typer.Option(help="The model after: merged, an adapter folder, or a hub id.")],
+    before: Annotated[str, typer.Option(help="The model before: a folder, a hub id, or a server's address.")],
+    after: Annotated[str, typer.Option(help="The model after: likewise, merged or an adapter folder.")],
     out: o.Out,
     items: Annotated[
         list[str] | None,
@@ -46,10 +46,10 @@ def compare(
     Example: `harmonia compare --before MODEL --after tuned/ --items exam.jsonl --audit audit/ --out
     compared/ after_form=chat0`. Several exams: `--items law=law.jsonl --items arc_easy`.
     """
+    from harmonia.arguments import answerer_of
     from harmonia.compare import CompareSettings, Comparing
     from harmonia.compare.folder import require_audit_of, require_place, wanted_of, write_comparison
     from harmonia.compare.lead import lead_of
-    from harmonia.models import LocalModel, fingerprint, load_model
     from harmonia.outputs import scratch
 
     given = Given.here()
@@ -61,19 +61,15 @@ def compare(
         given.none("items", "--items")
     asked = {name: read(given.items(place)) for name, place in exams.items()}
     shots = None if (source := given.shots(shots_from)) is None else read(source)
-    noted = [fingerprint(one) for one in which]
+    (identity, first), (_, second) = (answerer_of(one, "model") for one in which)
     if audit is not None:
-        require_audit_of(audit, noted[0])
+        require_audit_of(audit, identity)
     wanted, rows = wanted_of(settings, items=asked, shots=shots, canaries=canaries, audit=audit, seed=seed)
-
-    def loaded(place: int) -> LocalModel:
-        return load_model(which[place], noted[place])
-
     journal = scratch(out, "compared")
     comparing = Comparing(wanted=wanted, settings=settings, audited=rows, seed=seed)
     with Bars("asking") as bars:
-        found = comparing.run(lambda: loaded(0), lambda: loaded(1), journal=journal, progress=bars.progress)
-    write_comparison(out, found, settings, (Path(before).name, Path(after).name))
+        found = comparing.run(first, second, journal=journal, progress=bars.progress)
+    write_comparison(out, found, settings, (_name(which[0]), _name(which[1])))
     rmtree(journal, ignore_errors=True)
     for note in found.notes:
         err.print(note)
@@ -98,11 +94,26 @@ def _named(places: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _models(given: Given, before: str, after: str) -> tuple[ModelSettings, ModelSettings]:
-    """Both models; what the table `model` says of how one is held is for the other, too."""
+def _models(given: Given, before: str, after: str) -> tuple[AskedModel, AskedModel]:
+    """Both models; what the table `model` says of how one is held or asked is for the other, too."""
+    from harmonia.cli.answerer import model_settings
     from harmonia.models import ModelSettings
+    from harmonia.models.server import ServedModelSettings, is_address
 
     told = given.table(ModelSettings)
-    both = {key: value for key, value in told.items() if key not in ("gguf_file", "revision")}
-    second = given.of_table("after", ModelSettings, {"path": after}, **both)
-    return given.of(ModelSettings, {"path": before}), second
+    served = is_address(after)
+    kind = ServedModelSettings if served else ModelSettings
+    shared = kind.model_fields.keys() - {"gguf_file", "revision", "name"}
+    both = {key: value for key, value in told.items() if key in shared}
+    place = {"served" if served else "path": after}
+    second: AskedModel = given.of_table("after", kind, place, **both)  # type: ignore[assignment]
+    return model_settings(given, before), second
+
+
+def _name(which: AskedModel) -> str:
+    """What the page calls a model."""
+    from harmonia.models import ModelSettings
+
+    if isinstance(which, ModelSettings):
+        return Path(which.path).name
+    return which.name or which.served

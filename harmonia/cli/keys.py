@@ -127,8 +127,9 @@ TAKES: dict[str, tuple[Section, ...]] = {
             "compare:CompareSettings",
             without="prompt.method audit.sample audit.on_bad_row",
         ),
-        _MODEL,
+        *_ASKED,
         Section("after", "models:ModelSettings", without="path"),
+        Section("after", "models.server:ServedModelSettings", without="served"),
     ),
     "curate": (
         Section("curate", "curate:CurateSettings", without="policy budget", bare=True),

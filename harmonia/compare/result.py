@@ -123,7 +123,9 @@ def found_between(
     if audited:
         nearest, cost = nearest_rows(list(_canaries(each, facts, before, settings)), audited)
     said = dict.fromkeys(
-        (*(f"before: {one}" for one in before.notes), *(f"after: {one}" for one in after.notes))
+        f"{who}: {note}"
+        for who, one in (("before", before), ("after", after))
+        for note in (*one.notes, *_bounded(one))
     )
     return Found(
         before=before.identity,
@@ -138,6 +140,19 @@ def found_between(
         cost=cost,
         notes=tuple(said),
     )
+
+
+def _bounded(said: ModelSaid) -> Iterator[str]:
+    """What is not known of questions of which a server did not tell every letter's probability."""
+    for (suite, method), beliefs in said.beliefs.items():
+        some = [(one.unlisted_mass, one.letter_mass or 0.0) for one in beliefs if one.unlisted_mass]
+        if some:
+            most = max(untold / (told + untold) for untold, told in some)
+            yield (
+                f"{suite}, {method}: letters that the server did not list hold at most {most:.2g} of an "
+                f"answer's probability, in {len(some)} of {len(beliefs)} questions. They count as 0 in "
+                "agreement and KL; which answer is right does not depend on them"
+            )
 
 
 def _changes(

@@ -13,6 +13,7 @@ from dialects import CONTEXT, TOKENIZER, Speaker
 
 import harmonia
 from harmonia.analysis.tables import FOLDER, RESULTS
+from harmonia.compare.tables import COMPARED
 from harmonia.errors import HarmoniaError, InputError
 from harmonia.models.abilities import FIXED
 from harmonia.pipeline.experiment import Experiment
@@ -127,6 +128,44 @@ def test_what_cannot_be_is_said_before_the_run(speaker, settings, tmp_path):
         run_experiment(served(settings, server, tokenizer=str(tmp_path / "tokenizer"), max_tokens=CONTEXT))
     assert "evaluation.readouts=[]" in str(caught.value)
     assert not Path(settings["out"]).exists()
+
+
+def test_two_served_models_are_compared_and_what_is_not_told_is_said(speaker, lab_data, tmp_path):
+    TOKENIZER.save_pretrained(tmp_path / "tokenizer")
+    how = [f"model.tokenizer={tmp_path / 'tokenizer'}", f"model.max_tokens={CONTEXT}"]
+    how += ["prompt.shots=0", "model.backoff_s=0.01", "items.limit=8", "items.domain=person"]
+    whole, other, few = speaker("llama"), speaker("llama", model=1), speaker("llama", most=4, forces=False)
+    exam = lab_data / "person" / "homogeneous.jsonl"
+
+    def compared(before: Speaker, after: Speaker, readouts: str) -> str:
+        out = [
+            "--items",
+            exam,
+            "--out",
+            tmp_path / "compared",
+            *how,
+            f"readouts=[{readouts}]",
+            "after.name=other",
+        ]
+        told = command("compare", "--before", before.url, "--after", after.url, *out)
+        assert told.returncode == 0, told.stderr
+        return told.stdout + told.stderr
+
+    compared(whole, other, "letter,cloze")
+    rows = COMPARED.read(tmp_path / "compared" / "tables")
+    models = [harmonia.serve(one.url, "m") for one in (whole, other)]
+    asked = [harmonia.probe(one, exam, form="icl0", limit=8, domain="person") for one in models]
+    (letter,) = (row for row in rows if row.readout == "letter")
+    assert (letter.accuracy_before, letter.accuracy_after) == tuple(
+        sum(belief.correct for belief in beliefs) / 8 for beliefs in asked
+    )
+    assert {row.readout for row in rows} == {"letter", "cloze"} and letter.kl > 0
+    said = compared(whole, few, "letter")
+    assert "letters that the server did not list hold at most" in " ".join(said.split())
+    # One model, asked in two ways: the same answers, whatever is not told.
+    (row,) = COMPARED.read(tmp_path / "compared" / "tables")
+    assert (row.lost, row.gained) == (0, 0)
+    assert row.accuracy_before == row.accuracy_after == letter.accuracy_before
 
 
 def test_a_plan_of_a_served_model_tells_tokens_and_no_time(speaker, settings):
