@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -209,6 +210,22 @@ def parquet(tmp_path):
     rows = {"id": [f"id-{k}" for k in range(3000)], "x": [k / 7 for k in range(3000)]}
     pq.write_table(pa.table(rows), path, write_page_checksum=True)
     return path
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        (lambda: {"id": np.zeros(2_000_000, np.int8)}, "2,000,000 rows in"),
+        (lambda: {"question": ["a" * 70_000_000]}, "field 'question': the table unpacks"),
+    ],
+)
+@pytest.mark.parametrize("read", [read_parquet, lambda path, what: list(parquet_rows(path, what=what))])
+def test_a_small_file_that_unpacks_to_gigabytes_is_refused(tmp_path, table, said, read):
+    path = tmp_path / "bomb.parquet"
+    pq.write_table(pa.table(table()), path, compression="zstd")
+    assert path.stat().st_size < 20_000
+    with pytest.raises(InputError, match=said):
+        read(path, what="the table")
 
 
 def test_parquet_is_read_by_rows_and_whole(parquet):

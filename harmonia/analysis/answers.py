@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from harmonia.errors import InputError
 from harmonia.probe import BELIEFS, read_beliefs
-from harmonia.probe.belief_columns import BeliefColumns, belief_columns
+from harmonia.probe.belief_columns import BeliefColumns, belief_columns, belief_parts
 from harmonia.probe.item_columns import ItemColumns
 from harmonia.types import Belief
 
@@ -76,30 +76,42 @@ class Answers:
         Raises:
             InputError: There are none.
         """
-        items, row_I = found.items, found.row_I
-        if not len(row_I):
+        if not len(found.row_I):
             raise InputError("there are no answers to analyse", remedy="Ask at least one item.")
-        gold_I, probs_I_C = items.gold_I[row_I], found.padded("probs")
-        asked_I_C = found.padded("asked_probs", probs_I_C)
-        asked_I_C[found.texts_I("method") == "cloze"] = np.nan
-        pred_I = probs_I_C.argmax(axis=1)
-        columns = {
-            "ids_I": items.texts_I("id")[row_I],
-            "items_I": found.numbers_I,
-            "clusters_I": items.clusters_I(row_I),
-            "domains_I": items.texts_I("domain")[row_I],
-            "options_I": items.options_I[row_I],
-            "gold_I": gold_I,
-            "probs_I_C": probs_I_C,
-            "pred_I": pred_I,
-            "correct_I": pred_I == gold_I,
-            "confidence_I": probs_I_C.max(axis=1),
-            "asked_I_C": asked_I_C,
-            "letter_mass_I": found.numbers("letter_mass"),
-            "category_I": found.texts_I("category"),
-        }
+        return cls._joined([_laid(found)])
+
+    @classmethod
+    def in_parts(cls, path: Path) -> Answers | None:
+        """Lay the beliefs of a Parquet file out, some in memory at a time.
+
+        None where the file holds no items, or a rule of beliefs may be broken: then `read_columns` says how.
+        """
+        parts = []
+        for found in belief_parts(path):
+            if found.doubtful().any():
+                return None
+            parts.append(_laid(found))
+        answers = cls._joined(parts) if parts else None
+        if answers is None or (answers.ids_I[1:] == answers.ids_I[:-1]).any():
+            return None
+        return answers
+
+    @classmethod
+    def _joined(cls, parts: Sequence[dict[str, Any]]) -> Answers:
+        columns = {}
+        for name in list(parts[0]):
+            arrays = [part.pop(name) for part in parts]
+            if arrays[0].ndim == 2:
+                most = max(array.shape[1] for array in arrays)
+                arrays = [np.pad(array, ((0, 0), (0, most - array.shape[1]))) for array in arrays]
+            columns[name] = np.concatenate(arrays)
+        named_I, domains_I = columns.pop("named_I"), columns.pop("domain_numbers_I")
+        # An item of no cluster beside others of one stands for itself.
+        alone_I = np.where(named_I > 0, named_I, columns["items_I"])
+        columns["clusters_I"] = alone_I if named_I.any() else domains_I
+        columns["asked_I_C"][columns.pop("cloze_I")] = np.nan
         order_I = np.argsort(columns["ids_I"], kind="stable")
-        return cls(**{name: column[order_I] for name, column in columns.items()})
+        return cls(**{name: columns.pop(name)[order_I] for name in list(columns)})
 
     @property
     def letter_mass(self) -> float | None:
@@ -119,6 +131,30 @@ class Answers:
         return Answers(**{name: getattr(self, name)[keep_I] for name in self.__slots__})
 
 
+def _laid(found: BeliefColumns) -> dict[str, Any]:
+    """The columns of `Answers`, in the order of the file, and what its clusters are made from."""
+    items, row_I = found.items, found.row_I
+    gold_I, probs_I_C = items.gold_I[row_I], found.padded("probs")
+    pred_I = probs_I_C.argmax(axis=1)
+    return {
+        "ids_I": items.texts_I("id")[row_I],
+        "items_I": found.numbers_I,
+        "named_I": items.named_I[row_I],
+        "domain_numbers_I": items.domains_I[row_I],
+        "domains_I": items.texts_I("domain")[row_I],
+        "options_I": items.options_I[row_I],
+        "gold_I": gold_I,
+        "probs_I_C": probs_I_C,
+        "pred_I": pred_I,
+        "correct_I": pred_I == gold_I,
+        "confidence_I": probs_I_C.max(axis=1),
+        "asked_I_C": found.padded("asked_probs", probs_I_C),
+        "cloze_I": found.texts_I("method") == "cloze",
+        "letter_mass_I": found.numbers("letter_mass"),
+        "category_I": found.texts_I("category"),
+    }
+
+
 def read_columns(path: Path, known: dict[Path, ItemColumns] | None = None) -> BeliefColumns:
     """Read a belief or prediction file by column.
 
@@ -133,7 +169,8 @@ def read_columns(path: Path, known: dict[Path, ItemColumns] | None = None) -> Be
 
 def read_answers(path: Path, known: dict[Path, ItemColumns] | None = None) -> Answers:
     """Read a prediction file as arrays; as for `read_columns`."""
-    return Answers.of_columns(read_columns(path, known))
+    found = Answers.in_parts(path) if BELIEFS.is_parquet(path) else None
+    return found or Answers.of_columns(read_columns(path, known))
 
 
 def require_same_items(before: Answers, after: Answers) -> None:

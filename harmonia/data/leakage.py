@@ -98,7 +98,7 @@ class Overlap:
     text: str
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Text:
     """A question with its right option, and where it stands: a text is compared once."""
 
@@ -220,11 +220,14 @@ def _near(left: list[_Text], right: list[_Text]) -> Iterator[tuple[_Text, _Text,
 
 def _shared_runs(left: list[_Text], right: list[_Text], n: int) -> Iterator[tuple[_Text, _Text, str]]:
     """Pairs of texts with a run of words in common, the forms of words left out."""
-    # Hashes instead of runs keep the index small; the run itself is compared below.
+    # Hashes of the runs that are asked, instead of all runs, keep the index small; the run itself is
+    # compared below.
+    asked = {hash(run) for text in right for run in text.runs(n)}
     holders: dict[int, list[_Text]] = defaultdict(list)
     for text in left:
         for run in set(text.runs(n)):
-            holders[hash(run)].append(text)
+            if hash(run) in asked:
+                holders[hash(run)].append(text)
     askers: dict[str, list[_Text]] = defaultdict(list)
     for text in right:
         for run in dict.fromkeys(text.runs(n)):

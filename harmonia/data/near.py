@@ -10,7 +10,7 @@ same questions always give the same pairs.
 from __future__ import annotations
 
 import unicodedata
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from sys import intern
 from zlib import crc32
@@ -42,19 +42,25 @@ def near_pairs(
     shared = {gold for _, gold in left} & {gold for _, gold in right}
     lefts = [place for place, (_, gold) in enumerate(left) if gold in shared]
     rights = [place for place, (_, gold) in enumerate(right) if gold in shared]
-    held = Counter(word for words in {words for words, _ in (*left, *right)} for word in set(words.split()))
-    common = frozenset(word for word, times in held.items() if times > 1)
+    # What is trained on is often much more than what is asked: the index is of the right.
     index = MinHashLSH(num_perm=_BANDS * _ROWS, params=(_BANDS, _ROWS))
-    known = {}
-    for one, found, signature in _signed(left, lefts):
-        known[one] = found
-        index.insert(one, signature, check_duplication=False)
+    known, pairs = {}, []
     for other, wanted, signature in _signed(right, rights):
-        for one in sorted(index.query(signature)):
-            if left[one][1] == right[other][1] and jaccard(known[one], wanted) >= THRESHOLD:
-                theirs, words = left[one][0], right[other][0]
-                if theirs != words and differ_by_slips(theirs, words, common):
-                    yield one, other
+        known[other] = wanted
+        index.insert(other, signature, check_duplication=False)
+    for one, found, signature in _signed(left, lefts):
+        for other in index.query(signature):
+            (theirs, gold), (words, wanted_gold) = left[one], right[other]
+            if gold == wanted_gold and theirs != words and jaccard(found, known[other]) >= THRESHOLD:
+                pairs.append((other, one))
+    # Of a million questions the words are gigabytes: those of the pairs are counted alone.
+    asked = {word for other, one in pairs for word in (*left[one][0].split(), *right[other][0].split())}
+    texts = {words for words, _ in (*left, *right)} if asked else ()
+    held = Counter(word for words in texts for word in asked.intersection(words.split()))
+    common = frozenset(word for word, times in held.items() if times > 1)
+    for other, one in sorted(pairs):
+        if differ_by_slips(left[one][0], right[other][0], common):
+            yield one, other
 
 
 def shingles(words: str) -> set[str]:
@@ -117,14 +123,17 @@ def _signed(
     texts: Sequence[tuple[str, str]], places: Sequence[int]
 ) -> Iterator[tuple[int, set[str], MinHash]]:
     """The shingles of the texts at these places, and their signatures."""
-    found = [shingles(texts[place][0]) for place in places]
-    # Marked with the right answer: questions of different answers have no shingle in common.
-    marks = [crc32(texts[place][1].encode()) for place in places]
-    marked = (
-        [crc32(shingle.encode(), mark) for shingle in one] for one, mark in zip(found, marks, strict=True)
-    )
-    signatures = MinHash.generator(marked, num_perm=_BANDS * _ROWS, hashfunc=int)
-    yield from zip(places, found, signatures, strict=True)
+    held: deque[tuple[int, set[str]]] = deque()
+
+    def marked() -> Iterator[list[int]]:
+        for place in places:
+            held.append((place, shingles(texts[place][0])))
+            # Marked with the right answer: questions of different answers have no shingle in common.
+            mark = crc32(texts[place][1].encode())
+            yield [crc32(shingle.encode(), mark) for shingle in held[-1][1]]
+
+    for signature in MinHash.generator(marked(), num_perm=_BANDS * _ROWS, hashfunc=int):
+        yield *held.popleft(), signature
 
 
 def _counts(character: str) -> bool:

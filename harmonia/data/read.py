@@ -5,8 +5,9 @@ ItemSource -> tables -> layout -> drafts -> form of the answers -> items -> repe
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,7 @@ def read_items(source: ItemSource, root: Path | None = None) -> ReadResult:
 def items_of(tables: Sequence[DataTable], source: ItemSource) -> ReadResult:
     """The items of tables that are read already; as for `read_items`."""
     readings = _readings(tables, source)
+    del tables  # the rows as they were read; of a million they are gigabytes
     forms, shown = _forms(readings, told=source.columns.answer_form is not None)
     found = _Found()
     empty = [reading for reading in readings if not found.add(reading, forms[reading.layout])]
@@ -137,7 +139,7 @@ def _readings(tables: Sequence[DataTable], source: ItemSource) -> list[_Reading]
         wrong = [row for _, row in table.rows if isinstance(row, InputError)]
         if len(wrong) == len(table.rows):
             raise none_of(wrong)
-        reading = _Reading(table=table, layout=find_layout(table, source), rows=[])
+        reading = _Reading(table=replace(table, rows=()), layout=find_layout(table, source), rows=[])
         for number, row in table.rows:
             place = RowPlace(file=table.file, row=number)
             try:
@@ -204,8 +206,10 @@ class _Found:
 
     def add(self, reading: _Reading, form: AnswerForm) -> int:
         """Add a table's rows and return how many are good."""
-        table, before = reading.table, len(self.bad)
-        for row in reading.rows:
+        table, before, count = reading.table, len(self.bad), len(reading.rows)
+        reading.rows.reverse()
+        while reading.rows:
+            row = reading.rows.pop()  # it is needed no more
             try:
                 if isinstance(row, InputError):
                     raise row
@@ -213,7 +217,7 @@ class _Found:
                 self._keep(item, row, reading.layout)
             except InputError as error:
                 self.bad.append(error)
-        return len(reading.rows) - (len(self.bad) - before)
+        return count - (len(self.bad) - before)
 
     def _keep(self, item: Item, row: Draft, layout: Layout) -> None:
         other, first = self.items.setdefault(item.id, (item, row.asked.place))
@@ -232,7 +236,12 @@ def _content(item: Item) -> tuple[str, ...]:
 
 
 def _repeated(items: Sequence[Item]) -> tuple[tuple[str, ...], ...]:
+    def plain(item: Item) -> str:
+        return " ".join(item.question.casefold().split())
+
+    count = Counter(hash(plain(item)) for item in items)
     groups: dict[str, list[str]] = {}
     for item in items:
-        groups.setdefault(" ".join(item.question.casefold().split()), []).append(item.id)
+        if count[hash(text := plain(item))] > 1:
+            groups.setdefault(text, []).append(item.id)
     return tuple(tuple(group) for group in groups.values() if len(group) > 1)

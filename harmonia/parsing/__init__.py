@@ -17,7 +17,14 @@ from harmonia.parsing.models import (
     type_parts,
     validated,
 )
-from harmonia.parsing.parquet import noted_in, parquet_columns, parquet_rows, parquet_schema, read_parquet
+from harmonia.parsing.parquet import (
+    noted_in,
+    parquet_columns,
+    parquet_rows,
+    parquet_schema,
+    parquet_tables,
+    read_parquet,
+)
 from harmonia.parsing.yaml_text import Yaml, parse_yaml
 
 __all__ = [
@@ -32,6 +39,7 @@ __all__ = [
     "parquet_columns",
     "parquet_rows",
     "parquet_schema",
+    "parquet_tables",
     "parse_json",
     "parse_yaml",
     "read_json",

@@ -13,6 +13,12 @@ from harmonia.parsing.json_text import parse_json
 
 _BATCH_ROWS = 1024
 
+_LARGE = 1 << 26
+_PACKED = 200
+"""A column that unpacks to more than `_LARGE` bytes, and to so many times its own, is no data of people."""
+_ROWS_A_BYTE = 100
+"""Rows of questions or beliefs differ: so many in a byte, where there are over a million, are all alike."""
+
 
 def read_parquet(path: Path, *, what: str) -> Any:
     """Read a whole file.
@@ -39,12 +45,22 @@ def parquet_rows(
     Raises:
         InputError: The file is missing, is not Parquet, or is damaged.
     """
+    start = 1
+    for table in parquet_tables(path, what=what, columns=columns, rows=_BATCH_ROWS):
+        yield from enumerate(table.to_pylist(), start=start)
+        start += len(table)
+
+
+def parquet_tables(
+    path: Path, *, what: str, columns: Sequence[str] | None = None, rows: int
+) -> Iterator[Any]:
+    """Yield a file as `pyarrow.Table`s of so many rows at most; as for `parquet_rows`."""
+    import pyarrow as pa
+
     with _opened(path, what) as file:
-        start = 1
-        for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=columns and list(columns)):
+        for batch in file.iter_batches(batch_size=rows, columns=columns and list(columns)):
             batch.validate(full=True)
-            yield from enumerate(batch.to_pylist(), start=start)
-            start += len(batch)
+            yield pa.Table.from_batches([batch])
 
 
 def parquet_columns(path: Path, *, what: str) -> tuple[str, ...]:
@@ -81,6 +97,7 @@ def _opened(path: Path, what: str) -> Iterator[Any]:
     try:
         # A path would be taken for the address of a server where it has a colon.
         with pa.OSFile(str(path)) as source, pq.ParquetFile(source, page_checksum_verification=True) as file:
+            _require_bounded(file.metadata, path, what)
             yield file
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         # An error of the system has a number, one of the content has none.
@@ -89,3 +106,18 @@ def _opened(path: Path, what: str) -> Iterator[Any]:
         said = str(error).partition("\n")[0][:200]
         problem = f"{what} is not Parquet, or is damaged ({said})"
         raise InputError(problem, file=path, remedy="Download it or write it again.") from error
+
+
+def _require_bounded(found: Any, path: Path, what: str) -> None:
+    """Require, by what a file says of itself, that a small one does not unpack to gigabytes."""
+    remedy = "Ask whoever wrote it; harmonia reads no such file."
+    if found.num_rows > max(10**6, _ROWS_A_BYTE * path.stat().st_size):
+        problem = f"{what} has {found.num_rows:,} rows in {path.stat().st_size:,} bytes"
+        raise InputError(problem, file=path, remedy=remedy)
+    for group in range(found.num_row_groups):
+        for place in range(found.num_columns):
+            column = found.row_group(group).column(place)
+            size, packed = column.total_uncompressed_size, column.total_compressed_size
+            if size > max(_LARGE, _PACKED * packed):
+                problem = f"{what} unpacks {packed:,} bytes to {size:,}"
+                raise InputError(problem, file=path, field=column.path_in_schema, remedy=remedy)

@@ -21,10 +21,19 @@ from numpy.typing import NDArray
 from harmonia.columns import columns_of
 from harmonia.data.stored_items import ITEM_FIELDS, read_items_table
 from harmonia.errors import InputError
-from harmonia.parsing import noted_in, read_parquet, require_new
+from harmonia.parsing import noted_in, parquet_schema, parquet_tables, read_parquet, require_new
 from harmonia.probe.answer_files import ANSWERS, SAME
 from harmonia.probe.belief_record import TOLERANCE, belief_of, checked, item_of
-from harmonia.probe.item_columns import TOGETHER, ItemColumns, Rows, cells, flags, list_lengths, rows_of
+from harmonia.probe.item_columns import (
+    TOGETHER,
+    ItemColumns,
+    Rows,
+    cells,
+    flags,
+    list_lengths,
+    rows_of,
+    texts_of,
+)
 from harmonia.prompts import parse_form
 from harmonia.types import Belief, Category, Item, Method, Normalisation, Preset
 
@@ -91,7 +100,7 @@ class BeliefColumns:
         """
         if not len(self.row_I):
             raise InputError("the file holds no belief", file=self.path, remedy="Probe some items first.")
-        for row in np.flatnonzero(self._doubtful()).tolist():
+        for row in np.flatnonzero(self.doubtful()).tolist():
             (item,) = self.items.table.slice(self.row_I[row], 1).to_pylist()
             (answer,) = self.answers.slice(row, 1).to_pylist()
             checked({**item, **answer}, self.path, row + 1)
@@ -157,13 +166,14 @@ class BeliefColumns:
 
     def texts_I(self, name: str) -> NDArray[np.object_]:
         """A column of texts; None where there is none."""
-        return np.asarray(self.answers[name].to_numpy(), dtype=object)
+        return texts_of(self.answers[name])
 
     def numbers(self, name: str) -> Floats:
         """A column of numbers; nan where there is none."""
         return np.asarray(self.answers[name].to_numpy(), dtype=np.float64)
 
-    def _doubtful(self) -> Rows:
+    def doubtful(self) -> Rows:
+        """Beliefs that may break a rule; no other one does, but for ids that come twice."""
         options_I = self.items.options_I[self.row_I]
         found = self.items.doubtful_I[self.row_I] | _no_distribution(self.answers["probs"], options_I)
         found |= _no_distribution(self.answers["asked_probs"], options_I) & ~self._is_empty("asked_probs")
@@ -228,15 +238,32 @@ def belief_columns(path: Path, known: dict[Path, ItemColumns] | None = None) -> 
     table = read_parquet(path, what="the belief file")
     if "key" in table.schema.names and "question" not in table.schema.names:
         found = _of_run(path, table, {} if known is None else known)
-    elif all(_readable(table.schema, name) for name in (*_TYPES, *set(_NEEDED) - set(table.schema.names))):
-        columns = {name: _typed(table, name) for name in _TYPES}
-        items = ItemColumns(pa.table({name: columns[name] for name in ITEM_FIELDS}))
-        answers = pa.table({name: columns[name] for name in _ANSWER_FIELDS})
-        found = BeliefColumns(path, items, np.arange(len(table)), answers)
+    elif _holds_items(table.schema):
+        found = _of_table(path, table)
     else:
         return None
     found.check()
     return found
+
+
+def belief_parts(path: Path) -> Iterator[BeliefColumns]:
+    """The beliefs of a file that holds their items, some in memory at a time, unchecked; none of another."""
+    schema = parquet_schema(path, what="the belief file")
+    if _holds_items(schema):
+        names = [name for name in schema.names if name in _TYPES]
+        for table in parquet_tables(path, what="the belief file", columns=names, rows=TOGETHER):
+            yield _of_table(path, table)
+
+
+def _holds_items(schema: pa.Schema) -> bool:
+    return all(_readable(schema, name) for name in (*_TYPES, *set(_NEEDED) - set(schema.names)))
+
+
+def _of_table(path: Path, table: pa.Table) -> BeliefColumns:
+    columns = {name: _typed(table, name) for name in _TYPES}
+    items = ItemColumns(pa.table({name: columns[name] for name in ITEM_FIELDS}))
+    answers = pa.table({name: columns[name] for name in _ANSWER_FIELDS})
+    return BeliefColumns(path, items, np.arange(len(table)), answers)
 
 
 def _of_run(path: Path, table: pa.Table, known: dict[Path, ItemColumns]) -> BeliefColumns:

@@ -41,24 +41,15 @@ class ItemColumns:
             digests += [sha256(text).digest()[:8] for text in texts.to_pylist()]
         return np.frombuffer(b"".join(digests), dtype=np.uint64)
 
-    def clusters_I(self, row_I: NDArray[np.int64]) -> NDArray[np.uint64]:
-        """A number for what each of some items has in common with others, the same wherever that is.
-
-        It is of the item's cluster in its domain, or of the domain where none of them names a
-        cluster. An item that names none beside others that do stands for itself.
-        """
-        named_I = self._named_I[row_I]
-        if not named_I.any():
-            return self._domains_I[row_I]
-        return np.where(named_I > 0, named_I, self.numbers_I[row_I])
-
     @cached_property
-    def _named_I(self) -> NDArray[np.uint64]:
+    def named_I(self) -> NDArray[np.uint64]:
+        """A number for each item's cluster in its domain, the same wherever that is; 0 for none."""
         pairs = zip(self.texts_I("domain"), self.texts_I("cluster"), strict=True)
         return _numbers([None if cluster is None else f"{domain}\x1e{cluster}" for domain, cluster in pairs])
 
     @cached_property
-    def _domains_I(self) -> NDArray[np.uint64]:
+    def domains_I(self) -> NDArray[np.uint64]:
+        """A number for each item's domain, the same wherever that is."""
         return _numbers(self.texts_I("domain"))
 
     @cached_property
@@ -67,8 +58,8 @@ class ItemColumns:
         return np.asarray(self.table["answer"].fill_null(-1).to_numpy())
 
     def texts_I(self, name: str) -> NDArray[np.object_]:
-        """A column of texts."""
-        return np.asarray(self.table[name].to_numpy(), dtype=object)
+        """A column of texts; None where there is none."""
+        return texts_of(self.table[name])
 
     @cached_property
     def doubtful_I(self) -> Rows:
@@ -96,6 +87,13 @@ def _numbers(texts: Iterable[str | None]) -> NDArray[np.uint64]:
         text: 0 if text is None else int.from_bytes(sha256(text.encode()).digest()[:8]) for text in set(texts)
     }
     return np.array([number[text] for text in texts], dtype=np.uint64)
+
+
+def texts_of(column: pa.ChunkedArray) -> NDArray[np.object_]:
+    """A column of texts, None where there is none; texts that come again are one object."""
+    found = column.combine_chunks().dictionary_encode()
+    texts = np.array([*found.dictionary.to_pylist(), None], dtype=object)
+    return np.asarray(texts[found.indices.fill_null(len(texts) - 1).to_numpy(zero_copy_only=False)])
 
 
 def list_lengths(column: Any) -> NDArray[np.int64]:
