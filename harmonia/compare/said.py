@@ -140,6 +140,7 @@ def _audited(
     if not rows:
         return {}
     told = [[row.id, [asdict(turn) for turn in row.messages]] for row in rows]
-    file = AuditedFile(path=Path("rows"), sha256=sha256_json(told), rows=tuple(rows))
+    file = AuditedFile(path=Path("rows"), sha256="", rows=tuple(rows))
     audit = Audit(model, file, settings.audit, ifd=False)
-    return {row.id: row for row in audit.run(journal and journal / audit.address[:12], progress).rows}
+    noted = journal and journal / sha256_json([audit.address, told])[:12]
+    return {row.id: row for row in audit.run(noted, progress).rows}
