@@ -6,7 +6,6 @@
   const NONE = 255, LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
   const OUTCOMES = ["kept", "lost", "gained", "never right"];
   const LEVELS = ["known", "conflicting", "uncertain"];
-  const PROMPTLESS = "Prompts were not kept: a run with probe.keep_prompts=true keeps them, and harmonia explain-scoring shows one.";
   const get = (name) => root.querySelector(`[name="${name}"]`);
   const make = (tag, text = "", attributes = {}, ...children) => {
     const found = document.createElement(tag);
@@ -193,7 +192,14 @@
       columnDefaults: { headerTooltip: false, resizable: false }, rowHeight: 34,
     });
     table.on("dataFiltered", (_, found) => tell(found.map((row) => row.getData())));
-    table.on("tableBuilt", () => { filter(); root.dataset.ready = "yes"; });
+    table.on("tableBuilt", () => {
+      // What scrolls takes the focus, and stands between the grid and its rows: it must have a grid's role itself.
+      table.element.removeAttribute("aria-owns");
+      root.querySelector(".tabulator-tableholder").setAttribute("role", "rowgroup");
+      root.querySelector(".tabulator-table").setAttribute("role", "presentation");
+      filter();
+      root.dataset.ready = "yes";
+    });
 
     // A bar for each option of each model that was asked.
     const distribution = (i, name, found, chosen) => {
@@ -260,7 +266,7 @@
         ...(texts.explanation[i] ? [make("p", `Explanation: ${texts.explanation[i]}`)] : []),
         make("div", "", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Probabilities" },
           distributions(i, Number(get("asking").value))),
-        ...trained(i), ...(data.prompts.length ? prompts(i) : [make("p", PROMPTLESS, { class: "note" })]));
+        ...trained(i), ...prompts(i), ...(data.promptless ? [make("p", data.promptless, { class: "note" })] : []));
       panel.hidden = false;
       if (focus) {
         panel.focus({ preventScroll: true });

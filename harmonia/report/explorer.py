@@ -20,7 +20,8 @@ _HERE = Path(__file__).parent
 def explorer(run: RunFiles, limit: int = LIMIT) -> Markup:
     """The table of every question: HTML with its data, style and scripts.
 
-    Where the data take more than `limit` bytes, questions are left out evenly, and the page says so.
+    Where the data take more than `limit` bytes, prompts and then questions, evenly, are left out, and the
+    page says so.
 
     Returns:
         The HTML; empty where nothing has been asked yet.
@@ -32,6 +33,9 @@ def explorer(run: RunFiles, limit: int = LIMIT) -> Markup:
     if not questions.all:
         return Markup()
     text, shown = questions.json()
+    if len(text.encode()) > limit:
+        questions.drop_prompts()
+        text, shown = questions.json()
     if (size := len(text.encode())) > limit:
         text, shown = questions.json(0.95 * limit / size)
     return Markup("\n").join(

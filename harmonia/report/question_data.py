@@ -18,12 +18,14 @@ from harmonia.analysis.answers import Answers, read_columns
 from harmonia.analysis.consistency import levels
 from harmonia.analysis.run_answers import CHAT, Who
 from harmonia.analysis.tables import PROBE
+from harmonia.errors import HarmoniaError
 from harmonia.groups.names import BASE
 from harmonia.probe.belief_columns import BeliefColumns
 from harmonia.probe.fit import group_rows, read_fit
 from harmonia.probe.item_columns import ItemColumns
 from harmonia.probe.level import LEVELS
 from harmonia.prompts import LETTERS
+from harmonia.report.rendered import Rendering
 from harmonia.report.run_index import RunIndex
 from harmonia.report.words import asked_by, in_group_order, plain
 
@@ -46,7 +48,7 @@ class _Block:
         level_I: The level of each, as its place in `LEVELS`.
         counted_out: Ids left out of all scores.
         answers: The most probable option and all probabilities, by model and asking.
-        texts: The prompts of the base model by asking and id, where they were kept.
+        texts: The prompts of the base model by asking and id, kept or rendered.
     """
 
     domain: str
@@ -73,8 +75,16 @@ class _Block:
         if model[0] == BASE and found.answers["prompt"].null_count < len(ids):
             self.texts[asking] = dict(zip(ids, found.answers["prompt"].to_pylist(), strict=True))
 
+    def render(self, rendering: Rendering) -> None:
+        """Render the base model's prompts where they were not kept."""
+        for model, asking in self.answers:
+            if model[0] == BASE and asking not in self.texts:
+                items = list(self.of.items_at(np.arange(len(self.ids)), self.domain))
+                found = rendering.prompts(self.domain, self.suite, asking, items)
+                self.texts[asking] = dict(zip(self.ids, found, strict=True))
+
     def prompts(self, at: NDArray[np.int64]) -> Iterator[tuple[Asking, list[Any], list[int]]]:
-        """The base model's prompts, where they were kept: patterns of them, and each question's pattern."""
+        """The base model's prompts, where there are any: patterns of them, and each question's pattern."""
         for asking, by_id in self.texts.items():
             questions, options = (_column(self, name, at) for name in ("question", "choices"))
             patterns: dict[tuple[str | int, ...], int] = {}
@@ -114,7 +124,29 @@ class QuestionData:
         self._models = sorted(
             {model for model, _ in pairs}, key=lambda one: (groups.index(one[0]), one[1] or 0)
         )
+        self._promptless = self._rendered()
         self._askings = list(dict.fromkeys(asking for block in self._blocks for _, asking in block.answers))
+
+    def _rendered(self) -> str:
+        """Render what prompts were not kept; returns why that could not be done, if so."""
+        try:
+            rendering = None
+            for block in self._blocks:
+                asked = {asking for (group, _), asking in block.answers if group == BASE}
+                if asked - set(block.texts):
+                    rendering = rendering or Rendering(self._index)
+                    block.render(rendering)
+        except (HarmoniaError, KeyError, TypeError) as error:
+            return f"The prompt cannot be shown: {error}"
+        return ""
+
+    def drop_prompts(self) -> None:
+        """Leave the prompts out, for a page that would be too large with them."""
+        for block in self._blocks:
+            block.texts.clear()
+        self._promptless = (
+            "Prompts are left out: the page would be too large with them. harmonia explain-scoring shows one."
+        )
 
     def _read(self, path: str) -> BeliefColumns:
         return read_columns(self._index.run / path, self._items)
@@ -199,6 +231,7 @@ class QuestionData:
             "answers": list(self._answers(pairs)),
             "texts": texts,
             **self._training(texts, pairs, starts),
+            "promptless": self._promptless,
             "prompts": [
                 {"block": number, "asking": self._askings.index(asking), "patterns": patterns, "which": which}
                 for number, (block, at) in enumerate(pairs)

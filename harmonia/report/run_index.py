@@ -5,7 +5,7 @@ They are those that the manifest names: what earlier settings left beside them i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -80,13 +80,19 @@ class RunIndex:
         return found
 
     @cached_property
+    def settings(self) -> Mapping[str, Any]:
+        """The settings of the run, as they are written."""
+        path = self.run / "experiment.yaml"
+        found: Mapping[str, Any] = parse_yaml(read_text(path, what="the settings"), file=path).values
+        return found
+
+    @property
     def threshold(self) -> float:
         """The confidence above which a belief of one draw is sure."""
-        path = self.run / "experiment.yaml"
-        values: Any = parse_yaml(read_text(path, what="the settings"), file=path).values
         try:
-            return float(values["groups"]["threshold"])
+            return float(self.settings["groups"]["threshold"])
         except (KeyError, TypeError, ValueError) as error:
+            path = self.run / "experiment.yaml"
             raise InputError("no such number", file=path, field="groups.threshold", remedy=_REMEDY) from error
 
     @cached_property

@@ -11,11 +11,18 @@ from typing import Any
 import pytest
 from recorder import Recorder, without_cost
 
+from harmonia.analysis.tables import PROBE
 from harmonia.errors import InputError
 from harmonia.pipeline.experiment import Experiment
 from harmonia.pipeline.manifest import Manifest
 from harmonia.pipeline.run import run_experiment
 from harmonia.pipeline.settings_file import apply_overrides, load_experiment
+from harmonia.pipeline.workbench import Workbench
+from harmonia.probe import ProbeSettings, ask
+from harmonia.prompts import ShotPool, parse_form
+from harmonia.report.question_data import QuestionData
+from harmonia.report.rendered import Rendering
+from harmonia.report.run_index import RunIndex
 
 pytestmark = pytest.mark.slow
 
@@ -56,6 +63,27 @@ def copied(finished: Experiment, tmp_path: Path) -> Iterator[Experiment]:
     experiment = finished.model_copy(update={"out": str(place)})
     assert _again(experiment) == {"report"}  # it names the folder
     yield experiment
+
+
+def test_the_page_shows_the_very_prompts_that_were_asked(finished: Experiment, tmp_path: Path) -> None:
+    bench, person = Workbench(finished), finished.domains["person"]
+    items = bench.items(person.train).items[:5]
+    pool = ShotPool.of(bench.items(person.shots).items, finished.prompt)
+    form, kept = parse_form("icl2"), ProbeSettings(keep_prompts=True)
+    asked = ask(bench.base(), items, form, bench.template(), settings=kept, pool=pool)
+    index = RunIndex.read(finished.run_directory)
+    found = Rendering(index).prompts("person", PROBE, ("icl2", "letter"), items)
+    assert found == [belief.prompt for belief in asked.beliefs] and len(set(found)) == 5
+    data = json.loads(QuestionData(index).json()[0])
+    assert not data["promptless"]
+    assert {data["blocks"][one["block"]]["suite"] for one in data["prompts"]} == {PROBE, *person.suites}
+    # Elsewhere the demonstrations are not at hand: the page says so, and has all else.
+    shutil.copytree(finished.run_directory, tmp_path / "moved")
+    settings = tmp_path / "moved" / "experiment.yaml"
+    settings.write_text(settings.read_text().replace(f"data_root: {finished.root}", "data_root: nowhere"))
+    moved = json.loads(QuestionData(RunIndex.read(tmp_path / "moved")).json()[0])
+    assert "the file of demonstrations is not here" in moved["promptless"]
+    assert moved["answers"] == data["answers"]
 
 
 DAMAGES = {

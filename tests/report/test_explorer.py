@@ -32,9 +32,13 @@ def test_what_is_bundled_is_as_it_was_published() -> None:
 
 def test_a_page_that_would_be_too_large_is_cut_and_says_so(answered: Path) -> None:
     data = QuestionData(RunIndex.read(answered))
-    whole, shown = data.json()
+    _, shown = data.json()
     assert shown == data.all == 120 + 2 * 40
-    cut = explorer(load_run(answered), limit=len(whole) // 2)
+    data.drop_prompts()
+    bare, _ = data.json()
+    (without,) = re.findall(r'"promptless":"(.*?)"', explorer(load_run(answered), limit=len(bare)))
+    assert "Prompts are left out: the page would be too large" in without
+    cut = explorer(load_run(answered), limit=len(bare) // 2)
     (held,) = re.findall(r"This table holds (\d+) of 200 questions", cut)
     assert 60 <= int(held) < 100
     assert "predictions/, and harmonia query" in cut
@@ -170,6 +174,11 @@ def test_a_question_shows_the_prompts_that_were_kept(page: Any, answered: Path) 
     choose(page, suite="training questions", search="rocks-train-4")
     page.locator("#explorer [data-row]").first.click()
     assert page.locator("#explorer .opened > details").count() == 0
+    said = page.locator("#explorer .opened > .note").last.inner_text()
+    assert (
+        said.startswith("The prompt cannot be shown: ")
+        and "the model, whose tokenizer it takes, is not here" in said
+    )
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from typing import Any
 import altair
 import pytest
 import vl_convert
+from answered_run import write_answered_run
 from browser import chromium, opened
 from report_run import DOMAINS, results, write_run, write_table
 
@@ -52,14 +53,30 @@ def test_it_opens_offline_without_a_fault(
         assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
         page.locator("#unfold").click()
         assert not page.locator("details:not([open])").count()
-        page.evaluate(AXE.read_text(encoding="utf-8"))
-        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
-        faults = [
-            (one["id"], one["nodes"][0]["html"][:200])
-            for one in found
-            if one["impact"] in ("serious", "critical")
-        ]
-        assert not faults
+        assert not _faults(page)
+
+
+def _faults(page: Any) -> list[tuple[str, str]]:
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    return [
+        (one["id"], one["nodes"][0]["html"][:200])
+        for one in found
+        if one["impact"] in ("serious", "critical")
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_table_of_questions_has_no_serious_fault_for_axe(
+    browser: Any, tmp_path: Path, scheme: str
+) -> None:
+    file = write_report(write_answered_run(tmp_path / "run"))
+    with opened(browser, file, viewport={"width": 1250, "height": 900}, color_scheme=scheme) as page:
+        page.locator("#questions").scroll_into_view_if_needed()
+        page.wait_for_selector("#explorer[data-ready]")
+        page.locator("#explorer [data-row]").nth(2).click()
+        page.locator("#explorer .opened").wait_for()
+        assert not _faults(page)
 
 
 def test_a_figure_becomes_interactive_and_tells_its_numbers(browser: Any, file: Path) -> None:
