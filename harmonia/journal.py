@@ -36,11 +36,15 @@ class Chunks:
     Args:
         journal: The notes; what they hold is not done again. None notes nothing.
         progress: Told how far it is.
+        others: Notes of the same work by others, which are read only.
     """
 
-    def __init__(self, journal: Path | None = None, progress: Progress | None = None) -> None:
+    def __init__(
+        self, journal: Path | None = None, progress: Progress | None = None, others: Iterable[Path] = ()
+    ) -> None:
         self._journal, self._progress = journal, progress
-        self._done = {_place(entry): entry["found"] for entry in noted(journal) if "found" in entry}
+        entries = (entry for one in (*others, journal) for entry in noted(one))
+        self._done = {_place(entry): entry["found"] for entry in entries if "found" in entry}
 
     def results(
         self,
@@ -51,8 +55,9 @@ class Chunks:
         *,
         draw: int = 0,
         draws: int = 1,
+        starts: Sequence[int] | None = None,
     ) -> list[Result]:
-        """One result a thing, in order.
+        """One result a thing, in order; of the chunks alone that begin at `starts`, where these are given.
 
         `work` is given the place of a chunk's first thing, and the chunk. The caller fixes `size`, so that
         batches fall alike in a run and in its resume. By `kind` JSON becomes a result again. This is
@@ -60,7 +65,7 @@ class Chunks:
         """
         stored = TypeAdapter(kind)
         found: list[Result] = []
-        for start in range(0, len(things), size):
+        for start in range(0, len(things), size) if starts is None else starts:
             place = {"draw": draw, "start": start}
             if (done := self._done.get(_place(place))) is not None:
                 found += map(stored.validate_python, done)
@@ -72,6 +77,10 @@ class Chunks:
             if self._progress:
                 self._progress(draw * len(things) + len(found), draws * len(things))
         return found
+
+    def holds(self, draw: int, start: int) -> bool:
+        """Whether the chunk of the `draw`-th pass that begins at `start` is noted."""
+        return _place({"draw": draw, "start": start}) in self._done
 
 
 def _place(entry: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:

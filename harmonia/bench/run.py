@@ -18,6 +18,7 @@ from harmonia.bench.settings import BenchSettings
 from harmonia.bench.subject import Subject, load_subject
 from harmonia.bench.training import measure_training
 from harmonia.bench.turns import OURS, Timing, Work, in_turn
+from harmonia.bench.workers import measure_workers
 from harmonia.errors import HarmoniaError
 from harmonia.pipeline.machine import git_commit, machine, versions
 from harmonia.prompts import Form, PromptSettings
@@ -111,6 +112,8 @@ def _themes(settings: BenchSettings, subject: Subject) -> Iterator[tuple[str, Ca
     yield "rank agreement and KL", partial(measure_metrics, repeats=repeats)
     if settings.memory_items:
         yield "peak memory", partial(measure_memory, settings)
+    if settings.worker_draws:
+        yield "workers on Ray", partial(measure_workers, settings.worker_draws)
     yield "harmonia --help", partial(_help, repeats)
 
 

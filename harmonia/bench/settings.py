@@ -29,6 +29,8 @@ class BenchSettings(Settings):
         baseline_questions: How many of them, evenly spread, the baselines are asked.
         rows: Training rows, the half of them general; one optimizer step.
         memory_items: Items probed for the peak of memory, and twice as many; 0 leaves it out.
+        worker_draws: Draws of demonstrations in a lab model's probe on a Ray cluster of this machine, by one
+            worker and by two; 0 leaves it out.
         repeats: Turns of each; figures are their medians.
     """
 
@@ -47,6 +49,7 @@ class BenchSettings(Settings):
     baseline_questions: int = Field(default=8, ge=1)
     rows: int = Field(default=16, ge=2)
     memory_items: int = Field(default=256, ge=0)
+    worker_draws: int = Field(default=4, ge=0)
     repeats: int = Field(default=3, ge=1)
 
     @model_validator(mode="after")

@@ -11,7 +11,14 @@ from harmonia.cli.given import Given
 from harmonia.cli.progress import err, print_table
 from harmonia.cli.progress import out as console
 
-QUICK = {"questions": 16, "baseline_questions": 2, "rows": 4, "memory_items": 32, "repeats": 1}
+QUICK = {
+    "questions": 16,
+    "baseline_questions": 2,
+    "rows": 4,
+    "memory_items": 32,
+    "worker_draws": 0,
+    "repeats": 1,
+}
 """Sizes that only show that all of it runs."""
 
 

@@ -6,14 +6,17 @@ All of it is in the driver's process, which alone writes manifests.
 from __future__ import annotations
 
 import logging
+import shutil
+from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from harmonia.analysis.run_answers import ANSWERS_FILE
 from harmonia.outputs import remove_own
 from harmonia.pipeline.graph import build_graph
-from harmonia.pipeline.manifest import Manifest, Noted, require_run_place
-from harmonia.pipeline.task import Task
+from harmonia.pipeline.manifest import PARTIAL, Manifest, Noted, require_run_place
+from harmonia.pipeline.task import Part, Task
 from harmonia.pipeline.watcher import Watcher
 from harmonia.pipeline.work import data_found
 from harmonia.pipeline.workbench import Workbench
@@ -43,19 +46,31 @@ class Run:
         self.look()
         self._waiting = dict(self.graph.units)
         self._ended: set[str] = set()
+        self._split: list[_Split] = []
 
     def look(self) -> None:
         """Read what the run directory has of the tasks."""
         self.manifest = Manifest.read(self.bench.run)
         self.manifest.keep(self.graph)
 
-    def take(self, fits: Fits) -> GivenUnit | None:
-        """A unit with something to do that fits and waits for nothing; None if there is none now."""
+    def take(self, fits: Fits, *, splits: bool) -> GivenUnit | None:
+        """A unit with something to do that fits and waits for nothing; None if there is none now.
+
+        With `splits` it may be a part of one.
+        """
+        for one in self._split:
+            if one.waiting and fits(self, one.unit.tasks):
+                return one.take()
         while ready := next(
             (name for name, tasks in self._waiting.items() if self._is_ready(name) and fits(self, tasks)),
             None,
         ):
             unit = GivenUnit(self, self._waiting.pop(ready))
+            if splits and unit.task and unit.task.parts and len(unit.tasks) == 1:
+                parts = unit.task.parts(self.bench)
+                if len(parts) > 1:
+                    self._split.append(_Split(unit, parts))
+                    return self._split[-1].take()
             if unit.task:
                 return unit
         return None
@@ -88,8 +103,18 @@ class Run:
                 else:
                     path.unlink(missing_ok=True)
         self.manifest.note(task.key, left)
+        if left.status == "done":
+            for path in self.partial(task):
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink(missing_ok=True)
         said = left.status.replace("_", " ")
         self._end(task, f"{said}: {left.reason}" if left.reason else said)
+
+    def partial(self, task: Task) -> list[Path]:
+        """What there is of a task that was interrupted, for it to take up; of no use once it is done."""
+        return sorted((self.bench.run / PARTIAL).glob(f"{task.address}*"))
 
     def drop_model(self, tasks: Sequence[Task]) -> None:
         """Delete the weights of a unit that has ended, where settings do not keep it and none failed."""
@@ -163,15 +188,79 @@ class GivenUnit:
         self.task = self._next()
 
 
+class _Split:
+    """A task whose parts are given out one by one; the task itself then takes up what they wrote.
+
+    Args:
+        unit: The unit that is this task alone.
+        parts: What there is to do of it.
+    """
+
+    def __init__(self, unit: GivenUnit, parts: Sequence[Part]) -> None:
+        assert unit.task is not None
+        self.unit, self._whole = unit, unit.task
+        self.waiting = deque(
+            replace(self._whole, action=part.action, outputs=(part.output,)) for part in parts
+        )
+        self._sizes = {part.output: part.size for part in parts}
+        self._done = self._under_way = 0
+        self._left: list[Noted] = []
+
+    def take(self) -> GivenUnit:
+        """The next part to be done."""
+        self._under_way += 1
+        return _GivenPart(self, self.waiting.popleft())
+
+    def ended(self, task: Task, left: Noted) -> None:
+        """A part has ended, or the task itself."""
+        self._under_way -= 1
+        self._left.append(left)
+        if failed := next((one for one in self._left if one.reason), None):
+            self.waiting.clear()
+        elif task is not self._whole:
+            self._done += self._sizes[task.outputs[0]]
+            self.unit.progress(self._done, sum(self._sizes.values()))
+        if self.waiting or self._under_way:
+            return
+        if failed or task is self._whole:
+            took = {
+                "seconds": round(sum(one.seconds for one in self._left), 3),
+                "peak_memory_mb": max(one.peak_memory_mb for one in self._left),
+            }
+            self.unit.ended((failed or left).model_copy(update=took))
+        else:
+            self.waiting.append(self._whole)
+
+
+class _GivenPart(GivenUnit):
+    """A part of a unit, which an executor has done like any."""
+
+    def __init__(self, split: _Split, task: Task) -> None:
+        self.run, self.tasks, self.bench = split.unit.run, split.unit.tasks, split.unit.bench
+        self.task: Task | None = task
+        self._split = split
+
+    def progress(self, done: int, total: int) -> None:
+        """What is under way is told when it has ended, for all parts together."""
+
+    def ended(self, left: Noted) -> None:
+        """The part ended."""
+        assert self.task is not None
+        task, self.task = self.task, None
+        self._split.ended(task, left)
+
+
 class Agenda:
     """The units of several runs that are still to be given out.
 
     Attributes:
         runs: The runs.
+        splits: Whether tasks that have parts are given out in parts.
     """
 
-    def __init__(self, runs: Sequence[Run]) -> None:
+    def __init__(self, runs: Sequence[Run], *, splits: bool = False) -> None:
         self.runs = tuple(runs)
+        self.splits = splits
 
     def take(self, near: Path | None = None, fits: Fits = lambda run, tasks: True) -> GivenUnit | None:
         """A unit that waits for nothing, first of the run in directory `near`; None if there is none now.
@@ -179,6 +268,6 @@ class Agenda:
         Only those that fit are given. There may be one again when a unit under way has ended a task.
         """
         for run in sorted(self.runs, key=lambda run: run.bench.run != near):
-            if unit := run.take(fits):
+            if unit := run.take(fits, splits=self.splits):
                 return unit
         return None

@@ -26,9 +26,10 @@ from harmonia.pipeline.device_memory import (
     training_memory,
     training_that_fits,
 )
-from harmonia.pipeline.task import Task
+from harmonia.pipeline.task import MOST_PARTS, Task
 from harmonia.pipeline.texts import writers_of
 from harmonia.pipeline.workbench import Workbench
+from harmonia.probe.ask import CHUNK
 from harmonia.prompts import Encoder, ShotPool, Template, parse_form
 from harmonia.prompts.encode import common_length
 from harmonia.training.memory import SHARE
@@ -51,6 +52,7 @@ class TaskCost:
         longest: Tokens of the longest row that goes through the model.
         disk_bytes: What it leaves on disk, where that is much.
         trains: Whether it goes at the pace of training, not of scoring.
+        parts: Parts that it can be split into, at most.
     """
 
     what: str
@@ -60,6 +62,7 @@ class TaskCost:
     longest: float = 0.0
     disk_bytes: float | None = 0.0
     trains: bool = False
+    parts: int = 1
 
     @property
     def memory_bytes(self) -> float | None:
@@ -222,7 +225,8 @@ class Costs:
     ) -> TaskCost:
         each, longest = self._question(items, shots, form, method or self._experiment.prompt.method)
         each *= draws
-        return self._scoring(f"{len(items)} items, {each:.0f} tokens each", each * len(items), longest)
+        cost = self._scoring(f"{len(items)} items, {each:.0f} tokens each", each * len(items), longest)
+        return replace(cost, parts=min(draws * math.ceil(len(items) / CHUNK), MOST_PARTS))
 
     def _train_items(self, domain_name: str) -> tuple[Item, ...]:
         """A domain's training items; where they are not at hand, as many stand-ins as their limit lets in.

@@ -25,9 +25,11 @@ class Executor(Protocol):
 
     Attributes:
         threads: Threads of each place where tasks are done.
+        splits: Whether large tasks are split over the places.
     """
 
     threads: int
+    splits: bool = False
 
     def require(self, runs: Sequence[Run]) -> None:
         """Require that what they need is there; nothing has been written yet.

@@ -106,11 +106,14 @@ class RaySettings(Settings):
         cpus: CPUs and threads of a worker.
         gpus: GPUs of a worker; None for one where the cluster has any and the model's device is
             not `cpu`.
+        files: `shared` where all machines see the run directory. `returned` where they do not: files go
+            through Ray's object store, and data and model lie at the same path on each machine.
     """
 
     address: str | None = Field(default=None, min_length=1)
     cpus: int = Field(default=1, ge=1)
     gpus: int | None = Field(default=None, ge=0)
+    files: Literal["shared", "returned"] = "shared"
 
     @field_validator("address")
     @classmethod

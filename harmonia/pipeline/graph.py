@@ -108,13 +108,15 @@ def _probe(bench: Workbench, name: str, domain: DomainSettings, data: Task) -> T
         items=_source(bench, domain.train),
         shots=_source(bench, domain.shots),
     )
+    questions = work.probe_questions(bench.experiment, name, sha256_json(recipe))
     return Task(
         key=f"probe/{name}",
         recipe=recipe,
         needs=(data.key,),
-        outputs=(f"beliefs/{name}.parquet",),
-        action=partial(work.probe, domain_name=name, address=sha256_json(recipe)),
+        outputs=(questions.out,),
+        action=partial(work.ask_all, questions=questions),
         cost=partial(Costs.probe, domain=name),
+        parts=partial(work.parts_to_ask, questions=questions),
     )
 
 
@@ -279,14 +281,16 @@ def _evaluate(bench: Workbench, data: Task, train: Task | None, of: Suite, place
         items=_source(bench, of.items),
         shots=_source(bench, of.shots),
     )
+    questions = work.suite_questions(bench.experiment, place, sha256_json(recipe))
     return Task(
         key=f"evaluate/{place.where}",
         unit=train.unit if train else None,
         recipe=recipe,
         needs=_keys(data, train),
-        outputs=(place.file,),
-        action=partial(work.evaluate, place=place, address=sha256_json(recipe)),
+        outputs=(questions.out,),
+        action=partial(work.ask_all, questions=questions),
         cost=partial(Costs.evaluate, place=place),
+        parts=partial(work.parts_to_ask, questions=questions),
     )
 
 

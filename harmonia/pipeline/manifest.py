@@ -98,7 +98,7 @@ class Manifest:
 
     def begin(self) -> None:
         """Write down what is known so far."""
-        write_notes(self.run / NOTES, (_entry(key, noted) for key, noted in self.stages.items()))
+        write_notes(self.run / NOTES, (entry(key, noted) for key, noted in self.stages.items()))
         self.write()
 
     def write(self) -> None:
@@ -151,7 +151,7 @@ class Manifest:
     def note(self, key: str, left: Noted) -> None:
         """Note what a task left."""
         self.stages[key] = left
-        note(self.run / NOTES, _entry(key, left))
+        note(self.run / NOTES, entry(key, left))
         self.write()
 
     def reason(self, key: str) -> str | None:
@@ -209,5 +209,6 @@ def _written(run: Path) -> dict[str, Any]:
         return {}
 
 
-def _entry(key: str, left: Noted) -> dict[str, Any]:
+def entry(key: str, left: Noted) -> dict[str, Any]:
+    """The line of `NOTES` that says what a task left."""
     return {"key": key, **left.model_dump(mode="json")}

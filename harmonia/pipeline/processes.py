@@ -36,6 +36,8 @@ class Processes(Executor):
         workers: Processes at a time; None for one a core.
     """
 
+    splits = True
+
     def __init__(self, workers: int | None = None) -> None:
         cores = os.cpu_count() or 1
         self._most = workers or cores

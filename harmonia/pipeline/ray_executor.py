@@ -7,6 +7,7 @@ was at. What that task had finished lies in the run directory, which all machine
 from __future__ import annotations
 
 import logging
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,12 +27,15 @@ from harmonia.pipeline.executors import Executor
 from harmonia.pipeline.experiment import ExecutionSettings
 from harmonia.pipeline.manifest import Noted
 from harmonia.pipeline.ray_cluster import connect, require_room
-from harmonia.pipeline.ray_worker import MARK, Board, RayWorker
+from harmonia.pipeline.ray_files import RETURNED, RunFiles, Sent, clear, files_of
+from harmonia.pipeline.ray_worker import MARK, Board, RayWorker, require_same
 from harmonia.pipeline.task import Task
 
 _NUMBERS = count()
 _EVERY_S = 0.5
 """Progress is shown no more often than this."""
+_CLEARED_S = 10.0
+"""A machine may take so long to remove what workers had there of their own."""
 _IDLE_S = 30.0
 """A worker without work for so long gives back what it holds: a lost one may wait for it."""
 
@@ -72,6 +76,8 @@ class OnRay(Executor):
         MissingExtraError: Ray is not installed.
     """
 
+    splits = True
+
     def __init__(self, settings: ExecutionSettings) -> None:
         self._ray = needed("ray", by="runs on a cluster", extra="ray")
         self._settings = settings
@@ -110,18 +116,23 @@ class OnRay(Executor):
         try:
             for path in marks:
                 write_text(path, mark)
-            _Crew(self._ray, self._settings, self._needs, agenda, mark).work()
+            crew = _Crew(self._ray, self._settings, self._needs, agenda, mark)
+            for run in agenda.runs:
+                crew.require_same(run)
+            crew.work()
         finally:
             self._stop()
             for path in marks:
                 path.unlink(missing_ok=True)
+                shutil.rmtree(path.with_name(RETURNED.name), ignore_errors=True)
 
 
 class _Hand:
     """A worker, as the driver sees it."""
 
-    def __init__(self, needs: Needs, start: Any) -> None:
+    def __init__(self, needs: Needs, start: Any, *, elsewhere: bool) -> None:
         self.needs = needs
+        self._elsewhere = elsewhere and needs != HERE
         self.unit: GivenUnit | None = None
         self.near: Path | None = None
         self.since = 0.0
@@ -135,7 +146,8 @@ class _Hand:
         if self.actor is None:
             self.actor = self._start(self.needs)
         bench, self.number = self.unit.bench, next(_NUMBERS)
-        return self.actor.do.remote(bench.experiment, bench.fingerprints, self.unit.task, self.number)
+        sent = Sent.of(self.unit.run, self.unit.task) if self._elsewhere else None
+        return self.actor.do.remote(bench.experiment, bench.fingerprints, self.unit.task, self.number, sent)
 
 
 class _Crew:
@@ -155,7 +167,42 @@ class _Crew:
         self._idle: list[_Hand] = []
         # Workers find it by name: an actor's own arguments may be gone when it is started again.
         place = {"name": mark, "num_cpus": 0, "scheduling_strategy": self._here()}
-        self._board = ray.remote(Board).options(max_restarts=-1, max_task_retries=-1, **place).remote()
+        lasting = {"max_restarts": -1, "max_task_retries": -1, **place}
+        self._board = ray.remote(Board).options(**lasting).remote()
+        self._elsewhere = settings.ray.files == "returned"
+        if self._elsewhere:
+            lasting["name"] = files_of(mark)
+            self._files = ray.remote(RunFiles).options(**lasting).remote(str(Path.cwd()))
+
+    def require_same(self, run: Run) -> None:
+        """Look whether each machine is set up for a run, before any work.
+
+        Raises:
+            InputError: One is not.
+        """
+        from ray.exceptions import RayError, RayTaskError
+
+        sent = Sent.of(run) if self._elsewhere else None
+        about = (run.bench.experiment, str(Path.cwd()), self._mark, harmonia.__version__, sent)
+        for found in self._on_each(require_same, *about):
+            try:
+                self._ray.get(found)
+            except (
+                RayError
+            ) as error:  # of a machine that is lost meanwhile; its successor's worker looks again
+                if isinstance(error, RayTaskError) and isinstance(error.cause, InputError):
+                    raise error.cause from error
+
+    def _on_each(self, function: Callable[..., object], *about: Any) -> list[Any]:
+        """Have each machine that can hold a worker do something."""
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy as On
+
+        task = self._ray.remote(function)
+        return [
+            task.options(num_cpus=0, scheduling_strategy=On(node["NodeID"], soft=False)).remote(*about)
+            for node in self._ray.nodes()
+            if node["Alive"] and node["Resources"].get("CPU")
+        ]
 
     def work(self) -> None:
         """Do all that there is."""
@@ -171,6 +218,10 @@ class _Crew:
         finally:
             for hand in (*self._busy.values(), *self._idle):
                 self._dismiss(hand)
+            if self._elsewhere:
+                # A machine that is lost takes its files with it.
+                cleared = self._on_each(clear, self._mark)
+                self._ray.wait(cleared, num_returns=len(cleared), timeout=_CLEARED_S)
 
     def _give(self) -> None:
         """Give out what there is room for; a worker that is long without work makes room."""
@@ -186,7 +237,7 @@ class _Crew:
             for hand in [one for one in self._idle if HERE not in (one.needs, needs)]:
                 self._idle.remove(hand)
                 self._dismiss(hand)
-            self._begin(_Hand(needs, self._start), unit)
+            self._begin(_Hand(needs, self._start, elsewhere=self._elsewhere), unit)
 
     def _begin(self, hand: _Hand, unit: GivenUnit) -> None:
         hand.unit, hand.near = unit, unit.bench.run

@@ -7,6 +7,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import harmonia
@@ -14,6 +15,7 @@ from harmonia.errors import InputError
 from harmonia.pipeline.executors import perform
 from harmonia.pipeline.experiment import AskedModel, Experiment
 from harmonia.pipeline.manifest import PARTIAL, Noted
+from harmonia.pipeline.ray_files import Elsewhere, Sent, require_data
 from harmonia.pipeline.task import Task
 from harmonia.pipeline.workbench import Workbench
 
@@ -63,12 +65,19 @@ class RayWorker:
         import torch
 
         torch.set_num_threads(threads)
-        self._folder, self._mark, self._version = folder, mark, version
+        self._about = (folder, mark, version)
         self._board = ray.get_actor(mark)
+        self._experiment: Experiment | None = None
         self._bench: Workbench | None = None
+        self._elsewhere: Elsewhere | None = None
 
     def do(
-        self, experiment: Experiment, fingerprints: Mapping[AskedModel, str], task: Task, number: int
+        self,
+        experiment: Experiment,
+        fingerprints: Mapping[AskedModel, str],
+        task: Task,
+        number: int,
+        sent: Sent | None,
     ) -> tuple[Noted, int]:
         """Do a task; what came of it, and the how many-th worker this is to begin it.
 
@@ -83,9 +92,13 @@ class RayWorker:
         if times > TIMES:
             reason = f"each of {TIMES} workers that were at it was lost"
             return Noted(status="failed", address=task.address, reason=reason), times
-        if self._bench is None or self._bench.experiment != experiment:
+        if self._bench is None or self._experiment != experiment:
             self._bench = None  # its models go before others come
-            require_same(experiment, self._folder, self._mark, self._version)
+            require_same(experiment, *self._about, sent)
+            self._experiment = experiment
+            if sent:
+                self._elsewhere = Elsewhere(self._about[1])
+                experiment = experiment.model_copy(update={"out": str(self._elsewhere.run)})
             self._bench = Workbench(experiment, fingerprints)
         told = 0.0
 
@@ -95,10 +108,15 @@ class RayWorker:
                 told = time.monotonic()
                 self._board.tell.remote(number, done, total)
 
-        return perform(task, self._bench, progress), times
+        if sent is None or self._elsewhere is None:
+            return perform(task, self._bench, progress), times
+        self._elsewhere.fetch(task, sent)
+        left = perform(task, self._bench, progress)
+        self._elsewhere.give_back(task, sent, left.outputs)
+        return left, times
 
 
-def require_same(experiment: Experiment, folder: str, mark: str, version: str) -> None:
+def require_same(experiment: Experiment, folder: str, mark: str, version: str, sent: Sent | None) -> None:
     """Require the driver's harmonia, and its files; relative paths start where they do there.
 
     Args:
@@ -106,6 +124,7 @@ def require_same(experiment: Experiment, folder: str, mark: str, version: str) -
         folder: Where the driver's relative paths start.
         mark: What `MARK` of the run directory says.
         version: The driver's version of harmonia.
+        sent: What says what the data must be where the run directory need not be seen.
 
     Raises:
         InputError: They are not the same here.
@@ -117,6 +136,11 @@ def require_same(experiment: Experiment, folder: str, mark: str, version: str) -
             seen=harmonia.__version__,
             remedy=f"Install {version} on all machines of the cluster.",
         )
+    if sent:
+        with suppress(OSError):  # relative paths are missed below
+            os.chdir(folder)
+        require_data(experiment, sent.data, host)
+        return
     try:
         os.chdir(folder)
         seen = (experiment.run_directory / MARK).read_text(encoding="utf-8")
@@ -126,5 +150,6 @@ def require_same(experiment: Experiment, folder: str, mark: str, version: str) -
         raise InputError(
             f"machine {host} does not see the run directory of the command",
             file=Path(folder) / experiment.run_directory,
-            remedy="Start the command in a folder that all machines share, with `out` in such a folder.",
+            remedy="Start the command in a folder that all machines share, with `out` in it, or set "
+            "execution.ray.files=returned to have files sent through Ray.",
         )

@@ -93,7 +93,7 @@ def run_experiments(
             run.look()  # another run may have been at work here until now
             run.manifest.head = head | {"tasks": len(run.graph.tasks)}
             run.manifest.begin()
-        executor.run(Agenda(runs))
+        executor.run(Agenda(runs, splits=executor.splits))
     if failed := [told for run in runs if (told := _failures(run))]:
         raise HarmoniaError("\n".join(failed))
     return [run.bench.run for run in runs]

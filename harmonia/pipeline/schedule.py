@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
 
 from harmonia.errors import InputError
@@ -150,6 +150,14 @@ def jobs_of(plan: Plan, *, gpu_bytes: float, most: bool = True) -> list[Job]:
         for step in steps:
             if step.cost and step.seconds:
                 seconds += step.seconds[most] / (gpus if step.cost.trains else 1)
-        awaited = {unit_of[key] for step in steps for key in step.awaited if key in unit_of} - {name}
-        jobs.append(Job(name=name, seconds=seconds, gpus=gpus, awaited=tuple(sorted(awaited))))
+        before = {unit_of[key] for step in steps for key in step.awaited if key in unit_of} - {name}
+        awaited = tuple(sorted(before))
+        parts = steps[0].cost.parts if len(steps) == 1 and steps[0].cost else 1
+        if parts > 1:
+            one = Job(name=name, seconds=seconds / parts, gpus=gpus, awaited=awaited)
+            split = [replace(one, name=f"{name}, part {part + 1}") for part in range(parts)]
+            jobs += split
+            # What waits for it waits for all of them.
+            seconds, gpus, awaited = 0.0, 0, tuple(part.name for part in split)
+        jobs.append(Job(name=name, seconds=seconds, gpus=gpus, awaited=awaited))
     return jobs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
@@ -19,6 +19,25 @@ Action = Callable[["Workbench"], "list[str]"]
 """Does the work in the run directory; returns notes for the report."""
 
 
+MOST_PARTS = 128
+"""A task is split into no more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A share of a task's work, which another place may do; the task then takes up what it wrote.
+
+    Attributes:
+        action: Does it.
+        output: The file that it adds to, relative to the run directory.
+        size: How much work it is, in the unit of the task's progress.
+    """
+
+    action: Action
+    output: str
+    size: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """One step of an experiment.
@@ -33,6 +52,7 @@ class Task:
         unit: Tasks of one unit are done at one place, one after the other; None for one alone.
         action: Does it.
         cost: Works out what it takes; None where that is next to nothing.
+        parts: The parts of it that are not done yet; None where it is not to be split.
     """
 
     key: str
@@ -43,6 +63,7 @@ class Task:
     unit: str | None = None
     action: Action
     cost: Callable[[Costs], TaskCost] | None = None
+    parts: Callable[[Workbench], Sequence[Part]] | None = None
 
     @property
     def kind(self) -> str:

@@ -111,8 +111,6 @@ def write_texts(bench: Workbench, *, domain_name: str, address: str) -> list[str
         )
     write_written(bench.run / "explanations" / f"{domain_name}.jsonl", explained)
     write_written(bench.run / "contexts" / f"{domain_name}.jsonl", contexts)
-    for name in ("own", "gold", "contexts"):
-        _journal(bench, address, name).unlink(missing_ok=True)
     slower = dict.fromkeys(line for writer in writers.made.values() for line in writer.slower_generating)
     return [*slower] + [
         f"{domain_name}: {count} {what} of {len(written)} could not be written: {reason}"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +23,16 @@ from harmonia.parsing import read_object
 from harmonia.pipeline.experiment import Experiment
 from harmonia.pipeline.manifest import PARTIAL
 from harmonia.pipeline.overlaps import usable
+from harmonia.pipeline.task import MOST_PARTS, Part
 from harmonia.pipeline.texts import texts_of
 from harmonia.pipeline.workbench import Workbench
-from harmonia.probe import ProbeSettings, ask, read_beliefs, write_answers
+from harmonia.probe import ProbeSettings, ask, ask_chunks, chunks_of, read_beliefs, write_answers
+from harmonia.probe.ask import CHUNK
 from harmonia.probe.fit import ask_trained, questions_of, write_fit
-from harmonia.prompts import ShotPool, parse_form
+from harmonia.prompts import Form, ShotPool, Template, parse_form
 from harmonia.prompts.encode import Encoder
 from harmonia.training.sft import TrainingJob, fine_tune
-from harmonia.types import Method
+from harmonia.types import Item, Method
 
 
 def read_data(bench: Workbench, *, domain_name: str) -> list[str]:
@@ -78,21 +83,52 @@ def _found(bench: Workbench, source: ItemSource, result: ReadResult) -> dict[str
     }
 
 
-def probe(bench: Workbench, *, domain_name: str, address: str) -> list[str]:
-    """Ask the base model a domain's training items."""
-    domain = bench.experiment.domains[domain_name]
-    form = bench.experiment.prompt.probe_form
-    out = bench.run / "beliefs" / f"{domain_name}.parquet"
-    asked = Suite(items=domain.train, shots=domain.shots)
-    return _ask(bench, bench.base(), asked, form, out, address, bench.experiment.probe)
+@dataclass(frozen=True, kw_only=True)
+class Questions:
+    """What a model is asked, and how.
+
+    Attributes:
+        suite: The items, and demonstrations.
+        form: The form.
+        settings: How often, and in which orders.
+        out: The file of answers, relative to the run directory.
+        address: The task's address.
+        readout: The method; None for the probe's.
+        tuned: Folder of the tuned model that is asked; None for the base model.
+    """
+
+    suite: Suite
+    form: str
+    settings: ProbeSettings
+    out: str
+    address: str
+    readout: Method | None = None
+    tuned: str | None = None
 
 
-def evaluate(bench: Workbench, *, place: Place, address: str) -> list[str]:
-    """Ask a model one suite in one form by one method."""
-    asked = bench.experiment.domains[place.domain].suites[place.suite]
-    model = bench.base() if place.group == BASE else bench.tuned(f"models/{place.who}")
-    settings = evaluation_settings(bench.experiment)
-    return _ask(bench, model, asked, place.form, bench.run / place.file, address, settings, place.readout)
+def probe_questions(experiment: Experiment, domain_name: str, address: str) -> Questions:
+    """Of the base model a domain's training items."""
+    domain = experiment.domains[domain_name]
+    return Questions(
+        suite=Suite(items=domain.train, shots=domain.shots),
+        form=experiment.prompt.probe_form,
+        settings=experiment.probe,
+        out=f"beliefs/{domain_name}.parquet",
+        address=address,
+    )
+
+
+def suite_questions(experiment: Experiment, place: Place, address: str) -> Questions:
+    """Of a model one suite in one form by one method."""
+    return Questions(
+        suite=experiment.domains[place.domain].suites[place.suite],
+        form=place.form,
+        settings=evaluation_settings(experiment),
+        out=place.file,
+        address=address,
+        readout=place.readout,
+        tuned=None if place.group == BASE else f"models/{place.who}",
+    )
 
 
 def fit(bench: Workbench, *, who: Who, address: str) -> list[str]:
@@ -108,7 +144,6 @@ def fit(bench: Workbench, *, who: Who, address: str) -> list[str]:
         chunks=Chunks(journal, bench.progress),
     )
     write_fit(bench.run / "fit" / f"{who.who}.parquet", answered, {"address": address})
-    journal.unlink(missing_ok=True)
     notes = [] if rows else [f"{who.who} has no rows with options, so there is no fit to ask for"]
     return [*notes, *([f"{too_long} rows of {who.who} are too long to be asked"] if too_long else [])]
 
@@ -121,40 +156,69 @@ def evaluation_settings(experiment: Experiment) -> ProbeSettings:
     return experiment.probe.model_copy(update={"draws": 1})
 
 
-def _ask(
-    bench: Workbench,
-    model: Scorer,
-    suite: Suite,
-    form_name: str,
-    out: Path,
-    address: str,
-    settings: ProbeSettings,
-    readout: Method | None = None,
+def ask_all(bench: Workbench, *, questions: Questions) -> list[str]:
+    """Ask a model its questions, those left that no part has asked."""
+    journal, parts = _journals(bench, questions)
+    about, how = _put(bench, questions)
+    asked = ask(*about, **how, chunks=Chunks(journal, bench.progress, parts))
+    told = {"address": questions.address, **bench.template(questions.readout).about, **asked.about}
+    # Under beliefs/ and predictions/ the domain comes next.
+    domain_name = Path(questions.out).parts[1].removesuffix(".parquet")
+    items = bench.run / "items" / f"{domain_name}.parquet"
+    write_answers(bench.run / questions.out, asked.beliefs, items, told)
+    return asked.notes
+
+
+def parts_to_ask(bench: Workbench, *, questions: Questions) -> list[Part]:
+    """What is still to be asked, in parts of whole chunks."""
+    items = bench.items(questions.suite.items).items
+    journal, parts = _journals(bench, questions)
+    held = Chunks(journal, others=parts)
+    places = chunks_of(items, parse_form(questions.form), questions.settings)
+    left = [place for place in places if not held.holds(*place)]
+    found = []
+    size = math.ceil(len(left) / MOST_PARTS)
+    for first in range(0, len(left), max(1, size)):
+        mine = left[first : first + size]
+        output = f"{PARTIAL}/{questions.address}.{mine[0][0]}-{mine[0][1]}.jsonl"
+        found.append(
+            Part(
+                action=partial(ask_part, questions=questions, places=mine, output=output),
+                output=output,
+                size=sum(len(items[start : start + CHUNK]) for _, start in mine),
+            )
+        )
+    return found
+
+
+def ask_part(
+    bench: Workbench, *, questions: Questions, places: Sequence[tuple[int, int]], output: str
 ) -> list[str]:
-    """Ask by the probe's method, or by one of the evaluations, whose prompts are kept for other models."""
-    form = parse_form(form_name)
-    template = bench.template(readout)
+    """Ask some chunks of the questions, and note the answers in a file of their own."""
+    about, how = _put(bench, questions)
+    ask_chunks(*about, places, **how, chunks=Chunks(bench.run / output))
+    return []
+
+
+def _put(
+    bench: Workbench, questions: Questions
+) -> tuple[tuple[Scorer, Sequence[Item], Form, Template], dict[str, Any]]:
+    """Who is asked what in which form and words; and settings, demonstrations, and prompts that are kept."""
+    suite, form, readout = questions.suite, parse_form(questions.form), questions.readout
     pool = None
     if form.shots and suite.shots is not None:
         pool = ShotPool.of(bench.items(suite.shots).items, bench.experiment.prompt)
-    journal = bench.run / PARTIAL / f"{address}.jsonl"
-    asked = ask(
-        model,
-        bench.items(suite.items).items,
-        form,
-        template,
-        settings=settings,
-        pool=pool,
-        fitted=readout and bench.fitted(suite, form_name, readout),
-        chunks=Chunks(journal, bench.progress),
-    )
-    about = {"address": address, **template.about, **asked.about}
-    # Under beliefs/ and predictions/ the domain comes next.
-    domain_name = out.relative_to(bench.run).parts[1].removesuffix(".parquet")
-    items = bench.run / "items" / f"{domain_name}.parquet"
-    write_answers(out, asked.beliefs, items, about)
-    journal.unlink(missing_ok=True)
-    return asked.notes
+    model = bench.base() if questions.tuned is None else bench.tuned(questions.tuned)
+    # Those of the evaluations are kept for other models.
+    fitted = readout and bench.fitted(suite, questions.form, readout)
+    how = {"settings": questions.settings, "pool": pool, "fitted": fitted}
+    return (model, bench.items(suite.items).items, form, bench.template(readout)), how
+
+
+def _journals(bench: Workbench, questions: Questions) -> tuple[Path, list[Path]]:
+    """The notes of who asks all questions, and of those who asked parts."""
+    folder = bench.run / PARTIAL
+    return folder / f"{questions.address}.jsonl", sorted(folder.glob(f"{questions.address}.*-*.jsonl"))
 
 
 def build(bench: Workbench, *, domain_name: str, seed: int) -> list[str]:
@@ -185,19 +249,17 @@ def train(bench: Workbench, *, domain_name: str, group: str, seed: int, address:
         group=bench.run / "groups" / domain_name / f"seed{seed}" / f"{group}.jsonl",
         seed=seed,
     )
-    checkpoints = bench.run / PARTIAL / address
     out = bench.run / "models" / domain_name / group / f"seed{seed}"
     trained = fine_tune(
         job,
         out,
-        work=checkpoints,
+        work=bench.run / PARTIAL / address,
         progress=bench.progress,
         sets=bench.training_sets,
         resident=bench.resident(),
         noted=bench.model_hash(),
     )
     bench.hold(out.relative_to(bench.run).as_posix(), trained.model)
-    shutil.rmtree(checkpoints, ignore_errors=True)
     return list(trained.notes)
 
 

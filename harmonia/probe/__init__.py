@@ -1,7 +1,7 @@
 """Scores -> Belief: what a model believes about each item."""
 
 from harmonia.probe.answer_files import write_answers
-from harmonia.probe.ask import Asked, FittedPrompts, ask
+from harmonia.probe.ask import Asked, FittedPrompts, ask, ask_chunks, chunks_of
 from harmonia.probe.belief_files import (
     BELIEFS,
     StoredBeliefs,
@@ -19,6 +19,8 @@ __all__ = [
     "ProbeSettings",
     "StoredBeliefs",
     "ask",
+    "ask_chunks",
+    "chunks_of",
     "iter_beliefs",
     "read_beliefs",
     "stored_beliefs",

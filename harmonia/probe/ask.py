@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import groupby, product
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from harmonia.data.other_options import OWN_ORDER, speak_of_others
@@ -158,19 +160,9 @@ def ask(
             model, or an answer that cannot be told apart in tokens.
         HarmoniaError: The model answers with something that is not a number.
     """
-    form.require_shots(pool)
     settings = settings or ProbeSettings()
-    if template.method == "letter_pride" and not model.tells_each:
-        raise InputError(
-            "the letters' prior needs the probability of every letter, and the server tells the likeliest "
-            "tokens alone",
-            field="prompt.method",
-            seen=template.method,
-            remedy="Ask by letter_cyclic or letter.",
-        )
-    sample = prior_sample(items, settings) if template.method == "letter_pride" else frozenset()
     asker = _Asker(model, form, template, settings, pool, fitted)
-    results, priors = asker.draws(items, sample, chunks or Chunks())
+    results, priors = asker.draws(items, chunks or Chunks())
     asking = Asking(form=str(form), method=template.method, preset=template.preset, rounding=model.rounding)
     beliefs = tuple(
         belief_from(item, draws_of_item, asking, settings)
@@ -189,6 +181,33 @@ def ask(
             template.method == "letter_pride" and len(item.choices) not in divided for item in fixed
         ),
     )
+
+
+def chunks_of(items: Sequence[Item], form: Form, settings: ProbeSettings) -> list[tuple[int, int]]:
+    """(draw, place of its first item) of each chunk that `ask` scores, in order."""
+    return list(product(range(settings.draws if form.shots else 1), range(0, len(items), CHUNK)))
+
+
+def ask_chunks(
+    model: Scorer,
+    items: Sequence[Item],
+    form: Form,
+    template: Template,
+    places: Sequence[tuple[int, int]],
+    *,
+    settings: ProbeSettings,
+    pool: ShotPool | None,
+    fitted: FittedPrompts | None,
+    chunks: Chunks,
+) -> None:
+    """Score some chunks of what `ask` would score, by their places; `chunks` notes what was found.
+
+    `ask` then takes them up, and scores what is left.
+
+    Raises:
+        InputError, HarmoniaError: As `ask` does.
+    """
+    _Asker(model, form, template, settings, pool, fitted).score(items, places, chunks)
 
 
 def _reorders(template: Template, settings: ProbeSettings) -> bool:
@@ -230,6 +249,10 @@ class FittedPrompts:
         return replace(one, request=replace(one.request, context=tuple(map(self._ids.setdefault, ids, ids))))
 
 
+class _NoNumberError(HarmoniaError):
+    """The model answers with something that is not a number."""
+
+
 class _Asker:
     """Asks items in one form."""
 
@@ -242,24 +265,56 @@ class _Asker:
         pool: ShotPool | None,
         fitted: FittedPrompts | None,
     ) -> None:
+        form.require_shots(pool)
+        if template.method == "letter_pride" and not model.tells_each:
+            raise InputError(
+                "the letters' prior needs the probability of every letter, and the server tells the "
+                "likeliest tokens alone",
+                field="prompt.method",
+                seen=template.method,
+                remedy="Ask by letter_cyclic or letter.",
+            )
         self._encoder = Encoder(model.tokenizer)
         self._model, self._form, self._template = model, form, template
         self._settings, self._pool, self._kept = settings, pool, fitted
+        self._draws = settings.draws if form.shots else 1  # without demonstrations all draws are one
+
+    def _sample(self, items: Sequence[Item]) -> frozenset[str]:
+        """The items that measure the letters' prior."""
+        return prior_sample(items, self._settings) if self._template.method == "letter_pride" else frozenset()
+
+    def score(self, items: Sequence[Item], places: Sequence[tuple[int, int]], chunks: Chunks) -> None:
+        """Score the chunks at some places, which are in order."""
+        sample = self._sample(items)
+        for draw, mine in groupby(places, key=itemgetter(0)):
+            self._views_of(items, sample, draw, chunks, [start for _, start in mine])
+
+    def _views_of(
+        self,
+        items: Sequence[Item],
+        sample: frozenset[str],
+        draw: int,
+        chunks: Chunks,
+        starts: Sequence[int] | None = None,
+    ) -> list[tuple[View, ...]]:
+        """What one draw of demonstrations gave of the items, or of those in the chunks at `starts`."""
+
+        def scored(_: int, chunk: Sequence[Item]) -> list[tuple[View, ...]]:
+            orders = [_orders(item, self._template, self._settings, sample) for item in chunk]
+            return self.views(chunk, orders, draw)
+
+        kind, draws = tuple[View, ...], self._draws
+        return chunks.results(scored, items, CHUNK, kind, draw=draw, draws=draws, starts=starts)
 
     def draws(
-        self, items: Sequence[Item], sample: frozenset[str], chunks: Chunks
+        self, items: Sequence[Item], chunks: Chunks
     ) -> tuple[list[list[DrawResult]], list[LetterPrior]]:
         """Per item what each draw of demonstrations gave, and the priors measured on the sample."""
-        orders = [_orders(item, self._template, self._settings, sample) for item in items]
-        draws = self._settings.draws if self._form.shots else 1  # without demonstrations all draws are one
+        sample = self._sample(items)
         results: list[list[DrawResult]] = [[] for _ in items]
         priors: list[LetterPrior] = []
-        for draw in range(draws):
-
-            def views_of(start: int, chunk: Sequence[Item], draw: int = draw) -> list[tuple[View, ...]]:
-                return self.views(chunk, orders[start : start + len(chunk)], draw)
-
-            views = chunks.results(views_of, items, CHUNK, tuple[View, ...], draw=draw, draws=draws)
+        for draw in range(self._draws):
+            views = self._views_of(items, sample, draw, chunks)
             measured = letter_priors(items, views, sample, draw)
             priors += measured.values()
             for item, seen, place in zip(items, views, results, strict=True):
@@ -272,6 +327,17 @@ class _Asker:
         self, items: Sequence[Item], orders: Sequence[Sequence[Order]], draw: int
     ) -> list[tuple[View, ...]]:
         """Per item a view for each of its orders; all prompts are scored in one go."""
+        try:
+            return self._scored(items, orders, draw)
+        except _NoNumberError:
+            # Calculated together, one item's can show in another's: whose it is is told.
+            for item, ways in zip(items, orders, strict=True):
+                self._scored([item], [ways], draw)
+            raise
+
+    def _scored(
+        self, items: Sequence[Item], orders: Sequence[Sequence[Order]], draw: int
+    ) -> list[tuple[View, ...]]:
         fitted = [self._fitted(item, ways, draw) for item, ways in zip(items, orders, strict=True)]
         requests = [one.request for prompts in fitted for one in prompts]
         found = iter(self._model.loglikelihoods(requests, batch_tokens=self._settings.batch_tokens))
@@ -303,7 +369,7 @@ class _Asker:
             )
         known = [value for value, option in zip(logprobs, found, strict=True) if option.at_most is None]
         if any(map(math.isnan, known)) or max(known) == -math.inf:
-            raise HarmoniaError(
+            raise _NoNumberError(
                 f"the model's likelihoods for item {one.prompt.item_id} are not a number: {logprobs}. "
                 "Ask with dtype: float32 or bfloat16, or check the model's weights."
             )

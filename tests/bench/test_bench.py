@@ -28,8 +28,10 @@ from harmonia.bench.subject import Subject, load_subject
 from harmonia.bench.table import markdown, table_rows
 from harmonia.bench.training import Trainers, training_rows
 from harmonia.bench.turns import Work, in_turn
+from harmonia.bench.workers import Clock, measure_workers
 from harmonia.errors import HarmoniaError, InputError
 from harmonia.models import cache
+from harmonia.pipeline.executors import Local
 from harmonia.prompts import Request, ShotPool, parse_form
 
 needs_harness = pytest.mark.filterwarnings(
@@ -203,6 +205,7 @@ def test_all_of_it_on_random_weights(tmp_path: Path):
         baseline_questions=2,
         rows=4,
         memory_items=3,
+        worker_draws=0,
         repeats=1,
     )
     seen: list[str] = []
@@ -226,6 +229,17 @@ def test_all_of_it_on_random_weights(tmp_path: Path):
     assert memory["what"].split()[4] == "6" and "MB with 3 items" in memory["facts"]
     page = markdown(found)
     assert page.count("\n| ") >= len(list(table_rows(found))) and "random weights" in page
+
+
+@pytest.mark.slow
+def test_a_probe_is_timed_from_its_first_part_to_its_last():
+    clock = Clock()
+    clock.seen = [(256, 10.0), (512, 10.5), (540, 11.42)]
+    assert clock.per_question_ms == pytest.approx(1000 * 1.42 / 284)
+    given = []
+    found = measure_workers(2, lambda workers: given.append(workers) or Local())
+    assert given == [1, 2]
+    assert found.ours > 0 and found.baselines["1 worker"] > 0
 
 
 def test_figures_are_quotients():

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import signal
+import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ import pytest
 from recorder import TIMES, Recorder
 
 from harmonia.errors import HarmoniaError, InputError
+from harmonia.models import LocalModel
 from harmonia.pipeline.agenda import Agenda, GivenUnit, Run
 from harmonia.pipeline.executors import Executor, Local, perform
 from harmonia.pipeline.experiment import ExecutionSettings, Experiment
@@ -29,6 +33,7 @@ SMALL = [
     "groups.ratios=[]",
     "groups.size=6",
     "domains.person.train.limit=60",
+    "probe.draws=2",  # so that there are two parts
     "domains.person.suites.out_of_domain.items.limit=8",
     "evaluation={base_forms: [chat0], tuned_forms: [chat0], readouts: []}",
 ]
@@ -46,6 +51,7 @@ class InTurn(Executor):
     """Two places in this process, and a task of each in turn: an executor as CONTRIBUTING says."""
 
     threads = 1
+    splits = True
 
     def run(self, agenda: Agenda) -> None:
         at_work: list[tuple[GivenUnit, Workbench]] = []
@@ -219,6 +225,66 @@ def test_what_fails_stops_what_needs_it_and_no_other(executor: Executor, copied:
     run_experiments([copied], executor, recorder)
     assert recorder.done() == {"groups/person/seed0", TRAINED, *TUNED, "analyse", "report"}
     assert _files(run) == whole
+
+
+@pytest.mark.slow
+def test_a_stopped_run_is_taken_up_and_nothing_is_done_twice(executor: Executor, copied: Experiment) -> None:
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    run = copied.run_directory
+    whole = _files(run)
+    for folder in ("beliefs", "models/person/harmonious", "predictions/person/harmonious"):
+        shutil.rmtree(run / folder)
+    stopped, again = _Meddler(TRAINED, ended=stop), Recorder()
+    with pytest.raises(KeyboardInterrupt):
+        run_experiments([copied], executor, stopped)
+    assert stopped.done() == {"probe/person", TRAINED}
+    run_experiments([copied], executor, again)
+    assert again.done() == TUNED - {"fit/person/harmonious/seed0"}
+    assert _files(run) == whole
+
+
+@pytest.mark.slow
+def test_parts_that_were_asked_are_not_asked_again(
+    settings: dict[str, Any], finished: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+    asked = LocalModel.loglikelihoods
+
+    def counted(model: LocalModel, requests: Any, **how: Any) -> Any:
+        calls.append(len(requests))
+        return asked(model, requests, **how)
+
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(LocalModel, "loglikelihoods", counted)
+    experiment = _experiment(settings)
+    with pytest.raises(KeyboardInterrupt):
+        run_experiments([experiment], InTurn(), _Meddler("probe/person", at_work=stop))
+    assert calls.count(60) == 1
+    # Another executor takes it up.
+    run_experiments([experiment], Local())
+    assert calls.count(60) == 2
+    assert _files(experiment.run_directory) == _files(finished.run_directory)
+
+
+@pytest.mark.slow
+def test_an_item_that_fails_is_named_and_fails_its_task_alone(
+    executor: Executor, settings: dict[str, Any], tmp_path: Path
+) -> None:
+    rows = [json.loads(line) for line in (Path(settings["data_root"]) / "person/train.jsonl").open()]
+    rows[7]["question"] += " And of who else?" * 200  # more than the model reads
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    train = f"domains.person.train.path={tmp_path / 'train.jsonl'}"
+    recorder = Recorder()
+    with pytest.raises(HarmoniaError, match=rf"1 of \d+ tasks failed.\n  probe/person: .*{rows[7]['id']}"):
+        run_experiments([_experiment(settings, train)], executor, recorder)
+    failed = {key for key, outcome in recorder.ended.items() if outcome.startswith("failed")}
+    assert failed == {"probe/person"}
+    assert recorder.ended["evaluate/person/base/chat0/letter/homogeneous"] == "done"
+    assert recorder.ended[TRAINED].startswith("not computed")
 
 
 @pytest.mark.slow
@@ -418,16 +484,72 @@ def test_a_worker_that_is_not_set_up_for_the_run_says_so(
     settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from harmonia import __version__
+    from harmonia.pipeline.ray_files import Sent
     from harmonia.pipeline.ray_worker import MARK, require_same
 
     monkeypatch.chdir(tmp_path)
     experiment = _experiment(settings, "out=here")
     with pytest.raises(InputError, match="another version of harmonia"):
-        require_same(experiment, str(tmp_path), "mark", "0.0")
+        require_same(experiment, str(tmp_path), "mark", "0.0", None)
     # Another folder of the same name, or none.
     for folder in (tmp_path, tmp_path / "absent"):
         with pytest.raises(InputError, match="does not see the run directory"):
-            require_same(experiment, str(folder), "mark", __version__)
+            require_same(experiment, str(folder), "mark", __version__, None)
     (tmp_path / "here" / MARK).parent.mkdir(parents=True)
     (tmp_path / "here" / MARK).write_text("mark")
-    require_same(experiment, str(tmp_path), "mark", __version__)
+    require_same(experiment, str(tmp_path), "mark", __version__, None)
+    # Where files are returned the data must be those of the driver.
+    sent = Sent.of(Run(Workbench(experiment), Recorder()))
+    require_same(experiment, str(tmp_path), "", __version__, sent)
+    other = replace(sent, data={**sent.data, "person/dev.jsonl": "0"})
+    with pytest.raises(InputError, match=r"does not have the data .*person/dev\.jsonl.*Copy data and model"):
+        require_same(experiment, str(tmp_path), "", __version__, other)
+
+
+HIDING = """
+import os, sys
+hidden = os.environ.get("HIDDEN")
+def hide(event, args):
+    path = args[0] if args and event in ("open", "os.mkdir", "os.rename", "os.remove") else None
+    if hidden and isinstance(path, (str, os.PathLike)) and os.path.abspath(path).startswith(hidden):
+        raise FileNotFoundError(path)
+sys.addaudithook(hide)
+"""
+
+
+@pytest.mark.slow
+def test_machines_that_do_not_see_the_run_directory_return_the_files(
+    settings: dict[str, Any], finished: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+    from ray.cluster_utils import Cluster
+
+    ray.shutdown()  # of the other tests
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site/sitecustomize.py").write_text(HIDING)
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **SMALL_NODE})
+    with monkeypatch.context() as machine:
+        machine.setenv("PYTHONPATH", str(tmp_path / "site"), prepend=os.pathsep)
+        machine.setenv("HIDDEN", str(tmp_path / "run"))
+        cluster.add_node(num_cpus=2, object_store_memory=80_000_000)
+
+    def run(files: str) -> Recorder:
+        chosen = {"executor": "ray", "ray": {"address": cluster.address, "files": files}}
+        execution, recorder = ExecutionSettings.model_validate(chosen), Recorder()
+        experiment = _experiment(settings).model_copy(update={"execution": execution})
+        try:
+            run_experiments([experiment], executor_of(execution), recorder)
+        except InputError as error:
+            assert "does not see the run directory" in str(error)
+            assert "execution.ray.files=returned" in str(error)
+        return recorder
+
+    try:
+        assert not run("shared").ended
+        assert set(run("returned").ended.values()) == {"done"}
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+    assert _files(tmp_path / "run") == _files(finished.run_directory)
+    assert [path.name for path in (tmp_path / "run/.partial").iterdir()] == ["lock"]
+    assert not list(Path(tempfile.gettempdir()).glob("harmonia-*/*/beliefs"))

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import torch
 from models import item
 
-from harmonia.errors import InputError
+from harmonia.errors import HarmoniaError, InputError
 from harmonia.journal import Chunks
 from harmonia.models.fake import FakeModel
 from harmonia.models.protocols import ROUNDING
-from harmonia.probe import ProbeSettings, ask
+from harmonia.probe import ProbeSettings, ask, ask_chunks, chunks_of
 from harmonia.prompts import Form, PromptSettings, ShotPool, build_template
 
 ITEMS = tuple(item(k, options=2 + k % 4) for k in range(11))
@@ -95,6 +97,38 @@ def test_chunks_and_batches_do_not_change_a_belief(module, monkeypatch, asking):
     for one, other in zip(small.beliefs, asking()[0].beliefs, strict=True):
         assert one.probs == pytest.approx(other.probs, abs=1e-6)
         assert (one.item, one.prompt, one.shots) == (other.item, other.prompt, other.shots)
+
+
+@pytest.mark.parametrize("method", ["letter", "cloze", "letter_pride"])
+def test_chunks_that_others_asked_are_taken_up(module, tiny_loaded, tmp_path, method):
+    loaded = tiny_loaded("llama")
+    template = build_template(PromptSettings(method=method), loaded.tokenizer)
+    settings = SETTINGS.model_copy(update={"draws": 2})
+    how = {"settings": settings, "pool": SHOTS}
+    places = chunks_of(ITEMS, FORM, settings)
+    assert places == [(0, 0), (0, 4), (0, 8), (1, 0), (1, 4), (1, 8)]
+    notes = [tmp_path / "one.jsonl", tmp_path / "two.jsonl"]
+    for mine, path in zip((places[1:4], places[4:]), notes, strict=True):
+        ask_chunks(loaded, ITEMS, FORM, template, mine, **how, fitted=None, chunks=Chunks(path))
+    model = Cut(loaded, 1)  # for the chunk that nobody asked
+    asked = ask(model, ITEMS, FORM, template, **how, chunks=Chunks(others=notes))
+    assert asked == ask(loaded, ITEMS, FORM, template, **how)
+    assert model.calls_left == 0
+
+
+def test_an_item_without_a_number_is_named_among_those_that_it_spoils():
+    class Spoiled(FakeModel):
+        def loglikelihoods(self, requests, **options):
+            found = super().loglikelihoods(requests, **options)
+            if not any("Question 6" in self.tokenizer.decode(one.context) for one in requests):
+                return found
+            return [tuple(replace(one, sum=math.nan) for one in options) for options in found]
+
+    model = Spoiled(lambda text: {" A": 0.3, " B": 0.1})
+    template = build_template(PromptSettings(), model.tokenizer)
+    items = [item(k, question=f"Question {k}?") for k in range(8)]
+    with pytest.raises(HarmoniaError, match="for item q6 are not a number"):
+        ask(model, items, Form(chat=True, shots=0), template)
 
 
 def test_demonstrations_are_needed_where_the_form_has_some(tiny_loaded):
