@@ -274,7 +274,8 @@ def test_parts_that_were_asked_are_not_asked_again(
 def test_an_item_that_fails_is_named_and_fails_its_task_alone(
     executor: Executor, settings: dict[str, Any], tmp_path: Path
 ) -> None:
-    rows = [json.loads(line) for line in (Path(settings["data_root"]) / "person/train.jsonl").open()]
+    lines = (Path(settings["data_root"]) / "person/train.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines[:60]]
     rows[7]["question"] += " And of who else?" * 200  # more than the model reads
     (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     train = f"domains.person.train.path={tmp_path / 'train.jsonl'}"
