@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,10 @@ def test_a_plan_becomes_units() -> None:
     )
     total = Total(kind="", domain="", tasks=0, done=0, tokens=0, seconds=None, memory=None, disk_bytes=None)
     plan = Plan(steps=steps, totals=(), all=total, parameters=1.0, flops_per_s=(1, 1), notes=())
+    split = replace(steps[0], cost=replace(steps[0].cost, parts=2))
+    halves = [job("probe, part 1", 2.5), job("probe, part 2", 2.5)]
+    joined = job("probe", 0, 0, "probe, part 1", "probe, part 2")
+    assert jobs_of(replace(plan, steps=(split, *steps[1:])), gpu_bytes=80e9)[:3] == [*halves, joined]
     # 130 GB on GPUs of 80 GB of which 64 may be filled: three, which train and do not ask faster.
     assert jobs_of(plan, gpu_bytes=80e9) == [job("probe", 5), job("train", 37, 3, "probe")]
     assert [one.seconds for one in jobs_of(plan, gpu_bytes=80e9, most=False)] == [2.5, 18.5]
@@ -104,7 +109,7 @@ def test_the_command_simulates_the_schedule_and_refuses_too_few_gpus(experiment_
     least, most = found["schedules"]
     assert 0 < max(least["work_s"], least["chain_s"]) <= least["seconds"] < most["seconds"]
     # Two fine-tunings and the evaluations of the base: the longest chain is a probe and a fine-tuning.
-    assert most["chain"][0] == "probe/person" and most["chain"][1].startswith("train/person/")
+    assert most["chain"][0] == "probe/person, part 1" and most["chain"][1].startswith("train/person/")
     told = harmonia(*asked, 3).stdout
     assert "on 3 GPUs: " in told and "what bounds it is " in told
     # The lab's model on GPUs of which none holds it: a unit takes several.
