@@ -120,7 +120,9 @@ def _one_thread() -> Any:
 
 
 def _experiment(settings: dict[str, Any], *changes: str) -> Experiment:
-    return Experiment.model_validate(apply_overrides(json.loads(json.dumps(settings)), [*SMALL, *changes]))
+    given = {change.partition("=")[0] for change in changes}
+    small = [one for one in SMALL if one.partition("=")[0] not in given]
+    return Experiment.model_validate(apply_overrides(json.loads(json.dumps(settings)), [*small, *changes]))
 
 
 @pytest.fixture(scope="module")
@@ -445,9 +447,10 @@ def test_machines_that_die_while_probing_and_while_training_change_nothing(
     assert set(killer.ended.values()) == {"done"}
     assert _files(copy.run_directory) == _files(calm.run_directory)
     lost = [line for line in caplog.messages if "its worker was lost" in line]
-    # The worker may have taken up the next fine-tuning before its machine was gone.
-    probed, trained = (line.split(":")[0] for line in lost)
-    assert probed == "probe/person" and trained.startswith("train/")
+    # The first machine may be gone between two parts of the probe, and the worker of the second may have
+    # taken up the next fine-tuning before.
+    *probed, trained = (line.split(":")[0] for line in lost)
+    assert set(probed) <= {"probe/person"} and trained.startswith("train/")
 
 
 @pytest.mark.slow
@@ -500,7 +503,7 @@ def test_a_worker_that_is_not_set_up_for_the_run_says_so(
     (tmp_path / "here" / MARK).write_text("mark")
     require_same(experiment, str(tmp_path), "mark", __version__, None)
     # Where files are returned the data must be those of the driver.
-    sent = Sent.of(Run(Workbench(experiment), Recorder()))
+    sent = Sent.of(Run(Workbench(_experiment(settings, "out=there")), Recorder()))
     require_same(experiment, str(tmp_path), "", __version__, sent)
     other = replace(sent, data={**sent.data, "person/dev.jsonl": "0"})
     with pytest.raises(InputError, match=r"does not have the data .*person/dev\.jsonl.*Copy data and model"):
