@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,12 +37,17 @@ class Chunks:
         journal: The notes; what they hold is not done again. None notes nothing.
         progress: Told how far it is.
         others: Notes of the same work by others, which are read only.
+        only: (pass, place of the first thing) of the chunks that are to be done; None for all.
     """
 
     def __init__(
-        self, journal: Path | None = None, progress: Progress | None = None, others: Iterable[Path] = ()
+        self,
+        journal: Path | None = None,
+        progress: Progress | None = None,
+        others: Iterable[Path] = (),
+        only: Collection[tuple[int, int]] | None = None,
     ) -> None:
-        self._journal, self._progress = journal, progress
+        self._journal, self._progress, self._only = journal, progress, only
         entries = (entry for one in (*others, journal) for entry in noted(one))
         self._done = {_place(entry): entry["found"] for entry in entries if "found" in entry}
 
@@ -55,9 +60,8 @@ class Chunks:
         *,
         draw: int = 0,
         draws: int = 1,
-        starts: Sequence[int] | None = None,
     ) -> list[Result]:
-        """One result a thing, in order; of the chunks alone that begin at `starts`, where these are given.
+        """One result a thing, in order; of the chunks that are to be done.
 
         `work` is given the place of a chunk's first thing, and the chunk. The caller fixes `size`, so that
         batches fall alike in a run and in its resume. By `kind` JSON becomes a result again. This is
@@ -65,7 +69,9 @@ class Chunks:
         """
         stored = TypeAdapter(kind)
         found: list[Result] = []
-        for start in range(0, len(things), size) if starts is None else starts:
+        for start in range(0, len(things), size):
+            if self._only is not None and (draw, start) not in self._only:
+                continue
             place = {"draw": draw, "start": start}
             if (done := self._done.get(_place(place))) is not None:
                 found += map(stored.validate_python, done)

@@ -196,7 +196,7 @@ def ask_part(
 ) -> list[str]:
     """Ask some chunks of the questions, and note the answers in a file of their own."""
     about, how = _put(bench, questions)
-    ask_chunks(*about, places, **how, chunks=Chunks(bench.run / output))
+    ask_chunks(*about, **how, chunks=Chunks(bench.run / output, only=places))
     return []
 
 

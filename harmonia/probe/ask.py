@@ -9,8 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from itertools import groupby, product
-from operator import itemgetter
+from itertools import product
 from typing import Any, NamedTuple
 
 from harmonia.data.other_options import OWN_ORDER, speak_of_others
@@ -193,21 +192,20 @@ def ask_chunks(
     items: Sequence[Item],
     form: Form,
     template: Template,
-    places: Sequence[tuple[int, int]],
     *,
     settings: ProbeSettings,
     pool: ShotPool | None,
     fitted: FittedPrompts | None,
     chunks: Chunks,
 ) -> None:
-    """Score some chunks of what `ask` would score, by their places; `chunks` notes what was found.
+    """Score those chunks of what `ask` would score that `chunks` is for, and which notes what was found.
 
     `ask` then takes them up, and scores what is left.
 
     Raises:
         InputError, HarmoniaError: As `ask` does.
     """
-    _Asker(model, form, template, settings, pool, fitted).score(items, places, chunks)
+    _Asker(model, form, template, settings, pool, fitted).score(items, chunks)
 
 
 def _reorders(template: Template, settings: ProbeSettings) -> bool:
@@ -283,28 +281,22 @@ class _Asker:
         """The items that measure the letters' prior."""
         return prior_sample(items, self._settings) if self._template.method == "letter_pride" else frozenset()
 
-    def score(self, items: Sequence[Item], places: Sequence[tuple[int, int]], chunks: Chunks) -> None:
-        """Score the chunks at some places, which are in order."""
+    def score(self, items: Sequence[Item], chunks: Chunks) -> None:
+        """Score the chunks."""
         sample = self._sample(items)
-        for draw, mine in groupby(places, key=itemgetter(0)):
-            self._views_of(items, sample, draw, chunks, [start for _, start in mine])
+        for draw in range(self._draws):
+            self._views_of(items, sample, draw, chunks)
 
     def _views_of(
-        self,
-        items: Sequence[Item],
-        sample: frozenset[str],
-        draw: int,
-        chunks: Chunks,
-        starts: Sequence[int] | None = None,
+        self, items: Sequence[Item], sample: frozenset[str], draw: int, chunks: Chunks
     ) -> list[tuple[View, ...]]:
-        """What one draw of demonstrations gave of the items, or of those in the chunks at `starts`."""
+        """What one draw of demonstrations gave of the items in the chunks."""
 
         def scored(_: int, chunk: Sequence[Item]) -> list[tuple[View, ...]]:
             orders = [_orders(item, self._template, self._settings, sample) for item in chunk]
             return self.views(chunk, orders, draw)
 
-        kind, draws = tuple[View, ...], self._draws
-        return chunks.results(scored, items, CHUNK, kind, draw=draw, draws=draws, starts=starts)
+        return chunks.results(scored, items, CHUNK, tuple[View, ...], draw=draw, draws=self._draws)
 
     def draws(
         self, items: Sequence[Item], chunks: Chunks

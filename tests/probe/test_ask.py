@@ -109,7 +109,7 @@ def test_chunks_that_others_asked_are_taken_up(module, tiny_loaded, tmp_path, me
     assert places == [(0, 0), (0, 4), (0, 8), (1, 0), (1, 4), (1, 8)]
     notes = [tmp_path / "one.jsonl", tmp_path / "two.jsonl"]
     for mine, path in zip((places[1:4], places[4:]), notes, strict=True):
-        ask_chunks(loaded, ITEMS, FORM, template, mine, **how, fitted=None, chunks=Chunks(path))
+        ask_chunks(loaded, ITEMS, FORM, template, **how, fitted=None, chunks=Chunks(path, only=mine))
     model = Cut(loaded, 1)  # for the chunk that nobody asked
     asked = ask(model, ITEMS, FORM, template, **how, chunks=Chunks(others=notes))
     assert asked == ask(loaded, ITEMS, FORM, template, **how)
