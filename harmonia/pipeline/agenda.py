@@ -16,7 +16,7 @@ from harmonia.analysis.run_answers import ANSWERS_FILE
 from harmonia.outputs import remove_own
 from harmonia.pipeline.graph import build_graph
 from harmonia.pipeline.manifest import PARTIAL, Manifest, Noted, require_run_place
-from harmonia.pipeline.task import Part, Task
+from harmonia.pipeline.task import Task, TaskPart
 from harmonia.pipeline.watcher import Watcher
 from harmonia.pipeline.work import data_found
 from harmonia.pipeline.workbench import Workbench
@@ -196,7 +196,7 @@ class _Split:
         parts: What there is to do of it.
     """
 
-    def __init__(self, unit: GivenUnit, parts: Sequence[Part]) -> None:
+    def __init__(self, unit: GivenUnit, parts: Sequence[TaskPart]) -> None:
         assert unit.task is not None
         self.unit, self._whole = unit, unit.task
         self.waiting = deque(

@@ -27,7 +27,7 @@ from harmonia.pipeline.executors import Executor
 from harmonia.pipeline.experiment import ExecutionSettings
 from harmonia.pipeline.manifest import Noted
 from harmonia.pipeline.ray_cluster import connect, require_room
-from harmonia.pipeline.ray_files import RETURNED, RunFiles, Sent, clear, files_of
+from harmonia.pipeline.ray_files import RETURNED, DriverFiles, Sent, clear, files_of
 from harmonia.pipeline.ray_worker import MARK, Board, RayWorker, require_same
 from harmonia.pipeline.task import Task
 
@@ -172,7 +172,7 @@ class _Crew:
         self._elsewhere = settings.ray.files == "returned"
         if self._elsewhere:
             lasting["name"] = files_of(mark)
-            self._files = ray.remote(RunFiles).options(**lasting).remote(str(Path.cwd()))
+            self._files = ray.remote(DriverFiles).options(**lasting).remote(str(Path.cwd()))
 
     def require_same(self, run: Run) -> None:
         """Look whether each machine is set up for a run, before any work.

@@ -70,7 +70,7 @@ def _data_paths(experiment: Experiment) -> Iterator[str]:
         yield experiment.general
 
 
-class RunFiles:
+class DriverFiles:
     """Reads and writes files on the driver's machine, for workers on others.
 
     Args:
@@ -108,7 +108,7 @@ class Elsewhere:
     """A worker's own run directory.
 
     Args:
-        mark: Names the folder, so that it can be cleared, and the `RunFiles` beside the driver.
+        mark: Names the folder, so that it can be cleared, and the `DriverFiles` beside the driver.
 
     Attributes:
         run: The directory.
@@ -157,7 +157,7 @@ class Elsewhere:
 
 
 def files_of(mark: str) -> str:
-    """The name of the `RunFiles`."""
+    """The name of the `DriverFiles`."""
     return f"{mark}-files"
 
 

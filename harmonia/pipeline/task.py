@@ -24,7 +24,7 @@ MOST_PARTS = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class TaskPart:
     """A share of a task's work, which another place may do; the task then takes up what it wrote.
 
     Attributes:
@@ -63,7 +63,7 @@ class Task:
     unit: str | None = None
     action: Action
     cost: Callable[[Costs], TaskCost] | None = None
-    parts: Callable[[Workbench], Sequence[Part]] | None = None
+    parts: Callable[[Workbench], Sequence[TaskPart]] | None = None
 
     @property
     def kind(self) -> str:

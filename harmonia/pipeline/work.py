@@ -23,7 +23,7 @@ from harmonia.parsing import read_object
 from harmonia.pipeline.experiment import Experiment
 from harmonia.pipeline.manifest import PARTIAL
 from harmonia.pipeline.overlaps import usable
-from harmonia.pipeline.task import MOST_PARTS, Part
+from harmonia.pipeline.task import MOST_PARTS, TaskPart
 from harmonia.pipeline.texts import texts_of
 from harmonia.pipeline.workbench import Workbench
 from harmonia.probe import ProbeSettings, ask, ask_chunks, chunks_of, read_beliefs, write_answers
@@ -169,7 +169,7 @@ def ask_all(bench: Workbench, *, questions: Questions) -> list[str]:
     return asked.notes
 
 
-def parts_to_ask(bench: Workbench, *, questions: Questions) -> list[Part]:
+def parts_to_ask(bench: Workbench, *, questions: Questions) -> list[TaskPart]:
     """What is still to be asked, in parts of whole chunks."""
     items = bench.items(questions.suite.items).items
     journal, parts = _journals(bench, questions)
@@ -182,7 +182,7 @@ def parts_to_ask(bench: Workbench, *, questions: Questions) -> list[Part]:
         mine = left[first : first + size]
         output = f"{PARTIAL}/{questions.address}.{mine[0][0]}-{mine[0][1]}.jsonl"
         found.append(
-            Part(
+            TaskPart(
                 action=partial(ask_part, questions=questions, places=mine, output=output),
                 output=output,
                 size=sum(len(items[start : start + CHUNK]) for _, start in mine),
