@@ -506,7 +506,7 @@ def test_a_worker_that_is_not_set_up_for_the_run_says_so(
     sent = Sent.of(Run(Workbench(_experiment(settings, "out=there")), Recorder()))
     require_same(experiment, str(tmp_path), "", __version__, sent)
     other = replace(sent, data={**sent.data, "person/dev.jsonl": "0"})
-    with pytest.raises(InputError, match=r"does not have the data .*person/dev\.jsonl.*Copy data and model"):
+    with pytest.raises(InputError, match=r"person/dev\.jsonl: machine .* does not have the data .*Copy data"):
         require_same(experiment, str(tmp_path), "", __version__, other)
 
 
