@@ -174,6 +174,13 @@ class Audit:
         answers = [(row.messages[-2].content, row.messages[-1].content) for row in rows]
         return agreement_of(how.agreement, self.model, LONGER * how.max_new_tokens, answers)
 
+    def _told_of_agreement(self) -> Iterator[str]:
+        asked = self.settings.agreement.long
+        if self.agreement:
+            yield self.agreement.note
+        elif asked != "overlap":
+            yield f"{asked}: not asked, as there is no long answer or no second pass"
+
     @property
     def address(self) -> str:
         """Hash of all that decides the verdicts."""
@@ -233,7 +240,7 @@ class Audit:
             notes=(
                 *self.file.notes,
                 *tally.notes,
-                *((self.agreement.note,) if self.agreement else ()),
+                *self._told_of_agreement(),
                 *self.model.slower_scoring,
                 *(f"exam: {note}" for note in (exam.notes if exam else ())),
             ),

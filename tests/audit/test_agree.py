@@ -124,6 +124,11 @@ def test_what_cannot_be_asked_is_refused(agreement: Any, field: str, problem: st
     assert field in str(error.value)
 
 
+def test_that_there_was_nothing_to_compare_is_told(file: Path) -> None:
+    found = harmonia.audit(FakeModel(lambda _: {}), file, agreement={"long": "judge"}, draws=1, samples=0)
+    assert "judge: not asked, as there is no long answer or no second pass" in found.notes
+
+
 def test_a_judge_that_does_not_tell_all_or_lacks_room_is_refused(file: Path) -> None:
     listing = FakeModel(lambda _: {})
     listing.tells_each = False
@@ -133,6 +138,7 @@ def test_a_judge_that_does_not_tell_all_or_lacks_room_is_refused(file: Path) -> 
             harmonia.audit(model, file, agreement={"long": "judge"})
 
 
+@pytest.mark.slow  # three audits
 def test_an_audit_compares_by_embeddings(tmp_path: Path, tiny, tiny_loaded) -> None:
     words = [f"{first}{last}" for first in "bdfgklmnprst" for last in ("ale", "ing", "own", "ery")]
     said = [" ".join(random.Random(k).sample(words, 16)) for k in range(12)]

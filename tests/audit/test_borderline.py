@@ -57,6 +57,7 @@ def test_a_verdict_near_a_threshold_is_borderline(signals, near: bool) -> None:
         assert near == any(category_of(other, rule) != category_of(one, rule) for other in moved)
 
 
+@pytest.mark.slow  # two audits of nine rows
 def test_borderline_rows_are_flagged_and_counted(tmp_path: Path) -> None:
     probs = dict(zip(CAPITALS, (0.9, 0.9, 0.52, 0.9, 0.9, 0.46, 0.9, 0.9), strict=True))
 
