@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from harmonia.pipeline.watcher import Watcher
@@ -57,12 +57,20 @@ def print_table(
     out.print(table)
 
 
+class _Names(TextColumn):
+    """What the bars are of, cut where the screen is narrow, so that the numbers stay whole."""
+
+    def get_table_column(self) -> Column:
+        """The column, at each drawing: a window may be made smaller."""
+        return Column(no_wrap=True, max_width=max(10, err.width - 26))
+
+
 def _progress() -> Progress:
     return Progress(
-        TextColumn("{task.description}", markup=False),
+        _Names("{task.description}", markup=False),
         BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
+        MofNCompleteColumn(table_column=Column(no_wrap=True)),
+        TimeRemainingColumn(table_column=Column(no_wrap=True)),
         console=err,
         transient=True,
         disable=not err.is_terminal,

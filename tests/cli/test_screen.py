@@ -128,3 +128,20 @@ def test_on_a_terminal_one_display_shows_what_runs_and_how_far_it_is(monkeypatch
         lines = [" ".join(re.sub("[━╸╺]+", "", line).split()) for line in shown.file.getvalue().splitlines()]
         assert lines[0].startswith("study 0/4") and lines[1].startswith("probe/law 50/150")
         bars.end("study", "probe/law", "done")
+
+
+@pytest.mark.parametrize("width", [40, 50, 80])
+def test_on_a_narrow_terminal_names_are_cut_and_numbers_are_whole(
+    monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setattr(progress, "err", Screen(force_terminal=True, width=width, file=io.StringIO()))
+    bars = RunBars()
+    with bars:
+        bars.start("study", 1208)
+        bars.begin("study", "train/engineering/harmonious_matched_letter/seed0")
+        bars.progress("study", "train/engineering/harmonious_matched_letter/seed0", 12, 1200)
+        screen = Screen(width=width, file=io.StringIO())
+        screen.print(bars._bars.get_renderable())
+        lines = screen.file.getvalue().splitlines()
+    assert [line.split()[-2:] for line in lines] == [["0/1208", "-:--:--"], ["12/1200", "-:--:--"]]
+    assert max(map(len, lines)) <= width and lines[1].startswith("  train/en")
