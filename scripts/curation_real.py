@@ -27,7 +27,7 @@ from harmonia.models import ModelSettings, load_model
 from harmonia.types import Conversation, Item
 
 POLICIES = ("drop_conflicting", "known_only", "least_conflict")
-TRAINING: dict[str, Any] = {"batch_size": 16, "learning_rate": 1e-4, "max_length": 160, "micro_tokens": 512}
+TRAINING: dict[str, Any] = {"batch_size": 16, "learning_rate": 1e-4, "max_length": 256, "micro_tokens": 512}
 READ = {
     "kept, words": "cloze icl5",
     "kept, words, chat": "cloze chat0",
