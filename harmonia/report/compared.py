@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from harmonia.analysis import Difference
 from harmonia.analysis.run_answers import CHAT
-from harmonia.analysis.tables import DIFFERENCES
+from harmonia.analysis.tables import DIFFERENCES, FitRow
 from harmonia.groups.confounds import CONFOUNDS, TARGET_LETTERS, ConfoundsRow
 from harmonia.report.html_table import Entry, PageColumn, PageTable, build, field
 from harmonia.report.run_files import RunFiles
@@ -23,6 +25,8 @@ from harmonia.report.words import (
     points,
     reach,
 )
+
+Row = TypeVar("Row", ConfoundsRow, FitRow)
 
 
 def differences_table(run: RunFiles) -> PageTable | None:
@@ -104,8 +108,8 @@ def confounds_tables(run: RunFiles) -> list[PageTable]:
     ]
 
 
-def in_order(rows: list[ConfoundsRow]) -> list[ConfoundsRow]:
-    """The training sets of a domain, in the order of groups; those of one, seed by seed."""
+def in_order(rows: list[Row]) -> list[Row]:
+    """The training sets of a domain or what was learned of them, in the order of groups, seed by seed."""
     groups = in_group_order(row.group for row in rows)
     return sorted(rows, key=lambda row: (groups.index(row.group), row.seed))
 

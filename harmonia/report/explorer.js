@@ -124,7 +124,7 @@
     select("group", models.map((model, k) => [k, model.name]).slice(models.length > 1 ? 1 : 0), 1);
     select("asking", askings.map((asking, k) => [k, asking.name]), data.after);
 
-    let table, shown = 0, opened = -1;
+    let table, opened = -1;
     const search = texts.question.map((question, i) =>
       `${texts.id[i]}\n${question}\n${texts.choices[i].join("\n")}`.toLowerCase());
     const match = () => {
@@ -141,8 +141,7 @@
     const tell = (rows) => {
       const found = [0, 0, 0, 0];
       for (const { i } of rows) if (now.outcome[i] !== NONE) found[now.outcome[i]]++;
-      shown = rows.length;
-      root.querySelector("output").textContent = `${number(shown)} of ${number(size)} questions`
+      root.querySelector("output").textContent = `${number(rows.length)} of ${number(size)} questions`
         + (found.some(Boolean) ? `: ${OUTCOMES.map((name, k) => `${number(found[k])} ${name}`).join(", ")}` : "");
     };
     const filter = () => table.setFilter(match());

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ class QueryResult:
     """What a query gave.
 
     Attributes:
-        columns: Names of the columns.
+        columns: Names of the columns; of two that are alike the second is numbered.
         rows: The rows.
     """
 
@@ -106,7 +107,10 @@ class RunTables:
         with duckdb.connect(config={"python_enable_replacements": False}) as database:
             try:
                 statements = database.extract_statements(sql)
-                if [one.type for one in statements] != [duckdb.StatementType.SELECT]:
+                shows = re.match(
+                    r"\s*show\b", sql, re.IGNORECASE
+                )  # of tables that a query has not named: none
+                if shows or [one.type for one in statements] != [duckdb.StatementType.SELECT]:
                     raise InputError("not one SELECT", field="SQL", seen=sql, remedy=_ASK)
                 for name in self._readers:
                     if re.search(rf"\b{name}\b", sql, re.IGNORECASE):
@@ -114,10 +118,12 @@ class RunTables:
                 database.execute("SET enable_external_access = false")
                 database.execute("SET lock_configuration = true")
                 found = database.execute(statements[0])
-                names = tuple(name for name, *_ in found.description or ())
+                names = _apart(name for name, *_ in found.description or ())
                 return QueryResult(columns=names, rows=tuple(found.fetchall()))
             except duckdb.Error as error:
                 said = " ".join(str(error).partition("\n\nLINE")[0].split()).removesuffix(".")
+                # DuckDB knows no table that the query does not name, and would point to its own.
+                said = re.sub(r"(Table with name .* does not exist)! Did you mean.*", r"\1", said)
                 raise InputError(said, field="SQL", remedy=_ASK) from error
 
     def _read_items(self) -> pa.Table:
@@ -184,6 +190,15 @@ class RunTables:
             remedy = "Ask again when the run has come that far."
             raise InputError(f"the run has no {what} yet", file=self._index.run, remedy=remedy)
         return pa.concat_tables(found, promote_options="default")
+
+
+def _apart(names: Iterable[str]) -> tuple[str, ...]:
+    """Names of columns, of which none is another's: a second `id` is `id_1`."""
+    found: dict[str, None] = {}
+    for name in names:
+        numbered = (f"{name}_{number}" for number in count(1))
+        found[name if name not in found else next(one for one in numbered if one not in found)] = None
+    return tuple(found)
 
 
 def _with(table: pa.Table, **values: str | int | None) -> pa.Table:

@@ -9,6 +9,7 @@ from statistics import fmean
 
 from harmonia.analysis.tables import FIT, LETTERS, LOST, PROBE, RESULTS, FitRow, LossRow
 from harmonia.groups.names import BASE
+from harmonia.report.compared import in_order
 from harmonia.report.html_table import Entry, PageColumn, PageTable, build, field, within
 from harmonia.report.run_files import RunFiles
 from harmonia.report.words import (
@@ -44,10 +45,8 @@ def fit_tables(run: RunFiles) -> list[PageTable]:
     )
     tables = []
     for domain, rows in run.by_domain(FIT).items():
-        groups = in_group_order(row.group for row in rows)
-        ordered = sorted(rows, key=lambda row: (groups.index(row.group), row.seed))
         caption = f"{domain}: share of its own training rows that a model answers as it was trained"
-        tables.append(build(caption, columns, ordered, marked=lambda row: bool(row.near_chance)))
+        tables.append(build(caption, columns, in_order(rows), marked=lambda row: bool(row.near_chance)))
     return tables
 
 

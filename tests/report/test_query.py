@@ -111,6 +111,20 @@ def test_a_wrong_query_is_bad_input(answered: Path, sql: str, said: str) -> None
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_no_column_is_lost_where_two_have_a_name(answered: Path) -> None:
+    sql = "SELECT 1 AS id, 2 AS id_1, 3 AS id, 4 AS id"
+    assert RunTables(answered).ask(sql).columns == ("id", "id_1", "id_2", "id_3")
+    (row,) = json.loads(harmonia("query", answered, sql, "--json").stdout)
+    assert row == {"id": 1, "id_1": 2, "id_2": 3, "id_3": 4}
+
+
+def test_tables_that_a_query_does_not_name_are_not_said_to_be_none(answered: Path) -> None:
+    with pytest.raises(InputError, match=r"not one SELECT.*prints the tables"):
+        RunTables(answered).ask(" show TABLES")
+    with pytest.raises(InputError, match=r"Table with name answer does not exist\. .*prints the tables"):
+        RunTables(answered).ask("SELECT * FROM answer")
+
+
 def test_what_is_left_out_of_all_scores_is_not_counted(tmp_path: Path) -> None:
     run = write_answered_run(tmp_path / "run")
     sql = "SELECT DISTINCT domain, suite, id FROM answers WHERE counted IS DISTINCT FROM true"
