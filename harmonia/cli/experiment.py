@@ -142,11 +142,14 @@ def plan(
         f"the other, {_size(left.disk_bytes)} of models on disk"
     )
     console.print(_table(found, every=every))
-    scoring, training = (
-        f"{least:g} to {most:g} of the rate of matrix products for {what} ({rate / 1e12:.3g} TFLOP/s)"
-        for what, (least, most), rate in zip(("scoring", "training"), SHARES, found.flops_per_s, strict=True)
-    )
-    console.print(f"reckoned with {scoring}, with {training}")
+    if found.parameters:
+        scoring, training = (
+            f"{least:g} to {most:g} of the rate of matrix products for {what} ({rate / 1e12:.3g} TFLOP/s)"
+            for what, (least, most), rate in zip(
+                ("scoring", "training"), SHARES, found.flops_per_s, strict=True
+            )
+        )
+        console.print(f"reckoned with {scoring}, with {training}")
     if left.memory:
         console.print(f"the most memory on one device: {left.memory}")
     for line in [*(f"note: {note}" for note in found.notes), *_said(times)]:

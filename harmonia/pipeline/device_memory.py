@@ -81,9 +81,10 @@ def asking_memory(shape: Shape, dtype: str, longest: float) -> Memory:
     weights = width * shape.parameters
     if config is None:
         return Memory(weights=weights)
-    heads = config.num_attention_heads
-    head = getattr(config, "head_dim", None) or config.hidden_size // heads
-    keys = 2 * config.num_hidden_layers * (getattr(config, "num_key_value_heads", None) or heads) * head
+    keys = 0  # without attention nothing grows with the prompt
+    if heads := getattr(config, "num_attention_heads", None):
+        head = getattr(config, "head_dim", None) or config.hidden_size // heads
+        keys = 2 * config.num_hidden_layers * (getattr(config, "num_key_value_heads", None) or heads) * head
     # In the layer at work: six vectors of the model's width, three of the inner one.
     inner = getattr(config, "intermediate_size", None) or 4 * config.hidden_size
     layer = 6 * config.hidden_size + 3 * inner

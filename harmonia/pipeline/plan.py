@@ -14,6 +14,7 @@ from pathlib import Path
 from harmonia.errors import InputError
 from harmonia.models.architecture import Shape
 from harmonia.models.load import pick_device, shape_in
+from harmonia.models.server import ServedModelSettings
 from harmonia.pipeline.costs import Costs, TaskCost
 from harmonia.pipeline.device_memory import Memory
 from harmonia.pipeline.experiment import AskedModel, Experiment
@@ -117,11 +118,15 @@ def make_plan(
         gpu_gb: Memory of each, in GB; None for this machine's, if it has a GPU.
 
     Raises:
-        InputError: Data are missing or wrong, or a task does not fit the GPUs' memory.
+        InputError: Data are missing or wrong, a task does not fit the GPUs' memory, or a served model has
+            `parameters`.
     """
     manifest = Manifest.read(experiment.run_directory)
     for name, value in (("tflops", tflops), ("gpu_gb", gpu_gb)):
         _require_size(name, value)
+    if parameters is not None and isinstance(experiment.model, ServedModelSettings):
+        problem = "the model is served, and what a server needs for its answers is its own affair"
+        raise InputError(problem, field="parameters", seen=str(parameters), remedy="Leave it out.")
     bench = Workbench(experiment) if manifest.stages else _Unhashed(experiment)
     costs = Costs(bench, None if parameters is None else _shape(parameters))
     if costs.shape and costs.shape.config is None:

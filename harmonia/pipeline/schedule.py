@@ -135,7 +135,7 @@ def jobs_of(plan: Plan, *, gpu_bytes: float, most: bool = True) -> list[Job]:
         InputError: The model's size is not known.
     """
     if plan.parameters is None:
-        remedy = "Give the model's --parameters."
+        remedy = "Give the model's --parameters; for a served model leave --gpus out."
         raise InputError("without the model's size there is no schedule", field="--gpus", remedy=remedy)
     units: dict[str, list[Step]] = {}
     for step in plan.steps:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import llama_server
 import pytest
@@ -18,10 +19,13 @@ from models import item, real_model, sums
 
 import harmonia
 from harmonia.data import ItemSource, read_items
+from harmonia.errors import HarmoniaError, InputError
 from harmonia.models import GenerationSettings, LocalModel
+from harmonia.models.served_model import ServedModel
 from harmonia.pipeline.experiment import Experiment
 from harmonia.pipeline.run import run_experiment
 from harmonia.probe import read_beliefs
+from harmonia.probe.belief import Belief
 from harmonia.prompts import Encoder, Request
 
 pytestmark = pytest.mark.models
@@ -129,23 +133,37 @@ def test_greedy_tokens_are_the_likeliest_of_transformers_and_draws_are_their_see
     assert first == again != served.generate(TEXTS, draws, **{**asked, "seed": 1})
 
 
-def test_a_run_with_the_server_is_one_with_the_file(served, local, lab_data, tmp_path):
-    items = {"domain": "person", "limit": 6}
-    suites = {"exam": {"items": {"path": "person/homogeneous.jsonl", **items}}}
-    experiment = {
-        "name": "gguf",
-        "out": str(tmp_path / "run"),
-        "data_root": str(lab_data),
-        "model": {"served": served.settings.served, "name": "smollm2", "workers": 2},
-        "train": False,
-        "prompt": {"shots": 0},
-        "evaluation": {"base_forms": ["icl0"], "readouts": []},
-        "groups": {"names": ["harmonious"], "ratios": [], "size": 1, "explanations": "none"},
-        "domains": {"person": {"train": {"path": "person/train.jsonl", **items}, "suites": suites}},
-    }
-    run = run_experiment(Experiment.model_validate(experiment))
-    for file in ("beliefs/*.parquet", "predictions/**/*.parquet"):
-        (there,) = (read_beliefs(path) for path in run.glob(file))
+@pytest.fixture
+def experiment(served, lab_data) -> Callable[..., Experiment]:
+    """A run of two tasks that ask the server, in a directory."""
+
+    def made(out: Path, **how: Any) -> Experiment:
+        items = {"domain": "person", "limit": 6}
+        suites = {"exam": {"items": {"path": "person/homogeneous.jsonl", **items}}}
+        settings = {
+            "name": "gguf",
+            "out": str(out),
+            "data_root": str(lab_data),
+            "model": {"served": served.settings.served, "name": "smollm2", "workers": 2, **how},
+            "train": False,
+            "prompt": {"shots": 0},
+            "evaluation": {"base_forms": ["icl0"], "readouts": []},
+            "groups": {"names": ["harmonious"], "ratios": [], "size": 1, "explanations": "none"},
+            "domains": {"person": {"train": {"path": "person/train.jsonl", **items}, "suites": suites}},
+        }
+        return Experiment.model_validate(settings)
+
+    return made
+
+
+def answers_of(run: Path) -> list[list[Belief]]:
+    """What a run asked: of its training items, of its exam."""
+    files = ("beliefs/person.parquet", "predictions/person/base/icl0/letter/exam.parquet")
+    return [read_beliefs(run / file) for file in files]
+
+
+def test_a_run_with_the_server_is_one_with_the_file(experiment, local, tmp_path):
+    for there in answers_of(run_experiment(experiment(tmp_path / "run"))):
         here = harmonia.probe(local, [one.item for one in there], form="icl0")
         assert len(there) == 6
         for one, other in zip(there, here, strict=True):
@@ -165,7 +183,7 @@ def test_two_models_compared_there_and_here(served, local, lab_data):
 
 def test_a_server_killed_and_started_again_loses_nothing(served, gguf, port):
     items = [item(k, options=4) for k in range(24)]
-    expected = harmonia.probe(served, items, form="icl0")
+    expected, servers = harmonia.probe(served, items, form="icl0"), len(RUNNING)
     # Another model object: nothing that was asked before is remembered.
     again = harmonia.serve(served.settings.served, "smollm2", workers=2, backoff_s=0.5)
     assert again.identity == served.identity
@@ -182,9 +200,54 @@ def test_a_server_killed_and_started_again_loses_nothing(served, gguf, port):
 
     again._scored = count
     found = harmonia.probe(again, items, form="icl0")
-    assert len(done) == 24 and len(RUNNING) == 2
+    assert len(done) == 24 and len(RUNNING) == servers + 1
     for one, other in zip(found, expected, strict=True):
         assert one.probs == pytest.approx(other.probs, abs=1e-4)
+
+
+def test_a_run_whose_server_is_killed_is_that_of_one_that_stayed(
+    experiment, gguf, port, tmp_path, monkeypatch
+):
+    expected = answers_of(run_experiment(experiment(tmp_path / "whole")))
+    asked: list[Request] = []
+    scored = ServedModel._scored
+
+    def restarted() -> None:
+        RUNNING.append(llama_server.start(gguf, port))
+
+    back = threading.Thread(target=restarted)
+
+    def killed(at: int, then: Callable[[], None] = lambda: None) -> None:
+        def ask(self: ServedModel, request: Request):
+            asked.append(request)
+            if len(asked) == at:
+                RUNNING[-1].kill()
+                RUNNING[-1].wait()
+                then()
+            return scored(self, request)
+
+        asked.clear()
+        monkeypatch.setattr(ServedModel, "_scored", ask)
+
+    # Away during the second task, for longer than the attempts last.
+    killed(at=9)
+    with pytest.raises(HarmoniaError, match=r"letter/exam: .* no answer from the server in 2 attempts"):
+        run_experiment(experiment(tmp_path / "run", attempts=2, backoff_s=0.1))
+    # Away still: nothing is touched.
+    before = (tmp_path / "run" / "manifest.json").read_bytes()
+    with pytest.raises(InputError, match="Start it, or correct the url"):
+        run_experiment(experiment(tmp_path / "run", attempts=2, backoff_s=0.1))
+    assert (tmp_path / "run" / "manifest.json").read_bytes() == before
+    # Back: only that task is done. It dies again, and is back while the run waits.
+    restarted()
+    killed(at=3, then=back.start)
+    servers = len(RUNNING)
+    found = answers_of(run_experiment(experiment(tmp_path / "run", backoff_s=0.5)))
+    back.join()
+    assert len(asked) == 6 and len(RUNNING) == servers + 1
+    for there, here in zip(found, expected, strict=True):
+        for one, other in zip(there, here, strict=True):
+            assert one.probs == pytest.approx(other.probs, abs=1e-4)
 
 
 def test_a_server_that_lists_twenty_tokens(served, monkeypatch):

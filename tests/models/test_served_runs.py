@@ -168,7 +168,17 @@ def test_two_served_models_are_compared_and_what_is_not_told_is_said(speaker, la
     assert row.accuracy_before == row.accuracy_after == letter.accuracy_before
 
 
-def test_a_plan_of_a_served_model_tells_tokens_and_no_time(speaker, settings):
-    plan = harmonia.pipeline.plan.make_plan(served(settings, speaker("llama")), tflops=1)
+def test_a_plan_of_a_served_model_tells_tokens_and_no_time(speaker, settings, tmp_path):
+    server = speaker("llama")
+    experiment = served(settings, server)
+    plan = harmonia.pipeline.plan.make_plan(experiment, tflops=1)
     assert plan.all.tokens > 0 and plan.all.seconds is None and plan.all.memory is None
     assert any("its own affair" in note for note in plan.notes)
+    with pytest.raises(InputError, match="field 'parameters': the model is served"):
+        harmonia.pipeline.plan.make_plan(experiment, tflops=1, parameters=7e9)
+    file = tmp_path / "served.yaml"
+    file.write_text(yaml.safe_dump({**settings, "model": {"served": server.url, "name": "m"}}))
+    told = command("plan", file, "--tflops", 1)
+    assert told.returncode == 0 and "reckoned with" not in told.stdout
+    told = command("plan", file, "--tflops", 1, "--gpus", 4)
+    assert told.returncode == 2 and "for a served model leave --gpus out" in told.stderr

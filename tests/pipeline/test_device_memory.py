@@ -79,6 +79,14 @@ def test_the_papers_models_take_what_arithmetic_by_hand_says(name: str) -> None:
     assert whole.gpus(2e9) is None
 
 
+def test_a_model_without_attention_has_no_cache_that_grows(tmp_path: Path) -> None:
+    file = tmp_path / "config.json"
+    file.write_text('{"model_type": "mamba", "hidden_size": 64, "num_hidden_layers": 2, "vocab_size": 100}')
+    shape = shape_in(file)
+    asked = asking_memory(shape, "bfloat16", TOKENS)
+    assert (asked.weights, asked.cache) == (2 * shape.parameters, 0)
+
+
 def test_an_adapter_has_the_weights_that_peft_gives_it() -> None:
     from peft import LoraConfig, get_peft_model
 
