@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from operator import mul
 
 from harmonia.audit.choices import ChoiceRow, ask_choices
+from harmonia.audit.own import LONGER
 from harmonia.audit.run import Audit
 from harmonia.audit.survey import CHOICE, OPEN
 from harmonia.hashing import sample
@@ -79,7 +80,10 @@ def cost_of(audit: Audit) -> AuditCost:
         rows=rows,
         first_tokens=round(sum(audit.first.asked(row).tokens for row in read) * more),
         first_s=first_s * more,
-        second_tokens=rows * how.draws * how.samples * how.max_new_tokens,
+        second_tokens=(rows + (LONGER - 1) * audit.survey.long)
+        * how.draws
+        * how.samples
+        * how.max_new_tokens,
         second_s=second_s * more,
     )
 

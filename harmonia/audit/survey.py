@@ -8,6 +8,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 
@@ -34,12 +35,14 @@ class Survey:
         choices: Multiple-choice rows, to demonstrate with.
         shown: Open rows of each form, to demonstrate with.
         spoken: Open rows, as they are in the file, in the order of their draws.
+        long: Open rows to be audited whose answer is long.
     """
 
     kinds: bytes
     choices: tuple[ChoiceRow, ...]
     shown: tuple[Conversation, ...]
     spoken: tuple[Conversation, ...]
+    long: int
 
 
 def survey(
@@ -58,7 +61,7 @@ def survey(
     choices = FirstDrawn[ChoiceRow](MOST_SHOWN, seed, "audit/choices")
     spoken = FirstDrawn[Conversation](MOST_SPOKEN, seed, "audit/words")
     shown: dict[RowForm, FirstDrawn[Conversation]] = {}
-    kinds, draws = bytearray(), array("Q")
+    kinds, is_long, draws = bytearray(), bytearray(), array("Q")
     for row in rows:
         if found := choice_of(row):
             choices.add(row.id, found)
@@ -67,6 +70,7 @@ def survey(
             form = form_of(row, settings.short)
             shown.setdefault(form, FirstDrawn(MOST_SHOWN, seed, "audit/shown")).add(row.id, row)
         kinds.append(CHOICE if found else OPEN)
+        is_long.append(not found and not form_of(row, settings.short).short)
         if settings.sample:
             draws.append(draw(seed, "audit/sample", row.id))
     if settings.sample and settings.sample < len(kinds):
@@ -78,4 +82,5 @@ def survey(
         choices=choices.members,
         shown=tuple(row for of_form in shown.values() for row in of_form.members),
         spoken=spoken.members,
+        long=sum(compress(is_long, kinds)),
     )

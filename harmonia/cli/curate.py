@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,9 @@ from harmonia.cli import options as o
 from harmonia.cli.given import Given
 from harmonia.cli.progress import Bars, err
 from harmonia.cli.progress import out as console
+
+if TYPE_CHECKING:
+    from harmonia.curate import CurateSettings
 
 
 def curate(
@@ -38,12 +41,9 @@ def curate(
     from typing import get_args
 
     from harmonia.curate import CurateSettings, curate_audit, open_audit
-    from harmonia.curate.coverage import CORPUS
     from harmonia.curate.curated import require_form, require_place
     from harmonia.curate.settings import Format
     from harmonia.errors import InputError
-    from harmonia.files import require_file
-    from harmonia.hashing import file_sha256, result_settings, sha256_json
     from harmonia.models import ModelSettings, fingerprint, load_model
     from harmonia.outputs import scratch
 
@@ -61,8 +61,7 @@ def curate(
     if model is not None:
         which = given.of(ModelSettings, {"path": model})
         loaded = load_model(which, fingerprint(which))
-    corpus = settings.reference and file_sha256(require_file(Path(settings.reference), what=CORPUS))
-    address = sha256_json([audited.about, result_settings(settings), loaded and loaded.identity, corpus])
+    address = _address(audit, settings, [audited.about, loaded and loaded.identity])
     journal = scratch(out, f"curate-{address[:12]}")
     with Bars("rewriting") as bars:
         found = curate_audit(audited, settings, model=loaded, journal=journal, progress=bars.progress)
@@ -75,3 +74,16 @@ def curate(
         return
     console.print(repr(found))
     console.print(str(out))
+
+
+def _address(audit: Path, settings: CurateSettings, more: list[Any]) -> str:
+    """Hash of all that decides a set: of the same verdicts and facts held back, too."""
+    from harmonia.audit import ROWS
+    from harmonia.audit.folder import CANARIES
+    from harmonia.curate.coverage import CORPUS
+    from harmonia.files import require_file
+    from harmonia.hashing import file_sha256, result_settings, sha256_json
+
+    corpus = settings.reference and file_sha256(require_file(Path(settings.reference), what=CORPUS))
+    verdicts = [file_sha256(audit / name) for name in (ROWS, CANARIES)]
+    return sha256_json([more, verdicts, result_settings(settings), corpus])

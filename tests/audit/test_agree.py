@@ -13,7 +13,9 @@ import pytest
 from test_audit import lines
 
 import harmonia
+from harmonia.audit import Audit, AuditSettings, read_rows
 from harmonia.audit.agree import Agreement, ByJudge, Pair
+from harmonia.audit.cost import cost_of
 from harmonia.errors import InputError
 from harmonia.models.fake import FakeModel
 
@@ -122,6 +124,22 @@ def test_what_cannot_be_asked_is_refused(agreement: Any, field: str, problem: st
     with pytest.raises(InputError, match=problem) as error:
         harmonia.audit(FakeModel(lambda _: {}), file, agreement=agreement)
     assert field in str(error.value)
+
+
+def test_the_second_pass_costs_at_most_what_is_told(file: Path, tmp_path: Path) -> None:
+    """A long answer is sampled four times as long; of a sample its own rows alone count."""
+    mixed = tmp_path / "mixed.jsonl"
+    short = [{"instruction": f"Add {k}.", "output": str(k)} for k in range(30)]
+    mixed.write_text(file.read_text(encoding="utf-8") + lines(short), encoding="utf-8")
+    long = len(file.read_text(encoding="utf-8").splitlines())
+    how = AuditSettings(draws=3, samples=2, max_new_tokens=5, shots=1)
+    every = cost_of(Audit(FakeModel(lambda _: {}), read_rows(mixed, how), how))
+    assert every.second_tokens == (30 + 4 * long) * 3 * 2 * 5
+    some = how.model_copy(update={"sample": 9})
+    begun = Audit(FakeModel(lambda _: {}), read_rows(mixed, some), some)
+    drawn = sum(len(row.messages[-1].content.split()) > 12 for row in begun.open_rows)
+    assert 0 < drawn < 9
+    assert cost_of(begun).second_tokens == (9 + 3 * drawn) * 3 * 2 * 5
 
 
 def test_that_there_was_nothing_to_compare_is_told(file: Path) -> None:

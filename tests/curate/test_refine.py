@@ -12,7 +12,7 @@ import torch
 from command_line import harmonia as command
 
 import harmonia
-from harmonia.curate import CurateSettings, curate_audit, open_audit
+from harmonia.curate import Curated, CurateSettings, curate_audit, open_audit
 from harmonia.errors import EmptyGroupError, InputError
 from harmonia.models import ModelSettings
 from harmonia.models.fake import FakeModel
@@ -106,6 +106,30 @@ def test_refining_that_was_cut_off_ends_the_same(folder: Path, tmp_path: Path) -
     assert [path.name for path in (tmp_path / "j").iterdir()] == ["reasoned.jsonl"]
     again = curate_audit(open_audit(folder), settings, model=FakeModel(tuned), journal=tmp_path / "j")
     assert list(again) == whole
+
+
+def test_what_was_cut_off_is_not_taken_up_for_other_rows(folder: Path, tmp_path: Path, monkeypatch) -> None:
+    """An audit made again with an exam holds other facts back, so that the pairs are of other rows."""
+
+    def cut_off(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("harmonia.models.load_model", lambda *_: FakeModel(tuned))
+    monkeypatch.setattr("harmonia.models.fingerprint", lambda _: "tuned")
+    out = tmp_path / "pairs.jsonl"
+    words = ("curate", folder, "--policy", "self_refine", "--model", "tuned", "--out", out, "--format", "trl")
+    with monkeypatch.context() as patched:
+        patched.setattr(Curated, "save", cut_off)
+        assert command(*words).returncode
+    fact = {"id": "x", "question": "Name the river of Land 0?", "answer": "Tay", "source": "exam"}
+    canaries = folder / "canaries.jsonl"
+    canaries.write_text(canaries.read_text() + json.dumps(fact) + "\n", encoding="utf-8")
+    done = command(*words)
+    assert done.returncode == 0, done.stderr
+    pairs = read(out)
+    assert len(pairs) == len(RIVERS) - 3
+    for row in pairs:
+        assert row["id"] in row["chosen"][0]["content"] and row["id"] in row["prompt"][0]["content"]
 
 
 @pytest.mark.slow  # a training
