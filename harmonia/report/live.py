@@ -6,6 +6,7 @@ How far a run is is read from its own files as they grow; the run knows nothing 
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -113,6 +114,11 @@ class _Server(ThreadingHTTPServer):
         self.following = following
         super().__init__(("127.0.0.1", port), _Handler)
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A browser that leaves before it has the whole page is no error."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
 
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
@@ -142,11 +148,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _file(self, path: str) -> None:
         folder = self.server.following.folder.resolve()
-        file = (folder / path.lstrip("/")).resolve()
-        if not file.is_relative_to(folder) or file.suffix not in _TYPES or not file.is_file():
+        try:
+            file = (folder / path.lstrip("/")).resolve()
+            given = file.is_relative_to(folder) and file.suffix in _TYPES and file.is_file()
+            body = file.read_bytes() if given else None
+        except (OSError, ValueError):  # a name that no file can have, or a file that must not be read
+            body = None
+        if body is None:
             self.send_error(404)
-            return
-        self._send(file.read_bytes(), _TYPES[file.suffix])
+        else:
+            self._send(body, _TYPES[file.suffix])
 
     def _moved(self, where: str) -> None:
         self.send_response(302)

@@ -6,9 +6,12 @@ import http.client
 import json
 import os
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -86,11 +89,32 @@ def test_nothing_but_the_page_and_its_figures_is_given(answered: Path, tmp_path:
             "/out.html",
             "/manifest.json",
             "/items/law.parquet",
+            "/a%00b.html",
+            f"/{'a' * 3000}.html",
         ):
             assert get(port, path)[0] == 404, path
         assert get(port, "/live.json", host="example.org")[0] == 403
     with server_of(answered) as server:
         assert server.server_address[0] == "127.0.0.1"
+
+
+def test_a_browser_that_leaves_before_it_has_the_page_is_not_told(
+    answered: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (answered / "report.html").write_bytes(b"x" * 30_000_000)
+    with served(answered) as port:
+        threads = threading.active_count()
+        leaves = socket.create_connection(("127.0.0.1", port), timeout=20)
+        leaves.sendall(f"GET /report.html HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+        assert leaves.recv(5) == b"HTTP/"
+        leaves.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # no farewell
+        leaves.close()
+        for _ in range(400):
+            if threading.active_count() <= threads:
+                break
+            time.sleep(0.05)
+        assert get(port, "/live")[0] == 200
+    assert capsys.readouterr().err == ""
 
 
 def test_answers_that_are_written_anew_are_read_anew(answered: Path) -> None:
