@@ -70,9 +70,13 @@ class RunIndex:
 
     @property
     def training(self) -> dict[Who, str]:
-        """The training sets."""
+        """The training sets; those of an earlier version are an error."""
         found = {}
         for path in self.outputs("groups"):
+            if len(Path(path).parts) != 4:
+                said = "these training sets lie where an earlier version of harmonia put them"
+                remedy = "Run the experiment again, with harmonia run: it makes them anew."
+                raise InputError(said, file=path, remedy=remedy)
             _, domain, seed, name = Path(path).parts
             if name.endswith(".jsonl"):
                 number = int(seed.removeprefix("seed"))

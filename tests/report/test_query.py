@@ -155,5 +155,16 @@ def test_damaged_files_of_a_run_are_bad_input(answered: Path, tmp_path: Path) ->
     assert done.returncode == 2 and "not answers of a run" in done.stderr
 
 
+def test_training_sets_of_an_earlier_version_are_bad_input(tmp_path: Path) -> None:
+    (tmp_path / "groups" / "law").mkdir(parents=True)
+    (tmp_path / "groups" / "law" / "harmonious.jsonl").touch()
+    stage = {"status": "done", "outputs": {"groups/law/harmonious.jsonl": "0"}}
+    (tmp_path / "manifest.json").write_text(json.dumps({"name": "old", "stages": {"groups/law": stage}}))
+    with pytest.raises(
+        InputError, match=r"groups/law/harmonious\.jsonl: .*earlier version.*Run the experiment"
+    ):
+        RunTables(tmp_path).ask("SELECT * FROM training")
+
+
 def test_a_folder_that_is_no_run_is_bad_input(tmp_path: Path) -> None:
     assert harmonia("query", tmp_path, "SELECT 1").returncode == 2
