@@ -96,7 +96,7 @@ class ServerClient:
     def _asked(self, url: str, body: dict[str, Any] | None, limit: int) -> Any:
         """The server's answer, asked again while it is busy or failing."""
         last, reached = "", False
-        # What has never answered is hardly on its way back.
+        # What has never answered, or was given up, is hardly on its way back.
         attempts = self._settings.attempts if self._answered else min(_FIRST, self._settings.attempts)
         for attempt in range(attempts):
             self._wait(attempt, body)
@@ -124,6 +124,7 @@ class ServerClient:
         problem = f"no answer from the server in {attempts} attempts ({last})"
         if reached:
             raise HarmoniaError(f"{url}: {problem}.")
+        self._answered = False
         remedy = "Start it, or correct the url."
         raise InputError(problem, field=f"{self._table}.{self._place}", seen=url, remedy=remedy)
 

@@ -43,7 +43,8 @@ class ServerSettings(Settings):
     Attributes:
         key_env: Environment variable that holds the key, or `NAME:PASSWORD`; None sends none.
         timeout_s: Seconds to wait for an answer.
-        attempts: Requests until a failing server is given up; three until it has answered once.
+        attempts: Requests until a failing server is given up; three until it has answered, and
+            again once it was given up.
         backoff_s: Seconds before the second attempt, more or less; doubled with each further
             one, up to half a minute.
         workers: Requests under way at a time.

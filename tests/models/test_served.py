@@ -222,6 +222,16 @@ def test_no_server_at_all():
     assert caught.value.field == "served.url"
 
 
+def test_a_server_that_was_given_up_is_not_waited_for_as_long_again(server):
+    writer = server.writer(attempts=5)
+    assert len(write(writer, ["p"])) == 1
+    server.http.shutdown()
+    server.http.server_close()
+    for attempts in (5, 3, 3):
+        with pytest.raises(InputError, match=f"no answer from the server in {attempts} attempts"):
+            write(writer, ["p"])
+
+
 @pytest.mark.parametrize(
     "body",
     [{"object": "list"}, [], 3, None, {"choices": {}}, {"choices": [3]}, {"choices": [{"message": {}}]}],
