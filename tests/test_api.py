@@ -70,6 +70,7 @@ SIGNATURES: dict[str, dict[str, Any]] = {
     "run": {"experiment": EMPTY, "/": None, "**": "overrides"},
     "plan": {
         **{"experiment": EMPTY, "/": None, "*": None, "parameters": None, "tflops": None},
+        **{"gpus": 1, "gpu_gb": None},
         "**": "overrides",
     },
     "report": {"run_directory": EMPTY},

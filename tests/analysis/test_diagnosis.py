@@ -216,11 +216,13 @@ def test_the_headline_says_what_the_effect_is() -> None:
     said = headline(document)
     assert headline(replace(document, runs=())).split(".")[0] == said.split(".")[0]
     assert said.startswith("Asked by letters in the chat form, models tuned on what the base knows answer ")
-    assert "points better than those tuned against it. Of this " in said
+    assert "points better than those tuned against it (" in said and "Of this " in said
     assert "are gained over general instructions alone and " in said
     assert "Asked in words as the base was (icl5), those tuned against it lost next to nothing (" in said
     assert "they stopped reading out what they still know. In words in the chat form that is " in said
     assert "hardly learned (30.0\u00a0% of its own training rows, by chance 25.0\u00a0%)" in said
     forgot = headline(claims_document([_made(READ, FORGOTTEN)]))
-    assert forgot.startswith("Whether models tuned on what the base knows, asked by letters in the chat form")
+    assert forgot.startswith(
+        "It cannot be told whether models tuned on what the base knows, asked by letters in the chat form"
+    )
     assert "those tuned against it lost " in forgot and "they forgot" in forgot and "hardly" not in forgot
