@@ -105,6 +105,10 @@ class ByJudge:
     def _encoder(self) -> Encoder:
         return Encoder(self.judge.tokenizer)
 
+    @cached_property
+    def _controls(self) -> Controls:
+        return Controls(self.judge.tokenizer)
+
     def scores(self, pairs: Sequence[Pair]) -> list[float]:
         """The log-odds of each pair, in nats."""
         orders = list(product((False, True), repeat=2))
@@ -114,7 +118,7 @@ class ByJudge:
         return [math.fsum(found[k * size : (k + 1) * size]) / size for k in range(len(pairs))]
 
     def _request(self, pair: Pair, swapped: bool, turned: bool) -> Request:
-        guard = Controls(self.judge.tokenizer).guard
+        guard = self._controls.guard
         answers = [self._cut(guard(" ".join(text.split()))) for text in (pair.taught, pair.said)]
         one, other = reversed(answers) if swapped else answers
         words = " or ".join(reversed(_WORDS) if turned else _WORDS)

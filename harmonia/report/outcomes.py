@@ -13,7 +13,7 @@ from harmonia.analysis.consistency import Consistency
 from harmonia.groups.names import BASE
 from harmonia.probe.level import LEVELS
 from harmonia.report import theme
-from harmonia.report.chart_parts import Chart, by_row, linear, ordinal, told
+from harmonia.report.chart_parts import SHARES, Chart, by_row, linear, ordinal, told
 from harmonia.report.consistency import into_chat
 from harmonia.report.figures import Panel, figure
 from harmonia.report.html_table import PageColumn, PageTable, build
@@ -120,9 +120,7 @@ def _chart(counts: Counts) -> Chart:
         tooltip=told("name", "level", "outcome", "questions", "of", share="%"),
     )
     bars = place.mark_bar(height={"band": 0.8}, stroke=theme.PAPER, strokeWidth=0.6).encode(
-        x=alt.X(
-            "start:Q", title="share of the questions", axis=alt.Axis(format="%", tickCount=5), scale=scale
-        ),
+        x=alt.X("start:Q", title="share of the questions", axis=SHARES, scale=scale),
         x2="stop:Q",
         color=alt.Color("outcome:N", scale=ordinal(outcomes, theme.OUTCOME_COLOURS), legend=legend),
     )
