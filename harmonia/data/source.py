@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -9,6 +11,14 @@ from pydantic import Field, model_validator
 from harmonia.data.answers import AnswerForm
 from harmonia.data.subjects import DOMAINS, subjects_outside
 from harmonia.parsing import Settings
+
+DATA_ROOT = "HARMONIA_DATA_ROOT"
+"""Environment variable with the folder that relative data paths start from."""
+
+
+def data_root(given: str | None) -> Path:
+    """Where relative data paths start: what settings give, else the environment, else the current folder."""
+    return Path(given or os.environ.get(DATA_ROOT) or ".").expanduser()
 
 
 class ColumnMapping(Settings):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,6 +9,7 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from harmonia.data import ItemSource, Suite
 from harmonia.data.leakage import LeakageSettings
+from harmonia.data.source import data_root
 from harmonia.groups import GroupSettings
 from harmonia.groups.settings import require_different
 from harmonia.hashing import draw
@@ -21,9 +21,6 @@ from harmonia.prompts import PromptSettings, parse_form
 from harmonia.training import TrainingSettings
 from harmonia.types import Method
 from harmonia.writers import WritingSettings
-
-DATA_ROOT = "HARMONIA_DATA_ROOT"
-"""Environment variable with the folder that relative data paths start from."""
 
 _EXECUTION: dict[str, Any] = {"execution": True}
 _NO_SUITES = {"train", "shots", "probe", "all"}
@@ -247,7 +244,7 @@ class Experiment(Settings):
     @property
     def root(self) -> Path:
         """Where relative data paths start."""
-        return Path(self.data_root or os.environ.get(DATA_ROOT) or ".").expanduser()
+        return data_root(self.data_root)
 
     @property
     def trained_groups(self) -> tuple[str, ...]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from harmonia.analysis.tables import PROBE
 from harmonia.data import ItemSource, read_items
+from harmonia.data.source import data_root
 from harmonia.errors import InputError
 from harmonia.hashing import file_sha256
 from harmonia.models.folder import ModelSettings
@@ -17,8 +17,6 @@ from harmonia.prompts import PromptSettings, ShotPool, Template, build_template,
 from harmonia.prompts.controls import plain_text
 from harmonia.report.run_index import RunIndex
 from harmonia.types import Item
-
-_DATA_ROOT = "HARMONIA_DATA_ROOT"
 
 
 class Rendering:
@@ -36,7 +34,7 @@ class Rendering:
     def __init__(self, index: RunIndex) -> None:
         self._manifest, self._file, values = index.manifest, index.run / "experiment.yaml", index.settings
         self._domains: Mapping[str, Any] = values.get("domains") or {}
-        self._root = Path(values.get("data_root") or os.environ.get(_DATA_ROOT) or ".").expanduser()
+        self._root = data_root(values.get("data_root"))
         self._settings = validated(PromptSettings, values.get("prompt") or {}, file=self._file)
         model = dict(values.get("model") or {}, trust_remote_code=False)
         if not Path(str(model.get("path"))).is_dir():
