@@ -111,7 +111,7 @@ def studied(base: int, given: argparse.Namespace) -> dict[tuple[str, int], Right
         harmonia.audit(_loaded(base), data, out=place / "audit")
     audit = AUDIT_ROWS.read(place / "audit")
     wanted = asked_of(base, given.items, given.rows, audit, truth)
-    found = {("base", -1): _kept_in(place / "base.json", lambda: _loaded(base), wanted)}
+    found = {("base", -1): kept_in(place / "base.json", lambda: right_of(_loaded(base), wanted))}
     for seed in given.seeds:
         for name in given.sets:
             policy = name if name in POLICIES else "all"
@@ -125,23 +125,21 @@ def studied(base: int, given: argparse.Namespace) -> dict[tuple[str, int], Right
                 seed: int = seed,
                 file: Path = file,
                 out: Path = out,
-            ) -> Any:
+            ) -> Right:
                 curated = harmonia.curate(place / "audit", policy=policy, budget=budget, seed=seed)
                 if budget is not None and len(curated) < budget:
                     raise SystemExit(f"{policy} has {len(curated)} rows; give a smaller --budget")
                 curated.save(file)
-                return harmonia.train(base_folder(base), file, out=out, seed=seed, **TRAINING)
+                return right_of(
+                    harmonia.train(base_folder(base), file, out=out, seed=seed, **TRAINING), wanted
+                )
 
-            found[name, seed] = _kept_in(file.with_suffix(".json"), trained, wanted)
+            found[name, seed] = kept_in(file.with_suffix(".json"), trained)
     return found
 
 
 def _loaded(base: int) -> Any:
     return harmonia.load(base_folder(base), device="cpu")
-
-
-def _kept_in(file: Path, model: Any, wanted: AskedOfBoth) -> Right:
-    return kept_in(file, lambda: right_of(model(), wanted))
 
 
 def kept_in(file: Path, asked: Callable[[], Right]) -> Right:

@@ -188,7 +188,7 @@ def _rewritten(
 
     def ask(wording: str, about: Sequence[tuple[Reference, dict[str, str]]], name: str) -> list[str | None]:
         tasks = [
-            WritingTask(id=str(one.line), target=0, prompt=_filled(wording, parts), problem=problem)
+            WritingTask(id=str(one.line), target=0, prompt=wording.format(**parts), problem=problem)
             for one, parts in about
         ]
         found = write_checked(
@@ -215,12 +215,3 @@ def _rewritten(
         for (one, parts), said in answers
         if said
     ], lost
-
-
-def _filled(wording: str, parts: Mapping[str, str]) -> str:
-    """A wording with its parts put in, whatever braces stand in these."""
-    for place, piece in enumerate(pieces := wording.split("{")):
-        name, closed, rest = piece.partition("}")
-        if place and closed:
-            pieces[place] = parts[name] + rest
-    return "".join(pieces)

@@ -66,7 +66,8 @@ class CoverageSettings(SamplingSettings):
     @classmethod
     def _holds_its_parts(cls, value: str, info: ValidationInfo) -> str:
         parts = ["{text}", *(["{question}"] if info.field_name == "answer" else [])]
-        if value.count("{") != len(parts) or any(value.count(one) != 1 for one in parts):
+        braces = {value.count("{"), value.count("}")}
+        if braces != {len(parts)} or any(value.count(one) != 1 for one in parts):
             raise ValueError(f"it holds {' and '.join(parts)} once, and no other brace")
         return value
 

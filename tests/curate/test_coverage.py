@@ -165,3 +165,9 @@ def test_what_cannot_be_covered_is_told(
 def test_a_model_whose_files_are_not_here_is_refused(folder: Path, texts: Path) -> None:
     with pytest.raises(InputError, match="no hidden states"):
         harmonia.curate(folder, policy="coverage", model=FakeModel(lambda _: {}), reference=str(texts))
+
+
+@pytest.mark.parametrize("wording", ["{text} }", "{text} {other}", "no part", "{text}{text}"])
+def test_a_wording_holds_its_parts_and_no_other_brace(wording: str) -> None:
+    with pytest.raises(ValueError, match="no other brace"):
+        CurateSettings.model_validate({"coverage": {"question": wording}})
