@@ -102,12 +102,11 @@ def _models(given: Given, before: str, after: str) -> tuple[AskedModel, AskedMod
 
     told = given.table(ModelSettings)
     served = is_address(after)
-    kind = ServedModelSettings if served else ModelSettings
+    kind: type[ModelSettings | ServedModelSettings] = ServedModelSettings if served else ModelSettings
     shared = kind.model_fields.keys() - {"gguf_file", "revision", "name"}
     both = {key: value for key, value in told.items() if key in shared}
     place = {"served" if served else "path": after}
-    second: AskedModel = given.of_table("after", kind, place, **both)  # type: ignore[assignment]
-    return model_settings(given, before), second
+    return model_settings(given, before), given.of_table("after", kind, place, **both)
 
 
 def _name(which: AskedModel) -> str:

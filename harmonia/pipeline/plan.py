@@ -176,9 +176,9 @@ def _step(task: Task, costs: Costs, rates: tuple[float, float], manifest: Manife
 def _shape(parameters: float | str | Path) -> Shape:
     """The shape in a config.json, or of a model whose number of parameters is all that is told."""
     try:
-        count = float(parameters)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return shape_in(Path(parameters))  # type: ignore[arg-type]
+        count = float(str(parameters))
+    except ValueError:
+        return shape_in(Path(str(parameters)))
     _require_size("parameters", count)
     return Shape(parameters=count, used=count)
 
