@@ -21,7 +21,7 @@ BIN := $(VENV)/bin
 TORCH := requirements/$(if $(shell command -v nvidia-smi 2>/dev/null),gpu,cpu).txt
 # Asked for the CPU build of torch where no index of the machine's own has it.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
-export HARMONIA_DATA_ROOT ?= $(wildcard ../shared/data)
+export HARMONIA_DATA_ROOT ?= $(abspath $(wildcard ../shared/data))
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 

@@ -41,7 +41,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 @pytest.fixture(scope="session")
 def data_root() -> Path:
     named = os.environ.get("HARMONIA_DATA_ROOT")
-    root = Path(named) if named else REPOSITORY.parent / "shared" / "data"
+    # Whole, as tests change the working directory and make names it from the checkout.
+    root = (Path(named) if named else REPOSITORY.parent / "shared" / "data").resolve()
     if not (root / "exams").is_dir():
         pytest.skip(f"no exam data at {root}: set HARMONIA_DATA_ROOT")
     return root

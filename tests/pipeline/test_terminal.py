@@ -34,7 +34,7 @@ class _Terminal:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "harmonia.cli.main", *words],
             **{"stdin": side, "stdout": side, "stderr": side, "start_new_session": True},
-            env={**os.environ, "TERM": "xterm-256color", "OMP_NUM_THREADS": "1"},
+            env=_without_size() | {"TERM": "xterm-256color", "OMP_NUM_THREADS": "1"},
             preexec_fn=_own_terminal,
         )
         os.close(side)
@@ -63,6 +63,11 @@ class _Terminal:
         self.process.kill()
         self.process.wait()
         os.close(self._main)
+
+
+def _without_size() -> dict[str, str]:
+    """The environment less the size of the terminal that the tests run on, which Rich would take for ours."""
+    return {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
 
 
 def _own_terminal() -> None:
