@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -22,8 +23,18 @@ THIRD_PARTY_WARNINGS = (
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    _as_in_a_plain_terminal()
     for message in THIRD_PARTY_WARNINGS:
         config.addinivalue_line("filterwarnings", f"ignore:{message}")
+
+
+def _as_in_a_plain_terminal() -> None:
+    """What the tests were started from changes nothing of what their commands inherit."""
+    for name in ("COLUMNS", "LINES"):  # Rich would take them for the size of a test's own terminal
+        os.environ.pop(name, None)
+    # Under `nohup` and in the background of a shell they are ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

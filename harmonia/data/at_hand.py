@@ -101,7 +101,7 @@ def _frame_table(frame: Any, source: ItemSource) -> DataTable:
         source=source.path,
         split=source.split or "",
         columns=names,
-        rows=tuple(_rows(frame, names)),
+        rows=list(_rows(frame, names)),
     )
 
 

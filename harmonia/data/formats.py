@@ -18,7 +18,7 @@ from harmonia.parsing import CsvRows, json_rows, parquet_columns, parquet_rows
 
 Row = tuple[int, Mapping[str, Any] | InputError]
 """Its line (of several the first) or row, from 1; and its fields, or what is wrong with it."""
-Sheet = tuple[tuple[str, ...], tuple[Row, ...]]
+Sheet = tuple[tuple[str, ...], list[Row]]
 """What stands in a file: the names of its columns in order, and its rows."""
 
 SUFFIXES = (".parquet", ".csv", ".jsonl", ".json")
@@ -39,11 +39,11 @@ def read_sheet(path: Path, named: Collection[str] = ()) -> Sheet:
     if suffix == ".csv":
         return _read_csv(path, named)
     if suffix == ".parquet":
-        return parquet_columns(path, what=_WHAT), tuple(parquet_rows(path, what=_WHAT))
+        return parquet_columns(path, what=_WHAT), list(parquet_rows(path, what=_WHAT))
     if suffix not in SUFFIXES:
         remedy = f"Files of questions end in {', '.join(SUFFIXES)}."
         raise InputError("no format that is read here", file=path, seen=path.suffix, remedy=remedy)
-    rows = tuple(json_rows(path, what=_WHAT))
+    rows: list[Row] = list(json_rows(path, what=_WHAT))
     names = dict.fromkeys(name for _, fields in rows if not isinstance(fields, InputError) for name in fields)
     return tuple(names), rows
 
@@ -64,7 +64,8 @@ def _read_csv(path: Path, named: Collection[str]) -> Sheet:
         lines = lines[1:]
     else:
         names = _mmlu_names(lines)
-    return names, tuple((line, _fields(row, names, path, line)) for line, row in lines)
+    rows: list[Row] = [(line, _fields(row, names, path, line)) for line, row in lines]
+    return names, rows
 
 
 def _is_header(cells: Sequence[str], named: Collection[str]) -> bool:

@@ -10,7 +10,7 @@ same questions always give the same pairs.
 from __future__ import annotations
 
 import unicodedata
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Sequence
 from sys import intern
 from zlib import crc32
@@ -25,6 +25,8 @@ THRESHOLD = 0.4
 _BANDS, _ROWS = 42, 3
 _SHINGLE = 3
 _SLIPS = 2
+_TOGETHER = 5000
+"""Questions on the right in one index, which takes 15 kB of each."""
 
 
 def near_pairs(
@@ -39,20 +41,19 @@ def near_pairs(
     Yields:
         Place on the left, place on the right; ordered by the right.
     """
-    shared = {gold for _, gold in left} & {gold for _, gold in right}
-    lefts = [place for place, (_, gold) in enumerate(left) if gold in shared]
-    rights = [place for place, (_, gold) in enumerate(right) if gold in shared]
-    # What is trained on is often much more than what is asked: the index is of the right.
-    index = MinHashLSH(num_perm=_BANDS * _ROWS, params=(_BANDS, _ROWS))
-    known, pairs = {}, []
-    for other, wanted, signature in _signed(right, rights):
-        known[other] = wanted
-        index.insert(other, signature, check_duplication=False)
-    for one, found, signature in _signed(left, lefts):
-        for other in index.query(signature):
-            (theirs, gold), (words, wanted_gold) = left[one], right[other]
-            if gold == wanted_gold and theirs != words and jaccard(found, known[other]) >= THRESHOLD:
-                pairs.append((other, one))
+    pairs: list[tuple[int, int]] = []
+    for lefts, rights in _together(left, right):
+        # What is trained on is often much more than what is asked: the index is of the right.
+        index = MinHashLSH(num_perm=_BANDS * _ROWS, params=(_BANDS, _ROWS))
+        known = {}
+        for other, wanted, signature in _signed(right, rights):
+            known[other] = wanted
+            index.insert(other, signature, check_duplication=False)
+        for one, found, signature in _signed(left, lefts):
+            for other in index.query(signature):
+                (theirs, gold), (words, wanted_gold) = left[one], right[other]
+                if gold == wanted_gold and theirs != words and jaccard(found, known[other]) >= THRESHOLD:
+                    pairs.append((other, one))
     # Of a million questions the words are gigabytes: those of the pairs are counted alone.
     asked = {word for other, one in pairs for word in (*left[one][0].split(), *right[other][0].split())}
     texts = {words for words, _ in (*left, *right)} if asked else ()
@@ -117,6 +118,27 @@ def within(one: str, other: str, edits: int) -> bool:
         or within(one, other[1:], edits - 1)
         or (swapped and within(one[2:], other[2:], edits - 1))
     )
+
+
+def _together(
+    left: Sequence[tuple[str, str]], right: Sequence[tuple[str, str]]
+) -> Iterator[tuple[list[int], list[int]]]:
+    """Places on the left and on the right that have right answers in common, some answers at a time."""
+    asked: dict[str, list[int]] = defaultdict(list)
+    for place, (_, gold) in enumerate(right):
+        asked[gold].append(place)
+    shown: dict[str, list[int]] = defaultdict(list)
+    for place, (_, gold) in enumerate(left):
+        if gold in asked:
+            shown[gold].append(place)
+    lefts, rights = [], []
+    for gold, places in shown.items():
+        lefts += places
+        rights += asked[gold]
+        if len(rights) >= _TOGETHER:
+            yield lefts, rights
+            lefts, rights = [], []
+    yield lefts, rights
 
 
 def _signed(

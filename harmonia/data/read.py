@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -74,9 +74,8 @@ def read_items(source: ItemSource, root: Path | None = None) -> ReadResult:
 
 
 def items_of(tables: Sequence[DataTable], source: ItemSource) -> ReadResult:
-    """The items of tables that are read already; as for `read_items`."""
+    """The items of tables that are read already, whose rows are taken out; as for `read_items`."""
     readings = _readings(tables, source)
-    del tables  # the rows as they were read; of a million they are gigabytes
     forms, shown = _forms(readings, told=source.columns.answer_form is not None)
     found = _Found()
     empty = [reading for reading in readings if not found.add(reading, forms[reading.layout])]
@@ -139,8 +138,10 @@ def _readings(tables: Sequence[DataTable], source: ItemSource) -> list[_Reading]
         wrong = [row for _, row in table.rows if isinstance(row, InputError)]
         if len(wrong) == len(table.rows):
             raise none_of(wrong)
-        reading = _Reading(table=replace(table, rows=()), layout=find_layout(table, source), rows=[])
-        for number, row in table.rows:
+        reading = _Reading(table=table, layout=find_layout(table, source), rows=[])
+        table.rows.reverse()
+        while table.rows:
+            number, row = table.rows.pop()
             place = RowPlace(file=table.file, row=number)
             try:
                 if isinstance(row, InputError):

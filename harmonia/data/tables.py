@@ -38,6 +38,7 @@ class DataTable:
             the same data in another place gives the same items.
         subject: What all its questions are about, where the file's name or the choice of
             subjects says so.
+        rows: Its rows; who makes items of them takes each out, since of a million they are gigabytes.
     """
 
     file: str
@@ -45,7 +46,7 @@ class DataTable:
     split: str
     subject: str | None = None
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: list[Row]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,7 +247,7 @@ def dataset_table(dataset: Any, file: str, source: ItemSource) -> DataTable:
         source=source.path,
         split=split,
         columns=tuple(dataset.column_names),
-        rows=tuple(enumerate(dataset, start=1)),
+        rows=list(enumerate(dataset, start=1)),
     )
 
 

@@ -7,7 +7,6 @@ import os
 import pty
 import re
 import select
-import signal
 import struct
 import subprocess
 import sys
@@ -34,7 +33,7 @@ class _Terminal:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "harmonia.cli.main", *words],
             **{"stdin": side, "stdout": side, "stderr": side, "start_new_session": True},
-            env=_without_size() | {"TERM": "xterm-256color", "OMP_NUM_THREADS": "1"},
+            env={**os.environ, "TERM": "xterm-256color", "OMP_NUM_THREADS": "1"},
             preexec_fn=_own_terminal,
         )
         os.close(side)
@@ -65,15 +64,8 @@ class _Terminal:
         os.close(self._main)
 
 
-def _without_size() -> dict[str, str]:
-    """The environment less the size of the terminal that the tests run on, which Rich would take for ours."""
-    return {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
-
-
 def _own_terminal() -> None:
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-    # Tests in the background may have inherited that it is ignored.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _lines(said: str) -> list[str]:

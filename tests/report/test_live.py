@@ -178,7 +178,6 @@ def test_ctrl_c_ends_it_with_one_line(answered: Path) -> None:
         text=True,
         env=quiet,
         # Tests that run in the background ignore it, and so would what they start.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout is not None
     assert process.stdout.readline().startswith("http://127.0.0.1:")
