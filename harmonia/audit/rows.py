@@ -24,8 +24,8 @@ class AuditRow:
         category: `known`, `conflicting`, `unknown`, `form` (no fact at stake) or `uncertain`.
         confidence: Share of the draws of demonstrations that give this category by themselves; of
             multiple choice those that answer alike.
-        borderline: Whether rounding in the model could change the category, or that of a draw. The
-            model's own answers are taken as they are.
+        borderline: Whether rounding in the model could change category or confidence. The model's own
+            answers are taken as they are.
         conflict: How little the model would say what the row teaches. 1 less the geometric mean of
             the probability of the words at stake and of that over the probability of its own words
             there. Or the share of its own answers that say the same, if that is more. Of it the

@@ -15,12 +15,13 @@ their mean is the verdict's confidence. A multiple-choice row is judged by its b
 `conflicting` as everywhere (probe/stability.py), `unknown` where the confidence is at most
 `guessing`, else `uncertain`.
 
-A verdict is borderline where values that rounding in the model could give come to another category.
+A verdict is borderline where values that rounding in the model could give change it.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Literal
@@ -66,6 +67,11 @@ class Signals:
         return self.trained * math.exp(self.entropy)
 
     @property
+    def of_words(self) -> Signals:
+        """Those of the first pass, without sampled answers."""
+        return replace(self, agreement=None, steady=None)
+
+    @property
     def conflict(self) -> float:
         """How little the model would say this, 0 to 1.
 
@@ -99,29 +105,42 @@ def in_doubt(one: Signals, rule: RuleSettings) -> bool:
     return category_of(one, rule) not in ("form", "known")
 
 
-def is_borderline(one: Signals, rule: RuleSettings, rounding: float) -> bool:
-    """Whether rounding in the model could change the category; `rounding` bounds it for a probability.
+def is_borderline(means: Signals, draws: Sequence[Signals], rule: RuleSettings, rounding: float) -> bool:
+    """Whether rounding in the model could change a row's category, or which draws give it by themselves.
 
-    The sampled answers are taken as they are.
+    The sampled answers are taken as they are. Where rounding decides whether they are asked for, the row
+    and its draws are judged with them and without.
+
+    Args:
+        means: Of all draws.
+        draws: Of each draw.
+        rule: Thresholds.
+        rounding: Bound on how far a probability differs.
     """
-    if not rounding or not one.stakes:
+    if not rounding or not means.stakes:
         return False
-    confident = (one.confident, not one.confident) if one.doubtful else (one.confident,)
-    return (
+    ends = [(one, in_doubt(one.of_words, rule)) for one in _within(means, rounding)]
+    categories = {category_of(one if asked else one.of_words, rule) for one, asked in ends}
+    return len(categories) > 1 or any(
         len(
             {
-                category_of(
-                    replace(
-                        one,
-                        trained=one.trained + first * rounding,
-                        gap=one.gap + 2 * second * rounding,
-                        entropy=one.entropy + third * ENTROPY_ROUNDING * rounding,
-                        confident=sure,
-                    ),
-                    rule,
-                )
-                for first, second, third, sure in product((-1, 1), (-1, 1), (-1, 1), confident)
+                category_of(one if asked else one.of_words, rule) in categories
+                for one, (_, asked) in product(_within(draw, rounding), ends)
             }
         )
         > 1
+        for draw in draws
     )
+
+
+def _within(one: Signals, rounding: float) -> Iterator[Signals]:
+    """The ends of what rounding could make of signals."""
+    confident = (one.confident, not one.confident) if one.doubtful else (one.confident,)
+    for first, second, third, sure in product((-1, 1), (-1, 1), (-1, 1), confident):
+        yield replace(
+            one,
+            trained=one.trained + first * rounding,
+            gap=one.gap + 2 * second * rounding,
+            entropy=one.entropy + third * ENTROPY_ROUNDING * rounding,
+            confident=sure,
+        )

@@ -122,7 +122,7 @@ def verdict_of(
         kind="open",
         category=category,
         confidence=alone.count(category) / len(alone),
-        borderline=any(is_borderline(one, rule, rounding) for one in (means, signals_of(found), *by_draw)),
+        borderline=is_borderline(means, by_draw, rule, rounding),
         conflict=means.conflict,
         reason=_reason(category, means, row, spans, own),
         instruction=row.messages[place - 1].content,

@@ -42,8 +42,8 @@ FIGHTS = {"trained": 0.01, "confident": True}
 def test_a_verdict_near_a_threshold_is_borderline(signals, near: bool) -> None:
     one, rule = Signals(**{**ROW, **signals}), RuleSettings()
     assert ENTROPY_ROUNDING == 4
-    assert is_borderline(one, rule, 0.01) == near
-    assert not is_borderline(one, rule, 0.0)
+    assert is_borderline(one, [one], rule, 0.01) == near
+    assert not is_borderline(one, [one], rule, 0.0)
     # What it means: some values within the bounds come to another category.
     moved = [
         Signals(
@@ -55,6 +55,38 @@ def test_a_verdict_near_a_threshold_is_borderline(signals, near: bool) -> None:
     ]
     if not one.doubtful:
         assert near == any(category_of(other, rule) != category_of(one, rule) for other in moved)
+
+
+# The words at stake are within .01 of `known` (.5): there the row is asked for its own answers, or not.
+EDGE = {"trained": 0.491, "entropy": 0.0}
+AGREES, SETTLED = {"agreement": 1.0, "steady": 1.0}, {"agreement": 0.0, "steady": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("means", "draws", "near"),
+    [
+        # Within .04 nats of `open` (1): unknown or uncertain by its words alone, so asked in either case.
+        # What it says settles it: conflicting, or known. Without that it is the entropy that decides.
+        ({"entropy": 0.99, **SETTLED}, [{"entropy": 0.99, **SETTLED}], False),
+        ({"entropy": 0.99, **AGREES}, [{"entropy": 0.99, **AGREES}], False),
+        ({"entropy": 0.99, "agreement": 0.0, "steady": 0.6}, [{"entropy": 0.5}], True),
+        # Known without its own answers, conflicting with them.
+        ({**EDGE, **SETTLED}, [{**EDGE, **SETTLED}], True),
+        # Known in either case, and so is the draw.
+        ({**EDGE, **AGREES}, [{"trained": 0.9, **AGREES}], False),
+        # Known in either case. The draw is known by its own answers alone: if asked, it counts.
+        ({**EDGE, **AGREES}, [{"trained": 0.2, **AGREES}], True),
+        # The same far from `known`: always asked.
+        ({**AGREES}, [{"trained": 0.2, **AGREES}], False),
+        # A draw between unknown and uncertain does not count among those that find the row known.
+        ({**AGREES}, [{"entropy": 0.99, "agreement": 0.0, "steady": 0.6}], False),
+        # One between known and uncertain counts, or not: the confidence differs.
+        ({**AGREES}, [{**EDGE, "agreement": 0.0, "steady": 0.6}], True),
+    ],
+)
+def test_its_own_answers_decide_a_row_whatever_its_words_alone_come_to(means, draws, near: bool) -> None:
+    found = [Signals(**{**ROW, **one}) for one in (means, *draws)]
+    assert is_borderline(found[0], found[1:], RuleSettings(), 0.01) == near
 
 
 @pytest.mark.slow  # two audits of nine rows
