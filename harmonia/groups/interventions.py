@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import heappop, heappush
 
 from harmonia.errors import EmptyGroupError
 from harmonia.groups.select import Selection
@@ -110,25 +111,58 @@ def permute(beliefs: Sequence[Belief], seed: int) -> dict[str, int]:
         for name, other in zip(sorted(names), names, strict=True)
     }
 
-    in_order = {name: items[name] for name in order}
+    holders = _Holders({name: items[name] for name in order}, taught)
     for name in order:
         if taught[name] == items[name].answer:
-            taught |= _passed_on(name, taught, in_order)
+            holders.teach(_passed_on(name, holders))
     return taught
 
 
-def _passed_on(name: str, taught: Mapping[str, int], items: Mapping[str, Item]) -> dict[str, int]:
+class _Holders:
+    """Which rows are taught which letter, those that take the same letters together.
+
+    Args:
+        items: The items in the order in which their rows are looked for.
+        taught: The letter that each is taught, which `teach` changes.
+    """
+
+    def __init__(self, items: Mapping[str, Item], taught: dict[str, int]) -> None:
+        self._items, self._names, self.taught = items, list(items), taught
+        self._place = {name: place for place, name in enumerate(items)}
+        # Of a letter, and the options and the right one of its rows: places, and some that are left.
+        self._heaps: dict[int, dict[tuple[int, int], list[int]]] = defaultdict(lambda: defaultdict(list))
+        self.teach(taught)
+
+    def takes(self, name: str) -> list[int]:
+        """Letters that are not its right one."""
+        item = self._items[name]
+        return [option for option in range(len(item.choices)) if option != item.answer]
+
+    def teach(self, changed: Mapping[str, int]) -> None:
+        """Teach some rows other letters."""
+        for name, letter in changed.items():
+            self.taught[name], item = letter, self._items[name]
+            heappush(self._heaps[letter][len(item.choices), item.answer], self._place[name])
+
+    def first(self, letter: int) -> list[str]:
+        """Of the rows taught a letter the first of each kind, in their order."""
+        found = []
+        for heap in self._heaps[letter].values():
+            while heap and self.taught[self._names[heap[0]]] != letter:
+                heappop(heap)
+            found += heap[:1]
+        return [self._names[place] for place in sorted(found)]
+
+
+def _passed_on(name: str, rows: _Holders) -> dict[str, int]:
     """What rows are taught once `name` has passed its letter on; empty if there is nobody to take it."""
-
-    def takes(one: str) -> list[int]:
-        return [option for option in range(len(items[one].choices)) if option != items[one].answer]
-
+    taught, takes = rows.taught, rows.takes
     # Over letters, the nearest first: for each that `name` may come to, the rows that trade for it.
     chains = {option: [name] for option in takes(name)}
     waiting = deque(chains)
     while waiting:
         letter = waiting.popleft()
-        for one in (one for one in items if taught[one] == letter):
+        for one in rows.first(letter):
             chain = [*chains[letter], one]
             if taught[name] in takes(one):
                 return dict(zip(chain, (taught[each] for each in [*chain[1:], name]), strict=True))

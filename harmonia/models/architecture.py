@@ -27,6 +27,23 @@ def context_length(config: Any, folder: Path) -> int:
     raise InputError(problem, file=folder / "config.json", field="max_position_embeddings", remedy=remedy)
 
 
+MAX_LAYERS = 1000
+"""Of a configuration that is believed; to lay out more takes minutes, and no model has them."""
+
+
+def require_few_layers(config: Any, file: Path) -> None:
+    """Refuse a configuration of more layers than any model has, before they are laid out.
+
+    Raises:
+        InputError: It has more than `MAX_LAYERS`.
+    """
+    layers = getattr(config.get_text_config(), "num_hidden_layers", None)
+    if isinstance(layers, int) and layers > MAX_LAYERS:
+        problem = f"a model of more than {MAX_LAYERS:,} layers"
+        remedy = "Give the config.json of a model that there is."
+        raise InputError(problem, file=file, field="num_hidden_layers", seen=layers, remedy=remedy)
+
+
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
@@ -34,13 +51,17 @@ class Shape:
 
     Attributes:
         parameters: All its weights.
-        used: Those that take part in a pass: all but input embeddings that are nothing else.
+        used: Those that a token meets: all but input embeddings that are nothing else, and of a mixture's
+            experts those that it is sent to.
+        experts: How many experts a token is sent to, of how many; None if there are none. Where the
+            configuration does not say the first, it is sent to all.
         adapted: Inputs and outputs of the layers that adapters go to: weights of an adapter of rank 1.
         config: The configuration of its language model; None where only the number of weights is known.
     """
 
     parameters: float
     used: float
+    experts: tuple[int, int] | None = None
     adapted: float = 0.0
     config: Any = None
 
@@ -50,13 +71,56 @@ class Shape:
         from torch.nn import Embedding
 
         config = model.config.get_text_config()
-        total = sum(weight.numel() for weight in model.parameters())
+        weights = dict(model.named_parameters())
+        total = sum(weight.numel() for weight in weights.values())
         embedded = 0 if config.tie_word_embeddings else model.get_input_embeddings().weight.numel()
+        experts = _experts(config)
+        met, every = experts or (1, 1)
+        stacked = {
+            name: one for name, one in weights.items() if experts and one.ndim == 3 and len(one) == every
+        }
+        of_experts = {name: one for name, one in weights.items() if name in stacked or ".experts." in name}
+        idle = (1 - met / every) * sum(one.numel() for one in of_experts.values())
         head = model.get_output_embeddings()
         layers = (one for one in model.modules() if one is not head and not isinstance(one, Embedding))
         linear = [one.weight for one in layers if getattr(getattr(one, "weight", None), "ndim", 0) == 2]
-        adapted = float(sum(sum(weight.shape) for weight in linear))
-        return cls(parameters=float(total), used=float(total - embedded), adapted=adapted, config=config)
+        adapted = sum(sum(weight.shape) for weight in linear)
+        # PEFT gives two matrices in one twice the rank, as if each stood alone.
+        adapted += sum(
+            every * sum(one.shape[1:]) * (2 if "gate_up" in name else 1) for name, one in stacked.items()
+        )
+        return cls(
+            parameters=float(total),
+            used=total - embedded - idle,
+            experts=experts,
+            adapted=float(adapted),
+            config=config,
+        )
+
+
+_MET = ("num_experts_per_tok", "moe_topk", "moe_top_k", "top_k_experts")
+_EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts")
+
+
+def _experts(config: Any) -> tuple[int, int] | None:
+    """How many experts a token is sent to, of how many."""
+    met, every = (
+        next((value for name in names if isinstance(value := getattr(config, name, None), int)), 0)
+        for names in (_MET, _EXPERTS)
+    )
+    return (min(met, every) or every, every) if every > 1 else None
+
+
+def inner_width(config: Any) -> int:
+    """Width of what a layer holds of a token inside its MLP, of all experts that it is sent to."""
+    dense: int = getattr(config, "intermediate_size", None) or 4 * config.hidden_size
+    experts = _experts(config)
+    if experts is None:
+        return dense
+    each = getattr(config, "moe_intermediate_size", None) or dense
+    shared = getattr(config, "shared_expert_intermediate_size", None)
+    shared = shared or each * (getattr(config, "n_shared_experts", None) or 0)
+    return int(max(dense, experts[0] * each + shared))
 
 
 def device_of(model: Any) -> Any:

@@ -93,6 +93,9 @@ class Costs:
             self.notes.append("what a server needs for its answers is its own affair: no time is told")
         else:
             self.shape = shape or _shape(bench.experiment.model, self.notes)
+        if self.shape and self.shape.experts:
+            met, every = self.shape.experts
+            self.notes.append(f"a token is sent to {met} of {every} experts: time counts those, memory all")
         self._known: dict[tuple[str, ...], TaskCost] = {}
         self._template: Template | None = None
         try:

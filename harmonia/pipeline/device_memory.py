@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any, final
 
-from harmonia.models.architecture import Shape
+from harmonia.models.architecture import Shape, inner_width
 from harmonia.training import LoraSettings, TrainingSettings
 from harmonia.training.memory import COPY_BYTES, SHARE, activation_bytes
 
@@ -86,8 +86,7 @@ def asking_memory(shape: Shape, dtype: str, longest: float) -> Memory:
         head = getattr(config, "head_dim", None) or config.hidden_size // heads
         keys = 2 * config.num_hidden_layers * (getattr(config, "num_key_value_heads", None) or heads) * head
     # In the layer at work: six vectors of the model's width, three of the inner one.
-    inner = getattr(config, "intermediate_size", None) or 4 * config.hidden_size
-    layer = 6 * config.hidden_size + 3 * inner
+    layer = 6 * config.hidden_size + 3 * inner_width(config)
     return Memory(weights=weights, activations=layer * width * longest, cache=keys * width * longest)
 
 
@@ -118,7 +117,8 @@ def training_memory(shape: Shape, settings: TrainingSettings, dtype: str, longes
     if settings.loss != "cross_entropy":
         token += 16 * config.vocab_size  # logits, their softmax and gradients in float32; else they are fused
     # The layer at work with its gradients, and the next one.
-    gathered = 3 * width * (shape.used - config.vocab_size * config.hidden_size) / config.num_hidden_layers
+    embeddings = (1 if config.tie_word_embeddings else 2) * config.vocab_size * config.hidden_size
+    gathered = 3 * width * (shape.parameters - embeddings) / config.num_hidden_layers
     tokens = max(longest, settings.micro_tokens or 0)
     return Memory(**states, activations=token * tokens, gathered=gathered)
 
@@ -162,6 +162,11 @@ def training_that_fits(
             break
     if (count := needed.gpus(gpu_bytes)) and count > 1:
         yield f"FSDP over {count} GPUs (docs/clusters.md)"
+        there, here = needed.states / 1e9, (needed.activations + needed.gathered) / 1e9
+        yield (
+            f"offload, which is not reckoned with: about {there:,.0f} GB of the machines' memory and "
+            f"{here:,.1f} GB of each GPU (docs/clusters.md)"
+        )
 
 
 def _tokens(needed: Memory, tokens: float, gpu_bytes: float) -> int:

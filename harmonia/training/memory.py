@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from harmonia.models.architecture import inner_width
 from harmonia.training.settings import TrainingSettings
 
 SHARE = 0.8
@@ -69,8 +70,7 @@ def activation_bytes(config: Any, width: int) -> tuple[float, float]:
     `width` is bytes of a number.
     """
     hidden = config.hidden_size
-    inner = getattr(config, "intermediate_size", None) or 4 * hidden
-    layer = (16 * hidden + 4 * inner) * (width + 4) / 2
+    layer = (16 * hidden + 4 * inner_width(config)) * (width + 4) / 2
     return config.num_hidden_layers * layer, config.num_hidden_layers * hidden * width + layer
 
 

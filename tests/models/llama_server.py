@@ -41,4 +41,6 @@ def start(gguf: Path, port: int) -> subprocess.Popen[bytes]:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3 or not Path(sys.argv[1]).is_file():
+        raise SystemExit("python llama_server.py GGUF PORT: GGUF is a file that is there.")
     main(*sys.argv[1:])

@@ -13,7 +13,8 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from harmonia.errors import InputError
 from harmonia.models.architecture import Shape
-from harmonia.models.load import shape_in
+from harmonia.models.folder import ModelSettings
+from harmonia.models.load import empty_model, shape_in
 from harmonia.pipeline import check
 from harmonia.pipeline.device_memory import Memory, asking_memory, training_memory
 from harmonia.pipeline.experiment import Experiment
@@ -87,10 +88,40 @@ def test_a_model_without_attention_has_no_cache_that_grows(tmp_path: Path) -> No
     assert (asked.weights, asked.cache) == (2 * shape.parameters, 0)
 
 
-def test_an_adapter_has_the_weights_that_peft_gives_it() -> None:
+def test_of_a_mixture_memory_counts_all_experts_and_time_those_that_a_token_meets(tmp_path: Path) -> None:
+    file = tmp_path / "config.json"
+    file.write_text('{"model_type": "mixtral"}')  # its defaults are Mixtral 8x7B
+    shape = shape_in(file)
+    width, inner, layers, keys = 4096, 14336, 32, 8 * 128
+    of_experts = layers * 8 * 3 * width * inner
+    rest = layers * (2 * width**2 + 2 * width * keys + 8 * width + 2 * width) + width
+    assert shape.parameters == of_experts + rest + 2 * VOCABULARY * width
+    assert shape.used == of_experts / 4 + rest + VOCABULARY * width and shape.experts == (2, 8)
+    assert asking_memory(shape, "bfloat16", 1).weights == 2 * shape.parameters
+    assert asking_memory(shape, "bfloat16", 1).activations == 2 * (6 * width + 3 * 2 * inner)
+    # On each GPU two layers with all their experts, and one's gradients.
+    whole = training_memory(shape, TrainingSettings(), "bfloat16", 1)
+    assert whole.gathered == pytest.approx(3 * 2 * (of_experts + rest) / layers)
+    file.write_text('{"model_type": "deepseek_v3"}')
+    shape = shape_in(file)
+    assert (round(shape.parameters / 1e9), round(shape.used / 1e9), shape.experts) == (671, 37, (8, 256))
+
+
+def test_layers_without_end_are_refused_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "config.json"
+    file.write_text('{"model_type": "llama", "num_hidden_layers": 100000}')
+    for read in (lambda: shape_in(file), lambda: empty_model(ModelSettings(path=str(tmp_path)))):
+        with pytest.raises(InputError, match="more than 1,000 layers") as caught:
+            read()
+        assert (caught.value.file, caught.value.field) == (str(file), "num_hidden_layers")
+
+
+@pytest.mark.filterwarnings("ignore:The following (rank|alpha)_pattern keys")  # of PEFT, for mixtures
+@pytest.mark.parametrize("kind", ["mistral", "mixtral", "olmoe"])
+def test_an_adapter_has_the_weights_that_peft_gives_it(kind: str) -> None:
     from peft import LoraConfig, get_peft_model
 
-    config = AutoConfig.from_pretrained(PAPER / "mistral-7b.config.json")
+    config = AutoConfig.for_model(kind)
     config.update({"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "vocab_size": 99})
     config.update({"num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16})
     model = AutoModelForCausalLM.from_config(config)
@@ -132,7 +163,10 @@ def test_what_does_not_fit_is_refused_with_what_does(
     said = planned(gpu_gb=80)
     assert "train/medicine/harmonious/seed0 takes 122.5 GB (weights 27.0, gradients 27.0, opt" in said
     assert "What fits: training.lora.rank=16 (15.4 GB); FSDP over 2 GPUs" in said
-    assert "FSDP over 21 GPUs" in planned(name="llama-2-70b", gpus=8)
+    said = planned(name="llama-2-70b", gpus=8)
+    assert "FSDP over 21 GPUs" in said
+    # 16 bytes a weight; on a GPU the activations and three layers of two bytes.
+    assert "offload, which is not reckoned with: about 1,104 GB of the machines' memory and" in said
     long = planned("training.lora.rank=16", "training.micro_tokens=1000000", gpu_gb=80)
     tokens = int(long.partition("training.micro_tokens=")[2].partition(".")[0])
     shape = shape_in(PAPER / "llama-2-7b.config.json")
