@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from harmonia.compare.result import Found
 from harmonia.compare.tables import CategoryAfter, ConflictCost, SuiteComparison, SuiteLosses
@@ -17,14 +17,28 @@ UNTOLD = (
 
 
 def lead_of(found: Found) -> list[str]:
-    """What to know first, a sentence each."""
+    """What to know first, a sentence each; the first is the finding in short."""
     return [
+        *_finding(found.compared),
         *map(_suite, found.compared),
         *map(_lost, found.lost),
         *_facts(found),
         *_fitted(found.rows),
         *(_cost(found.cost) if found.cost else ()),
     ]
+
+
+def _finding(compared: Sequence[SuiteComparison]) -> Iterator[str]:
+    """Of each suite, by the leading method: whether more or fewer are right, and how many known are lost."""
+    for one in (one for one in compared if one.readout == compared[0].readout):
+        low, high = one.accuracy_change_low, one.accuracy_change_high
+        said = "More are right after than before" if low > 0 else "Fewer are right after than before"
+        if low <= 0 <= high:
+            said = "It cannot be told whether more or fewer are right after than before"
+        change = f"{points(100 * one.accuracy_change)} points; 95\u00a0%: {between(low, high)}"
+        if of := one.known_kept + one.known_lost:
+            change += f"; {one.known_lost} of {of} known before are lost"
+        yield f"{said}: {change}{f' ({one.suite})' if one.suite != 'items' else ''}."
 
 
 def _suite(one: SuiteComparison) -> str:

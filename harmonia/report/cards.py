@@ -15,6 +15,17 @@ from harmonia.report.words import ABSENT, MINUS, count, counted, in_suite_order,
 
 _DIGITS = {"points": 1, "nats": 3, "correlation": 2}
 _UNITS = {"points": "percentage points", "nats": "nats", "correlation": "correlation"}
+_ASKED = {
+    "knowledge lost": "Did they lose knowledge?",
+    "readout lost": "Did they stop reading out what they know?",
+    "not learned": "Did they fail to learn their rows?",
+}
+_ANSWERS = {
+    "supported": "Yes.",
+    "contradicted": "No.",
+    "inconclusive": "It cannot be told.",
+    "not computed": "It was not computed.",
+}
 _Measure: TypeAlias = tuple[Effect, Mapping[str, Finding]]
 """One effect, with what was found on each suite."""
 
@@ -54,7 +65,9 @@ def _card(claim: Claim) -> Card:
         PageColumn[_Measure]("what", "Measured", _what, kind="long"),
         PageColumn[_Measure]("verdict", "Verdict", _together, kind="long"),
     ]
-    for suite in in_suite_order(finding.suite for finding in claim.findings):
+    # Where no effect could be computed for one reason each, suites have nothing of their own to say.
+    shown = [one for one in claim.findings if one.effect is not None or not _why(found[one.what])]
+    for suite in in_suite_order(finding.suite for finding in shown):
         columns.append(PageColumn(suite, plain(suite), partial(_on, suite=suite), kind="long"))
     points = all(finding.unit == "points" for finding in claim.findings)
     return Card(
@@ -75,9 +88,10 @@ def _notes(claim: Claim) -> Iterator[str]:
             for one in claim.fit
         ]
         yield f"Of their own training rows models answer as trained: {listed(shares)}."
-    if any(one.verdict != "not computed" for one in claim.diagnosis):
-        said = [f"{one.of} ({one.verdict})" for one in claim.diagnosis]
-        yield f"What training on incompatible rows did to the models: {listed(said)}."
+    # The same stands on the cards of C2 and C3.
+    if claim.claim == "C1" and any(one.verdict != "not computed" for one in claim.diagnosis):
+        said = [f"{_ASKED[one.of]} {_ANSWERS[one.verdict]}" for one in claim.diagnosis]
+        yield f"Models tuned on incompatible rows: {' '.join(said)}"
 
 
 def _what(row: _Measure) -> Entry:
@@ -137,12 +151,12 @@ def _verdict(row: Finding) -> str:
 
 
 def _paper(figures: dict[str, Any]) -> str:
-    return "; ".join(f"{plain(name)} {_figure(value)}" for name, value in figures.items())
+    return "; ".join(f"{plain(name)}: {_figure(value)}" for name, value in figures.items())
 
 
 def _figure(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{name} {_figure(inner)}" for name, inner in value.items())
+        return ", ".join(f"{name}: {_figure(inner)}" for name, inner in value.items())
     if isinstance(value, list):
         joint = " to " if all(isinstance(one, float) for one in value) else ", "
         return joint.join(map(str, value))

@@ -46,7 +46,7 @@ def differences_table(run: RunFiles) -> PageTable | None:
     return build(
         "Differences in accuracy in chat form, percentage points",
         (
-            field(Difference, "domain", "Domain", "text"),
+            *([field(Difference, "domain", "Domain", "text")] if many else []),
             PageColumn("pair", "Difference", _pair, kind="head"),
             field(Difference, "suite", "Questions", "text"),
             PageColumn("asked", "Asked", lambda row: asked_by(row.form, row.readout), kind="text"),
@@ -56,7 +56,7 @@ def differences_table(run: RunFiles) -> PageTable | None:
             PageColumn("p_holm", "p, Holm", lambda row: p_value(row.p_holm)),
         ),
         rows,
-        marked=lambda row: row.scope == "all",
+        marked=lambda row: many and row.scope == "all",
         section=lambda row: row.domain,
     )
 

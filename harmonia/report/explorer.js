@@ -171,9 +171,10 @@
       { title: "Right", field: "right", width: 84 },
       { title: "Before", field: "before", width: 100, formatter: asked("before"), sorter: last },
       { title: "After", field: "after", width: 100, formatter: asked("after"), sorter: last },
-      { title: "Change", field: "change", width: 92, sorter: last, formatter: (found) => {
+      { title: "Change", field: "change", width: 108, sorter: last, formatter: (found) => {
         const value = found.getValue();
-        return cell(Number.isNaN(value) ? "–" : `${value < 0 ? "−" : "+"}${Math.abs(100 * value).toFixed(1)}`);
+        const shown = Math.abs(100 * value).toFixed(1);
+        return cell(Number.isNaN(value) ? "–" : `${shown === "0.0" ? "" : value < 0 ? "−" : "+"}${shown}`);
       } },
       { title: "Outcome", field: "outcome", width: 125, formatter: (found) =>
         (found.getValue() ? cell(found.getValue(), `outcome ${found.getValue().split(" ")[0]}`) : cell("–")) },

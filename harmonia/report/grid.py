@@ -46,9 +46,9 @@ def accuracy_tables(run: RunFiles) -> list[PageTable]:
 
 
 def _accuracy(row: ResultRow) -> Entry:
-    macro = f"macro {percent(row.accuracy_macro)}"
-    small = (reach(row.accuracy_low, row.accuracy_high), macro, f"n = {count(row.n)}")
-    return Entry(text=percent(row.accuracy), small=small)
+    share, macro = percent(row.accuracy), percent(row.accuracy_macro)
+    reached = reach(row.accuracy_low, row.accuracy_high)
+    return Entry(text=share, small=(reached, *[f"macro {macro}"] * (macro != share), f"n = {count(row.n)}"))
 
 
 def _grid(here: Sequence[Row], caption: str, show: Callable[[Row], Entry]) -> PageTable:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,9 +13,11 @@ from harmonia.columns import Table
 from harmonia.groups.names import GroupName
 from harmonia.report.run_files import RunFiles
 from harmonia.report.sweep import ratio_curve
-from harmonia.report.words import in_group_order, in_suite_order, listed, plain, ratio_of
+from harmonia.report.words import counted, in_group_order, in_suite_order, listed, plain, ratio_of
 
 _MOST_NAMED = 12
+_NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?![\w.]*\w)")
+"""A number by itself: none of a name, such as `seed0`."""
 
 
 def missing_parts(run: RunFiles) -> list[tuple[str, str]]:
@@ -24,25 +28,37 @@ def missing_parts(run: RunFiles) -> list[tuple[str, str]]:
 
 def _stages(run: RunFiles) -> Iterator[tuple[str, str]]:
     lost: dict[str, list[str]] = {}
-    noted: dict[str, list[str]] = {}
+    noted: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for key, stage in run.manifest.stages.items():
         if stage.status != "done":
             reason = f"{stage.status.replace('_', ' ')}: {stage.reason or 'the run gives no reason'}"
             lost.setdefault(reason, []).append(key)
         for note in stage.notes:
-            noted.setdefault(note, []).append(key)
+            noted.setdefault((key.partition("/")[0], _NUMBER.sub("#", note)), []).append((key, note))
     if not run.manifest.stages:
         yield "all stages", "not run yet: manifest.json lists none"
     for reason, keys in lost.items():
         yield _keys(keys), reason
-    for note, keys in noted.items():
-        yield _keys(keys), f"note: {note}"
+    for found in noted.values():
+        yield _keys([key for key, _ in found]), f"note: {_together([note for _, note in found])}"
+
+
+def _together(notes: list[str]) -> str:
+    """Notes that differ in their numbers alone, as one: `3 to 40 of 200 beliefs are borderline`."""
+    reach = []
+    for numbers in zip(*map(_NUMBER.findall, notes), strict=True):
+        low, high = min(numbers, key=float), max(numbers, key=float)
+        reach.append(low if float(low) == float(high) else f"{low} to {high}")
+    each = iter(reach)
+    return _NUMBER.sub(lambda _: next(each), notes[0])
 
 
 def _keys(keys: list[str]) -> str:
-    named = keys[:_MOST_NAMED]
-    more = len(keys) - len(named)
-    return ", ".join(named) + (f" and {more} more, which manifest.json lists" if more else "")
+    if len(keys) <= _MOST_NAMED:
+        return ", ".join(keys)
+    kinds = Counter(key.partition("/")[0] for key in keys)
+    named = listed(f"{counted(number, 'stage')} of {kind}" for kind, number in kinds.items())
+    return f"{named}, which manifest.json lists"
 
 
 def _manifest(run: RunFiles) -> Iterator[tuple[str, str]]:

@@ -99,7 +99,8 @@ def _accuracy(run: RunFiles) -> PageSection:
             *tables(
                 grid.accuracy_tables(run),
                 "Under each accuracy: its 95 % Wilson interval over questions in percent, the macro "
-                "accuracy (mean over the questions’ own domains or subjects) and the number of questions. "
+                "accuracy (mean over the questions’ own domains or subjects), where it is another, and the "
+                "number of questions. "
                 "The base model is set off.",
             ),
         ],
@@ -201,7 +202,14 @@ def _letters(run: RunFiles) -> PageSection:
                 "Entropy of the options’ probabilities (0: sure of one; ln 4 = 1.386: none of four "
                 "preferred) and the share of answers that give each letter, means over suites and seeds.",
             ),
-            *tables(trust.letter_bias_tables(run)),
+            *tables(
+                trust.letter_bias_tables(run),
+                "RStd is the standard deviation over the letters of the share answered right (0: no "
+                "letter is favoured); under it: what an answerer without bias would show by chance (mean, "
+                "and the value that 95 % stay below), the share of the vocabulary’s probability on the "
+                "letters, and of A, B and so on the mean probability (prior) and the share of the answers "
+                "(gave), in percent.",
+            ),
             table(ingredients.letters_table(run)),
         ],
         without="No letters compared.",
@@ -222,7 +230,11 @@ def _calibration(run: RunFiles) -> PageSection:
                 "confidence from the share right (0 to 1). The Brier score is the squared error of the "
                 "probabilities summed over the options (0 to 2; equal probabilities of four give 0.75).",
             ),
-            *tables(trust.calibration_tables(run)),
+            *tables(
+                trust.calibration_tables(run),
+                "Under each ECE: what an answerer whose confidence is right would show by chance (mean, and "
+                "the value that 95 % stay below).",
+            ),
         ],
         without="No calibration yet.",
     )

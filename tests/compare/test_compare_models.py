@@ -86,6 +86,7 @@ def test_the_page_warns_of_chance_and_shows_what_was_lost_facts_first(facts: Pat
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8").replace("\u00a0", " ")
     low, high = proportion_confint(10, 40, method="wilson")
     assert found.compared[0].chance == 0.25 and low < 0.25 < high
+    assert "0.0 points; 95 %: 0.0 to 0.0; 0 of 10 known before are lost." in page[: page.index("<nav")]
     assert "Neither model can be told from guessing on items, by letters (25.0 % and 25.0 % right" in page
     # All that the model before has right is sure: 10 known are kept, 30 conflicting are never right.
     assert "items, by letters, known: 10 kept; items, by letters, conflicting: 30 never right" in page

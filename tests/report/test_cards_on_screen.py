@@ -29,8 +29,8 @@ def test_the_screen_says_what_the_page_says(tmp_path: Path, monkeypatch) -> None
     lines = {" ".join(line.split()) for line in said.split("\n")} - {""}
     assert {"200 questions, 2 seeds and 2 units", "−0.62 to −0.18", "because nobody asked <them>"} <= lines
     assert (
-        "What training on incompatible rows did to the models: knowledge lost (contradicted), "
-        "readout lost (supported) and not learned (inconclusive)." in lines
+        "Models tuned on incompatible rows: Did they lose knowledge? No. Did they stop reading out what they "
+        "know? Yes. Did they fail to learn their rows? It cannot be told." in lines
     )
     # Under a number the screen has its interval alone; rows are not counted, files not linked.
     below = {"200 questions, 2 seeds and 2 units", "200 questions, 57 clusters, 2 seeds and 2 units"}

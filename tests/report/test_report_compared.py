@@ -24,9 +24,9 @@ def test_cards_show_effect_interval_and_what_would_decide(page: str) -> None:
     assert (
         'C1: <span class="verdict">inconclusive' in page
         and "<p>One beats another.</p>" in page
-        and "The paper: homogeneous 11.27; in-domain 14.58 percentage points." in page
+        and "The paper: homogeneous: 11.27; in-domain: 14.58 percentage points." in page
     )
-    assert "The paper: partial Spearman 0.78 to 0.87; models a, b." in page and "This is the rule." in page
+    assert "The paper: partial Spearman: 0.78 to 0.87; models: a, b." in page and "This is the rule." in page
     (row,) = parse(page).tables["C1: findings"]
     assert row["what"] == "accuracy after harmonious minus after incompatible | percentage points"
     assert row["verdict"] == "inconclusive"

@@ -99,6 +99,7 @@ def test_stages_without_result_are_named_once_with_their_reason(run: Path) -> No
                 "notes": [],
             }
         values["stages"]["probe/history"]["notes"] = ["3 prompts lost an example"]
+        values["stages"]["probe/engineering"]["notes"] = ["11 prompts lost an example"]
         del values["stages"]["train/engineering/incompatible/seed0"]
 
     change_manifest(run, change)
@@ -112,7 +113,8 @@ def test_stages_without_result_are_named_once_with_their_reason(run: Path) -> No
         found["train/history/harmonious/seed0, train/history/self_aligning/seed0"]
         == "not computed: too few confident beliefs (12 &lt; 20)"
     )
-    assert found["probe/history"] == "note: 3 prompts lost an example"
+    (notes,) = (found[what] for what in found if "probe/history" in what)
+    assert notes == "note: 3 to 11 prompts lost an example"
     assert found["train/engineering/incompatible/seed0"] == "not run yet"
     assert "history, harmonious, seed 0" not in found
 
