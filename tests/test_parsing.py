@@ -113,6 +113,25 @@ def test_one_value_too_large_to_be_read_whole_is_refused(tmp_path, monkeypatch):
             read(tmp_path / name)
 
 
+def test_more_lists_than_memory_should_hold_are_refused_before_they_are_made(tmp_path, monkeypatch):
+    monkeypatch.setattr("harmonia.parsing.json_text.MAX_NESTED", 200)
+    bad, good = ('{"a": [' + "[]," * count + "[]]}" for count in (198, 197))
+    told = "more than 200 lists and objects in one value"
+    for text in (bad, bad.encode()):
+        with pytest.raises(InputError, match=told):
+            parse_json(text, file=None)
+    path = tmp_path / "rows.jsonl"
+    path.write_text(f"{bad}\n{good}\n")
+    (_, refused), (_, read) = json_rows(path, what="the rows")
+    assert told in refused.problem and refused.row == 1 and len(read["a"]) == 198
+    path.write_text(f"[{good}]")
+    with pytest.raises(InputError, match=told):
+        list(json_rows(path, what="the rows"))
+    monkeypatch.setattr("harmonia.parsing.json_text.MAX_VALUE_BYTES", 64)
+    with pytest.raises(InputError, match="one JSON value of more than"):
+        parse_json('"' + "x" * 64 + '"', file=None)
+
+
 def read_json_of_it(path):
     return read_object(path, what="it")
 

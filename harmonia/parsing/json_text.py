@@ -22,6 +22,8 @@ MAX_LINE_BYTES = 64 * 2**20
 MAX_VALUE_BYTES = 2**30
 """Of a file that is one value, which is read whole."""
 
+MAX_NESTED = 2**23
+"""Lists and objects of one value: in memory each takes 30 times its length as text."""
 
 _BOM = b"\xef\xbb\xbf"
 _MAX_BITS = 64
@@ -44,9 +46,8 @@ def parse_json(
             holds a number or text that is none of the above.
     """
     with _told(file, row, remedy):
-        whole = _decoded(text)
-        value = _DECODER.decode(whole)
-        if _is_suspect(whole):
+        value, suspect = _value(text)
+        if suspect:
             _require_plain(value)
         return value
 
@@ -107,8 +108,9 @@ def json_rows(path: Path, *, what: str) -> Iterator[tuple[int, dict[str, Any] | 
 
 def _require_small(path: Path) -> None:
     if path.stat().st_size > MAX_VALUE_BYTES:
-        problem = f"one JSON value of more than {MAX_VALUE_BYTES:,} bytes"
-        raise InputError(problem, file=path, remedy="Write JSON Lines, an object a line.")
+        raise InputError(
+            _TOO_LONG.format(MAX_VALUE_BYTES), file=path, remedy="Write JSON Lines, an object a line."
+        )
 
 
 def _line_rows(handle: BinaryIO, path: Path) -> Iterator[tuple[int, Callable[[], dict[str, Any]]]]:
@@ -131,16 +133,13 @@ def _line_object(line: bytes, path: Path, number: int) -> dict[str, Any]:
     with _told(path, number, _ROWS):
         if len(line) == MAX_LINE_BYTES:
             raise _Unfit(f"a line of more than {MAX_LINE_BYTES // 2**20} MiB")
-        text = _decoded(line)
-        value = _DECODER.decode(text)
-    return _object_of(value, path, number, _is_suspect(text))
+        value, suspect = _value(line)
+    return _object_of(value, path, number, suspect)
 
 
 def _array_rows(handle: BinaryIO, path: Path) -> Iterator[tuple[int, Callable[[], dict[str, Any]]]]:
     with _told(path, None, _ROWS):
-        text = _decoded(handle.read())
-        values = _DECODER.decode(text)
-    suspect = _is_suspect(text)
+        values, suspect = _value(handle.read())
     for number, value in enumerate(values, start=1):
         yield number, partial(_object_of, value, path, number, suspect)
 
@@ -154,8 +153,16 @@ def _object_of(value: Any, path: Path, row: int, suspect: bool) -> dict[str, Any
     return value
 
 
-def _decoded(text: str | bytes) -> str:
-    return text if isinstance(text, str) else text.removeprefix(_BOM).decode("utf-8")
+def _value(text: str | bytes) -> tuple[Any, bool]:
+    """What a text says, and whether it may hold what grammar lets through: deep nesting, no characters."""
+    if len(text) > MAX_VALUE_BYTES:
+        raise _Unfit(_TOO_LONG.format(MAX_VALUE_BYTES))
+    if isinstance(text, bytes):
+        text = text.removeprefix(_BOM).decode("utf-8")  # in the place of the bytes, so that they can go
+    nested = text.count("[") + text.count("{")
+    if nested > MAX_NESTED:
+        raise _Unfit(f"more than {MAX_NESTED:,} lists and objects in one value")
+    return _DECODER.decode(text), nested > MAX_DEPTH or "\\u" in text
 
 
 class _Unfit(Exception):
@@ -188,6 +195,7 @@ def _told(file: str | Path | None, row: int | None, remedy: str) -> Iterator[Non
         ) from None
 
 
+_TOO_LONG = "one JSON value of more than {:,} bytes"
 _TOO_DEEP = f"more than {MAX_DEPTH} lists and objects inside one another"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -222,21 +230,15 @@ _DECODER = json.JSONDecoder(
 )
 
 
-def _is_suspect(text: str) -> bool:
-    """Whether a text may hold what its grammar lets through: deep nesting, characters that are none."""
-    return "\\u" in text or text.count("[") + text.count("{") > MAX_DEPTH
-
-
-def _require_plain(value: Any) -> None:
-    left: list[tuple[str, int, Any]] = [("", 0, value)]
-    while left:
-        place, depth, one = left.pop()
-        if depth > MAX_DEPTH:
-            raise _Unfit(_TOO_DEEP)
-        if isinstance(one, str) and _SURROGATE.search(one):
-            raise _Unfit("half of a surrogate pair, which is not a character", place[1:] or None, one)
-        if isinstance(one, dict):
-            left += [(place, depth, name) for name in one]
-            left += [(f"{place}.{name}", depth + 1, inner) for name, inner in one.items()]
-        elif isinstance(one, list):
-            left += [(f"{place}.{number}", depth + 1, inner) for number, inner in enumerate(one)]
+def _require_plain(value: Any, depth: int = 0, place: str = "") -> None:
+    if depth > MAX_DEPTH:
+        raise _Unfit(_TOO_DEEP)
+    if isinstance(value, str) and _SURROGATE.search(value):
+        raise _Unfit("half of a surrogate pair, which is not a character", place[1:] or None, value)
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            _require_plain(name, depth, place)
+            _require_plain(inner, depth + 1, f"{place}.{name}")
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            _require_plain(inner, depth + 1, f"{place}.{number}")

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 from command_line import harmonia
 
+from harmonia.models import LocalModel
+from harmonia.slick import knowledge
 from harmonia.world import base_folder
 from harmonia.writers import read_written
 
@@ -47,6 +52,42 @@ def test_slick_sorts_the_labs_questions(data, tmp_path):
     rows = pq.read_table(out).to_pylist()
     for category, count in counts["person"].items():
         assert sum(row["category"] == category for row in rows) == count
+
+
+@pytest.mark.slow
+def test_a_killed_slick_asks_only_what_is_left_and_ends_the_same(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(knowledge, "CHUNK", 3)
+    asked: list[str] = []
+    generate, dies = LocalModel.generate, [True]
+
+    def noted(model: LocalModel, prompts: Any, how: Any, *, addresses: Any, **more: Any) -> Any:
+        if dies[0] and len({name.split("/")[0] for name in [*asked, *addresses]}) > 6:
+            os.kill(os.getpid(), signal.SIGKILL)
+        asked.extend(addresses)
+        return generate(model, prompts, how, addresses=addresses, **more)
+
+    monkeypatch.setattr(LocalModel, "generate", noted)
+    out, items = tmp_path / "known.parquet", data / "person/free.jsonl"
+    words = ("--model", base_folder(0), "--items", items, "--prompts", "2", "--samples", "1", "limit=8")
+    if not (child := os.fork()):
+        try:
+            harmonia("slick", *words, "--out", out)
+        finally:
+            os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    assert not out.exists()
+    dies[0] = False
+    ended = [harmonia("slick", *words, "--out", out), set(asked)]
+    asked.clear()
+    whole = [harmonia("slick", *words, "--out", tmp_path / "whole.parquet"), set(asked)]
+    assert ended[0].returncode == whole[0].returncode == 0
+    assert out.read_bytes() == (tmp_path / "whole.parquet").read_bytes()
+    # Two chunks of three were noted: the last two questions alone are asked again.
+    assert len({name.split("/")[0] for name in whole[1]}) == 8
+    assert len({name.split("/")[0] for name in ended[1]}) == 2 and ended[1] < whole[1]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["known.parquet", "whole.parquet"]
 
 
 def test_write_takes_contexts_from_explanations_without_a_model(beliefs, tmp_path):
