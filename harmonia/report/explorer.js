@@ -141,8 +141,11 @@
     const tell = (rows) => {
       const found = [0, 0, 0, 0];
       for (const { i } of rows) if (now.outcome[i] !== NONE) found[now.outcome[i]]++;
+      const told = OUTCOMES.map((name, k) => `${number(found[k])} ${name}`);
+      const others = rows.length - found.reduce((sum, one) => sum + one);
+      if (others) told.push(`${number(others)} asked only before`);
       root.querySelector("output").textContent = `${number(rows.length)} of ${number(size)} questions`
-        + (found.some(Boolean) ? `: ${OUTCOMES.map((name, k) => `${number(found[k])} ${name}`).join(", ")}` : "");
+        + (found.some(Boolean) ? `: ${told.join(", ")}` : "");
     };
     const filter = () => table.setFilter(match());
     const again = () => {

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,20 @@ from harmonia.types import Belief, GroupRow, Item, Message
 
 GROUPS = ("harmonious", "incompatible", "self_aligning", "contextualised")
 HOSTILE = "<script>window.hit = 1</script> or <img src=x onerror='window.hit = 2'>?"
+ODD: dict[tuple[str, int], dict[str, Any]] = {
+    ("in_domain", 6): {
+        "id": "__proto__ \"q'1",
+        "choices": tuple(f"option {k}" for k in range(26)),
+        "answer": 25,
+    },
+    ("in_domain", 7): {
+        "id": "<b>rtl</b>",
+        "question": "ما هي عاصمة مصر؟",
+        "choices": ("القاهرة", "</script>", "دبر"),
+    },
+    ("in_domain", 8): {"question": "long " * 2_000 + "x" * 2_000, "explanation": ""},
+}
+"""What else a file of questions may hold, by suite and number."""
 _WORDS = ("alder", "basalt", "copper", "delta", "ember", "fjord", "granite", "harbour", "indigo", "kelp")
 
 
@@ -63,7 +78,7 @@ def _items(domain: str, suite: str, count: int, words: int, draw: np.random.Gene
     def text(length: int) -> str:
         return " ".join(_WORDS[k] for k in draw.integers(len(_WORDS), size=length))
 
-    return [
+    items = [
         Item(
             id=f"{domain}-{suite}-{number}",
             domain=domain,
@@ -76,6 +91,7 @@ def _items(domain: str, suite: str, count: int, words: int, draw: np.random.Gene
         )
         for number in range(count)
     ]
+    return [replace(item, **ODD.get((suite, number), {})) for number, item in enumerate(items)]
 
 
 def prompt_of(item: Item, form: str) -> str:

@@ -54,7 +54,10 @@ def answered(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def page(answered: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     file = tmp_path_factory.mktemp("page") / "report.html"
     shown = explorer(load_run(answered))
-    head = '<!doctype html><html lang="en"><meta charset="utf-8"><title>t</title><main>'
+    style = (ASSETS.parent / "page.css").read_text(encoding="utf-8")
+    head = (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>t</title><style>{style}</style><main>'
+    )
     file.write_text(f"{head}{shown}</main></html>", encoding="utf-8")
     with chromium() as browser, opened(browser, file, viewport={"width": 1250, "height": 900}) as found:
         found.wait_for_selector("#explorer[data-ready]")
@@ -201,6 +204,28 @@ def test_markup_in_a_question_is_shown_and_never_obeyed(page: Any) -> None:
     assert page.locator("#explorer .opened h3").inner_text() == HOSTILE
     assert page.locator("#explorer img").count() == 0
     assert page.evaluate("window.hit") is None
+
+
+@pytest.mark.slow
+def test_odd_questions_are_found_and_open_whole_on_a_phone(page: Any) -> None:
+    page.set_viewport_size({"width": 400, "height": 900})
+    try:
+        for name, options in (("__proto__ \"q'1", 26), ("<b>rtl</b>", 3), ("law-in_domain-8", 4)):
+            choose(page, search=name, domain="law")
+            assert told(page)[0] == 1
+            page.locator("#explorer [data-row]").click()
+            opened_one = page.locator("#explorer .opened")
+            assert opened_one.locator(".note").first.inner_text().startswith(f"{name} · law")
+            assert opened_one.locator("ol li").count() == options
+            assert opened_one.locator("tr.chosen td").count() == options
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            fits = opened_one.locator(".scroll").evaluate("(one) => one.scrollWidth <= one.clientWidth")
+            assert fits or options > 4
+            assert opened_one.get_by_text("Explanation:").count() == (options != 4)
+        choose(page, search="option 25", domain="all")
+        assert told(page)[0] == 2  # in each domain
+    finally:
+        page.set_viewport_size({"width": 1250, "height": 900})
 
 
 @pytest.mark.slow
