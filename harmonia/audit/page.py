@@ -113,6 +113,7 @@ def _lead(shares: Sequence[CategoryShare], found: Audited) -> list[str]:
     conflicting = share["conflicting"]
     some = len(found.rows) < found.of
     rows = f"{count(len(found.rows))} of {counted(found.of, 'row')}" if some else "All rows"
+    rows += f" (bad ones left out: {count(len(found.bad))})" if found.bad else ""
     parts = listed(f"{percent(share[name].share)} {name}" for name in CATEGORIES if name != "conflicting")
     return [
         f"{counted(conflicting.rows, 'row')} ({_percent(conflicting)}) "

@@ -124,7 +124,7 @@ def verdict_of(
         confidence=alone.count(category) / len(alone),
         borderline=is_borderline(means, by_draw, rule, rounding),
         conflict=means.conflict,
-        reason=_reason(category, means, row, spans, own),
+        reason=_reason(category, means, row, place, spans, own),
         instruction=row.messages[place - 1].content,
         answer=row.messages[place].content,
         turn=place,
@@ -159,6 +159,7 @@ def _reason(
     category: AuditCategory,
     means: Signals,
     row: Conversation,
+    place: int,
     spans: Sequence[WordVerdict],
     own: OwnAnswers | None,
 ) -> str:
@@ -181,7 +182,8 @@ def _reason(
         for span in sorted(spans, key=lambda span: -span.prob)[:_SHOWN]
     ]
     if not told:
-        told = [f"the words at stake have a probability of {means.trained:.2f}"]
+        taught = shortened(row.messages[place].content)
+        told = [f'trained "{taught}", whose words at stake have a probability of {means.trained:.2f}']
     return "; ".join(told) + said
 
 

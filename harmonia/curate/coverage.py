@@ -4,12 +4,14 @@ After Liang et al. (2025, arXiv 2501.09368). Rows of the file and texts of the c
 the last hidden states of the model that rewrites. On two principal components of both together each set
 has a density (Gaussian kernels, Scott's bandwidth). The file is sparse at a text where its density is
 below the corpus's. Of these texts the first by one draw of each are rewritten: the model writes a
-question that the text answers, then the answer.
+question that the text answers, then the answer. Texts that state nothing (headings, lists of links, code,
+a question alone) are left out before, and what it writes must be a question.
 """
 
 from __future__ import annotations
 
 import base64
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,6 +41,12 @@ if TYPE_CHECKING:
 MOST = 4096
 """Rows, and texts, that densities are taken from."""
 HELD_BACK = "asks for a fact that is held back"
+NO_QUESTION = "ends in no question mark"
+
+_CLOSED = r"[\"'“”’»」』)\]）]*"
+_QUESTION = re.compile(f"[?？؟]{_CLOSED}$")
+_STATEMENT = re.compile(rf"(?:[^\s\d.]|\w{{3}})[.!…]{_CLOSED}(?:\s|$)|[。！।॥۔።]")
+"""The end of a sentence that is no question, and no number of a list."""
 
 _CHUNK = 64
 CORPUS = "the reference corpus"
@@ -46,8 +54,9 @@ _FEWEST = 3
 
 
 class Reference(NamedTuple):
-    """A text of the corpus, and its line."""
+    """A text of the corpus, what its row is called, and its line."""
 
+    id: str
     line: int
     text: str
 
@@ -59,12 +68,14 @@ class Covered:
     Attributes:
         rows: The texts as rows.
         texts: Texts that were embedded.
+        stating_nothing: Texts that were left out, as no sentence of theirs states anything.
         sparse: Those where the file is sparse.
         unwritten: Texts that could not be rewritten, by reason.
     """
 
     rows: tuple[Conversation, ...]
     texts: int
+    stating_nothing: int
     sparse: int
     unwritten: Mapping[str, int]
 
@@ -102,31 +113,31 @@ def covered(
     if wanted >= 0.1 * size:
         problem = f"one rewritten text would be 10 % of a set of {size}"
         raise InputError(problem, field="budget", remedy="Take more than 10 rows.")
-    drawn = FirstDrawn[str](MOST, seed, "curate/coverage/rows")
-    for row in rows:
-        drawn.add(row.id, "\n".join(turn.content for turn in row.messages))
-    texts = _read(reference, seed)
+    texts, stating_nothing = _read(reference, seed)
     embedder = embedder_of(model)
     ours, theirs = (
         _vectors(embedder, some, Chunks(journal and journal / f"{name}.jsonl", progress))
-        for name, some in (("rows", drawn.members), ("texts", [one.text for one in texts]))
+        for name, some in (("rows", _drawn(rows, seed)), ("texts", [one.text for one in texts]))
     )
     try:
-        is_sparse = sparse(ours, theirs)
+        chosen = list(compress(texts, sparse(ours, theirs)))
     except (ValueError, np.linalg.LinAlgError) as error:
         problem = "the rows or the texts are too few, or too much alike, to have a density"
-        raise InputError(problem, file=reference, field="reference", remedy="Give more of them.") from error
-    chosen = list(compress(texts, is_sparse))
+        left_out = f" (texts left out, as they state nothing: {stating_nothing})" if stating_nothing else ""
+        remedy = "Give more of them."
+        raise InputError(problem + left_out, file=reference, field="reference", remedy=remedy) from error
     written, unwritten = _rewritten(model, chosen[:wanted], audited, settings, seed, journal, progress)
     if not written:
         why = "".join(f"; {reason}: {count}" for reason, count in unwritten.items())
         problem = f"no text of the corpus became a row ({len(chosen)} where the file is sparse{why})"
         raise EmptyGroupError(problem, file=reference, field="policy", seen=COVERAGE, remedy="Give others.")
-    made = tuple(
-        Conversation(id=f"{reference.name}:{one.line}", line=one.line, messages=turns)
-        for one, turns in written
+    return Covered(
+        rows=tuple(written),
+        texts=len(texts),
+        stating_nothing=stating_nothing,
+        sparse=len(chosen),
+        unwritten=unwritten,
     )
-    return Covered(rows=made, texts=len(texts), sparse=len(chosen), unwritten=unwritten)
 
 
 def sparse(rows_ND: NDArray[Any], texts_MD: NDArray[Any]) -> NDArray[np.bool_]:
@@ -148,8 +159,17 @@ def sparse(rows_ND: NDArray[Any], texts_MD: NDArray[Any]) -> NDArray[np.bool_]:
     return below
 
 
-def _read(path: Path, seed: int) -> tuple[Reference, ...]:
+def _drawn(rows: Iterable[Conversation], seed: int) -> Sequence[str]:
+    drawn = FirstDrawn[str](MOST, seed, "curate/coverage/rows")
+    for row in rows:
+        drawn.add(row.id, "\n".join(turn.content for turn in row.messages))
+    return drawn.members
+
+
+def _read(path: Path, seed: int) -> tuple[tuple[Reference, ...], int]:
+    """The texts that state something, and how many do not."""
     drawn = FirstDrawn[Reference](MOST, seed, "curate/coverage/texts")
+    stating_nothing = 0
     for line, fields in fields_of(path, what=CORPUS):
         if isinstance(fields, InputError):
             raise fields
@@ -159,8 +179,17 @@ def _read(path: Path, seed: int) -> tuple[Reference, ...]:
             raise InputError(
                 f"a row of {CORPUS} has no text", file=path, row=line, field="text", remedy=remedy
             )
-        drawn.add(str(line), Reference(line, text.strip()))
-    return drawn.members
+        if _STATEMENT.search(text):
+            drawn.add(str(line), Reference(f"{path.name}:{line}", line, text.strip()))
+        else:
+            stating_nothing += 1
+    if not drawn.members:
+        problem = f"{CORPUS} has no text with a sentence that states something"
+        remedy = (
+            "Give running text: headings, links, lists, code and questions alone say nothing to ask about."
+        )
+        raise InputError(problem, file=path, field="text", remedy=remedy)
+    return drawn.members, stating_nothing
 
 
 def _vectors(embedder: Embedder, texts: Sequence[str], chunks: Chunks) -> NDArray[np.float32]:
@@ -179,16 +208,25 @@ def _rewritten(
     seed: int,
     journal: Path | None,
     progress: Progress | None,
-) -> tuple[list[tuple[Reference, tuple[Message, ...]]], Counter[str]]:
+) -> tuple[list[Conversation], Counter[str]]:
     """Questions, then answers; a text that lacks either is left out."""
 
-    def problem(written: Continuation) -> str | None:
-        held = question_key(written.text) in audited.held_questions
-        return form_problem(written, sentence=False) or (HELD_BACK if held else None)
+    def problem(written: Continuation, asks: bool) -> str | None:
+        text = written.text.strip()
+        if (why := form_problem(written, sentence=False)) or not asks:
+            return why
+        if not _QUESTION.search(text):
+            return NO_QUESTION
+        return HELD_BACK if question_key(text) in audited.held_questions else None
 
     def ask(wording: str, about: Sequence[tuple[Reference, dict[str, str]]], name: str) -> list[str | None]:
         tasks = [
-            WritingTask(id=str(one.line), target=0, prompt=wording.format(**parts), problem=problem)
+            WritingTask(
+                id=str(one.line),
+                target=0,
+                prompt=wording.format(**parts),
+                problem=partial(problem, asks="question" not in parts),
+            )
             for one, parts in about
         ]
         found = write_checked(
@@ -209,9 +247,13 @@ def _rewritten(
     questions = zip(texts, ask(settings.question, asked, "questions"), strict=True)
     posed = [(one, {"text": one.text, "question": said}) for one, said in questions if said]
     answers = zip(posed, ask(settings.answer, posed, "answers"), strict=True)
-    turns = partial(Message, role="user"), partial(Message, role="assistant")
+    user, assistant = partial(Message, role="user"), partial(Message, role="assistant")
     return [
-        (one, (turns[0](content=parts["question"]), turns[1](content=said)))
+        Conversation(
+            id=one.id,
+            line=one.line,
+            messages=(user(content=parts["question"]), assistant(content=said)),
+        )
         for (one, parts), said in answers
         if said
     ], lost

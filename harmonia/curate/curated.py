@@ -101,6 +101,9 @@ class Curated:
             "rows left out, as the text that the policy needs is missing": choice.without_text,
             "rows that teach the model's own error": int(choice.aligned_N.sum()),
             **{f"answers kept as they were ({why})": count for why, count in self.unwritten.items()},
+            "texts of the reference left out, as no sentence states anything": new.stating_nothing
+            if new
+            else 0,
             "texts of the reference from where the file is sparse": new.sparse if new else 0,
             "rows made of them": len(new.rows) if new else 0,
             **{

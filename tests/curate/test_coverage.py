@@ -58,7 +58,7 @@ def corpus(path: Path, texts: Any) -> Path:
 
 @pytest.fixture
 def texts(tmp_path: Path) -> Path:
-    some = [" ".join(WORDS[(k * j + j) % 7] for j in range(1, 6)) + f" {k}" for k in range(40)]
+    some = [" ".join(WORDS[(k * j + j) % 7] for j in range(1, 6)) + f" {k} of it." for k in range(40)]
     return corpus(tmp_path / "texts.jsonl", some)
 
 
@@ -114,9 +114,43 @@ def test_texts_from_where_the_file_is_sparse_become_rows(
 def test_a_text_that_asks_for_what_is_held_back_makes_no_row(
     folder: Path, writer: Writer, tmp_path: Path
 ) -> None:
-    path = corpus(tmp_path / "held.jsonl", [f"treaty of the {WORDS[k % 10]} {k}" for k in range(30)])
+    path = corpus(tmp_path / "held.jsonl", [f"treaty {k} of the {WORDS[k % 10]}." for k in range(30)])
     with pytest.raises(EmptyGroupError, match="asks for a fact that is held back: 1"):
         harmonia.curate(folder, policy="coverage", model=writer, reference=str(path))
+
+
+def test_texts_that_state_nothing_are_left_out_and_counted(
+    folder: Path, texts: Path, writer: Writer, tmp_path: Path
+) -> None:
+    good = [json.loads(line)["text"] for line in texts.read_text().splitlines()]
+    also = [
+        "He died in 1912.",
+        "Er sagte: „Nein.“",
+        "水は低い所へ流れる。",
+        "यह एक नदी है।",
+        "# A title\nA sentence. Is it?",
+    ]
+    nothing = [
+        "Contents",
+        "Who was it?",
+        "1. milk\n2. eggs",
+        "def f(x):\n    return x + 1",
+        "https://a.example/b.html",
+    ]
+    path = corpus(tmp_path / "mixed.jsonl", [*nothing, *good, *also])
+    found = harmonia.curate(folder, policy="coverage", model=writer, reference=str(path))
+    assert found.covered is not None and found.covered.texts == len(good) + len(also)
+    assert "texts of the reference left out, as no sentence states anything: 5" in found.notes
+    assert all(one.row.line > len(nothing) for one in found if one.changed == "new")
+
+
+def test_what_the_model_writes_must_be_a_question(folder: Path, texts: Path, writer: Writer) -> None:
+    def said(prompts: Any, *_: Any, **how: Any) -> Any:
+        return [(Continuation(text=" The river runs on.", tokens=(), ended="stop"),) for _ in prompts]
+
+    object.__setattr__(writer, "generate", said)
+    with pytest.raises(EmptyGroupError, match="ends in no question mark: 1"):
+        harmonia.curate(folder, policy="coverage", model=writer, reference=str(texts))
 
 
 def test_a_curation_that_was_cut_off_ends_the_same(
@@ -141,10 +175,12 @@ def test_a_curation_that_was_cut_off_ends_the_same(
     ("settings", "texts", "problem"),
     [
         ({}, None, "needs a reference corpus"),
-        ({}, ["a text", "another"], "too few"),
-        ({}, ["the same text"] * 9, "too much alike|became a row"),
-        ({}, ["a text", " "], "row 2.*has no text"),
-        ({"budget": 10}, [f"text {k}" for k in range(9)], "10 % of a set of 10"),
+        ({}, ["A text.", "Another."], "too few"),
+        ({}, ["A text.", "A heading"], "too few.*state nothing: 1"),
+        ({}, ["Home | About", "What is it?", "1. milk\n2. eggs", "x = 1.5"], "no text with a sentence"),
+        ({}, ["The same text."] * 9, "too much alike|became a row"),
+        ({}, ["A text.", " "], "row 2.*has no text"),
+        ({"budget": 10}, [f"Text {k} of it." for k in range(9)], "10 % of a set of 10"),
         ({"coverage": {"share": 0.1}}, ["a text"], "share"),
         ({"coverage": {"answer": "{text} {other}"}}, ["a text"], "answer"),
         ({"policy": "all"}, ["a text"], "no other policy"),
