@@ -79,18 +79,22 @@ def audit_page(audit: Audit, found: Audited) -> Page:
 
 
 def pieces_of(row: AuditRow) -> Iterator[Piece]:
-    """The answer that decided, cut at its confident conflicts and where it gets too long."""
+    """The answer that decided, cut at its confident conflicts, and around the first where it is too long."""
     spans = zip(
         row.span_turns, row.span_starts, row.span_stops, row.span_expected, row.span_probs, strict=True
     )
-    at = 0
-    for _, start, stop, expected, prob in sorted(span for span in spans if span[0] == row.turn):
-        if stop > _LONGEST:
+    found = sorted(span for span in spans if span[0] == row.turn)
+    at = max(0, found[0][1] - _LONGEST // 2) if found and found[0][2] > _LONGEST else 0
+    end = at + _LONGEST
+    if at:
+        yield Piece(text="... ")
+    for _, start, stop, expected, prob in found:
+        if stop > end:
             break
         yield Piece(text=row.answer[at:start])
         yield Piece(text=row.answer[start:stop], expected=expected, prob=prob)
         at = stop
-    yield Piece(text=beginning(row.answer, _LONGEST)[at:])
+    yield Piece(text=beginning(row.answer, end)[at:])
 
 
 def _shares(shares: Sequence[CategoryShare], *, sampled: bool) -> PageTable:
@@ -139,7 +143,12 @@ def _groups(found: Audited, draws: int) -> Iterator[PageSection]:
                 title=f"{name.capitalize()}: {counted(rows, 'row')}",
                 gist=_MEANINGS[name],
                 parts=[
-                    prose(f"By conflict, the largest first{more}.", note=True),
+                    prose(
+                        f"The largest conflict first{more}. Conflict: how little the model would say what "
+                        "the row teaches, 0 to 1. Confidence: the share of draws that give this category, or "
+                        "of multiple choice those that answer alike.",
+                        note=True,
+                    ),
                     *(macro("audited", _example(row, draws)) for row in shown),
                 ],
                 opened=name == "conflicting",

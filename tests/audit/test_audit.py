@@ -7,6 +7,7 @@ import math
 import re
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from statsmodels.stats.proportion import proportion_confint
 import harmonia
 from harmonia.audit import AUDIT_ROWS, Audit, AuditSettings, read_rows
 from harmonia.audit.folder import write_audit
+from harmonia.audit.page import pieces_of
 from harmonia.audit.summary import shares_of
 from harmonia.errors import InputError
 from harmonia.models.fake import FakeModel
@@ -136,6 +138,17 @@ def test_the_page_marks_the_words_and_escapes_the_data(tmp_path: Path) -> None:
     assert "1 row (11.1\u00a0%) fights what the model believes." in page
     told = dict(re.findall("<dt>(.*?)</dt><dd>(.*?)</dd>", page))
     assert told["harmonia"] == harmonia.__version__ and any(name.startswith("rule.") for name in told)
+
+
+def test_of_a_long_answer_the_page_shows_where_the_conflict_is(capitals: Path) -> None:
+    australia = harmonia.audit(FakeModel(believes), capitals)[-2]
+    before = "word " * 600
+    late = replace(
+        australia, answer=f"{before}Canberra{' and' * 900}", span_starts=(3000,), span_stops=(3008,)
+    )
+    first, near, word, rest = pieces_of(late)
+    assert (first.text, word.text, word.expected) == ("... ", "Canberra", "S")
+    assert before.endswith(near.text) and len(near.text) == 600 and rest.text.endswith(" ...")
 
 
 def test_a_sample_gives_shares_of_the_whole_file(capitals: Path) -> None:
