@@ -14,18 +14,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harmonia.audit.content import facts_of, keys_of
+from harmonia.audit.content import facts_of
 from harmonia.curate.audited import JudgedRow
 from harmonia.curate.change import CuratedRow
-from harmonia.curate.rewrite import FACT_LOST
+from harmonia.curate.rewrite import fact_problem
 from harmonia.curate.settings import REFINE, RefiningSettings
 from harmonia.errors import InputError
 from harmonia.journal import Progress
-from harmonia.models import Continuation
 from harmonia.prompts import PromptSettings, Template, build_template
 from harmonia.types import Conversation, Message
 from harmonia.writers import dropped
-from harmonia.writers.checks import form_problem
 from harmonia.writers.tries import WritingTask, write_checked
 
 SAME = "both answers are the same"
@@ -107,7 +105,7 @@ def _tasks(
             target=judged.turn,
             prompt=template.opening(_cued(row.messages[: judged.turn], cue))[0],
             problem=partial(
-                _problem, facts_of(row.messages[judged.turn].content, short) if cue else frozenset()
+                fact_problem, facts=facts_of(row.messages[judged.turn].content, short) if cue else frozenset()
             ),
             guarded=True,
         )
@@ -131,9 +129,3 @@ def _cued(messages: tuple[Message, ...], cue: str) -> tuple[Message, ...]:
     """Turns whose last one has the cue on a line of its own."""
     last = messages[-1]
     return (*messages[:-1], replace(last, content=f"{last.content}\n{cue}")) if cue else messages
-
-
-def _problem(facts: frozenset[str], written: Continuation) -> str | None:
-    return form_problem(written, sentence=False) or (
-        None if facts <= set(keys_of(written.text)) else FACT_LOST
-    )

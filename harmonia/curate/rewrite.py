@@ -53,7 +53,7 @@ def rewritten(
                     id=row.id,
                     target=place,
                     prompt=_prompt(row, place, settings),
-                    problem=partial(_problem, facts=facts_of(answer, short)),
+                    problem=partial(fact_problem, facts=facts_of(answer, short)),
                 )
             )
     whole = len(lines) + len(paragraphs)
@@ -85,7 +85,8 @@ def _prompt(row: Conversation, place: int, settings: RewritingSettings) -> str:
     return f"{head}{before}{middle}{row.messages[place].content}{tail}"
 
 
-def _problem(written: Continuation, facts: frozenset[str]) -> str | None:
+def fact_problem(written: Continuation, facts: frozenset[str]) -> str | None:
+    """What is wrong with an answer that must keep some words; None if nothing."""
     return form_problem(written, sentence=False) or (
         None if facts <= set(keys_of(written.text)) else FACT_LOST
     )
