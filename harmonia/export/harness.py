@@ -147,11 +147,11 @@ def _write_task(
         f"{row['text']}{exam.wording.joint}{row['answers'][row['answer']]}" for row in dev[: form.shots]
     ]
     how = {"form": str(form), "shots": len(solved), "method": exam.method, "preset": preset}
-    test = [
+    test = (
         # Whoever reads the harness's log can tell by the hash whether it asked this very text.
         row | how | {"prompt_hash": _hash("\n\n".join([row["intro"], *solved, row["text"]]))}
         for row in (_row(item, exam, preset) for item in items)
-    ]
+    )
     write_json_lines(folder / f"{name}.test.jsonl", test)
     if dev:
         write_json_lines(folder / f"{name}.dev.jsonl", dev)

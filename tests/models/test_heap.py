@@ -14,8 +14,8 @@ import resource, torch
 torch.set_num_threads(1)
 from harmonia.models.heap import keep_freed_memory
 def work():
-    # 48 MB each: more than glibc by itself ever keeps (32 MB).
-    held = [torch.ones(12 << 20) for _ in range(2)]
+    # 24 MB each, together more than glibc by itself ever keeps (64 MB).
+    held = [torch.ones(6 << 20) for _ in range(4)]
     return sum(float(one[0]) for one in held)
 def faults():
     for _ in range(5):
@@ -28,6 +28,21 @@ left = faults()
 kept = keep_freed_memory()
 print(left, int(kept), faults())
 """
+
+GROWTH = """
+import os, torch
+from harmonia.models.heap import keep_freed_memory
+keep_freed_memory()
+def resident_mb():
+    return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE") >> 20
+before, small = resident_mb(), []
+for step in range(8):
+    logits = torch.ones((64 + step) << 20)
+    small.append(torch.ones(1 << 20))  # stands behind them, and stays
+    del logits
+print(resident_mb() - before)
+"""
+"""Eight steps, each with 256 MB or a little more of its own, and 4 MB that stay."""
 
 glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told to keep memory")
 
@@ -53,6 +68,13 @@ def test_freed_memory_is_taken_up_again_without_page_faults() -> None:
     assert kept == 1
     assert many > 100
     assert few < many / 20
+
+
+@pytest.mark.slow
+@glibc
+def test_logits_of_another_size_each_step_do_not_make_the_process_grow() -> None:
+    done = subprocess.run([sys.executable, "-c", GROWTH], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 256
 
 
 @pytest.mark.slow
