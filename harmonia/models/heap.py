@@ -2,8 +2,8 @@
 
 Activations of a pass are a few MB each. glibc fetches each from the system and gives it
 back, page by page; what that costs is in docs/log.md. The process keeps what it held of them at
-its peak. Logits of a large vocabulary are hundreds of MB and of another size each time: kept,
-they leave holes that the next ones do not fit, and the process grows with each step.
+its peak. Logits of a large vocabulary are hundreds of MB and of another size each time. Kept, they
+leave holes that the next ones do not fit, and the process grows with each step.
 """
 
 from __future__ import annotations
