@@ -68,7 +68,11 @@ def _parts(claim: Claim, forms: set[str]) -> str:
     verdicts = {effect.what: effect.verdict for effect in claim.effects}
     found = zip(names, (_GAIN, _LOSS), strict=True)
     unsure = [name for name, what in found if verdicts[what] == "inconclusive"]
-    doubt = f" ({' and '.join(unsure)} not sure)" if unsure else ""
+    doubt = (
+        f" ({unsure[0] if len(unsure) == 1 else 'neither'} is {'not ' * (len(unsure) == 1)}sure)"
+        if unsure
+        else ""
+    )
     return f"{split}{doubt}.{_in_words(claim, forms)}"
 
 
