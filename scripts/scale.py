@@ -3,26 +3,33 @@
     python scripts/scale.py 500000 1000000
     python scripts/scale.py 250000 500000 --only consistency groups
 
-Beliefs and questions are made by columns, the same each time. Each command is a process of its own, of
-whose peak memory and processor time a table is printed. Time that grows in line with rows has a
-ratio of 2 where they double; what a command takes to start is in it.
+Beliefs and questions are made the same each time, in a process of their own: Linux counts the memory of who
+starts a process to that one's peak. Each command is a process of its own, of whose peak memory and processor
+time a table is printed. Time that grows in line with rows has a ratio of 2 where they double; what a command
+takes to start is in it.
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
+import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-from harmonia.files import write_json_lines, write_parquet
+from harmonia.data import stored_items
+from harmonia.files import write_json, write_json_lines, write_parquet
+from harmonia.probe import read_beliefs, write_answers
 
 OPTIONS = 4
 _WORDS = ("tension", "bending", "torsion", "shear", "load", "beam", "yield", "strain", "column", "moment")
@@ -80,6 +87,37 @@ def write_items(path: Path, rows: int, mark: str = "") -> None:
     )
 
 
+def write_run(run: Path, beliefs: Sequence[Path]) -> None:
+    """A run directory of the questions, as the base model and a tuned one answer them."""
+    items = run / "items" / "mechanics.parquet"
+    outputs = {"data/mechanics": items}
+    for path, (who, form, shots) in zip(
+        beliefs, (("base", "icl5", 5), ("harmonious/seed0", "chat0", 0)), strict=True
+    ):
+        said = [replace(one, form=form, shots=shots) for one in read_beliefs(path)]
+        if not items.exists():
+            stored_items.write_items(items, (one.item for one in said))
+        key = f"mechanics/{who}/{form}/letter/homogeneous"
+        outputs[f"evaluate/{key}"] = run / "predictions" / f"{key}.parquet"
+        write_answers(outputs[f"evaluate/{key}"], said, items, {})
+    stages = {
+        key: {"status": "done", "outputs": {path.relative_to(run).as_posix(): {}}}
+        for key, path in outputs.items()
+    }
+    write_json(run / "manifest.json", {"name": "scale", "seeds": [0], "method": "letter", "stages": stages})
+    (run / "experiment.yaml").write_text("groups: {threshold: 0.5}\n", encoding="utf-8")
+
+
+def write_inputs(folder: Path, rows: int, names: Collection[str]) -> None:
+    """What the commands of these names read."""
+    for seed, name in enumerate(("before", "after")):
+        write_beliefs(folder / f"{name}.parquet", rows, seed)
+    write_items(folder / "items.jsonl", rows)
+    write_items(folder / "other.jsonl", rows // 10, " Choose one.")
+    if "page" in names:
+        write_run(folder / "run", [folder / "before.parquet", folder / "after.parquet"])
+
+
 def commands(folder: Path) -> dict[str, list[str]]:
     """The command lines that are measured, by name."""
     before, after, out = (str(folder / name) for name in ("before.parquet", "after.parquet", "out"))
@@ -89,6 +127,7 @@ def commands(folder: Path) -> dict[str, list[str]]:
         "groups": ["groups", "--beliefs", before, "--out", f"{out}/groups", "--json"],
         "triage": ["triage", "--beliefs", before, "--beliefs", after, "--out", f"{out}/review.csv"],
         "leakage": ["leakage", "--train", items, "--suite", other, "--out", f"{out}/leakage.csv"],
+        "page": ["report", str(folder / "run")],
         "export-task": ["export-task", "--items", items, "--shots", "0", "--out", f"{out}/task"],
     }
 
@@ -110,6 +149,18 @@ def measured(arguments: Sequence[str]) -> tuple[float, float]:
     return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
 
 
+def _say_page(run: Path, rows: int) -> None:
+    """What the page holds, and what stands beside it."""
+    text = (run / "report.html").read_text(encoding="utf-8")
+    cut = re.search("This table holds .+? questions", text)
+    beside = sum(pq.read_metadata(path).num_rows for path in run.glob("predictions/**/*.parquet"))
+    told = cut[0] if cut else f"it holds all {rows:,} questions"
+    print(
+        f"page: {len(text.encode()) / 1e6:.1f} MB; {told}; beside it {beside:,} answers as Parquet",
+        flush=True,
+    )
+
+
 def main() -> None:
     """Measure each number of rows that is given."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -120,15 +171,21 @@ def main() -> None:
     for rows in given.rows:
         with tempfile.TemporaryDirectory() as place:
             folder = Path(place)
-            for seed, name in enumerate(("before", "after")):
-                write_beliefs(folder / f"{name}.parquet", rows, seed)
-            write_items(folder / "items.jsonl", rows)
-            write_items(folder / "other.jsonl", rows // 10, " Choose one.")
-            for name, line in commands(folder).items():
-                if given.only is None or name in given.only:
-                    found.setdefault(name, []).append(measured(line))
-                    seconds, peak = found[name][-1]
-                    print(f"{name}: {rows:,} rows, {seconds:.1f} s, {peak:.0f} MB", flush=True)
+            lines = commands(folder)
+            wanted = [name for name in lines if given.only is None or name in given.only]
+            maker = multiprocessing.get_context("spawn").Process(
+                target=write_inputs, args=(folder, rows, wanted)
+            )
+            maker.start()
+            maker.join()
+            if maker.exitcode:
+                raise SystemExit(maker.exitcode)
+            for name in wanted:
+                found.setdefault(name, []).append(measured(lines[name]))
+                seconds, peak = found[name][-1]
+                print(f"{name}: {rows:,} rows, {seconds:.1f} s, {peak:.0f} MB", flush=True)
+            if "page" in wanted:
+                _say_page(folder / "run", rows)
     for name, figures in found.items():
         ratios = [f"{b[0] / a[0]:.2f}" for a, b in pairwise(figures)]
         print(f"{name}: ratio of time {', '.join(ratios) or '-'}")

@@ -209,7 +209,12 @@ def measures(before: Answers, after: Answers) -> dict[str, NDArray[np.float64]]:
 
 def levels(base: Answers, threshold: float = 0.5) -> Texts:
     """The level of each item, by `probe/level.py`; of one draw a belief above the threshold is sure."""
-    several = zip(base.category_I, base.correct_I, base.confidence_I > threshold, strict=True)
+    return levels_of(base.category_I, base.correct_I, base.confidence_I > threshold)
+
+
+def levels_of(category_I: Texts, right_I: NDArray[np.bool_], sure_I: NDArray[np.bool_]) -> Texts:
+    """The same of what decides it: `category_I` is None where there was one draw."""
+    several = zip(category_I, right_I, sure_I, strict=True)
     return np.array([found or level(right, sure=sure) for found, right, sure in several], dtype=object)
 
 

@@ -32,12 +32,16 @@ def explorer(run: RunFiles, limit: int = LIMIT) -> Markup:
     questions = QuestionData(RunIndex(run.path, run.manifest))
     if not questions.all:
         return Markup()
-    text, shown = questions.json()
-    if len(text.encode()) > limit:
+    # Of more texts than fit most are never made into values of Python.
+    share = min(1.0, limit / questions.text_bytes)
+    if share < 1:
+        questions.drop_prompts()
+    text, shown = questions.json(share)
+    if share == 1 and len(text.encode()) > limit:
         questions.drop_prompts()
         text, shown = questions.json()
     if (size := len(text.encode())) > limit:
-        text, shown = questions.json(0.95 * limit / size)
+        text, shown = questions.json(0.95 * share * limit / size)
     return Markup("\n").join(
         [
             *(

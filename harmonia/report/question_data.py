@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from harmonia.analysis.answers import Answers, read_columns
-from harmonia.analysis.consistency import levels
+from harmonia.analysis.answers import read_columns
+from harmonia.analysis.consistency import levels_of
 from harmonia.analysis.run_answers import CHAT, Who
 from harmonia.analysis.tables import PROBE
 from harmonia.errors import HarmoniaError
@@ -47,7 +50,8 @@ class _Block:
         ids: Their ids.
         level_I: The level of each, as its place in `LEVELS`.
         counted_out: Ids left out of all scores.
-        answers: The most probable option and all probabilities, by model and asking.
+        answers: The most probable option and all probabilities as shares, by model and asking.
+        asked: The files of the base model's answers, which may hold its prompts.
         texts: The prompts of the base model by asking and id, kept or rendered.
     """
 
@@ -56,29 +60,38 @@ class _Block:
     of: BeliefColumns
     ids: NDArray[np.object_]
     level_I: NDArray[np.uint8]
-    answers: dict[tuple[Model, Asking], tuple[NDArray[np.uint8], NDArray[np.float64]]] = field(
+    answers: dict[tuple[Model, Asking], tuple[NDArray[np.uint8], NDArray[np.uint16]]] = field(
         default_factory=dict
     )
+    asked: dict[Asking, Path] = field(default_factory=dict)
     texts: dict[Asking, dict[str, str | None]] = field(default_factory=dict)
 
     def add(self, model: Model, asking: Asking, found: BeliefColumns) -> None:
         """Add a model's answers, whatever the order of their file."""
         probs_I_C = found.padded("probs")
         pred_I = probs_I_C.argmax(axis=1).astype(np.uint8)
+        shares_I_C = np.rint(probs_I_C * 65535).astype(np.uint16)
         ids = _ids(found)
         if not np.array_equal(ids, self.ids):
             place = {name: number for number, name in enumerate(ids)}
             where_I = np.array([place.get(name, -1) for name in self.ids])
             pred_I = np.where(where_I < 0, _NONE, pred_I[where_I]).astype(np.uint8)
-            probs_I_C = np.where(where_I[:, None] < 0, 0.0, probs_I_C[where_I])
-        self.answers[model, asking] = pred_I, probs_I_C
-        if model[0] == BASE and found.answers["prompt"].null_count < len(ids):
-            self.texts[asking] = dict(zip(ids, found.answers["prompt"].to_pylist(), strict=True))
+            shares_I_C = np.where(where_I[:, None] < 0, 0, shares_I_C[where_I]).astype(np.uint16)
+        self.answers[model, asking] = pred_I, shares_I_C
+        if model[0] == BASE:
+            self.asked[asking] = found.path
+
+    def take_kept(self, read: Callable[[Path], BeliefColumns]) -> None:
+        """Take the base model's prompts where its answers hold them."""
+        for asking, path in self.asked.items():
+            found = read(path)
+            if found.answers["prompt"].null_count < len(found.row_I):
+                self.texts[asking] = dict(zip(_ids(found), found.answers["prompt"].to_pylist(), strict=True))
 
     def render(self, rendering: Rendering) -> None:
         """Render the base model's prompts where they were not kept."""
-        for model, asking in self.answers:
-            if model[0] == BASE and asking not in self.texts:
+        for asking in self.asked:
+            if asking not in self.texts:
                 items = list(self.of.items_at(np.arange(len(self.ids)), self.domain))
                 found = rendering.prompts(self.domain, self.suite, asking, items)
                 self.texts[asking] = dict(zip(self.ids, found, strict=True))
@@ -124,16 +137,16 @@ class QuestionData:
         self._models = sorted(
             {model for model, _ in pairs}, key=lambda one: (groups.index(one[0]), one[1] or 0)
         )
-        self._promptless = self._rendered()
+        self._promptless: str | None = None
         self._askings = list(dict.fromkeys(asking for block in self._blocks for _, asking in block.answers))
 
     def _rendered(self) -> str:
-        """Render what prompts were not kept; returns why that could not be done, if so."""
+        """Take prompts that were kept and render the others; returns why that could not be done, if so."""
         try:
             rendering = None
             for block in self._blocks:
-                asked = {asking for (group, _), asking in block.answers if group == BASE}
-                if asked - set(block.texts):
+                block.take_kept(self._read_at)
+                if set(block.asked) - set(block.texts):
                     rendering = rendering or Rendering(self._index)
                     block.render(rendering)
         except (HarmoniaError, KeyError, TypeError) as error:
@@ -148,8 +161,24 @@ class QuestionData:
             "Prompts are left out: the page would be too large with them. harmonia explain-scoring shows one."
         )
 
+    @property
+    def text_bytes(self) -> int:
+        """Bytes of all questions with their options and explanations, which a page of all of them exceeds."""
+        return sum(
+            pc.sum(pc.binary_length(texts)).as_py() or 0
+            for block in self._blocks
+            for table in [block.of.items.table.take(pa.array(block.of.row_I))]
+            for texts in (
+                *(table[name] for name in ("id", "question", "explanation")),
+                pc.list_flatten(table["choices"]),
+            )
+        )
+
+    def _read_at(self, path: Path) -> BeliefColumns:
+        return read_columns(path, self._items)
+
     def _read(self, path: str) -> BeliefColumns:
-        return read_columns(self._index.run / path, self._items)
+        return self._read_at(self._index.run / path)
 
     def _begin(self, domain: str, suite: str, found: BeliefColumns) -> _Block:
         block = _Block(domain, suite, found, _ids(found), np.full(len(found.row_I), _NONE, np.uint8))
@@ -176,10 +205,12 @@ class QuestionData:
                 block.level_I = self._levels(found, block)
 
     def _levels(self, found: BeliefColumns, block: _Block) -> NDArray[np.uint8]:
-        answers = Answers.of_columns(found)
-        by_id = dict(zip(answers.ids_I, levels(answers, self._index.threshold), strict=True))
-        known = [by_id.get(name) for name in block.ids]
-        return np.array([LEVELS.index(one) if one else _NONE for one in known], dtype=np.uint8)
+        probs_I_C = found.padded("probs")
+        right_I = probs_I_C.argmax(axis=1) == found.items.gold_I[found.row_I]
+        sure_I = probs_I_C.max(axis=1) > self._index.threshold
+        found_I = levels_of(found.texts_I("category"), right_I, sure_I)
+        by_id = dict(zip(_ids(found), map(LEVELS.index, found_I), strict=True))
+        return np.array([by_id.get(name, _NONE) for name in block.ids], dtype=np.uint8)
 
     def json(self, share: float = 1.0) -> tuple[str, int]:
         """All of it as JSON that can stand in a page.
@@ -190,6 +221,8 @@ class QuestionData:
         Returns:
             The text, and how many questions are in it.
         """
+        if self._promptless is None:
+            self._promptless = self._rendered()
         kept = [block.kept(share) for block in self._blocks]
         pairs = list(zip(self._blocks, kept, strict=True))
         texts = {
@@ -245,9 +278,9 @@ class QuestionData:
     def _answers(self, pairs: Sequence[tuple[_Block, NDArray[np.int64]]]) -> Iterator[list[Any]]:
         for number, (block, at) in enumerate(pairs):
             options_I = block.of.items.options_I[block.of.row_I[at]]
-            for (model, asking), (pred_I, probs_I_C) in block.answers.items():
-                own_I_C = np.arange(probs_I_C.shape[1]) < options_I[:, None]
-                shares = np.rint(probs_I_C[at][own_I_C] * 65535).astype("<u2")
+            for (model, asking), (pred_I, shares_I_C) in block.answers.items():
+                own_I_C = np.arange(shares_I_C.shape[1]) < options_I[:, None]
+                shares = shares_I_C[at][own_I_C].astype("<u2")
                 place = self._models.index(model), self._askings.index(asking)
                 yield [number, *place, _bytes(pred_I[at]), b64encode(shares.tobytes()).decode()]
 
