@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
@@ -25,7 +24,7 @@ from harmonia.errors import HarmoniaError
 from harmonia.groups.names import BASE
 from harmonia.probe.belief_columns import BeliefColumns
 from harmonia.probe.fit import group_rows, read_fit
-from harmonia.probe.item_columns import ItemColumns
+from harmonia.probe.item_columns import TOGETHER, ItemColumns, rows_of
 from harmonia.probe.level import LEVELS
 from harmonia.prompts import LETTERS
 from harmonia.report.rendered import Rendering
@@ -167,11 +166,9 @@ class QuestionData:
         return sum(
             pc.sum(pc.binary_length(texts)).as_py() or 0
             for block in self._blocks
-            for table in [block.of.items.table.take(pa.array(block.of.row_I))]
-            for texts in (
-                *(table[name] for name in ("id", "question", "explanation")),
-                pc.list_flatten(table["choices"]),
-            )
+            for start in range(0, len(block.ids), TOGETHER)
+            for some in [rows_of(block.of.items.table, block.of.row_I[start : start + TOGETHER])]
+            for texts in (some["id"], some["question"], some["explanation"], pc.list_flatten(some["choices"]))
         )
 
     def _read_at(self, path: Path) -> BeliefColumns:
