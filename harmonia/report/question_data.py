@@ -226,12 +226,6 @@ class QuestionData:
             name: [one for block, at in pairs for one in _column(block, name, at)]
             for name in ("id", "question", "choices", "explanation")
         }
-        excluded = self._index.excluded or {}
-        left_out = [
-            name in excluded.get((block.domain, block.suite), ())
-            for block, at in pairs
-            for name in block.ids[at]
-        ]
         after = [one for one in self._askings if one[0] == CHAT and one[1] == self._before[1]]
         starts = np.cumsum([0, *map(len, kept)])
         data = {
@@ -257,7 +251,7 @@ class QuestionData:
                 np.concatenate([block.of.items.gold_I[block.of.row_I[at]] for block, at in pairs])
             ),
             "level": _bytes(np.concatenate([block.level_I[at] for block, at in pairs])),
-            "leftOut": _bytes(np.array(left_out)),
+            "leftOut": _bytes(np.array(list(self._left_out(pairs)))),
             "answers": list(self._answers(pairs)),
             "texts": texts,
             **self._training(texts, pairs, starts),
@@ -271,6 +265,12 @@ class QuestionData:
         text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
         # A half of a surrogate pair is written as JSON spells it; no text ends the script that it stands in.
         return text.encode("utf-8", "backslashreplace").decode().replace("<", "\\u003c"), int(starts[-1])
+
+    def _left_out(self, pairs: Sequence[tuple[_Block, NDArray[np.int64]]]) -> Iterator[bool]:
+        excluded = self._index.excluded or {}
+        for block, at in pairs:
+            ids = excluded.get((block.domain, block.suite), ())
+            yield from (name in ids for name in block.ids[at])
 
     def _answers(self, pairs: Sequence[tuple[_Block, NDArray[np.int64]]]) -> Iterator[list[Any]]:
         for number, (block, at) in enumerate(pairs):
