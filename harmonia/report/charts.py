@@ -42,22 +42,27 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 def finding(
-    means: Mapping[tuple[str, str], float], bars: Iterable[Difference], chance: float, groups: Sequence[str]
+    means: Mapping[tuple[str, str], float],
+    bars: Iterable[Difference],
+    chances: Mapping[str, float],
+    groups: Sequence[str],
 ) -> Chart:
-    """Mean accuracy by suite and group, each with the interval of its difference from ratio 0."""
+    """Mean accuracy by suite and group, each with the interval of its difference from ratio 0; chance by suite."""
     bars_of = {(row.left, row.suite): row for row in bars}
     zeros = {row.suite: (row.right, row.accuracy_right) for row in bars_of.values()}
     values = []
     for (group, suite), share in means.items():
         row, zero = bars_of.get((group, suite)), zeros.get(suite, ("", None))
-        value = {**named(group, suite), "accuracy": share, "chance": chance}
+        value = {**named(group, suite), "accuracy": share, "chance": chances[suite]}
         value |= {"zero": zero[1] if zero[0] == group else None, "interval": ABSENT}
         if row:
             low, high = row.accuracy_right + row.low, row.accuracy_right + row.high
             value |= {"low": low, "high": high, "interval": reach(low, high)}
         values.append(value)
-    ends = [value[name] for value in values for name in ("accuracy", "low", "high") if name in value]
-    scale = linear((max(0.0, min(*ends, chance) - 0.02), min(1.0, max(*ends, chance) + 0.02)))
+    ends = [
+        value[name] for value in values for name in ("accuracy", "chance", "low", "high") if name in value
+    ]
+    scale = linear((max(0.0, min(ends) - 0.02), min(1.0, max(ends) + 0.02)))
     x = alt.X("accuracy:Q", title="share right, chat form", axis=SHARES, scale=scale)
     place = alt.Chart().encode(
         y=_by_group(groups),

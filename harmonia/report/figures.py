@@ -110,7 +110,11 @@ def finding(runs: Sequence[Sequence[ResultRow]], differences: Iterable[Differenc
     few = {name for name in names if ratio_of(name) is None and not GroupName.parse(name).policy}
     groups = in_group_order(few if len(few) > 1 + (BASE in few) else names)
     means = _means(chat, groups)
-    chances = [row.chance for rows in chat for row in rows]
+    asked = [row for rows in chat for row in rows]
+    chances = {
+        suite: fmean(row.chance for row in asked if row.suite == suite)
+        for suite in {row.suite for row in asked}
+    }
     compared = {(row.left, row.suite): row for row in differences if row.form == CHAT and row.scope == "all"}
     against = {row.right for row in compared.values() if GroupName.parse(row.right).share_aligned == 0}
     bars = [row for row in compared.values() if row.right in against]
@@ -121,7 +125,7 @@ def finding(runs: Sequence[Sequence[ResultRow]], differences: Iterable[Differenc
         zero = plain(next(iter(against)))
         caption += f"Bars: 95 % interval of the difference from {zero} (the solid line). "
     caption += "Dotted: what guessing gives."
-    chart = charts.finding(means, bars, fmean(chances), groups)
+    chart = charts.finding(means, bars, chances, groups)
     return figure("finding", "Accuracy after each training set", caption, [Panel(words=words, chart=chart)])
 
 

@@ -71,3 +71,18 @@ def test_every_form_of_the_base_model_has_a_line() -> None:
         if "transform" in layer
     }
     assert dashes == {"icl0": [1, 0], "icl2": [1, 0], "icl5": [1, 0], "chat0": [4, 3]}
+
+
+def test_chance_is_drawn_where_each_suite_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Any] = []
+    whole = charts.finding
+    monkeypatch.setattr(charts, "finding", lambda *given: drawn.append(whole(*given)) or drawn[0])
+    of = {"homogeneous": 0.25, "out_of_domain": 0.5}  # four options, and two
+    rows = [
+        ResultRow(**result("engineering", group, 0, "chat0", suite) | {"chance": chance})
+        for group in ("base", "harmonious")
+        for suite, chance in of.items()
+    ]
+    assert figures.finding([rows], [])
+    values = drawn[0].to_dict()["data"]["values"]
+    assert {(row["suite"], row["chance"]) for row in values} == {("homogeneous", 0.25), ("out-of-domain", 0.5)}
