@@ -85,4 +85,7 @@ def test_chance_is_drawn_where_each_suite_has_it(monkeypatch: pytest.MonkeyPatch
     ]
     assert figures.finding([rows], [])
     values = drawn[0].to_dict()["data"]["values"]
-    assert {(row["suite"], row["chance"]) for row in values} == {("homogeneous", 0.25), ("out-of-domain", 0.5)}
+    assert {(row["suite"], row["chance"]) for row in values} == {
+        ("homogeneous", 0.25),
+        ("out-of-domain", 0.5),
+    }
