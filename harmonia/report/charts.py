@@ -47,7 +47,7 @@ def finding(
     chances: Mapping[str, float],
     groups: Sequence[str],
 ) -> Chart:
-    """Mean accuracy by suite and group, with the interval of its difference from ratio 0, and chance by suite."""
+    """Mean accuracy by suite and group, with the interval of its difference from ratio 0, and chance."""
     bars_of = {(row.left, row.suite): row for row in bars}
     zeros = {row.suite: (row.right, row.accuracy_right) for row in bars_of.values()}
     values = []
