@@ -58,7 +58,8 @@ def _parts(claim: Claim, forms: set[str]) -> str:
         return f"How much of it is gain and how much loss takes models of {CONTROL}."
     names = ("gain", "loss")
     if min(gain, loss) >= 0:
-        split = f"Of this {_points(gain)} are gained over general instructions alone and {loss:.0f} lost"
+        verb = "is" if f"{gain:.0f}" == "1" else "are"
+        split = f"Of this {_points(gain)} {verb} gained over general instructions alone and {loss:.0f} lost"
     else:
         names = ("the first", "the second")
         split = (
