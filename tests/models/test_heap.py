@@ -13,20 +13,14 @@ FAULTS = """
 import resource, torch
 torch.set_num_threads(1)
 from harmonia.models.heap import keep_freed_memory
-def work():
-    # 24 MB each, together more than glibc by itself ever keeps (64 MB).
-    held = [torch.ones(6 << 20) for _ in range(4)]
-    return sum(float(one[0]) for one in held)
-def faults():
-    for _ in range(5):
-        work()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(10):
-        work()
+def faults(mb):
+    for step in range(15):
+        if step == 5:
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        held = [torch.ones(mb << 18) for _ in range(2)]
+        del held
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
-left = faults()
-kept = keep_freed_memory()
-print(left, int(kept), faults())
+print(int(keep_freed_memory()), faults(24), faults(48))
 """
 
 GROWTH = """
@@ -48,7 +42,7 @@ glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc
 
 
 def faults(**variables: str) -> tuple[int, ...]:
-    """Page faults of the system's own ways; whether memory is kept then; page faults after that."""
+    """Whether memory is kept; page faults with pieces of 24 MB, and with pieces of 48 MB."""
     chosen = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES")
     environment = {name: value for name, value in os.environ.items() if name not in chosen}
     done = subprocess.run(
@@ -63,8 +57,8 @@ def faults(**variables: str) -> tuple[int, ...]:
 
 @pytest.mark.slow
 @glibc
-def test_freed_memory_is_taken_up_again_without_page_faults() -> None:
-    many, kept, few = faults()
+def test_freed_memory_is_taken_up_again_without_page_faults_but_for_large_pieces() -> None:
+    kept, few, many = faults()
     assert kept == 1
     assert many > 100
     assert few < many / 20
@@ -80,4 +74,5 @@ def test_logits_of_another_size_each_step_do_not_make_the_process_grow() -> None
 @pytest.mark.slow
 @glibc
 def test_a_choice_in_the_environment_stands() -> None:
-    assert faults(MALLOC_TRIM_THRESHOLD_="131072")[1] == 0
+    kept, many, _ = faults(MALLOC_MMAP_THRESHOLD_="1048576")
+    assert kept == 0 and many > 100
