@@ -26,7 +26,7 @@ _BANDS, _ROWS = 42, 3
 _SHINGLE = 3
 _SLIPS = 2
 _TOGETHER = 5000
-"""Questions on the right in one index, which takes 15 kB of each."""
+"""Questions on the right in one index, which takes 19 kB of each."""
 
 
 def near_pairs(
