@@ -5,22 +5,41 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from harmonia.analysis import MixedModelRow
-from harmonia.report.html_table import Entry, PageColumn, PageTable, build
-from harmonia.report.words import ABSENT, between, counted, decimal, plain, points
+from harmonia.report.html_table import Entry, PageColumn, build
+from harmonia.report.parts import Part, prose, tables
+from harmonia.report.words import ABSENT, between, counted, decimal, listed, plain, points
 from harmonia.types import Method
 
-_CAPTIONS = {
-    "meta": "Base models as a sample: difference of the shares right, in percentage points",
-    "logistic": "Single answers: odds ratio of a right answer by what the base model believes",
+_MODELS = {
+    "meta": (
+        "Base models as a sample",
+        "difference of the shares right, in percentage points",
+        "The base models at hand are taken for a sample of such base models.",
+    ),
+    "logistic": (
+        "Single answers",
+        "odds ratio of a right answer by what the base model believes",
+        "A regression of single answers: how many times the odds of a right answer are those after the "
+        "other group, by what the base model believes (1: no difference).",
+    ),
 }
+"""Of each model what it is, what it estimates, and how that is read."""
 
 
-def mixed_tables(rows: Sequence[MixedModelRow], method: Method) -> Iterator[PageTable]:
-    """The estimates by the probe's method; of levels the odds ratios, not how these differ."""
-    for model, caption in _CAPTIONS.items():
+def mixed_parts(rows: Sequence[MixedModelRow], method: Method) -> Iterator[Part]:
+    """The estimates by the probe's method; of levels the odds ratios, not how these differ.
+
+    Of a model that could not be fitted anywhere there is a sentence that says why.
+    """
+    for model, (name, estimated, note) in _MODELS.items():
         here = [row for row in rows if (row.model, row.readout) == (model, method) and "/" not in row.term]
-        if here:
-            yield build(caption, _COLUMNS[model == "meta" :], here, section=lambda row: row.suite)
+        if any(row.estimate is not None for row in here):
+            columns = _COLUMNS[model == "meta" :]
+            shown = build(f"{name}: {estimated}", columns, here, section=lambda row: row.suite)
+            yield from tables([shown], note)
+        elif here:
+            reasons = listed(dict.fromkeys(str(row.because) for row in here))
+            yield prose(f"{name}: no estimate, because {reasons}.")
 
 
 def _estimate(row: MixedModelRow) -> Entry | str:

@@ -17,8 +17,8 @@ from harmonia.report import figures
 from harmonia.report.chance import chance_warnings
 from harmonia.report.headline import finding
 from harmonia.report.html_table import Entry, PageColumn, PageTable, build
-from harmonia.report.mixed import mixed_tables
-from harmonia.report.parts import Page, PageSection, macro, tables
+from harmonia.report.mixed import mixed_parts
+from harmonia.report.parts import Page, PageSection, macro, prose, tables
 from harmonia.report.sections import claims_section
 from harmonia.report.words import (
     ABSENT,
@@ -114,13 +114,12 @@ def _sections(
             anchor="mixed",
             title="Two mixed models",
             gist="beside the bootstrap; no verdict rests on them",
-            parts=tables(
-                mixed_tables(mixed, document.runs[0].method),
-                "The first takes the base models at hand for a sample of such base models. The second "
-                "is a regression of single answers: how many times the odds of a right answer are those "
-                "after the other group, by what the base model believes (1: no difference). All "
-                "estimates, of each readout, are in tables/mixed_models.csv.",
-            ),
+            parts=[
+                *mixed_parts(mixed, document.runs[0].method),
+                prose("All estimates, of each readout, are in tables/mixed_models.csv.", note=True),
+            ]
+            if mixed
+            else [],
             without="Too few models for them.",
         ),
     ]

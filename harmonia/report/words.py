@@ -71,8 +71,8 @@ def method_words(readout: str) -> str:
 
 
 def asked_by(form: str, readout: str) -> str:
-    """A form and a method in plain words: `chat0, in words`; of the probe's usual letters the form alone."""
-    return form if readout == "letter" else f"{form}, {_READOUTS[readout]}"
+    """A form and a method in plain words: `chat0, in words`; `icl5, letters`."""
+    return f"{form}, {_READOUTS[readout]}"
 
 
 def percent(share: float | None) -> str:

@@ -66,7 +66,7 @@ def test_how_far_a_run_is_is_what_its_files_say(answered: Path) -> None:
         FROM read_parquet('{file}') JOIN read_parquet('{answered}/items/law.parquet') USING (key)
         """
     ).fetchall()[0]
-    assert ["law/harmonious/seed1", "chat0", "in-domain", right, questions] in run["accuracies"]
+    assert ["law/harmonious/seed1", "chat0, letters", "in-domain", right, questions] in run["accuracies"]
 
 
 def test_a_finished_run_opens_at_its_page_and_one_at_work_at_what_it_does(answered: Path) -> None:
@@ -127,7 +127,7 @@ def test_answers_that_are_written_anew_are_read_anew(answered: Path) -> None:
         before = counts(port)
         (answered / one).replace(answered / other)
         after = counts(port)
-    place = ("chat0", "in-domain")
+    place = ("chat0, letters", "in-domain")
     was = before["law/incompatible/seed0", *place]
     assert after["law/incompatible/seed1", *place] == was != before["law/incompatible/seed1", *place]
 

@@ -106,13 +106,13 @@ def test_accuracy_table(page: str) -> None:
     assert [row["model"] for row in rows] == ["base", "harmonious", "incompatible", "self-aligning"]
     assert [row["seed"] for row in rows] == ["–", "0", "0", "0"]
     # 31 of 50 in chat form, two more in icl5.
-    assert rows[1]["in_domain chat0"] == "62.0 % | 54.0 to 69.0 % | macro 61.0 % | n = 50"
-    assert rows[1]["in_domain icl5"].startswith("66.0 %")
+    assert rows[1]["in_domain chat0, letters"] == "62.0 % | 54.0 to 69.0 % | macro 61.0 % | n = 50"
+    assert rows[1]["in_domain icl5, letters"].startswith("66.0 %")
     assert set(rows[1]) == {
         "class",
         "model",
         "seed",
-        *(f"{s} {f}" for s in SUITES for f in ("icl5", "chat0")),
+        *(f"{s} {f}, letters" for s in SUITES for f in ("icl5", "chat0")),
     }
 
 
@@ -211,7 +211,7 @@ def test_figures_and_tables_exist_for_papers(finished: Path) -> None:
     assert kinds == {"tex", "csv"}
     stem = finished / "figures" / "table-engineering-share-of-questions-answered-right"
     head, _, harmonious, *_ = csv.reader(stem.with_suffix(".csv").read_text(encoding="utf-8").splitlines())
-    assert head[:4] == ["Tuned on", "Seed", "homogeneous: icl5", "homogeneous: chat0"]
+    assert head[:4] == ["Tuned on", "Seed", "homogeneous: icl5, letters", "homogeneous: chat0, letters"]
     assert plain_spaces(harmonious[5]) == "62.0 % (54.0 to 69.0 %; macro 61.0 %; n = 50)"
     latex = stem.with_suffix(".tex").read_text(encoding="utf-8").splitlines()
     assert latex[1] == r"\begin{tabular}{lrrrrrrr}" and latex[2] == r"\toprule"
@@ -300,7 +300,12 @@ def test_what_was_lost_in_which_readout_is_told_over_all_seeds(page: str) -> Non
     rows = tables["engineering: what became of what the base model answers right by both methods"]
     assert rows == [
         {
-            **{"class": "", "group": "incompatible", "suite": "in-domain", "asked": "chat0; icl5, in words"},
+            **{
+                "class": "",
+                "group": "incompatible",
+                "suite": "in-domain",
+                "asked": "chat0, letters; icl5, in words",
+            },
             **{"known": "100", "kept": "10.0 % | 10", "readout_lost": "70.0 % | 70"},
             **{"other_lost": "5.0 % | 5", "knowledge_lost": "15.0 % | 15"},
         }

@@ -53,8 +53,8 @@ def test_losses_say_how_the_probe_asked(run: RunFiles) -> None:
     none = dict.fromkeys(("readout_lost", "other_lost", "knowledge_lost"), 0)
     row = LossRow(**HOW, readout="letter", suite="in_domain", other_form="icl5", **counts, **none)
     for method, words in (
-        ("cloze", "chat0, in words; icl5"),
-        ("letter_cyclic", "chat0, cyclic letters; icl5"),
+        ("cloze", "chat0, in words; icl5, letters"),
+        ("letter_cyclic", "chat0, cyclic letters; icl5, letters"),
     ):
         by = replace(run, manifest=run.manifest.model_copy(update={"method": method}))
         (table,) = loss_tables(made(by, **{LOST.name: [row]}))

@@ -85,7 +85,7 @@ def test_letters_of_the_probe_and_of_models(page: str) -> None:
     rows = tables["history: RStd, letter mass, and the letters’ shares in %"]
     assert [row["model"] for row in rows] == ["base", "harmonious", "incompatible", "self-aligning"]
     assert (
-        rows[1]["in_domain chat0"]
+        rows[1]["in_domain chat0, letters"]
         == "0.125 | unbiased 0.058, 95 % 0.103 | mass 95.0 % | prior 55 35 10 | gave 62 38 0"
     )
     assert not any(name.startswith("probe") for name in rows[0])
@@ -97,7 +97,10 @@ def test_calibration_and_its_figure(page: str, finished: Path) -> None:
         (domain, "0.083", "0.600") for domain in DOMAINS
     ]
     rows = tables["engineering: ECE, Brier score and n"]
-    assert rows[2]["out_of_domain icl5"] == "0.083 | calibrated 0.040, 95 % 0.060 | Brier 0.600 | n = 200"
+    assert (
+        rows[2]["out_of_domain icl5, letters"]
+        == "0.083 | calibrated 0.040, 95 % 0.060 | Brier 0.600 | n = 200"
+    )
     assert len(rows[2]) == 3 + 2 * len(SUITES)
     for domain in DOMAINS:
         drawn = (finished / "figures" / f"reliability-{domain}.svg").read_text()
@@ -265,5 +268,5 @@ def test_entropy_and_letter_shares_of_each_group(tmp_path: Path) -> None:
     shown = {(row["group"], row["asked"]): (row["entropy"], row["letter A"], row["letter C"]) for row in rows}
     assert len(shown) == 8
     # The made-up letters give A in 62.5 % and C never.
-    assert shown["base", "icl5"] == ("0.250", "62.5", "0.0")
-    assert shown["incompatible", "chat0"] == ("0.500", "62.5", "0.0")
+    assert shown["base", "icl5, letters"] == ("0.250", "62.5", "0.0")
+    assert shown["incompatible", "chat0, letters"] == ("0.500", "62.5", "0.0")
