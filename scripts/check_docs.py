@@ -3,7 +3,7 @@
 python scripts/check_docs.py
 
 A word is what stands between blanks; what stands in back quotes is one. A sentence ends at a full
-stop, a question mark or an exclamation mark. Tables, code and generated pages are not read.
+stop, a question mark or an exclamation mark. A cell of a table is a paragraph. Code is not read.
 Exits 1 if anything is found; `scripts/write_docs.py --check` runs it too.
 """
 
@@ -18,10 +18,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 MOST = 30
-GENERATED = {"commands.md", "settings.md", "tables.md"}
 LOG = "log.md"  # Measurements as they were noted.
 ITEM = re.compile(r"\s*(?:[-*] |\d+\. |#+ |> )")
-ENTRY = re.compile(r"\s*(?:(?:Args|Returns|Raises|Yields|Attributes):$|    \*{0,2}\w+: )")
+ENTRY = re.compile(r"(?:Args|Returns|Raises|Yields|Attributes):$|    \*{0,2}\w+: ")
 END = re.compile(r"(?<=[.!?])[)\"*_]* +(?=[A-Z0-9`\"*_(\[])")
 
 
@@ -42,13 +41,15 @@ def paragraphs(text: str, docstring: bool) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(text.splitlines(), start=1):
         fence = line.lstrip().startswith("```")
         fenced = fenced != fence
+        cells = [] if fenced or not line.startswith("|") else line.strip("|").split(" | ")
         left_out = (
-            fence or fenced or line.startswith(("|", "<")) or (not docstring and line.startswith("    "))
+            fence or fenced or cells or line.startswith("<") or (not docstring and line.startswith("    "))
         )
         starts = ITEM.match(line) or (docstring and (ENTRY.match(line) or re.search(r"\S {3,}\S", line)))
         if (left_out or not line.strip() or starts or words.startswith("#")) and words:
             yield first, words
             words = ""
+        yield from ((number, cell) for cell in cells)
         if not left_out and line.strip():
             first, words = (first, f"{words} {line.strip()}") if words else (number, line.strip())
     if words:
@@ -74,7 +75,7 @@ def missing_files(page: str) -> Iterator[tuple[int, str]]:
 def problems() -> Iterator[str]:
     """What is wrong, each with its file and line."""
     for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]:
-        if page.name in {*GENERATED, LOG}:
+        if page.name == LOG:
             continue
         text = page.read_text(encoding="utf-8")
         for line, problem in sorted([*long_sentences(text), *missing_files(text)]):

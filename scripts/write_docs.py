@@ -44,8 +44,8 @@ NAMES: dict[type[BaseModel], str] = {
 
 SETTINGS = """# Settings
 
-The YAML of an experiment, table by table. Settings marked *execution* cannot change a result and
-are not part of a stage's address. Where a setting says None, write `null`.
+The YAML of an experiment, table by table. Settings marked *execution* cannot change a result: what is done
+already is kept where one is changed.
 
 A file may build on another: `extends: FILE`, relative to its own folder, takes that file's settings
 where this one has none of its own. Tables are merged key by key; everything else, lists too, is the
@@ -111,7 +111,7 @@ def commands() -> str:
             default = "required" if option.required else given
             said = (getattr(option, "help", "") or "").replace("|", "/")
             parts.append(f"| {spelled} | {default} | {said} |\n")
-        if taken := "".join(f"- {_taken(section)}\n" for section in TAKES.get(name, ())):
+        if taken := "".join(f"- {one}\n" for section in TAKES.get(name, ()) for one in _taken(section)):
             parts.append(f"\nKEY=VALUE ([settings](settings.md)):\n\n{taken}")
     return "".join(parts)
 
@@ -125,15 +125,21 @@ def _commands(group: Any, above: str = "") -> Iterator[tuple[str, Any]]:
             yield f"{above}{name}", command
 
 
-def _taken(section: Section) -> str:
-    """What a command takes of a table of settings."""
+def _taken(section: Section) -> Iterator[str]:
+    """What a command takes of a table of settings, an entry for each table within it."""
     if section.model is Experiment:
-        return "all of the experiment"
+        yield "all of the experiment"
+        return
     if section.table == "shots":
-        return "`shots.KEY`, `items.KEY`: those above for the demonstrations or for the questions alone"
-    keys = ", ".join(f"`{one.key}`" for one in section.settings())
-    left_out = section.bare and section.table not in ("", "items")
-    return f"{keys} (`{section.prefix}` may be left out)" if left_out else keys
+        yield "`shots.KEY`, `items.KEY`: those above for the demonstrations or for the questions alone"
+        return
+    tables: dict[str, list[str]] = {}
+    for one in section.settings():
+        table, dot, key = one.key.rpartition(".")
+        tables.setdefault(table + dot, []).append(f"`{key}`")
+    for table, keys in tables.items():
+        left_out = f" (`{table}` may be left out)" * (section.bare and table == section.prefix)
+        yield f"`{table}`{left_out}: {', '.join(keys)}" if table else ", ".join(keys)
 
 
 def settings() -> str:
@@ -203,7 +209,7 @@ def _columns(columns: Iterable[Column]) -> Iterator[str]:
     """Rows of a table of columns."""
     for column in columns:
         kind = f"{'list of ' * column.many}{column.kind.__name__}{' or empty' * column.optional}"
-        meaning = column.meaning.replace("|", "\\|")
+        meaning = re.sub(r"\bNone\b", "empty", column.meaning).replace("|", "\\|")
         yield f"| `{column.name}` | {kind} | {column.measure.unit} | {meaning} |\n"
 
 

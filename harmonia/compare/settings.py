@@ -19,7 +19,7 @@ class CompareSettings(Settings):
         after_form: Form in which the model after is asked multiple choice (`chat0`); null for the form
             of the model before, `icl<shots>`.
         after_wording: How the model after was taught to read an instruction, down to where the answer
-            begins: facts in words and rows are then asked of it so, without demonstrations; null for
+            begins. Facts in words and rows are then asked of it so, without demonstrations. None for
             the wording and the demonstrations of the model before.
         rows: Most rows of a category of the audit that are asked again.
         prompt: How questions are worded.

@@ -51,7 +51,7 @@ def described(model: type[BaseModel], above: str = "", *, deep: bool = False) ->
                 key=key,
                 kind=_kind(hints[name]),
                 default=default,
-                meaning=said.get(name, ""),
+                meaning=re.sub(r"\bNone\b", "`null`", said.get(name, "")),
                 execution=isinstance(extra, dict) and bool(extra.get("execution")),
             )
         for table, named in inside if deep else ():
