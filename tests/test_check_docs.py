@@ -23,7 +23,8 @@ SHORT = "Word " * 29 + "word."
         (f"{SHORT}\n\n- {LONG}\n- {SHORT}", [3]),
         ("word " * 15 + "\n" + "word " * 16, [1]),
         ("word " * 20 + "`" + "word " * 20 + "`.", []),
-        (f"| {LONG} |", []),
+        (f"| {SHORT} | {SHORT} |", []),
+        (f"| {SHORT} |\n| word | {LONG} |", [2]),
         (f"```\n{LONG}\n```\n{LONG}", [4]),
     ],
 )
@@ -34,6 +35,9 @@ def test_a_sentence_of_over_thirty_words_is_found_where_it_begins(text, lines):
 def test_in_a_docstring_each_argument_speaks_for_itself():
     text = f"{SHORT}\n\nArgs:\n    one: {SHORT}\n    two: {LONG}"
     assert [line for line, _ in long_sentences(text, docstring=True)] == [5]
+    # A line that goes on begins no argument, even where a colon stands in it.
+    going_on = f"Args:\n    one: {'word ' * 20}\n        so: {'word ' * 20}"
+    assert [line for line, _ in long_sentences(going_on, docstring=True)] == [2]
 
 
 def test_a_file_that_a_page_names_must_be_there():

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import duckdb
 import pytest
 from answered_run import write_answered_run
 from command_line import harmonia
+from models import REPOSITORY
 
 from harmonia.errors import InputError
 from harmonia.report.query import RunTables
@@ -101,6 +103,15 @@ def test_the_command_prints_tables_rows_and_json(answered: Path) -> None:
     ]
     many = harmonia("query", answered, "SELECT * FROM range(201)")
     assert "the first 200 of 201 rows" in many.stderr
+
+
+def test_the_questions_of_the_docs_can_be_asked(answered: Path) -> None:
+    page = (REPOSITORY / "docs" / "explore.md").read_text(encoding="utf-8")
+    worked = re.findall(r"```sql\n(.+?)```\n```\n(.+?)\n", page, flags=re.DOTALL)
+    assert len(worked) == 3
+    for sql, head in worked:
+        found = RunTables(answered).ask(sql)
+        assert list(found.columns) == head.split() and found.rows
 
 
 @pytest.mark.parametrize(("sql", "said"), [("SELECT foo FROM answers", "foo"), ("SELECT FROM", "syntax")])
