@@ -55,7 +55,7 @@ def test_differences_take_the_place_of_ranges(page: str) -> None:
         "domain": "all",
         "pair": "harmonious minus incompatible",
         "suite": "homogeneous",
-        "asked": "chat0",
+        "asked": "chat0, letters",
         "difference": "+10.0 | +5.0 to +14.5",
         "over": "200 questions and 1 seed",
         "p": "< 0.001",
