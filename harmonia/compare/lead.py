@@ -43,7 +43,11 @@ def _finding(compared: Sequence[SuiteComparison]) -> Iterator[str]:
 
 def _suite(one: SuiteComparison) -> str:
     of = one.known_kept + one.known_lost
-    known = f"Of {of} known before, {one.known_lost} {_are(one.known_lost)} lost." if of else "None was known before."
+    known = (
+        f"Of {of} known before, {one.known_lost} {_are(one.known_lost)} lost."
+        if of
+        else "None was known before."
+    )
     change = f"{points(100 * one.accuracy_change)} points"
     interval = between(one.accuracy_change_low, one.accuracy_change_high)
     return (
