@@ -37,17 +37,14 @@ def _finding(compared: Sequence[SuiteComparison]) -> Iterator[str]:
             said = "It cannot be told whether more or fewer are right after than before"
         change = f"{points(100 * one.accuracy_change)} points; 95\u00a0%: {between(low, high)}"
         if of := one.known_kept + one.known_lost:
-            change += f"; {one.known_lost} of {of} known before {_are(one.known_lost)} lost"
+            change += f"; {one.known_lost} of {of} known before {_are_lost(one.known_lost)}"
         yield f"{said}: {change}{f' ({one.suite})' if one.suite != 'items' else ''}."
 
 
 def _suite(one: SuiteComparison) -> str:
     of = one.known_kept + one.known_lost
-    known = (
-        f"Of {of} known before, {one.known_lost} {_are(one.known_lost)} lost."
-        if of
-        else "None was known before."
-    )
+    lost = one.known_lost
+    known = f"Of {of} known before, {lost} {_are_lost(lost)}." if of else "None was known before."
     change = f"{points(100 * one.accuracy_change)} points"
     interval = between(one.accuracy_change_low, one.accuracy_change_high)
     return (
@@ -58,15 +55,15 @@ def _suite(one: SuiteComparison) -> str:
     )
 
 
-def _are(number: int) -> str:
-    return "is" if number == 1 else "are"
+def _are_lost(number: int) -> str:
+    return "is lost" if number == 1 else "are lost"
 
 
 def _lost(one: SuiteLosses) -> str:
     return (
         f"{one.suite}: of {one.right_before} right before {method_words(one.readout)} and "
         f"{method_words(one.other)}, {one.readout_lost} lost the readout alone, {one.knowledge_lost} "
-        f"{_are(one.knowledge_lost)} lost in both."
+        f"{_are_lost(one.knowledge_lost)} in both."
     )
 
 
@@ -82,8 +79,8 @@ def _facts(found: Found) -> Iterator[str]:
     now = Counter(one.after for one in lost)
     what = ", ".join(f"{count} {name}" for name, count in now.most_common())
     yield (
-        f"Facts in words: of {len(known)} known before, {len(lost)} {_are(len(lost))} lost (95\u00a0%: {reach(low, high)})"
-        f"{f', now {what}' if lost else ''}."
+        f"Facts in words: of {len(known)} known before, {len(lost)} {_are_lost(len(lost))} "
+        f"(95\u00a0%: {reach(low, high)}){f', now {what}' if lost else ''}."
     )
 
 
