@@ -34,7 +34,8 @@ def mixed_parts(rows: Sequence[MixedModelRow], method: Method) -> Iterator[Part]
     for model, (name, estimated, note) in _MODELS.items():
         here = [row for row in rows if (row.model, row.readout) == (model, method) and "/" not in row.term]
         if any(row.estimate is not None for row in here):
-            columns = _COLUMNS[model == "meta" :]
+            spread = any(row.between_bases is not None for row in here)
+            columns = [one for one in _COLUMNS[model == "meta" :] if spread or one.name != "spread"]
             shown = build(f"{name}: {estimated}", columns, here, section=lambda row: row.suite)
             yield from tables([shown], note)
         elif here:
