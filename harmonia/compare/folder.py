@@ -104,16 +104,18 @@ def require_audit_of(audit: Path, identity: str) -> None:
 
 
 def write_comparison(
-    out: Path, found: Found, settings: CompareSettings, names: tuple[str, str] = ("before", "after")
+    out: Path, found: Found, settings: CompareSettings, names: tuple[str, str] | None = None
 ) -> None:
-    """Write tables, summary and page in one step."""
+    """Write tables, summary and page in one step; `names` are what the models are called."""
     about = {
         "harmonia": harmonia.__version__,
         "before": found.before,
         "after": found.after,
         "settings": settings.model_dump(mode="json"),
     }
-    models = {"before": f"{names[0]} ({found.before})", "after": f"{names[1]} ({found.after})"}
+    models = {"before": found.before, "after": found.after}
+    if names:
+        models = {when: f"{name} ({models[when]})" for when, name in zip(models, names, strict=True)}
     with fresh_directory(out) as partial:
         (partial / "tables").mkdir()
         for table, of_table in found.tables:

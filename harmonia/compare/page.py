@@ -20,7 +20,7 @@ from harmonia.compare.tables import (
 from harmonia.probe.stability import wilson
 from harmonia.report.chance import LITTLE, guessed
 from harmonia.report.html_table import Entry, PageColumn, PageTable, build, field, within
-from harmonia.report.parts import Page, PageSection, closing, macro, prose, tables
+from harmonia.report.parts import Page, PageSection, Part, closing, macro, prose, tables
 from harmonia.report.words import (
     beginning,
     between,
@@ -37,27 +37,17 @@ _EXAMPLES = 30
 _LONGEST = 400
 
 
-def comparison_page(found: Found, names: tuple[str, str], about: Mapping[str, Any]) -> Page:
+def comparison_page(found: Found, names: tuple[str, str] | None, about: Mapping[str, Any]) -> Page:
     """The page; `names` are what the models are called, `about` says how it was made."""
-    from harmonia.report.figures import shares_figure
     from harmonia.report.outcomes import outcomes_figure
 
-    asked = [
-        (series, _asked(row), share, *wilson(share * row.n, row.n))
-        for row in found.compared
-        for series, share in (("before", row.accuracy_before), ("after", row.accuracy_after))
-    ]
     lost = _losses(found)
     more = f" {_EXAMPLES} of {count(len(lost))} are shown." if len(lost) > _EXAMPLES else ""
     return Page(
         kind="harmonia compare",
-        title=f"What became of {names[0]} in {names[1]}",
+        title=f"What became of {names[0]} in {names[1]}" if names else "What became of what the model knew",
         finding=lead_of(found),
-        picture=shares_figure(
-            "Share of questions answered right, before and after",
-            "Bars are 95 % intervals over questions.",
-            asked,
-        ),
+        picture=_picture(found),
         warnings=_warnings(found.compared),
         sections=[
             PageSection(
@@ -94,6 +84,27 @@ def comparison_page(found: Found, names: tuple[str, str], about: Mapping[str, An
             *closing(found.notes, about, without="Nothing else is to be told of the asking."),
         ],
     )
+
+
+def _picture(found: Found) -> Part | None:
+    """Questions answered right; where none were asked, rows whose answer the models say."""
+    from harmonia.report.figures import shares_figure
+
+    if found.compared:
+        asked = [
+            (series, _asked(row), share, *wilson(share * row.n, row.n))
+            for row in found.compared
+            for series, share in (("before", row.accuracy_before), ("after", row.accuracy_after))
+        ]
+        what, over = "Share of questions answered right", "questions"
+    else:
+        asked = [
+            (when, row.category, *(getattr(row, f"says_{when}{end}") for end in ("", "_low", "_high")))
+            for row in found.rows
+            for when in ("before", "after")
+        ]
+        what, over = "Share of rows whose answer the model says, by what the audit called them", "rows"
+    return shares_figure(f"{what}, before and after", f"Bars are 95 % intervals over {over}.", asked)
 
 
 def _warnings(rows: Sequence[SuiteComparison]) -> list[str]:

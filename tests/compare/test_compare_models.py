@@ -261,6 +261,8 @@ def test_an_audit_is_checked(facts: Path, tmp_path: Path) -> None:
     assert cost.near_known + cost.other_known == 8 and cost.near_lost + cost.other_lost == 1
     assert [row.outcome for row in FACTS.read(out)].count("lost") == 1
     assert "only a second training without these rows" in repr(found)
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8").replace("\u00a0", " ")
+    assert "conflicting, before 0.0 %; conflicting, after 50.0 %" in page[: page.index("<nav")]
     with pytest.raises(InputError, match="the audit is of another model than"):
         harmonia.compare(tuned, base, audit=tmp_path / "audit")
 
