@@ -16,11 +16,14 @@ UNTOLD = (
 )
 
 
-def lead_of(found: Found) -> list[str]:
-    """What to know first, a sentence each; the first is the finding in short."""
+def lead_of(found: Found, *, suites: bool = True) -> list[str]:
+    """What to know first, a sentence each; the first is the finding in short.
+
+    `suites` says whether each suite has its figures by each method, which a page has in a table.
+    """
     return [
         *_finding(found.compared),
-        *map(_suite, found.compared),
+        *(map(_suite, found.compared) if suites else ()),
         *map(_lost, found.lost),
         *_facts(found),
         *_fitted(found.rows),

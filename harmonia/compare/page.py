@@ -46,7 +46,7 @@ def comparison_page(found: Found, names: tuple[str, str] | None, about: Mapping[
     return Page(
         kind="harmonia compare",
         title=f"What became of {names[0]} in {names[1]}" if names else "What became of what the model knew",
-        finding=lead_of(found),
+        finding=lead_of(found, suites=False),
         picture=_picture(found),
         warnings=_warnings(found.compared),
         sections=[
@@ -270,7 +270,11 @@ def _losses(found: Found) -> list[tuple[str, str, str]]:
         if one.outcome == "lost"
     ]
     questions = [
-        (one.question, f"right, {one.confidence_before:.2f}", f"wrong, {one.confidence_after:.2f}")
+        (
+            one.question,
+            f"right, with a probability of {one.confidence_before:.2f}",
+            f"wrong, with {one.confidence_after:.2f}; the right answer has {one.answer_after:.2f}",
+        )
         for one in sorted(found.outcomes, key=lambda one: one.answer_after)
         if one.level == "known" and one.outcome == "lost" and one.readout == lead
     ]
