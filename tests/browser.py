@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+AXE = Path(__file__).parent / "report" / "axe" / "axe.min.js"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -44,3 +45,14 @@ def opened(browser: Any, path: Path | str, **options: Any) -> Iterator[Any]:
         assert not said
     finally:
         context.close()
+
+
+def faults(page: Any) -> list[tuple[str, str]]:
+    """What axe finds serious or critical on a page: its rule, and the first place."""
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    return [
+        (one["id"], one["nodes"][0]["html"][:200])
+        for one in found
+        if one["impact"] in ("serious", "critical")
+    ]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +14,18 @@ import altair
 import pytest
 import vl_convert
 from answered_run import write_answered_run
-from browser import chromium, opened
-from report_run import DOMAINS, results, write_run, write_table
+from browser import chromium, faults, opened
+from report_run import DOMAINS, SUITES, results, write_run, write_table
+from test_report_pooled import MIXED, NOTHING, RUNS, difference
 
+import harmonia
+from harmonia.analysis import MixedModelRow
+from harmonia.analysis.tables import ResultRow
+from harmonia.models.fake import FakeModel
 from harmonia.report import write_report
+from harmonia.report.pooled import write_pooled_page
+from harmonia.types import Item
 
-AXE = Path(__file__).parent / "axe" / "axe.min.js"
 ASSETS = Path(__file__).parents[2] / "harmonia" / "report" / "assets"
 PHONE = {"width": 400, "height": 800}
 EVIL = '<img src=x onerror="document.title=1"><script>document.title=2</script>'
@@ -53,17 +61,49 @@ def test_it_opens_offline_without_a_fault(
         assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
         page.locator("#unfold").click()
         assert not page.locator("details:not([open])").count()
-        assert not _faults(page)
+        assert not faults(page)
 
 
-def _faults(page: Any) -> list[tuple[str, str]]:
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
-    return [
-        (one["id"], one["nodes"][0]["html"][:200])
-        for one in found
-        if one["impact"] in ("serious", "critical")
+def test_the_page_of_several_runs_opens_without_a_fault(browser: Any, tmp_path: Path) -> None:
+    rows = [difference("mixed_0.5", "incompatible", suite) for suite in SUITES]
+    of_three = MixedModelRow(**MIXED, model="meta", term="difference", estimate=0.1, low=0.0, high=0.2)
+    runs = [replace(run, results=tuple(ResultRow(**row) for row in results())) for run in RUNS]
+    page = write_pooled_page(tmp_path / "both", runs, NOTHING, rows, [of_three])
+    _opens_without_a_fault(browser, page)
+
+
+def test_the_pages_of_an_audit_and_a_comparison_open_without_a_fault(browser: Any, tmp_path: Path) -> None:
+    """Rows and questions on capitals; of the latter one is lost."""
+    rows = [{"instruction": f"What is the capital of {land}?", "output": f"{land}o"} for land in "KLMNOPQR"]
+    file = tmp_path / "rows.jsonl"
+    file.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    items = [
+        Item(id=land, domain="d", question=f"The capital of {land}?", choices=("Zo", f"{land}o"), answer=1)
+        for land in "KLMN"
     ]
+
+    def speaker(**other: str) -> FakeModel:
+        def says(text: str) -> dict[str, float]:
+            land = text.rpartition("capital of ")[2][:1]
+            return {f" {other.get(land, f'{land}o')}": 0.9}
+
+        return FakeModel(says, name=repr(other))
+
+    base, tuned, audit = speaker(K="Lo"), speaker(L="Zo"), tmp_path / "audit"
+    harmonia.audit(base, file, out=audit)
+    compared = harmonia.compare(base, tuned, items=items, audit=audit, readouts=["cloze"])
+    compared.save(tmp_path / "compared")
+    for folder in (audit, tmp_path / "compared"):
+        _opens_without_a_fault(browser, folder / "report.html")
+
+
+def _opens_without_a_fault(browser: Any, file: Path) -> None:
+    for size, scheme in (({"width": 1280, "height": 900}, "light"), (PHONE, "dark")):
+        with opened(browser, file, viewport=size, color_scheme=scheme) as page:
+            page.wait_for_selector("#figure-finding .vega-embed svg")
+            assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+            page.locator("#unfold").click()
+            assert not faults(page)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -76,7 +116,7 @@ def test_the_table_of_questions_has_no_serious_fault_for_axe(
         page.wait_for_selector("#explorer[data-ready]")
         page.locator("#explorer [data-row]").nth(2).click()
         page.locator("#explorer .opened").wait_for()
-        assert not _faults(page)
+        assert not faults(page)
 
 
 def test_a_figure_becomes_interactive_and_tells_its_numbers(browser: Any, file: Path) -> None:
