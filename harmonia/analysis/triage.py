@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import Field
 
@@ -67,39 +67,52 @@ class Doubt:
     reasons: Mapping[Reason, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
-    """A doubt, with the place of its belief instead of it: file and row, both from 0."""
-
-    order: tuple[int, float, str, str]
-    file: int
-    row: int
-    named: int | None
-    reasons: Mapping[Reason, str]
+_FOUND = pa.schema(
+    {
+        "reasons": pa.int64(),  # how many
+        "gold": pa.float64(),
+        "domain": pa.string(),
+        "id": pa.string(),
+        "file": pa.int64(),  # file and row of the belief, from 0
+        "row": pa.int64(),
+        "files": pa.int64(),  # that ask the item
+        "votes": pa.int64(),  # of them, those that believe the option
+        "least": pa.float64(),  # probability that a conflicting belief gives the gold
+    }
+)
+_ORDER = [("reasons", "descending"), *((name, "ascending") for name in ("gold", "domain", "id"))]
 
 
 class _Doubts(Remade[Doubt]):
-    """Doubts whose beliefs lie in their files."""
+    """Doubts whose beliefs lie in their files, in the order of `_ORDER`.
 
-    def __init__(self, files: Sequence[Sequence[Belief]], found: Sequence[_Found]) -> None:
-        self._files, self._found = files, found
+    Args:
+        files: The beliefs of each file.
+        found: A row for each doubt, columns `_FOUND`.
+    """
+
+    def __init__(self, files: Sequence[Sequence[Belief]], found: pa.Table, settings: TriageSettings) -> None:
+        self._files, self._found, self._settings = files, found.sort_by(_ORDER), settings
 
     def __len__(self) -> int:
         return len(self._found)
 
     def __iter__(self) -> Iterator[Doubt]:
         for start in range(0, len(self), TOGETHER):
-            some = self._found[start : start + TOGETHER]
-            held: dict[tuple[int, int], Belief] = {}
-            for file, beliefs in enumerate(self._files):
-                rows = [one.row for one in some if one.file == file]
-                held |= zip(((file, row) for row in rows), picked(beliefs, rows), strict=True)
-            for one in some:
-                yield Doubt(belief=held[one.file, one.row], named=one.named, reasons=one.reasons)
+            yield from self._made(self._found.slice(start, TOGETHER).to_pylist())
 
     def at(self, row: int) -> Doubt:
-        one = self._found[row]
-        return Doubt(belief=self._files[one.file][one.row], named=one.named, reasons=one.reasons)
+        return next(self._made(self._found.slice(row, 1).to_pylist()))
+
+    def _made(self, some: Sequence[Mapping[str, Any]]) -> Iterator[Doubt]:
+        held: dict[tuple[int, int], Belief] = {}
+        for file, beliefs in enumerate(self._files):
+            rows = [one["row"] for one in some if one["file"] == file]
+            held |= zip(((file, row) for row in rows), picked(beliefs, rows), strict=True)
+        for one in some:
+            belief = held[one["file"], one["row"]]
+            named, reasons = _reasons(belief, one, self._settings)
+            yield Doubt(belief=belief, named=named, reasons=reasons)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -126,8 +139,7 @@ class _Asked:
 
     @classmethod
     def of(cls, files: Sequence[Sequence[Belief]], threshold: float) -> _Asked:
-        numbers = [array("q") for _ in range(3 + len(_SAME))]
-        gold = array("d")
+        numbers, gold = [array("q") for _ in range(3 + len(_SAME))], array("d")
         for beliefs in files:
             for belief in beliefs:
                 item = belief.item
@@ -137,7 +149,7 @@ class _Asked:
                 for column, value in zip(numbers, values, strict=True):
                     column.append(value)
                 gold.append(_gold_prob(belief))
-        key_B, *same, pred_B, against_B = (np.array(column, dtype=np.int64) for column in numbers)
+        key_B, *same, pred_B, against_B = (np.frombuffer(column, dtype=np.int64) for column in numbers)
         sizes = [len(beliefs) for beliefs in files]
         return cls(
             file_B=np.repeat(np.arange(len(sizes)), sizes),
@@ -145,7 +157,7 @@ class _Asked:
             key_B=key_B,
             same_B_3=np.stack(same, axis=1),
             pred_B=pred_B,
-            gold_B=np.array(gold),
+            gold_B=np.frombuffer(gold),
             against_B=against_B,
         )
 
@@ -174,25 +186,12 @@ def triage(asked: Mapping[str, Sequence[Belief]], settings: TriageSettings) -> S
     unlike_B = (found.same_B_3 != found.same_B_3[first_K[key_B]]).any(axis=1)
     if unlike_B.any():
         _refuse(asked, found, int(unlike_B.argmax()), int(first_K[key_B[unlike_B.argmax()]]))
-    asked_K = np.bincount(key_B)
-    # The conflicting beliefs of each item beside one another, the surest first.
-    against_A = np.flatnonzero(found.against_B)
-    against_A = against_A[np.lexsort((against_A, found.gold_B[against_A], key_B[against_A]))]
-    starts = np.flatnonzero(np.diff(key_B[against_A], prepend=-1))
-    chosen: dict[int, list[tuple[int, int, int, float]]] = defaultdict(list)
-    for some in np.split(against_A, starts[1:]) if len(against_A) else ():
-        votes = Counter(found.pred_B[some].tolist())
-        believed, count = votes.most_common(1)[0]  # among equals the first counted, the surest
-        one = some[(found.pred_B[some] == believed).argmax()]
-        pick = int(found.row_B[one]), count, int(asked_K[key_B[one]]), float(found.gold_B[some[0]])
-        chosen[int(found.file_B[one])].append(pick)
-    doubts = []
-    for file, picks in chosen.items():
-        picks.sort()
-        for belief, pick in zip(picked(files[file], [row for row, *_ in picks]), picks, strict=True):
-            if one := _doubt(belief, file, *pick, settings=settings):
-                doubts.append(one)
-    return _Doubts(files, sorted(doubts, key=lambda one: one.order))
+    picks = _picks(found, key_B)
+    doubts = (
+        pa.Table.from_pylist(list(_doubtful(files, picks.slice(start, TOGETHER), settings)), _FOUND)
+        for start in range(0, len(picks), TOGETHER)
+    )
+    return _Doubts(files, pa.concat_tables((_FOUND.empty_table(), *doubts)), settings)
 
 
 def named_option(item: Item) -> int | None:
@@ -227,25 +226,61 @@ def write_review(path: Path, doubts: Iterable[Doubt]) -> None:
     REVIEW.write(path, map(_row, doubts))
 
 
-def _doubt(
-    belief: Belief, file: int, row: int, count: int, asked: int, least: float, *, settings: TriageSettings
-) -> _Found | None:
-    """Why the item's gold is doubtful; None if nothing says so.
+def _picks(found: _Asked, key_B: NDArray[np.int64]) -> pa.Table:
+    """The belief that speaks for each conflicting item, numbered by `key_B`: columns of `_FOUND`."""
+    # The conflicting beliefs of each item beside one another, the surest first.
+    against_A = np.flatnonzero(found.against_B)
+    against_A = against_A[np.lexsort((against_A, found.gold_B[against_A], key_B[against_A]))]
+    item_A = key_B[against_A]
+    option_A = item_A * (found.pred_B.max(initial=0) + 1) + found.pred_B[against_A]
+    _, option_A, votes_O = np.unique(option_A, return_inverse=True, return_counts=True)
+    votes_A = votes_O[option_A]
+    # The option with most votes, among equals the surest belief's.
+    ranked_A = np.lexsort((np.arange(len(item_A)), -votes_A, item_A))
+    starts = np.flatnonzero(np.diff(item_A, prepend=-1))
+    chosen_A = against_A[ranked_A[starts]]
+    columns = {
+        "file": found.file_B[chosen_A],
+        "row": found.row_B[chosen_A],
+        "files": np.bincount(key_B)[item_A[starts]],
+        "votes": votes_A[ranked_A[starts]],
+        "least": found.gold_B[against_A[starts]],
+    }
+    return pa.table(columns).sort_by([("file", "ascending"), ("row", "ascending")])
 
-    Of `asked` files `count` believe the option, and the surest gives the gold `least`.
-    """
+
+def _doubtful(
+    files: Sequence[Sequence[Belief]], picks: pa.Table, settings: TriageSettings
+) -> Iterator[dict[str, Any]]:
+    """Rows of `_FOUND`: of the picked beliefs, those with a reason to doubt."""
+    chosen = picks.to_pylist()
+    for file, beliefs in enumerate(files):
+        some = [pick for pick in chosen if pick["file"] == file]
+        for belief, pick in zip(picked(beliefs, [pick["row"] for pick in some]), some, strict=True):
+            _, reasons = _reasons(belief, pick, settings)
+            if reasons:
+                domain, name = belief.item.domain, belief.item.id
+                yield pick | {
+                    "reasons": len(reasons),
+                    "gold": _gold_prob(belief),
+                    "domain": domain,
+                    "id": name,
+                }
+
+
+def _reasons(
+    belief: Belief, pick: Mapping[str, Any], settings: TriageSettings
+) -> tuple[int | None, dict[Reason, str]]:
+    """The option that the item's explanation states, and why its gold is doubtful, if anything says so."""
     item, named = belief.item, named_option(belief.item)
     reasons: dict[Reason, str] = {}
     if named is not None and named != item.answer:
         reasons["explanation"] = f"states {LETTERS[named]}"
-    if count >= settings.agreeing:
-        reasons["agreement"] = f"{count} of {asked} files believe {LETTERS[belief.pred]}"
-    if least < settings.gold_below:
-        reasons["denial"] = f"the gold is given probability {least:.2g}"
-    if not reasons:
-        return None
-    order = -len(reasons), _gold_prob(belief), item.domain, item.id
-    return _Found(order=order, file=file, row=row, named=named, reasons=reasons)
+    if pick["votes"] >= settings.agreeing:
+        reasons["agreement"] = f"{pick['votes']} of {pick['files']} files believe {LETTERS[belief.pred]}"
+    if pick["least"] < settings.gold_below:
+        reasons["denial"] = f"the gold is given probability {pick['least']:.2g}"
+    return named, reasons
 
 
 def _gold_prob(belief: Belief) -> float:

@@ -25,7 +25,7 @@ THRESHOLD = 0.4
 _BANDS, _ROWS = 42, 3
 _SHINGLE = 3
 _SLIPS = 2
-_TOGETHER = 5000
+_TOGETHER = 2000
 """Questions on the right in one index, which takes 19 kB of each."""
 
 
@@ -54,6 +54,7 @@ def near_pairs(
                 (theirs, gold), (words, wanted_gold) = left[one], right[other]
                 if gold == wanted_gold and theirs != words and jaccard(found, known[other]) >= THRESHOLD:
                     pairs.append((other, one))
+        vars(index).clear()  # it holds a method of its own, so it would stay until the next collection
     # Of a million questions the words are gigabytes: those of the pairs are counted alone.
     asked = {word for other, one in pairs for word in (*left[one][0].split(), *right[other][0].split())}
     texts = {words for words, _ in (*left, *right)} if asked else ()

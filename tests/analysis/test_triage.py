@@ -102,6 +102,27 @@ def test_equal_ids_of_two_domains_are_two_items():
     assert [doubt.belief.item.domain for doubt in found if "agreement" in doubt.reasons] == []
 
 
+def test_the_belief_of_most_files_speaks_and_among_equals_the_surest():
+    def believing(option: int, gold: float) -> Belief:
+        probs = [(1 - gold - 0.9) / 2] * 4
+        probs[option], probs[ITEM.answer] = 0.9, gold
+        return belief(tuple(probs))
+
+    # Three files for the last option, of which the second is surest; one denies the gold for another.
+    files = [believing(3, 0.05), believing(3, 0.02), believing(0, 0.001), believing(3, 0.03)]
+    (found,) = triage(dict(zip("abcd", map(lambda one: [one], files), strict=True)), TriageSettings())
+    assert found.belief is files[1]
+    assert found.reasons == {
+        "agreement": "3 of 4 files believe D",
+        "denial": "the gold is given probability 0.001",
+    }
+    # Two against two: the options of the surest file.
+    files = [believing(3, 0.05), believing(0, 0.02), believing(3, 0.03), believing(0, 0.04)]
+    (found,) = triage(dict(zip("abcd", map(lambda one: [one], files), strict=True)), TriageSettings())
+    assert found.belief is files[1]
+    assert found.reasons == {"agreement": "2 of 4 files believe A"}
+
+
 def test_review_table_has_most_reasons_first(tmp_path):
     items = [replace(ITEM, id=name) for name in ("b", "a", "c")]
     items[2] = replace(items[2], explanation="Think of boats. The correct answer is A.")
