@@ -123,7 +123,7 @@ class _Asked:
         file_B: The file of each.
         row_B: Its place there.
         key_B: A number for the item: equal ids of two domains are two items.
-        same_B_3: Numbers for what of it is the same in all files (`_SAME`).
+        same_B: A number for what of it is the same in all files (`_SAME`).
         pred_B: The option believed.
         gold_B: The gold's probability.
         against_B: Whether it conflicts with the gold.
@@ -132,30 +132,30 @@ class _Asked:
     file_B: NDArray[np.int64]
     row_B: NDArray[np.int64]
     key_B: NDArray[np.int64]
-    same_B_3: NDArray[np.int64]
+    same_B: NDArray[np.int64]
     pred_B: NDArray[np.int64]
     gold_B: NDArray[np.float64]
     against_B: NDArray[np.int64]
 
     @classmethod
     def of(cls, files: Sequence[Sequence[Belief]], threshold: float) -> _Asked:
-        numbers, gold = [array("q") for _ in range(3 + len(_SAME))], array("d")
+        numbers, gold = [array("q") for _ in range(4)], array("d")
         for beliefs in files:
             for belief in beliefs:
                 item = belief.item
                 against = level_of(belief, threshold) == "conflicting"
-                texts = [hash(getattr(item, field)) for field in _SAME]
-                values = hash((item.domain, item.id)), *texts, belief.pred, against
+                same = hash(tuple(getattr(item, field) for field in _SAME))
+                values = hash((item.domain, item.id)), same, belief.pred, against
                 for column, value in zip(numbers, values, strict=True):
                     column.append(value)
                 gold.append(_gold_prob(belief))
-        key_B, *same, pred_B, against_B = (np.frombuffer(column, dtype=np.int64) for column in numbers)
+        key_B, same_B, pred_B, against_B = (np.frombuffer(column, dtype=np.int64) for column in numbers)
         sizes = [len(beliefs) for beliefs in files]
         return cls(
             file_B=np.repeat(np.arange(len(sizes)), sizes),
             row_B=np.concatenate([np.arange(size) for size in sizes]),
             key_B=key_B,
-            same_B_3=np.stack(same, axis=1),
+            same_B=same_B,
             pred_B=pred_B,
             gold_B=np.frombuffer(gold),
             against_B=against_B,
@@ -183,7 +183,7 @@ def triage(asked: Mapping[str, Sequence[Belief]], settings: TriageSettings) -> S
     files = list(asked.values())
     found = _Asked.of(files, settings.threshold)
     _, first_K, key_B = np.unique(found.key_B, return_index=True, return_inverse=True)
-    unlike_B = (found.same_B_3 != found.same_B_3[first_K[key_B]]).any(axis=1)
+    unlike_B = found.same_B != found.same_B[first_K[key_B]]
     if unlike_B.any():
         _refuse(asked, found, int(unlike_B.argmax()), int(first_K[key_B[unlike_B.argmax()]]))
     picks = _picks(found, key_B)
@@ -294,9 +294,8 @@ def _refuse(asked: Mapping[str, Sequence[Belief]], found: _Asked, unlike: int, f
     """Say that a belief's item is not the one of an earlier belief; both by their number of all beliefs."""
     names = list(asked)
     name, known = (names[found.file_B[one]] for one in (unlike, first))
-    item = asked[name][int(found.row_B[unlike])].item
-    differs = found.same_B_3[unlike] != found.same_B_3[first]
-    field = _SAME[int(differs.argmax())]
+    item, other = (asked[names[found.file_B[one]]][int(found.row_B[one])].item for one in (unlike, first))
+    field = next(field for field in _SAME if getattr(item, field) != getattr(other, field))
     problem = f"item {item.id} is not the one of this id in {known}"
     remedy = "Give beliefs about the same items, with their options in the same order."
     raise InputError(problem, file=name, field=field, seen=getattr(item, field), remedy=remedy)

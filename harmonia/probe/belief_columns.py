@@ -7,7 +7,7 @@ could break one; what is wrong with it, if anything, `checked` says.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import or_
 from pathlib import Path
@@ -100,14 +100,15 @@ class BeliefColumns:
         """
         if not len(self.row_I):
             raise InputError("the file holds no belief", file=self.path, remedy="Probe some items first.")
-        for row in np.flatnonzero(self.doubtful()).tolist():
-            (item,) = self.items.table.slice(self.row_I[row], 1).to_pylist()
-            (answer,) = self.answers.slice(row, 1).to_pylist()
-            checked({**item, **answer}, self.path, row + 1)
-        ids = self.items.texts_I("id")[self.row_I].tolist()
-        if len(set(ids)) < len(ids):
+        for start in range(0, len(self.row_I), TOGETHER):
+            row_I, answers = self.row_I[start : start + TOGETHER], self.answers.slice(start, TOGETHER)
+            for row in np.flatnonzero(replace(self, row_I=row_I, answers=answers).doubtful()).tolist():
+                (item,) = self.items.table.slice(row_I[row], 1).to_pylist()
+                (answer,) = answers.slice(row, 1).to_pylist()
+                checked({**item, **answer}, self.path, start + row + 1)
+        if pc.count_distinct(self.ids).as_py() < len(self.row_I):
             first: dict[str, int] = {}
-            for number, name in enumerate(ids, start=1):
+            for number, name in enumerate(self.ids.to_pylist(), start=1):
                 require_new(first, name, file=self.path, row=number)
 
     @property
@@ -243,6 +244,7 @@ def belief_columns(path: Path, known: dict[Path, ItemColumns] | None = None) -> 
     else:
         return None
     found.check()
+    pa.default_memory_pool().release_unused()  # what a check made is not needed, and is never small
     return found
 
 

@@ -64,21 +64,28 @@ class ItemColumns:
     @cached_property
     def doubtful_I(self) -> Rows:
         """Items that may break a rule."""
-        lengths = self.options_I
-        found = (lengths < 2) | (lengths > 26) | (self.gold_I < 0) | (self.gold_I >= lengths)
-        for name in ("id", "question", "domain"):
-            blank = pc.equal(pc.binary_length(pc.utf8_trim_whitespace(self.table[name])), 0)
-            if name == "domain":  # nobody need say one
-                blank = pc.and_(blank, pc.not_equal(self.table[name], ""))
-            found |= flags(blank.fill_null(name != "domain"))
-        choices = pc.utf8_trim_whitespace(pc.list_flatten(self.table["choices"]))
-        empty = flags(pc.equal(pc.binary_length(choices), 0).fill_null(True))
-        row_O = np.repeat(np.arange(len(lengths)), lengths)
-        first_O = np.repeat(np.cumsum(lengths) - lengths, lengths)
-        other = flags(pc.not_equal(choices, choices.take(pa.array(first_O))).fill_null(False))
-        found |= np.bincount(row_O, empty, len(lengths)) > 0
-        found |= np.bincount(row_O, other, len(lengths)) == 0
-        return found
+        parts = [
+            _doubtful(self.table.slice(start, TOGETHER)) for start in range(0, len(self.table), TOGETHER)
+        ]
+        return np.concatenate(parts) if parts else np.zeros(0, dtype=bool)
+
+
+def _doubtful(table: pa.Table) -> Rows:
+    lengths, gold_I = list_lengths(table["choices"]), table["answer"].fill_null(-1).to_numpy()
+    found = (lengths < 2) | (lengths > 26) | (gold_I < 0) | (gold_I >= lengths)
+    for name in ("id", "question", "domain"):
+        blank = pc.equal(pc.binary_length(pc.utf8_trim_whitespace(table[name])), 0)
+        if name == "domain":  # nobody need say one
+            blank = pc.and_(blank, pc.not_equal(table[name], ""))
+        found |= flags(blank.fill_null(name != "domain"))
+    choices = pc.utf8_trim_whitespace(pc.list_flatten(table["choices"]))
+    empty = flags(pc.equal(pc.binary_length(choices), 0).fill_null(True))
+    row_O = np.repeat(np.arange(len(lengths)), lengths)
+    first_O = np.repeat(np.cumsum(lengths) - lengths, lengths)
+    other = flags(pc.not_equal(choices, choices.take(pa.array(first_O))).fill_null(False))
+    found |= np.bincount(row_O, empty, len(lengths)) > 0
+    found |= np.bincount(row_O, other, len(lengths)) == 0
+    return np.asarray(found, dtype=bool)
 
 
 def _numbers(texts: Iterable[str | None]) -> NDArray[np.uint64]:
