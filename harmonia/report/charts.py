@@ -289,7 +289,7 @@ def loss(curves: Sequence[LossCurve]) -> Chart:
         alt.Chart(alt.Data(values=values))
         .mark_line(strokeWidth=1.4, opacity=0.8)
         .encode(
-            x=alt.X("step:Q", title="optimiser step", axis=alt.Axis(tickMinStep=1, format="d")),
+            x=alt.X("step:Q", title="optimizer step", axis=alt.Axis(tickMinStep=1, format="d")),
             y=alt.Y("loss:Q", title="training loss, nats per token", scale=alt.Scale(zero=True)),
             color=colours(curve.group for curve in curves),
             detail="model:N",
