@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 from typing import Any, final
 
@@ -121,6 +122,30 @@ def inner_width(config: Any) -> int:
     shared = getattr(config, "shared_expert_intermediate_size", None)
     shared = shared or each * (getattr(config, "n_shared_experts", None) or 0)
     return int(max(dense, experts[0] * each + shared))
+
+
+def kept_width(config: Any) -> int:
+    """Numbers that a shared beginning (`attention.Prefix`) keeps of a token, in all layers.
+
+    All tokens are kept, whatever a layer's window, and of latents what each head reads of them.
+    Writing keeps what the architecture's own cache does, which may be less.
+    """
+    # In newer configurations layers may differ, and the common one refuses to be asked (Gemma 4).
+    layers = list(getattr(config, "per_layer_config", None) or [config] * config.num_hidden_layers)
+    kinds = getattr(config, "layer_types", None) or ["attention"] * len(layers)
+    attended = ("attention" in kind and "linear" not in kind for kind in kinds)
+    return sum(_kept_in_layer(layer) for layer in compress(layers, attended))
+
+
+def _kept_in_layer(config: Any) -> int:
+    heads: int = getattr(config, "num_attention_heads", None) or 0
+    if getattr(config, "kv_lora_rank", None):  # latents, from which each head's are made
+        return heads * int(config.qk_nope_head_dim + config.qk_rope_head_dim + config.v_head_dim)
+    if not heads:
+        return 0  # without attention nothing grows with the prompt
+    size: int = getattr(config, "head_dim", None) or config.hidden_size // heads
+    shared = 1 if getattr(config, "multi_query", False) else getattr(config, "num_key_value_heads", None)
+    return 2 * size * (shared or heads)
 
 
 def device_of(model: Any) -> Any:

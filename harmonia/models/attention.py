@@ -180,7 +180,9 @@ def _attend(
     keys = key.new_empty(1, shared, widest, size)
     values = value.new_empty(1, shared, widest, value.shape[3])
     if before:
-        keys[:, :, :before], values[:, :, :before] = pack.prefix.layers[module]
+        held = pack.prefix.layers
+        # What another prefix grows from is read here for the last time, and goes layer by layer.
+        keys[:, :, :before], values[:, :, :before] = held.pop(module) if pack.grown else held[module]
     out = query.new_empty(1, tokens, heads, value.shape[3])
     for (start, stop), mask in zip(pack.spans(), attention_mask.for_groups(groups), strict=True):
         end = before + stop - start

@@ -1,8 +1,8 @@
 """Memory that a task takes on its device, by what it is for; and what would fit where it does not.
 
 Weights, gradients and optimizer states are counted (Rajbhandari et al. 2020, ZeRO, section 3). Activations
-are those of Korthikanti et al. 2022 (`training/memory.py`). A token's keys and values are two vectors of the
-key-value heads in each layer (Shazeer 2019). Where training is shared out over GPUs (FSDP, ZeRO-3) each holds
+are those of Korthikanti et al. 2022 (`training/memory.py`). Of a token the keys and values of each layer are
+kept (Shazeer 2019), as attention takes them. Where training is shared out over GPUs (FSDP, ZeRO-3) each holds
 its share, and the layer at work and the next one whole.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any, final
 
-from harmonia.models.architecture import Shape, inner_width
+from harmonia.models.architecture import Shape, inner_width, kept_width
 from harmonia.training import LoraSettings, TrainingSettings
 from harmonia.training.memory import COPY_BYTES, SHARE, activation_bytes
 
@@ -81,13 +81,11 @@ def asking_memory(shape: Shape, dtype: str, longest: float) -> Memory:
     weights = width * shape.parameters
     if config is None:
         return Memory(weights=weights)
-    keys = 0  # without attention nothing grows with the prompt
-    if heads := getattr(config, "num_attention_heads", None):
-        head = getattr(config, "head_dim", None) or config.hidden_size // heads
-        keys = 2 * config.num_hidden_layers * (getattr(config, "num_key_value_heads", None) or heads) * head
     # In the layer at work: six vectors of the model's width, three of the inner one.
     layer = 6 * config.hidden_size + 3 * inner_width(config)
-    return Memory(weights=weights, activations=layer * width * longest, cache=keys * width * longest)
+    return Memory(
+        weights=weights, activations=layer * width * longest, cache=kept_width(config) * width * longest
+    )
 
 
 def training_memory(shape: Shape, settings: TrainingSettings, dtype: str, longest: float) -> Memory:

@@ -394,3 +394,26 @@ def test_a_real_model_behind_a_prefix_longer_than_its_window(gemma3, data_root, 
         assert one == pytest.approx(expected, abs=1e-3)
         probs = [torch.tensor(values).softmax(0) for values in (one, expected)]
         assert float((probs[0] - probs[1]).abs().max()) < 1e-4
+
+
+def test_a_prefix_that_grows_piece_by_piece_is_held_once(tiny_loaded, monkeypatch):
+    model, ids = tiny_loaded("llama").model, tuple(range(5, 45))
+    whole = packed.compute_prefix(model, ids)
+    held = []
+    attend = attention._attend
+
+    def counted(module, *given, **named):
+        done = attend(module, *given, **named)
+        pack = attention._CURRENT.get()
+        held.append((len(pack.grown.ids), sorted([*pack.prefix.layers, *pack.grown.layers], key=id)))
+        return done
+
+    monkeypatch.setattr(packed, "_PIECE", 16)
+    monkeypatch.setattr(attention, "_attend", counted)
+    grown = packed.compute_prefix(model, ids)
+    layers = sorted(whole.layers, key=id)
+    # Whatever layer is at work: that of the prefix before, or that of the new one.
+    assert [one for length, one in held if length > 16] == [layers] * 4
+    for module, (keys, values) in whole.layers.items():
+        assert torch.allclose(grown.layers[module][0], keys, atol=1e-5)
+        assert torch.allclose(grown.layers[module][1], values, atol=1e-5)

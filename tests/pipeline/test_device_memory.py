@@ -13,8 +13,11 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from harmonia.errors import InputError
 from harmonia.models.architecture import Shape
+from harmonia.models.cache import cache_of
 from harmonia.models.folder import ModelSettings
 from harmonia.models.load import empty_model, shape_in
+from harmonia.models.packed import compute_prefix
+from harmonia.models.support import refusal
 from harmonia.pipeline import check
 from harmonia.pipeline.device_memory import Memory, asking_memory, training_memory
 from harmonia.pipeline.experiment import Experiment
@@ -86,6 +89,42 @@ def test_a_model_without_attention_has_no_cache_that_grows(tmp_path: Path) -> No
     shape = shape_in(file)
     asked = asking_memory(shape, "bfloat16", TOKENS)
     assert (asked.weights, asked.cache) == (2 * shape.parameters, 0)
+
+
+SMALL = {"hidden_size": 64, "intermediate_size": 64, "num_attention_heads": 4, "vocab_size": 120}
+LATENTS = {
+    "kv_lora_rank": 12,
+    "q_lora_rank": 16,
+    "qk_rope_head_dim": 8,
+    "qk_nope_head_dim": 16,
+    "v_head_dim": 12,
+}
+EXPERTS = {"n_routed_experts": 4, "num_experts_per_tok": 2, "n_group": 1, "topk_group": 1}
+TWO_KINDS = {"num_key_value_heads": 2, "sliding_window": 8, "head_dim": 16, "num_hidden_layers": 12}
+ARCHITECTURES: dict[str, tuple[dict[str, Any], bool]] = {
+    "llama": ({"num_hidden_layers": 3, "num_key_value_heads": 2}, False),
+    "gpt_bigcode": ({"num_hidden_layers": 3}, False),  # one key-value head for all
+    "mistral": ({"num_hidden_layers": 3, "num_key_value_heads": 2, "sliding_window": 8}, True),
+    "gemma3_text": (TWO_KINDS, True),
+    "gemma4_text": (TWO_KINDS | {"global_head_dim": 32, "vocab_size_per_layer_input": 120}, True),
+    "deepseek_v3": ({**LATENTS, **EXPERTS, "num_hidden_layers": 3, "num_key_value_heads": 4}, True),
+}
+"""Their settings, and whether their own cache holds less than a probe keeps: by windows, by latents."""
+
+
+@pytest.mark.parametrize("kind", ARCHITECTURES)
+def test_the_cache_that_is_planned_is_what_a_probe_keeps(kind: str) -> None:
+    given, theirs_is_less = ARCHITECTURES[kind]
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **SMALL, **given)).eval()
+    assert refusal(model) is None
+    ids = tuple(range(3, 43))
+    kept = compute_prefix(model, ids).layers.values()
+    held = sum(one.nbytes for pair in kept for one in pair)
+    assert asking_memory(Shape.of(model), "float32", len(ids)).cache == held
+    with torch.no_grad():
+        cache = cache_of(model(torch.tensor([ids]), use_cache=True))
+    theirs = sum(one.nbytes for layer in cache.layers for one in (layer.keys, layer.values))
+    assert theirs < held if theirs_is_less else theirs == held
 
 
 def test_of_a_mixture_memory_counts_all_experts_and_time_those_that_a_token_meets(tmp_path: Path) -> None:
