@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from harmonia.pipeline.watcher import Watcher
 
@@ -16,6 +17,13 @@ TIMES = {"table-what-the-stages-took.csv", "table-what-the-stages-took.tex"}
 def without_cost(page: str) -> str:
     """The page of a run without what two runs cannot have alike: times and memory."""
     return _COST.sub(r"\1", page)
+
+
+def results_of(run: Path) -> dict[str, bytes]:
+    """All results of a run, by their paths; the rest names the run directory and the time."""
+    named = {"manifest.json", "stages.jsonl", "report.html", "experiment.yaml", *TIMES}
+    files = [path for path in run.rglob("*") if path.is_file() and ".partial" not in path.parts]
+    return {path.relative_to(run).as_posix(): path.read_bytes() for path in files if path.name not in named}
 
 
 class Recorder(Watcher):

@@ -49,4 +49,8 @@ def check(bench: Workbench, tasks: Sequence[Task]) -> None:
         require_whole(bench.experiment.files)
         require_trainable(bench.experiment.files, bench.experiment.training)
     if bench.experiment.execution.executor != "ray" and (room := gpu_memory(bench.experiment.model)):
-        Costs(bench).require_room(tasks, room)
+        import torch
+
+        costs, gpus = Costs(bench), torch.cuda.device_count() if bench.experiment.execution.launch else 1
+        costs.require_room([task for task in tasks if task.kind != "train"], room)
+        costs.require_room([task for task in tasks if task.kind == "train"], room, gpus)

@@ -31,6 +31,7 @@ from harmonia.probe.ask import CHUNK
 from harmonia.probe.fit import ask_trained, questions_of, write_fit
 from harmonia.prompts import Form, ShotPool, Template, parse_form
 from harmonia.prompts.encode import Encoder
+from harmonia.training.launched import fine_tune_launched
 from harmonia.training.sft import TrainingJob, fine_tune
 from harmonia.types import Item, Method
 
@@ -250,15 +251,13 @@ def train(bench: Workbench, *, domain_name: str, group: str, seed: int, address:
         seed=seed,
     )
     out = bench.run / "models" / domain_name / group / f"seed{seed}"
-    trained = fine_tune(
-        job,
-        out,
-        work=bench.run / PARTIAL / address,
-        progress=bench.progress,
-        sets=bench.training_sets,
-        resident=bench.resident(),
-        noted=bench.model_hash(),
-    )
+    how: dict[str, Any] = {"work": bench.run / PARTIAL / address, "noted": bench.model_hash()}
+    how["progress"] = bench.progress
+    if launch := bench.experiment.execution.launch:
+        bench.release()  # the devices are the others'
+        trained = fine_tune_launched(launch, job, out, **how)
+    else:
+        trained = fine_tune(job, out, sets=bench.training_sets, resident=bench.resident(), **how)
     bench.hold(out.relative_to(bench.run).as_posix(), trained.model)
     return list(trained.notes)
 

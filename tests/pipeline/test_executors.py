@@ -7,15 +7,20 @@ import os
 import re
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
 import pytest
-from recorder import TIMES, Recorder
+import yaml
+from models import REPOSITORY
+from recorder import Recorder, results_of
 
 from harmonia.errors import HarmoniaError, InputError
 from harmonia.models import LocalModel
@@ -27,6 +32,7 @@ from harmonia.pipeline.processes import Processes
 from harmonia.pipeline.run import executor_of, run_experiments
 from harmonia.pipeline.settings_file import apply_overrides
 from harmonia.pipeline.workbench import Workbench
+from harmonia.probe.fit import read_fit
 
 SMALL = [
     "groups.names=[harmonious, incompatible]",
@@ -139,13 +145,6 @@ def copied(finished: Experiment, tmp_path: Path) -> Experiment:
     return finished.model_copy(update={"out": str(tmp_path / "copy")})
 
 
-def _files(run: Path) -> dict[str, bytes]:
-    """All results; the rest names the run directory and the time."""
-    named = {"manifest.json", "stages.jsonl", "report.html", "experiment.yaml", *TIMES}
-    files = [path for path in run.rglob("*") if path.is_file() and ".partial" not in path.parts]
-    return {path.relative_to(run).as_posix(): path.read_bytes() for path in files if path.name not in named}
-
-
 def _statuses(run: Path) -> dict[str, str]:
     stages = json.loads((run / "manifest.json").read_text())["stages"]
     return {key: noted["status"] for key, noted in stages.items()}
@@ -158,10 +157,10 @@ def test_the_files_are_the_same(executor: Executor, finished: Experiment, tmp_pa
     ]
     recorder = Recorder()
     assert run_experiments(twins, executor, recorder) == [tmp_path / "one", tmp_path / "two"]
-    wanted = _files(finished.run_directory)
+    wanted = results_of(finished.run_directory)
     assert {name.split("/")[0] for name in wanted} >= {"beliefs", "groups", "predictions", "tables", "models"}
     for twin in twins:
-        found = _files(twin.run_directory)
+        found = results_of(twin.run_directory)
         found["claims.json"] = found["claims.json"].replace(f'"{twin.name}"'.encode(), b'"small"')
         differing = {name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name)}
         # Tables that name the run do so.
@@ -198,7 +197,7 @@ class _Meddler(Recorder):
 @pytest.mark.slow
 def test_what_fails_stops_what_needs_it_and_no_other(executor: Executor, copied: Experiment) -> None:
     run = copied.run_directory
-    whole = _files(run)
+    whole = results_of(run)
     group = run / "groups/person/seed0/harmonious.jsonl"
     shutil.rmtree(run / "models")
     for answers in ("predictions", "fit"):
@@ -226,7 +225,7 @@ def test_what_fails_stops_what_needs_it_and_no_other(executor: Executor, copied:
     recorder = Recorder()
     run_experiments([copied], executor, recorder)
     assert recorder.done() == {"groups/person/seed0", TRAINED, *TUNED, "analyse", "report"}
-    assert _files(run) == whole
+    assert results_of(run) == whole
 
 
 @pytest.mark.slow
@@ -235,7 +234,7 @@ def test_a_stopped_run_is_taken_up_and_nothing_is_done_twice(executor: Executor,
         raise KeyboardInterrupt
 
     run = copied.run_directory
-    whole = _files(run)
+    whole = results_of(run)
     for folder in ("beliefs", "models/person/harmonious", "predictions/person/harmonious"):
         shutil.rmtree(run / folder)
     stopped, again = _Meddler(TRAINED, ended=stop), Recorder()
@@ -244,7 +243,7 @@ def test_a_stopped_run_is_taken_up_and_nothing_is_done_twice(executor: Executor,
     assert stopped.done() == {"probe/person", TRAINED}
     run_experiments([copied], executor, again)
     assert again.done() == TUNED - {"fit/person/harmonious/seed0"} | {"report"}
-    assert _files(run) == whole
+    assert results_of(run) == whole
 
 
 @pytest.mark.slow
@@ -269,7 +268,7 @@ def test_parts_that_were_asked_are_not_asked_again(
     # Another executor takes it up.
     run_experiments([experiment], Local())
     assert calls.count(60) == 2
-    assert _files(experiment.run_directory) == _files(finished.run_directory)
+    assert results_of(experiment.run_directory) == results_of(finished.run_directory)
 
 
 @pytest.mark.slow
@@ -310,7 +309,7 @@ def test_a_process_that_dies_fails_its_task_alone(
 ) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 1)
     run = copied.run_directory
-    whole = _files(run)
+    whole = results_of(run)
     shutil.rmtree(run / "models")
     for answers in ("predictions", "fit"):
         shutil.rmtree(run / answers / "person/harmonious")
@@ -327,7 +326,7 @@ def test_a_process_that_dies_fails_its_task_alone(
     recorder = Recorder()
     run_experiments([copied], Processes(1), recorder)
     assert recorder.done() == {TRAINED, *TUNED, "analyse", "report"}
-    assert _files(run) == whole
+    assert results_of(run) == whole
 
 
 def test_wrong_input_of_one_experiment_is_told_before_any_is_begun(
@@ -356,7 +355,7 @@ def test_models_that_are_not_kept_are_gone_once_they_were_asked(
     """All else is as in a run that keeps them; for one suite more its models are trained anew."""
     experiment = _experiment(settings, DROP)
     run_experiments([experiment], executor, Recorder())
-    wanted, found = _files(finished.run_directory), _files(experiment.run_directory)
+    wanted, found = results_of(finished.run_directory), results_of(experiment.run_directory)
     gone = {path.rpartition("/")[2] for path in wanted.keys() - found.keys()}
     assert "model.safetensors" in gone and "loss.jsonl" not in gone
     assert found == {path: held for path, held in wanted.items() if path in found}
@@ -392,6 +391,67 @@ def test_the_last_seed_is_kept(settings: dict[str, Any]) -> None:
     run_experiments([experiment], Local(), Recorder())
     whole = experiment.run_directory.glob("models/*/*/*/model.safetensors")
     assert {path.parent.name for path in whole} == {"seed2"}
+
+
+@pytest.mark.slow
+def test_a_worker_has_a_launcher_train_in_processes_that_hold_parts_of_the_model(
+    finished: Experiment, tmp_path: Path, _cluster: None
+) -> None:
+    """FSDP2 on gloo, started by a worker of Ray: the losses of one process, and a model that is asked."""
+    shared = yaml.safe_load((REPOSITORY / "examples/accelerate/fsdp2.yaml").read_text())["fsdp_config"]
+    launch = ["env", "ACCELERATE_USE_FSDP=true"]
+    launch += [f"{name.upper()}={str(value).lower()}" for name, value in shared.items()]
+    launch += [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    launch += [str(REPOSITORY / "tests/training/fsdp_on_cpu.py")]
+    run, key = tmp_path / "run", "person/harmonious/seed0"
+    shutil.copytree(finished.run_directory, run)
+    for made in (f"models/{key}", f"fit/{key}.parquet"):
+        shutil.move(run / made, tmp_path / made.replace("/", "-"))
+    execution = ExecutionSettings.model_validate({"executor": "ray", "launch": launch})
+    steps: list[int] = []
+
+    class Told(Recorder):
+        def progress(self, run: str, key: str, done: int, total: int) -> None:
+            if key == TRAINED:
+                steps.append(done)
+
+    recorder = Told()
+    experiment = finished.model_copy(update={"out": str(run), "execution": execution})
+    run_experiments([experiment], executor_of(execution), recorder)
+    assert {TRAINED, f"fit/{key}"} <= recorder.done() and steps
+    losses = [
+        [json.loads(line)["loss"] for line in path.read_text().splitlines()]
+        for path in (
+            run / f"models/{key}/loss.jsonl",
+            tmp_path / f"models-{key.replace('/', '-')}/loss.jsonl",
+        )
+    ]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-4) and len(losses[0]) == 3
+    here = read_fit(tmp_path / f"fit-{key.replace('/', '-')}.parquet")
+    for one, other in zip(read_fit(run / f"fit/{key}.parquet"), here, strict=True):
+        assert one.trained_target == pytest.approx(other.trained_target, abs=1e-3)
+
+
+@pytest.mark.slow
+def test_a_launcher_that_fails_fails_the_task_with_what_it_said(copied: Experiment) -> None:
+    run = copied.run_directory
+    for launch, said in (
+        (["no-such-launcher"], "field 'execution.launch': no such command"),
+        ([sys.executable, "-c", "raise SystemExit('nobody here')"], "ended with 1: nobody here"),
+    ):
+        shutil.rmtree(run / "models/person/harmonious", ignore_errors=True)
+        execution = copied.execution.model_copy(update={"launch": tuple(launch)})
+        with pytest.raises(HarmoniaError, match=said):
+            run_experiments([copied.model_copy(update={"execution": execution})], Local())
+        assert _statuses(run)[TRAINED] == "failed"
+    # Nothing goes on when whoever waits is killed.
+    code = (
+        "import time; from harmonia.training import launched; launched.end_with_the_waiting(); time.sleep(60)"
+    )
+    left = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE)
+    assert left.stdin is not None
+    left.stdin.close()
+    assert left.wait(30) == 1
 
 
 @pytest.mark.slow
@@ -445,12 +505,36 @@ def test_machines_that_die_while_probing_and_while_training_change_nothing(
         cluster.shutdown()
     assert killed == ["probe/person", TRAINED]
     assert set(killer.ended.values()) == {"done"}
-    assert _files(copy.run_directory) == _files(calm.run_directory)
+    assert results_of(copy.run_directory) == results_of(calm.run_directory)
     lost = [line for line in caplog.messages if "its worker was lost" in line]
     # The first machine may be gone between two parts of the probe, and the worker of the second may have
     # taken up the next fine-tuning before.
     *probed, trained = (line.split(":")[0] for line in lost)
     assert set(probed) <= {"probe/person"} and trained.startswith("train/")
+
+
+def test_a_task_whose_workers_are_lost_each_time_fails_at_the_fifth(
+    settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray sends it again without end (`max_task_retries`): the board, which outlives workers, counts."""
+    import ray
+
+    from harmonia.pipeline.ray_worker import Board, RayWorker
+
+    board, told, experiment = Board(), [], _experiment(settings)
+    begin = SimpleNamespace(remote=board.begin)
+    monkeypatch.setattr(ray, "get_actor", lambda name: SimpleNamespace(begin=begin))
+    monkeypatch.setattr(ray, "get", lambda given: given)
+    monkeypatch.setattr("harmonia.pipeline.ray_worker.require_same", lambda *_: told.append("begun"))
+    monkeypatch.setattr("harmonia.pipeline.ray_worker.perform", lambda task, *_: task)
+    task = Run(Workbench(experiment), Recorder()).graph.tasks[TRAINED]
+    for times in range(1, 5):
+        worker = RayWorker("folder", "mark", "version", threads=1)  # another each time
+        assert worker.do(experiment, {}, task, 7, None) == (task, times)
+    left, times = worker.do(experiment, {}, task, 7, None)
+    assert (left.status, left.address, times, len(told)) == ("failed", task.address, 5, 4)
+    assert left.reason == "each of 4 workers that were at it was lost"
+    assert worker.do(experiment, {}, task, 8, None) == (task, 1)
 
 
 @pytest.mark.slow
@@ -554,6 +638,6 @@ def test_machines_that_do_not_see_the_run_directory_return_the_files(
     finally:
         ray.shutdown()
         cluster.shutdown()
-    assert _files(tmp_path / "run") == _files(finished.run_directory)
+    assert results_of(tmp_path / "run") == results_of(finished.run_directory)
     assert [path.name for path in (tmp_path / "run/.partial").iterdir()] == ["lock"]
     assert not list(Path(tempfile.gettempdir()).glob("harmonia-*/*/beliefs"))

@@ -1,11 +1,13 @@
 """`harmonia` with FSDP on CPUs: accelerate shares parameters out on accelerators alone, torch on any device.
 
-Started by torchrun with accelerate's own variables for FSDP; the arguments are those of the command.
+Started by torchrun with the variables of accelerate for FSDP. The arguments are those of the command, or `-m`
+and those of a launched fine-tuning.
 """
 
 from __future__ import annotations
 
 import atexit
+import sys
 from typing import Any
 
 from accelerate import state
@@ -26,4 +28,8 @@ if __name__ == "__main__":
     atexit.register(lambda: print(f"FSDP2: {state.AcceleratorState().is_fsdp2}\n", end=""))
     from harmonia.cli.main import main
 
+    if sys.argv[1] == "-m":
+        from harmonia.training.launched import main
+
+        del sys.argv[1:3]
     main()
