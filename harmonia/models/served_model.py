@@ -49,6 +49,7 @@ class ServedModel:
     def __init__(self, settings: ServedModelSettings) -> None:
         self.settings = settings
         self._client = ServerClient(settings.served, settings, "model", "served")
+        self._same = True
 
     @cached_property
     def tokenizer(self) -> Any:
@@ -134,6 +135,8 @@ class ServedModel:
         if not requests:
             return []
         self._require_can(requests)
+        if not self._same:  # nothing that follows is asked of the other model
+            self._require_same()
         found = self._client.each(self._scored, requests)
         self._require_same()
         return found
@@ -280,6 +283,7 @@ class ServedModel:
 
     def _require_same(self) -> None:
         """Stop if the answers to the fixed texts are not those of the beginning."""
+        self._same = False
         for text, before, now in zip(FIXED, self._answers, self._answers_now(), strict=True):
             best = max(before, key=before.__getitem__)
             if abs(now.get(best, -math.inf) - before[best]) > SAME_NATS:
@@ -287,6 +291,7 @@ class ServedModel:
                     f"{self._client.url}: the server answers {text!r} as it did not before: another model "
                     "is served now. Serve the first one again, or begin anew."
                 )
+        self._same = True
 
     def _scored(self, request: Request) -> tuple[Likelihood, ...]:
         context, rows = request.context, request.continuations

@@ -261,13 +261,25 @@ class Agenda:
     def __init__(self, runs: Sequence[Run], *, splits: bool = False) -> None:
         self.runs = tuple(runs)
         self.splits = splits
+        self._asking: dict[str, GivenUnit] = {}
 
     def take(self, near: Path | None = None, fits: Fits = lambda run, tasks: True) -> GivenUnit | None:
         """A unit that waits for nothing, first of the run in directory `near`; None if there is none now.
 
         Only those that fit are given. There may be one again when a unit under way has ended a task.
         """
+        # A server's requests are bounded by who asks it: side by side they would be as many times more.
+        busy = {server for server, unit in self._asking.items() if unit.task}
+
+        def may(run: Run, tasks: Sequence[Task]) -> bool:
+            return busy.isdisjoint(_servers(tasks)) and fits(run, tasks)
+
         for run in sorted(self.runs, key=lambda run: run.bench.run != near):
-            if unit := run.take(fits, splits=self.splits):
+            if unit := run.take(may, splits=self.splits):
+                self._asking |= dict.fromkeys(_servers(unit.tasks), unit)
                 return unit
         return None
+
+
+def _servers(tasks: Sequence[Task]) -> set[str]:
+    return {server for task in tasks for server in task.servers}

@@ -48,7 +48,7 @@ class TaskCost:
         what: What it does, in a few words.
         tokens: Tokens to compute.
         flops: Arithmetic for them.
-        memory: What it takes on its device.
+        memory: What it takes on its device; None, too, where servers alone answer.
         longest: Tokens of the longest row that goes through the model.
         disk_bytes: What it leaves on disk, where that is much.
         trains: Whether it goes at the pace of training, not of scoring.
@@ -165,7 +165,8 @@ class Costs:
         mean, longest = self._row(items)
         what = f"about {rows * len(here)} texts" if here else "texts that no model here writes"
         tokens = sum(rows * (mean + new) for new in written)
-        return self._scoring(what, tokens, longest + max(written, default=0))
+        cost = self._scoring(what, tokens, longest + max(written, default=0))
+        return cost if here else replace(cost, memory=None)
 
     def train(self, domain: str, group: str, seed: int) -> TaskCost:
         """One fine-tuning; groups of a domain with items are of one size and cost the same."""

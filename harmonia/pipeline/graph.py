@@ -7,6 +7,7 @@ its code comes to give another result.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from itertools import product
 from typing import Any
@@ -19,10 +20,11 @@ from harmonia.groups import GroupSettings, PolicySettings
 from harmonia.groups.folder import folder_files
 from harmonia.groups.names import BASE, GroupName
 from harmonia.hashing import result_settings, sha256_json
+from harmonia.models.server import ServedModelSettings
 from harmonia.pipeline import overlaps, work
 from harmonia.pipeline.analyse import OUTPUTS, analyse
 from harmonia.pipeline.costs import Costs
-from harmonia.pipeline.experiment import DomainSettings
+from harmonia.pipeline.experiment import DomainSettings, Experiment
 from harmonia.pipeline.task import Graph, Task
 from harmonia.pipeline.texts import texts_recipe, write_texts, writers_of
 from harmonia.pipeline.workbench import Workbench
@@ -86,6 +88,14 @@ def _asking(bench: Workbench, settings: ProbeSettings, method: Method | None = N
     }
 
 
+def _servers(experiment: Experiment, who: Iterable[str]) -> tuple[str, ...]:
+    """Addresses of the servers among those who answer: `base`, and the writer that is `served`."""
+    model, writer = experiment.model, experiment.writing.served
+    base = model.served if isinstance(model, ServedModelSettings) else None
+    found = {"base": base, "served": writer and writer.url}
+    return tuple(url for one in who if (url := found.get(one)))
+
+
 def _data(bench: Workbench, name: str, domain: DomainSettings) -> Task:
     suites = {
         suite: [_source(bench, one.items), _source(bench, one.shots)] for suite, one in domain.suites.items()
@@ -117,6 +127,7 @@ def _probe(bench: Workbench, name: str, domain: DomainSettings, data: Task) -> T
         action=partial(work.ask_all, questions=questions),
         cost=partial(Costs.probe, domain=name),
         parts=partial(work.parts_to_ask, questions=questions),
+        servers=_servers(bench.experiment, ["base"]),
     )
 
 
@@ -157,6 +168,7 @@ def _write(bench: Workbench, name: str, probe: Task, leakage: Task | None) -> Ta
         outputs=(f"explanations/{name}.jsonl", f"contexts/{name}.jsonl"),
         action=partial(write_texts, domain_name=name, address=sha256_json(recipe)),
         cost=partial(Costs.write, domain=name),
+        servers=_servers(bench.experiment, writers_of(bench.experiment).values()),
     )
 
 
@@ -291,6 +303,7 @@ def _evaluate(bench: Workbench, data: Task, train: Task | None, of: Suite, place
         action=partial(work.ask_all, questions=questions),
         cost=partial(Costs.evaluate, place=place),
         parts=partial(work.parts_to_ask, questions=questions),
+        servers=() if train else _servers(bench.experiment, ["base"]),
     )
 
 

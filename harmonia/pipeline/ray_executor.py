@@ -63,11 +63,11 @@ class Needs:
 
 
 HERE = Needs()
-"""Of what needs no model: it is done beside the driver, by one worker."""
+"""Of what needs no model of these machines: it is done beside the driver, by one worker, who asks servers."""
 
 
 class OnRay(Executor):
-    """Units on the machines of a Ray cluster, those that need no model on the driver's own.
+    """Units on the machines of a Ray cluster, those that need no model of theirs on the driver's own.
 
     Args:
         settings: Which cluster, and what of it.
@@ -99,7 +99,7 @@ class OnRay(Executor):
         require_room(self._ray, [needs.named for needs in dict.fromkeys(self._needs.values())])
 
     def _needs_of(self, run: Run, tasks: Sequence[Task], costs: Costs) -> Needs:
-        sizes = [task.cost(costs).memory_bytes or 0.0 for task in tasks if task.cost]
+        sizes = [size for task in tasks if task.cost and (size := task.cost(costs).memory_bytes)]
         if not sizes:
             return HERE
         gpus = self._settings.ray.gpus
@@ -117,8 +117,10 @@ class OnRay(Executor):
             for path in marks:
                 write_text(path, mark)
             crew = _Crew(self._ray, self._settings, self._needs, agenda, mark)
+            elsewhere = {place for (place, _), needs in self._needs.items() if needs != HERE}
             for run in agenda.runs:
-                crew.require_same(run)
+                if run.bench.run in elsewhere:
+                    crew.require_same(run)
             crew.work()
         finally:
             self._stop()

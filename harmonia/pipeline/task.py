@@ -53,6 +53,7 @@ class Task:
         action: Does it.
         cost: Works out what it takes; None where that is next to nothing.
         parts: The parts of it that are not done yet; None where it is not to be split.
+        servers: Addresses of the servers that it asks. Of the units that ask one, one is done at a time.
     """
 
     key: str
@@ -64,6 +65,7 @@ class Task:
     action: Action
     cost: Callable[[Costs], TaskCost] | None = None
     parts: Callable[[Workbench], Sequence[TaskPart]] | None = None
+    servers: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:

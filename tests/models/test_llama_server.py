@@ -9,21 +9,24 @@ from __future__ import annotations
 import math
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import llama_server
 import pytest
 from models import item, real_model, sums
+from recorder import Recorder
 
 import harmonia
 from harmonia.data import ItemSource, read_items
 from harmonia.errors import HarmoniaError, InputError
 from harmonia.models import GenerationSettings, LocalModel
 from harmonia.models.served_model import ServedModel
-from harmonia.pipeline.experiment import Experiment
-from harmonia.pipeline.run import run_experiment
+from harmonia.pipeline.experiment import ExecutionSettings, Experiment
+from harmonia.pipeline.run import executor_of, run_experiment, run_experiments
 from harmonia.probe import read_beliefs
 from harmonia.probe.belief import Belief
 from harmonia.prompts import Encoder, Request
@@ -246,6 +249,37 @@ def test_a_run_whose_server_is_killed_is_that_of_one_that_stayed(
     back.join()
     assert len(asked) == 6 and len(RUNNING) == servers + 1
     for there, here in zip(found, expected, strict=True):
+        for one, other in zip(there, here, strict=True):
+            assert one.probs == pytest.approx(other.probs, abs=1e-4)
+
+
+def test_a_run_on_ray_whose_server_is_killed_is_that_of_one_that_stayed(
+    experiment, gguf, port, tmp_path, monkeypatch
+):
+    pytest.importorskip("ray", reason="no Ray: pip install -e '.[dev]'")
+    monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "0")  # other programs may have filled the memory
+    expected, servers = answers_of(run_experiment(experiment(tmp_path / "whole"))), len(RUNNING)
+
+    def restart_at_work() -> None:
+        while not any(slot["is_processing"] for slot in httpx.get(f"http://127.0.0.1:{port}/slots").json()):
+            time.sleep(0.002)
+        RUNNING[-1].kill()
+        RUNNING[-1].wait()
+        RUNNING.append(llama_server.start(gguf, port))
+
+    meddling = threading.Thread(target=restart_at_work)
+
+    class Meddler(Recorder):
+        def begin(self, run: str, key: str) -> None:
+            if key.startswith("evaluate/"):
+                meddling.start()
+
+    recorder = Meddler()
+    ours = experiment(tmp_path / "run", backoff_s=0.5)
+    run = run_experiments([ours], executor_of(ExecutionSettings(executor="ray")), recorder)[0]
+    meddling.join()
+    assert set(recorder.ended.values()) == {"done"} and len(RUNNING) == servers + 1
+    for there, here in zip(answers_of(run), expected, strict=True):
         for one, other in zip(there, here, strict=True):
             assert one.probs == pytest.approx(other.probs, abs=1e-4)
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +13,15 @@ import pytest
 import yaml
 from command_line import harmonia as command
 from dialects import CONTEXT, TOKENIZER, Speaker
+from recorder import Recorder, results_of
 
 import harmonia
 from harmonia.analysis.tables import FOLDER, RESULTS
 from harmonia.compare.tables import COMPARED
 from harmonia.errors import HarmoniaError, InputError
 from harmonia.models.abilities import FIXED
-from harmonia.pipeline.experiment import Experiment
-from harmonia.pipeline.run import run_experiment
+from harmonia.pipeline.experiment import ExecutionSettings, Experiment
+from harmonia.pipeline.run import executor_of, run_experiment, run_experiments
 from harmonia.probe import read_beliefs
 
 pytestmark = pytest.mark.slow
@@ -182,3 +186,85 @@ def test_a_plan_of_a_served_model_tells_tokens_and_no_time(speaker, settings, tm
     assert told.returncode == 0 and "reckoned with" not in told.stdout
     told = command("plan", file, "--tflops", 1, "--gpus", 4)
     assert told.returncode == 2 and "for a served model leave --gpus out" in told.stderr
+
+
+@pytest.fixture(scope="module")
+def _cluster() -> Iterator[None]:
+    ray = pytest.importorskip("ray", reason="no Ray: pip install -e '.[dev]'")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_memory_monitor_refresh_ms", "0")  # other programs may have filled the memory
+        ray.init(address="local", num_cpus=4, include_dashboard=False, object_store_memory=80_000_000)
+        yield
+        ray.shutdown()
+
+
+@pytest.fixture
+def several(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings with four tasks that could ask a server side by side, 40 questions together."""
+    (domain,) = settings["domains"].values()
+    letters = {"base_forms": ["icl0"], "readouts": []}
+    return {**settings, "evaluation": letters, "domains": {name: domain for name in ("person", "again")}}
+
+
+def most_at_once(server: Speaker) -> list[int]:
+    """How many requests a server has had under way at a time, from now on; the last one is the most."""
+    said, lock, now, most = server.said, threading.Lock(), 0, [0]
+
+    def counted(path: str, body: Any) -> Any:
+        nonlocal now
+        with lock:
+            now += 1
+            most.append(max(now, most[-1]))
+        time.sleep(0.003)
+        try:
+            return said(path, body)
+        finally:
+            with lock:
+                now -= 1
+
+    server.said = counted
+    return most
+
+
+@pytest.mark.parametrize("executor", ["processes", "ray"])
+def test_executors_ask_a_server_as_the_local_one_does(executor, speaker, several, tmp_path, request) -> None:
+    """The same files, and no more requests at a time than the settings say, whoever does the tasks."""
+    if executor == "ray":
+        request.getfixturevalue("_cluster")
+    server, how = speaker("llama"), {"workers": 3}
+    whole = run_experiment(served({**several, "out": str(tmp_path / "whole")}, server, **how))
+    most = most_at_once(server)
+    chosen = ExecutionSettings.model_validate({"executor": executor, "workers": 3})
+    run = run_experiments([served(several, server, **how)], executor_of(chosen))[0]
+    assert results_of(run) == results_of(whole)
+    assert most[-1] == 3
+
+
+def test_a_run_on_a_cluster_whose_server_goes_or_changes_is_taken_up(
+    _cluster, speaker, several, tmp_path
+) -> None:
+    server, chosen = speaker("llama"), ExecutionSettings(executor="ray")
+    whole = run_experiment(served({**several, "out": str(tmp_path / "whole")}, server))
+
+    def gone(number: int) -> None:
+        if len(questions(server)) > 20:
+            raise ConnectionAbortedError  # the connection ends without an answer
+
+    def change(number: int) -> None:
+        server.model = int(len(questions(server)) > 10)
+
+    # Two tasks are done before it goes.
+    for fail, said in ((gone, "no answer from the server"), (change, "as it did not before")):
+        server.asked.clear()
+        server.fail = fail
+        recorder = Recorder()
+        with pytest.raises(HarmoniaError, match=said):
+            run_experiments([served(several, server, attempts=2)], executor_of(chosen), recorder)
+        assert recorder.ended["report"] == "done"
+    # Of the two that are left only the first asked the other model.
+    assert len(questions(server)) == 12
+    server.fail, server.model = (lambda number: None), 0
+    server.asked.clear()
+    run = run_experiments([served(several, server)], executor_of(chosen))[0]
+    assert results_of(run) == results_of(whole)
+    assert len(questions(server)) == 20
