@@ -56,7 +56,7 @@ def fine_tune_launched(
             try:
                 for line in process.stdout or ():
                     if line.startswith(_TOLD):
-                        told |= json.loads(line)["harmonia"]
+                        told |= parse_json(line, file=None)["harmonia"]
                         progress(*told["steps"])
                 process.wait()
             except BaseException:
