@@ -93,7 +93,7 @@ def _servers(experiment: Experiment, who: Iterable[str]) -> tuple[str, ...]:
     model, writer = experiment.model, experiment.writing.served
     base = model.served if isinstance(model, ServedModelSettings) else None
     found = {"base": base, "served": writer and writer.url}
-    return tuple(url for one in who if (url := found.get(one)))
+    return tuple(url for one in dict.fromkeys(who) if (url := found.get(one)))
 
 
 def _data(bench: Workbench, name: str, domain: DomainSettings) -> Task:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from harmonia.pipeline.agenda import Run
+from harmonia.pipeline.costs import Costs
 from harmonia.pipeline.experiment import Experiment
 from harmonia.pipeline.graph import VERSIONS, build_graph
 from harmonia.pipeline.manifest import Manifest, Noted, claim_run
@@ -205,3 +206,20 @@ def test_answers_of_an_earlier_version_are_told_and_asked_anew(
         not made.manifest.is_done(asked)
         and "evaluate/person/base/chat0/in_domain" not in made.manifest.stages
     )
+
+
+def test_what_servers_alone_write_needs_no_model_here(settings: dict[str, Any]) -> None:
+    url = "http://127.0.0.1:1/v1"
+    changes = [
+        "groups.names=[contextualised, self_aligning]",
+        "groups.explanations=own",
+        f"writing.served={{url: '{url}', model: m}}",
+        "writing.contexts.writer=served",
+    ]
+    for own, needs_model in (("served", False), ("base", True)):
+        given = apply_overrides(settings, [*changes, f"writing.explanations.own={own}"])
+        bench = Workbench(Experiment.model_validate(given))
+        tasks = build_graph(bench).tasks
+        assert {key: task.servers for key, task in tasks.items() if task.servers} == {"write/person": (url,)}
+        cost = tasks["write/person"].cost
+        assert cost is not None and (cost(Costs(bench)).memory is not None) == needs_model
