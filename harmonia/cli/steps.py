@@ -123,15 +123,33 @@ def consistency(
 ) -> None:
     """Compare two models' beliefs about the same items.
 
+    --json has more measures: Spearman, Kendall, KL the other way, Jensen-Shannon, entropies.
+
     Example: `harmonia consistency --before base.parquet --after tuned.parquet --json`
     """
     from harmonia.analysis.consistency import consistency_of_files
+    from harmonia.analysis.outcomes import OUTCOMES
+    from harmonia.probe.level import LEVELS
 
     found = asdict(consistency_of_files(before, after))
     if json_:
         print(json.dumps(found))
         return
-    _print_pairs(found)
+    of = f"{found['n']} items" + (f", {found['clusters']} clusters" if found["clusters"] else "")
+    names = {"accuracy_change": "change", "rank_agreement": "rank agreement", "kl": "KL, nats"}
+    measures = [
+        ("right before", f"{found['accuracy_before']:.3f}"),
+        ("right after", f"{found['accuracy_after']:.3f}"),
+        *(
+            (words, f"{found[name]:.3f} [{found[f'{name}_low']:.3f}, {found[f'{name}_high']:.3f}]")
+            for name, words in names.items()
+        ),
+    ]
+    print_table((of, "in brackets 95 %"), measures)
+    outcomes = OUTCOMES.values()
+    counts = [(name, *(str(found[f"{name}_{one}"]) for one in outcomes)) for name in LEVELS]
+    counts.append(("all", *(str(found[one]) for one in outcomes)))
+    print_table(("level before", *outcomes), counts, numbers={1, 2, 3, 4})
 
 
 def _ask(

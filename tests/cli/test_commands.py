@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -93,6 +94,14 @@ def test_stage_commands_make_a_whole_experiment(data: Path, tmp_path: Path) -> N
     made = harmonia("consistency", "--before", str(before), "--after", str(after), "--json")
     found = json.loads(made.stdout)
     assert found["n"] == 30 == found["kept"] + found["lost"] + found["gained"] + found["never"]
+    shown = harmonia("consistency", "--before", str(before), "--after", str(after)).stdout
+    assert len(shown.splitlines()) < 25
+    counts = {
+        line.split()[1]: re.findall(r"\d+", line) for line in shown.splitlines() if len(line.split()) == 11
+    }
+    for level, before_name in (("all", ""), ("known", "known_"), ("uncertain", "uncertain_")):
+        wanted = [str(found[f"{before_name}{one}"]) for one in ("kept", "lost", "gained", "never")]
+        assert counts[level] == wanted
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "after.parquet",
         "before.parquet",
