@@ -155,15 +155,15 @@ def _laid(found: BeliefColumns) -> dict[str, Any]:
     }
 
 
-def read_columns(path: Path, known: dict[Path, ItemColumns] | None = None) -> BeliefColumns:
-    """Read a belief or prediction file by column.
-
-    `known` are files of items that were read already; what is read is put there.
+def read_columns(
+    path: Path, known: dict[Path, ItemColumns] | None = None, *, prompts: bool = False
+) -> BeliefColumns:
+    """Read a belief or prediction file by column; as for `belief_columns`, but any form of file.
 
     Raises:
         InputError: The file is missing, holds nothing, or a record is wrong.
     """
-    found = BELIEFS.is_parquet(path) and belief_columns(path, known)
+    found = BELIEFS.is_parquet(path) and belief_columns(path, known, prompts=prompts)
     return found or BeliefColumns.of(read_beliefs(path))
 
 

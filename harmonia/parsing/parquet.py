@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,8 @@ _ROWS_A_BYTE = 100
 """Rows of questions or beliefs differ: so many in a byte, where there are over a million, are all alike."""
 
 
-def read_parquet(path: Path, *, what: str) -> Any:
-    """Read a whole file.
+def read_parquet(path: Path, *, what: str, without: Collection[str] = ()) -> Any:
+    """Read a whole file, but for columns of the names `without`.
 
     Returns:
         A `pyarrow.Table` whose values are what their types say.
@@ -30,7 +30,8 @@ def read_parquet(path: Path, *, what: str) -> Any:
         InputError: The file is missing, is not Parquet, or is damaged.
     """
     with _opened(path, what) as file:
-        table = file.read()
+        names = [name for name in file.schema_arrow.names if name not in without]
+        table = file.read(names if without else None)
         table.validate(full=True)
         return table
 

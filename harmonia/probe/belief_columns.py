@@ -223,12 +223,15 @@ class BeliefColumns:
         return found
 
 
-def belief_columns(path: Path, known: dict[Path, ItemColumns] | None = None) -> BeliefColumns | None:
+def belief_columns(
+    path: Path, known: dict[Path, ItemColumns] | None = None, *, prompts: bool = True
+) -> BeliefColumns | None:
     """Read a Parquet file of beliefs by column, and check them.
 
     Args:
         path: A file that holds its items, or one of a run, whose items are in a file of their own.
         known: Files of items that were read already; what is read is put there.
+        prompts: Whether prompts are read where they were kept. They are longer than all else.
 
     Returns:
         None where the columns are not of the types that harmonia writes: rows are then read one by one.
@@ -236,7 +239,7 @@ def belief_columns(path: Path, known: dict[Path, ItemColumns] | None = None) -> 
     Raises:
         InputError: A file is missing, damaged or wrong.
     """
-    table = read_parquet(path, what="the belief file")
+    table = read_parquet(path, what="the belief file", without=() if prompts else ("prompt",))
     if "key" in table.schema.names and "question" not in table.schema.names:
         found = _of_run(path, table, {} if known is None else known)
     elif _holds_items(table.schema):

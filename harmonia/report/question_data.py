@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,10 +80,10 @@ class _Block:
         if model[0] == BASE:
             self.asked[asking] = found.path
 
-    def take_kept(self, read: Callable[[Path], BeliefColumns]) -> None:
+    def take_kept(self) -> None:
         """Take the base model's prompts where its answers hold them."""
         for asking, path in self.asked.items():
-            found = read(path)
+            found = read_columns(path, prompts=True)
             if found.answers["prompt"].null_count < len(found.row_I):
                 self.texts[asking] = dict(zip(_ids(found), found.answers["prompt"].to_pylist(), strict=True))
 
@@ -144,7 +144,7 @@ class QuestionData:
         try:
             rendering = None
             for block in self._blocks:
-                block.take_kept(self._read_at)
+                block.take_kept()
                 if set(block.asked) - set(block.texts):
                     rendering = rendering or Rendering(self._index)
                     block.render(rendering)
@@ -171,11 +171,8 @@ class QuestionData:
             for texts in (some["id"], some["question"], some["explanation"], pc.list_flatten(some["choices"]))
         )
 
-    def _read_at(self, path: Path) -> BeliefColumns:
-        return read_columns(path, self._items)
-
     def _read(self, path: str) -> BeliefColumns:
-        return self._read_at(self._index.run / path)
+        return read_columns(self._index.run / path, self._items)
 
     def _begin(self, domain: str, suite: str, found: BeliefColumns) -> _Block:
         block = _Block(domain, suite, found, _ids(found), np.full(len(found.row_I), _NONE, np.uint8))
