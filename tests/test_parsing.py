@@ -127,6 +127,9 @@ def test_more_lists_than_memory_should_hold_are_refused_before_they_are_made(tmp
     path.write_text(f"[{good}]")
     with pytest.raises(InputError, match=told):
         list(json_rows(path, what="the rows"))
+    # Brackets inside texts are no lists, whatever is escaped there.
+    code = ["if (a[0] == '{') {", '\\"[', "\\", "[[["] * 50
+    assert parse_json(json.dumps(code), file=None) == code
     monkeypatch.setattr("harmonia.parsing.json_text.MAX_VALUE_BYTES", 64)
     with pytest.raises(InputError, match="one JSON value of more than"):
         parse_json('"' + "x" * 64 + '"', file=None)

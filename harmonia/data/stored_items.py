@@ -46,12 +46,14 @@ def read_items_table(path: Path) -> pa.Table:
             or an item was changed and kept its key.
     """
     table = ITEMS.typed(read_parquet(path, what="the file of items"), path)
-    columns = (table[name].to_pylist() for name in (*ITEM_FIELDS, "key"))
-    for row, (*values, key) in enumerate(zip(*columns, strict=True), start=1):
-        if key != _key(values):
-            problem = "the item is not the one of this key: it was changed after it was written"
-            remedy = "Take the file as it was, or let the run write it again: harmonia run."
-            raise InputError(problem, file=path, row=row, field="key", seen=key, remedy=remedy)
+    row = 0
+    for some in table.select((*ITEM_FIELDS, "key")).to_batches(max_chunksize=1 << 14):
+        for *values, key in zip(*(column.to_pylist() for column in some.columns), strict=True):
+            row += 1
+            if key != _key(values):
+                problem = "the item is not the one of this key: it was changed after it was written"
+                remedy = "Take the file as it was, or let the run write it again: harmonia run."
+                raise InputError(problem, file=path, row=row, field="key", seen=key, remedy=remedy)
     return table
 
 

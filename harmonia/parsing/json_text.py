@@ -160,9 +160,20 @@ def _value(text: str | bytes) -> tuple[Any, bool]:
     if isinstance(text, bytes):
         text = text.removeprefix(_BOM).decode("utf-8")  # in the place of the bytes, so that they can go
     nested = text.count("[") + text.count("{")
-    if nested > MAX_NESTED:
+    if nested > MAX_NESTED and _nested_outside_texts(text) > MAX_NESTED:
         raise _Unfit(f"more than {MAX_NESTED:,} lists and objects in one value")
     return _DECODER.decode(text), nested > MAX_DEPTH or "\\u" in text
+
+
+def _nested_outside_texts(text: str) -> int:
+    """How many lists and objects a value has; brackets inside texts, as of code, are none."""
+    count, inside = 0, False
+    for token in _TOKEN.finditer(text):
+        if token[0] == '"':
+            inside = not inside
+        elif not inside and token[0] in "[{":
+            count += 1
+    return count
 
 
 class _Unfit(Exception):
@@ -197,6 +208,7 @@ def _told(file: str | Path | None, row: int | None, remedy: str) -> Iterator[Non
 
 _TOO_LONG = "one JSON value of more than {:,} bytes"
 _TOO_DEEP = f"more than {MAX_DEPTH} lists and objects inside one another"
+_TOKEN = re.compile(r'\\.|["\[{]', re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 

@@ -10,7 +10,7 @@ from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow.compute as pc
@@ -31,6 +31,8 @@ from harmonia.report.rendered import Rendering
 from harmonia.report.run_index import RunIndex
 from harmonia.report.words import asked_by, in_group_order, plain
 
+N = TypeVar("N", bound=np.generic)
+
 _NONE = 255
 Model = tuple[str, int | None]
 """What a model was tuned on, and its seed; `base` and None."""
@@ -46,7 +48,6 @@ class _Block:
         domain: The domain.
         suite: The suite, or `probe`.
         of: The base model's answers to them.
-        ids: Their ids.
         level_I: The level of each, as its place in `LEVELS`.
         counted_out: Ids left out of all scores.
         answers: The most probable option and all probabilities as shares, by model and asking.
@@ -57,7 +58,6 @@ class _Block:
     domain: str
     suite: str
     of: BeliefColumns
-    ids: NDArray[np.object_]
     level_I: NDArray[np.uint8]
     answers: dict[tuple[Model, Asking], tuple[NDArray[np.uint8], NDArray[np.uint16]]] = field(
         default_factory=dict
@@ -65,51 +65,57 @@ class _Block:
     asked: dict[Asking, Path] = field(default_factory=dict)
     texts: dict[Asking, dict[str, str | None]] = field(default_factory=dict)
 
+    def __len__(self) -> int:
+        return len(self.of.row_I)
+
     def add(self, model: Model, asking: Asking, found: BeliefColumns) -> None:
         """Add a model's answers, whatever the order of their file."""
         probs_I_C = found.padded("probs")
         pred_I = probs_I_C.argmax(axis=1).astype(np.uint8)
         shares_I_C = np.rint(probs_I_C * 65535).astype(np.uint16)
-        ids = _ids(found)
-        if not np.array_equal(ids, self.ids):
-            place = {name: number for number, name in enumerate(ids)}
-            where_I = np.array([place.get(name, -1) for name in self.ids])
-            pred_I = np.where(where_I < 0, _NONE, pred_I[where_I]).astype(np.uint8)
-            shares_I_C = np.where(where_I[:, None] < 0, 0, shares_I_C[where_I]).astype(np.uint16)
-        self.answers[model, asking] = pred_I, shares_I_C
+        self.answers[model, asking] = self.placed(found, pred_I, _NONE), self.placed(found, shares_I_C, 0)
         if model[0] == BASE:
             self.asked[asking] = found.path
+
+    def placed(self, found: BeliefColumns, values: NDArray[N], missing: int) -> NDArray[N]:
+        """A file's values, a row for each of its answers, in the order of the questions."""
+        where = pc.index_in(self.of.ids.combine_chunks(), value_set=found.ids.combine_chunks())
+        where_I = where.fill_null(len(values)).to_numpy()
+        placed: NDArray[N] = np.append(values, np.full_like(values[:1], missing), axis=0)[where_I]
+        return placed
 
     def take_kept(self) -> None:
         """Take the base model's prompts where its answers hold them."""
         for asking, path in self.asked.items():
             found = read_columns(path, prompts=True)
             if found.answers["prompt"].null_count < len(found.row_I):
-                self.texts[asking] = dict(zip(_ids(found), found.answers["prompt"].to_pylist(), strict=True))
+                self.texts[asking] = dict(
+                    zip(found.ids.to_pylist(), found.answers["prompt"].to_pylist(), strict=True)
+                )
 
     def render(self, rendering: Rendering) -> None:
         """Render the base model's prompts where they were not kept."""
         for asking in self.asked:
             if asking not in self.texts:
-                items = list(self.of.items_at(np.arange(len(self.ids)), self.domain))
+                items = list(self.of.items_at(np.arange(len(self)), self.domain))
                 found = rendering.prompts(self.domain, self.suite, asking, items)
-                self.texts[asking] = dict(zip(self.ids, found, strict=True))
+                self.texts[asking] = dict(zip((item.id for item in items), found, strict=True))
 
     def prompts(self, at: NDArray[np.int64]) -> Iterator[tuple[Asking, list[Any], list[int]]]:
         """The base model's prompts, where there are any: patterns of them, and each question's pattern."""
         for asking, by_id in self.texts.items():
-            questions, options = (_column(self, name, at) for name in ("question", "choices"))
+            asked = zip(*(_column(self, name, at) for name in ("id", "question", "choices")), strict=True)
             patterns: dict[tuple[str | int, ...], int] = {}
             which = [
-                patterns.setdefault(_pattern(by_id.get(name) or "", *asked), len(patterns))
-                for name, *asked in zip(self.ids[at], questions, options, strict=True)
+                patterns.setdefault(_pattern(by_id.get(name) or "", question, choices), len(patterns))
+                for name, question, choices in asked
             ]
             yield asking, list(patterns), which
 
     def kept(self, share: float) -> NDArray[np.int64]:
         """Places of a share of the questions, evenly taken; at least one."""
-        count = max(1, int(share * len(self.ids)))
-        return np.unique(np.linspace(0, len(self.ids) - 1, count).astype(np.int64))
+        count = max(1, int(share * len(self)))
+        return np.unique(np.linspace(0, len(self) - 1, count).astype(np.int64))
 
 
 class QuestionData:
@@ -130,7 +136,7 @@ class QuestionData:
         self._read_beliefs()
         self._read_answers()
         self._blocks.sort(key=lambda block: block.suite == PROBE)  # what is not asked after tuning comes last
-        self.all = sum(len(block.ids) for block in self._blocks)
+        self.all = sum(map(len, self._blocks))
         pairs = {pair for block in self._blocks for pair in block.answers}
         groups = in_group_order(model[0] for model, _ in pairs)
         self._models = sorted(
@@ -166,7 +172,7 @@ class QuestionData:
         return sum(
             pc.sum(pc.binary_length(texts)).as_py() or 0
             for block in self._blocks
-            for start in range(0, len(block.ids), TOGETHER)
+            for start in range(0, len(block), TOGETHER)
             for some in [rows_of(block.of.items.table, block.of.row_I[start : start + TOGETHER])]
             for texts in (some["id"], some["question"], some["explanation"], pc.list_flatten(some["choices"]))
         )
@@ -175,7 +181,7 @@ class QuestionData:
         return read_columns(self._index.run / path, self._items)
 
     def _begin(self, domain: str, suite: str, found: BeliefColumns) -> _Block:
-        block = _Block(domain, suite, found, _ids(found), np.full(len(found.row_I), _NONE, np.uint8))
+        block = _Block(domain, suite, found, np.full(len(found.row_I), _NONE, np.uint8))
         self._blocks.append(block)
         return block
 
@@ -203,8 +209,7 @@ class QuestionData:
         right_I = probs_I_C.argmax(axis=1) == found.items.gold_I[found.row_I]
         sure_I = probs_I_C.max(axis=1) > self._index.threshold
         found_I = levels_of(found.texts_I("category"), right_I, sure_I)
-        by_id = dict(zip(_ids(found), map(LEVELS.index, found_I), strict=True))
-        return np.array([by_id.get(name, _NONE) for name in block.ids], dtype=np.uint8)
+        return block.placed(found, np.array([LEVELS.index(one) for one in found_I], dtype=np.uint8), _NONE)
 
     def json(self, share: float = 1.0) -> tuple[str, int]:
         """All of it as JSON that can stand in a page.
@@ -267,7 +272,7 @@ class QuestionData:
         excluded = self._index.excluded or {}
         for block, at in pairs:
             ids = excluded.get((block.domain, block.suite), ())
-            yield from (name in ids for name in block.ids[at])
+            yield from (name in ids for name in _column(block, "id", at))
 
     def _answers(self, pairs: Sequence[tuple[_Block, NDArray[np.int64]]]) -> Iterator[list[Any]]:
         for number, (block, at) in enumerate(pairs):
@@ -284,7 +289,7 @@ class QuestionData:
         """Of each model the rows it trained on: which question, the option taught, the texts, its fit."""
         places: dict[tuple[str, str], list[int]] = {}
         for (block, at), start in zip(pairs, starts, strict=False):
-            for k, name in enumerate(block.ids[at]):
+            for k, name in enumerate(_column(block, "id", at)):
                 places.setdefault((block.domain, name), []).append(int(start) + k)
         said: dict[str, int] = {}
         rows: list[list[Any]] = []
@@ -320,10 +325,6 @@ def _pattern(prompt: str, question: str, choices: Sequence[str]) -> tuple[str | 
             parts += [prompt[end:start], number]
             end = start + length
     return (*parts, prompt[end:])
-
-
-def _ids(found: BeliefColumns) -> NDArray[np.object_]:
-    return found.items.texts_I("id")[found.row_I]
 
 
 def _column(block: _Block, name: str, at: NDArray[np.int64]) -> list[Any]:
