@@ -44,6 +44,7 @@ Share = Annotated[float, Measure("share", 0, 1)]
 ShareChange = Annotated[float, Measure("difference of shares", -1, 1)]
 Correlation = Annotated[float, Measure("correlation", -1, 1)]
 Nats = Annotated[float, Measure("nats")]
+PValue = Annotated[float, Measure("p-value", 0, 1)]
 Count = Annotated[int, Measure("count", 0)]
 
 Row = TypeVar("Row", bound="DataclassInstance")

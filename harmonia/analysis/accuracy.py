@@ -10,7 +10,7 @@ import numpy as np
 from harmonia.analysis.agreement import entropy
 from harmonia.analysis.answers import Answers, per_item
 from harmonia.columns import Count, Nats, Share
-from harmonia.probe.stability import wilson
+from harmonia.probe.stability import shares
 from harmonia.types import Belief
 
 
@@ -59,16 +59,13 @@ def accuracy_of(answers: Answers | Sequence[Belief]) -> Accuracy:
     if not isinstance(answers, Answers):
         answers = Answers.of(answers)
     n, correct = len(answers), int(answers.correct_I.sum())
-    low, high = wilson(correct, n)
     # As text: np.unique of Python strings compares them one by one.
     _, domain_I = np.unique(answers.domains_I.astype(str), return_inverse=True)
     by_domain = np.bincount(domain_I, weights=answers.correct_I) / np.bincount(domain_I)
     return Accuracy(
         n=n,
         correct=correct,
-        accuracy=correct / n,
-        accuracy_low=low,
-        accuracy_high=high,
+        **shares("accuracy", correct, n),
         accuracy_macro=float(by_domain.mean()),
         confidence=float(answers.confidence_I.mean()),
         entropy=float(per_item(entropy, answers).mean()),

@@ -15,7 +15,7 @@ from harmonia.analysis.answers import Answers
 from harmonia.analysis.chance import calibrated_ece
 from harmonia.columns import Count, Share
 from harmonia.errors import InputError
-from harmonia.probe.stability import wilson
+from harmonia.probe.stability import shares
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -118,12 +118,8 @@ def _bins(confidence_I: Floats, bins: int) -> NDArray[np.int64]:
 
 
 def _bin(confidence_I: Floats, right_I: Flags) -> Bin:
-    right = int(right_I.sum())
-    low, high = wilson(right, len(right_I))
     return Bin(
         n=len(right_I),
         confidence=float(confidence_I.mean()),
-        right=right / len(right_I),
-        right_low=low,
-        right_high=high,
+        **shares("right", int(right_I.sum()), len(right_I)),
     )

@@ -10,7 +10,7 @@ from itertools import combinations
 from harmonia.analysis.bootstrap import cut, paired_bootstrap
 from harmonia.analysis.run_answers import RunAnswers, units_of
 from harmonia.analysis.tests import holm, mcnemar
-from harmonia.columns import Count, Share, ShareChange
+from harmonia.columns import Count, PValue, Share, ShareChange
 from harmonia.groups.names import GroupName
 from harmonia.types import Method
 
@@ -67,8 +67,8 @@ class Difference:
     difference: ShareChange
     low: ShareChange
     high: ShareChange
-    p: Share
-    p_holm: Share
+    p: PValue
+    p_holm: PValue
     test: str
     left_only: Count | None
     right_only: Count | None

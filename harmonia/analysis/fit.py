@@ -8,7 +8,7 @@ from statistics import fmean
 
 from harmonia.columns import Count, Share
 from harmonia.probe.fit import FittedRow
-from harmonia.probe.stability import wilson
+from harmonia.probe.stability import shares
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,22 +41,8 @@ class TrainingFit:
 def fit_of(rows: Sequence[FittedRow]) -> TrainingFit:
     """Sum up what a tuned model answers to its training rows."""
     n = len(rows)
-    if not n:
-        nothing = dict.fromkeys(("fit", "reworded", "chance", "near_chance"))
-        ends = dict.fromkeys(f"{name}_{end}" for name in ("fit", "reworded") for end in ("low", "high"))
-        return TrainingFit(rows=0, **nothing, **ends)
-    trained = sum(row.trained == row.target for row in rows)
-    reworded = sum(row.reworded == row.target for row in rows)
-    (fit_low, fit_high), (reworded_low, reworded_high) = (wilson(k, n) for k in (trained, reworded))
-    chance = fmean(1 / row.options for row in rows)
-    return TrainingFit(
-        rows=n,
-        fit=trained / n,
-        fit_low=fit_low,
-        fit_high=fit_high,
-        reworded=reworded / n,
-        reworded_low=reworded_low,
-        reworded_high=reworded_high,
-        chance=chance,
-        near_chance=fit_low <= chance,
-    )
+    fit = shares("fit", sum(row.trained == row.target for row in rows), n)
+    reworded = shares("reworded", sum(row.reworded == row.target for row in rows), n)
+    chance = fmean(1 / row.options for row in rows) if n else None
+    near = fit["fit_low"] <= chance if n else None
+    return TrainingFit(rows=n, **fit, **reworded, chance=chance, near_chance=near)

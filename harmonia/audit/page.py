@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from harmonia.audit.rows import AuditRow
@@ -12,7 +11,7 @@ from harmonia.audit.rule import CATEGORIES, AuditCategory
 from harmonia.audit.run import Audit, Audited
 from harmonia.audit.summary import CategoryShare, shares_of
 from harmonia.probe.stability import wilson
-from harmonia.report.html_table import PageColumn, PageTable, build, field, within
+from harmonia.report.html_table import PageColumn, PageTable, build, field, fields
 from harmonia.report.parts import Page, PageSection, closing, macro, prose, table
 from harmonia.report.words import beginning, count, counted, listed, percent, reach
 
@@ -102,10 +101,10 @@ def _shares(shares: Sequence[CategoryShare], *, sampled: bool) -> PageTable:
         "Rows by category",
         (
             field(CategoryShare, "category", "Category", "head"),
-            field(CategoryShare, "rows", "Rows"),
-            PageColumn("share", "Share", partial(within, name="share"))
+            *fields(CategoryShare, rows="Rows"),
+            field(CategoryShare, "share", "Share")
             if sampled
-            else field(CategoryShare, "share", "Share"),
+            else PageColumn("share", "Share", lambda one: percent(one.share)),
             PageColumn("meaning", "The row ...", lambda one: _MEANINGS[one.category], kind="prose"),
         ),
         shares,

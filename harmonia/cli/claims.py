@@ -55,8 +55,8 @@ def print_claims(document: ClaimsDocument) -> None:
         for note in card.notes:
             console.print(note)
         console.print(f"{card.paper}\n")
-    if (policies := policies_table(document)) is not None:
-        _print(policies)
+    if document.policies:
+        _print(policies_table(document))
 
 
 def _print(shown: PageTable) -> None:

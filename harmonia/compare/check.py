@@ -21,7 +21,7 @@ from harmonia.audit import AuditRow
 from harmonia.audit.content import keys_of
 from harmonia.audit.rule import CATEGORIES, AuditCategory
 from harmonia.compare.tables import CategoryAfter, ConflictCost, NearestRows
-from harmonia.probe.stability import wilson
+from harmonia.probe.stability import shares
 
 Canary = tuple[str, str, bool]
 """Id, text and whether it was lost, of a fact known before."""
@@ -36,16 +36,11 @@ def rows_after(
         if not names:
             continue
         was, now = (Counter(one[name].category for name in names) for one in (before, after))
-        (before_low, before_high), (low, high) = (wilson(one["known"], len(names)) for one in (was, now))
         yield CategoryAfter(
             category=category,
             rows=len(names),
-            says_before=was["known"] / len(names),
-            says_before_low=before_low,
-            says_before_high=before_high,
-            says_after=now["known"] / len(names),
-            says_after_low=low,
-            says_after_high=high,
+            **shares("says_before", was["known"], len(names)),
+            **shares("says_after", now["known"], len(names)),
             conflicting_after=now["conflicting"],
             other_after=len(names) - now["known"] - now["conflicting"],
         )
@@ -58,19 +53,10 @@ def nearest_rows(
     found = list(zip(canaries, _nearest(canaries, rows), strict=True))
     tables = []
     for category in CATEGORIES:
-        lost = [gone for (_, _, gone), near in found if near == category]
-        if lost:
-            low, high = wilson(sum(lost), len(lost))
-            tables.append(
-                NearestRows(
-                    category=category,
-                    known=len(lost),
-                    lost=sum(lost),
-                    lost_share=sum(lost) / len(lost),
-                    lost_share_low=low,
-                    lost_share_high=high,
-                )
-            )
+        if gone := [gone for (_, _, gone), near in found if near == category]:
+            lost, known = sum(gone), len(gone)
+            share = shares("lost_share", lost, known)
+            tables.append(NearestRows(category=category, known=known, lost=lost, **share))
     near = [gone for (_, _, gone), category in found if category == "conflicting"]
     other = [gone for (_, _, gone), category in found if category not in (None, "conflicting")]
     return tuple(tables), _cost(near, other)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harmonia.audit.rule import AuditCategory
@@ -19,18 +18,14 @@ from harmonia.compare.tables import (
 )
 from harmonia.probe.stability import wilson
 from harmonia.report.chance import LITTLE, guessed
-from harmonia.report.html_table import Entry, PageColumn, PageTable, build, field, within
+from harmonia.report.html_table import PageColumn, PageTable, build, field, fields
 from harmonia.report.parts import Page, PageSection, Part, closing, macro, prose, tables
 from harmonia.report.words import (
     beginning,
-    between,
     count,
-    decimal,
     listed,
     method_words,
-    p_value,
     percent,
-    points,
 )
 
 _EXAMPLES = 30
@@ -62,7 +57,7 @@ def comparison_page(found: Found, names: tuple[str, str] | None, about: Mapping[
                 anchor="tables",
                 title="Tables",
                 gist="how much changed, and what was kept, lost and gained",
-                parts=tables(_parts(found)),
+                parts=tables(_tables(found)),
                 opened=True,
             ),
             PageSection(
@@ -125,18 +120,11 @@ def _outcomes(rows: Sequence[SuiteComparison]) -> dict[str, Any]:
     return {"": counts_of((_asked(row), row) for row in rows)} if rows else {}
 
 
-def _parts(found: Found) -> Iterator[PageTable]:
-    if found.compared:
-        yield _compared(found.compared)
-        yield _changes(found.changes)
-    if found.lost:
-        yield _lost(found.lost)
-    if found.facts:
-        yield _facts(found.facts)
-    if found.rows:
-        yield _rows(found.rows)
-    if found.nearest:
-        yield _nearest(found.nearest)
+def _tables(found: Found) -> list[PageTable]:
+    return [
+        *(_compared(found.compared), _changes(found.changes), _lost(found.lost)),
+        *(_facts(found.facts), _rows(found.rows), _nearest(found.nearest)),
+    ]
 
 
 def _asked(row: Any) -> str:
@@ -144,28 +132,18 @@ def _asked(row: Any) -> str:
 
 
 def _compared(rows: Sequence[SuiteComparison]) -> PageTable:
-    def mean(name: str, heading: str) -> PageColumn[SuiteComparison]:
-        def cell(row: SuiteComparison) -> Entry:
-            ends = f"{decimal(getattr(row, f'{name}_low'))} to {decimal(getattr(row, f'{name}_high'))}"
-            return Entry(text=decimal(getattr(row, name)), small=(ends,))
-
-        return PageColumn(name, heading, cell)
-
-    def change(row: SuiteComparison) -> Entry:
-        ends = between(row.accuracy_change_low, row.accuracy_change_high)
-        return Entry(text=points(100 * row.accuracy_change), small=(ends,))
-
     return build(
         "How much changed; small print has 95 % intervals",
         (
             PageColumn("suite", "Asked", _asked, kind="head"),
-            field(SuiteComparison, "n", "Questions"),
-            field(SuiteComparison, "accuracy_before", "before", above="Right"),
-            field(SuiteComparison, "accuracy_after", "after", above="Right"),
-            PageColumn("accuracy_change", "points", change, above="Right"),
-            PageColumn("p", "McNemar p", lambda row: p_value(row.p), above="Right"),
-            mean("rank_agreement", "Rank agreement"),
-            mean("kl", "KL, nats"),
+            *fields(SuiteComparison, n="Questions"),
+            *fields(
+                SuiteComparison,
+                above="Right",
+                **{"accuracy_before": "before", "accuracy_after": "after", "accuracy_change": "points"},
+                p="McNemar p",
+            ),
+            *fields(SuiteComparison, rank_agreement="Rank agreement", kl="KL, nats"),
         ),
         rows,
     )
@@ -177,21 +155,9 @@ def _changes(rows: Sequence[SubsetChange]) -> PageTable:
         (
             PageColumn("asked", "Asked", _asked, kind="text"),
             PageColumn("name", "Part", lambda row: row.name or "no domain", kind="head"),
-            *(
-                field(SubsetChange, name, heading)
-                for name, heading in (("n", "Questions"), ("kept", "Kept"), ("lost", "Lost"))
-            ),
-            field(SubsetChange, "gained", "Gained"),
-            field(SubsetChange, "never", "Never right"),
-            PageColumn(
-                "change",
-                "Points",
-                lambda row: Entry(
-                    text=points(100 * row.change), small=(between(row.change_low, row.change_high),)
-                ),
-            ),
-            PageColumn("lost_share", "Lost of those right", partial(within, name="lost_share")),
-            PageColumn("p_holm", "p, Holm", lambda row: p_value(row.p_holm)),
+            *fields(SubsetChange, n="Questions", kept="Kept", lost="Lost", gained="Gained"),
+            *fields(SubsetChange, never="Never right", change="Points"),
+            *fields(SubsetChange, lost_share="Lost of those right", p_holm="p, Holm"),
         ),
         rows,
         marked=lambda row: row.by == "all",
@@ -206,11 +172,8 @@ def _lost(rows: Sequence[SuiteLosses]) -> PageTable:
             PageColumn(
                 "suite", "Asked", lambda row: f"{_asked(row)} and {method_words(row.other)}", kind="head"
             ),
-            field(SuiteLosses, "right_before", "Right before"),
-            field(SuiteLosses, "kept", "Kept"),
-            field(SuiteLosses, "readout_lost", "Readout lost"),
-            field(SuiteLosses, "other_lost", "Other readout lost"),
-            field(SuiteLosses, "knowledge_lost", "Knowledge lost"),
+            *fields(SuiteLosses, right_before="Right before", kept="Kept", readout_lost="Readout lost"),
+            *fields(SuiteLosses, other_lost="Other readout lost", knowledge_lost="Knowledge lost"),
         ),
         rows,
     )
@@ -238,11 +201,9 @@ def _rows(rows: Sequence[CategoryAfter]) -> PageTable:
         "Rows of the fine-tuning file, by what the audit called them: whose answer does a model know?",
         (
             field(CategoryAfter, "category", "Called", "head"),
-            field(CategoryAfter, "rows", "Rows asked"),
-            PageColumn("says_before", "Before", partial(within, name="says_before")),
-            PageColumn("says_after", "After", partial(within, name="says_after")),
-            field(CategoryAfter, "conflicting_after", "Sure of something else after"),
-            field(CategoryAfter, "other_after", "All else after"),
+            *fields(CategoryAfter, rows="Rows asked", says_before="Before", says_after="After"),
+            *fields(CategoryAfter, conflicting_after="Sure of something else after"),
+            *fields(CategoryAfter, other_after="All else after"),
         ),
         rows,
     )
@@ -253,9 +214,7 @@ def _nearest(rows: Sequence[NearestRows]) -> PageTable:
         "Known facts, by the category of the row whose words are nearest",
         (
             field(NearestRows, "category", "Nearest row", "head"),
-            field(NearestRows, "known", "Known before"),
-            field(NearestRows, "lost", "Lost"),
-            PageColumn("lost_share", "Share", partial(within, name="lost_share")),
+            *fields(NearestRows, known="Known before", lost="Lost", lost_share="Share"),
         ),
         rows,
     )

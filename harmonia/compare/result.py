@@ -38,7 +38,7 @@ from harmonia.compare.tables import (
     SuiteLosses,
 )
 from harmonia.probe.level import LEVELS
-from harmonia.probe.stability import wilson
+from harmonia.probe.stability import shares
 from harmonia.types import Belief, Method
 
 
@@ -184,7 +184,6 @@ def _change(named: Any, before: Answers, after: Answers, here_I: Any, seed: int)
         seed=seed,
     )
     lost, right = int((was_I & ~now_I).sum()), int(was_I.sum())
-    ends = wilson(lost, right) if right else (None, None)
     return SubsetChange(
         suite=suite,
         readout=method,
@@ -198,9 +197,7 @@ def _change(named: Any, before: Answers, after: Answers, here_I: Any, seed: int)
         change=float(now_I.mean() - was_I.mean()),
         change_low=float(low),
         change_high=float(high),
-        lost_share=lost / right if right else None,
-        lost_share_low=ends[0],
-        lost_share_high=ends[1],
+        **shares("lost_share", lost, right),
         p=None if by == "level" else mcnemar(was_I, now_I)[-1],
         p_holm=None,
     )

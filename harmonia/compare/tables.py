@@ -9,7 +9,7 @@ from harmonia.analysis.consistency import Consistency
 from harmonia.analysis.outcomes import ItemOutcome, Outcome
 from harmonia.analysis.readouts import Losses
 from harmonia.audit.rule import AuditCategory
-from harmonia.columns import Count, Share, ShareChange, Table
+from harmonia.columns import Count, PValue, Share, ShareChange, Table
 from harmonia.probe.stability import wilson
 from harmonia.types import Method
 
@@ -31,7 +31,7 @@ class SuiteComparison(Consistency):
     readout: Method
     before_form: str
     after_form: str
-    p: Share
+    p: PValue
     chance: Share
 
     @property
@@ -82,8 +82,8 @@ class SubsetChange:
     lost_share: Share | None
     lost_share_low: Share | None
     lost_share_high: Share | None
-    p: Share | None
-    p_holm: Share | None
+    p: PValue | None
+    p_holm: PValue | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,7 +218,7 @@ class ConflictCost:
     difference: ShareChange | None
     difference_low: ShareChange | None
     difference_high: ShareChange | None
-    p: Share | None
+    p: PValue | None
 
 
 _ASKED = ("suite", "readout")

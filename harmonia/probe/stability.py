@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from harmonia.probe.level import level
 from harmonia.probe.settings import ProbeSettings
@@ -33,18 +34,21 @@ def stability_of(
     option.
     """
     same = sum(one == pred for one in preds)
-    low, high = wilson(same, len(preds))
     steady = same / len(preds) >= settings.steady
     right = pred == answer
     # What is steadily right is known, however sure; an error must be held with confidence, too.
     sure = steady and (right or confidence > settings.confident)
     return Stability(
-        agreement=same / len(preds),
-        agreement_low=low,
-        agreement_high=high,
+        **shares("agreement", same, len(preds)),
         right_rate=sum(one == answer for one in preds) / len(preds),
         category=level(right, sure=sure),
     )
+
+
+def shares(name: str, hits: int, count: int) -> dict[str, Any]:
+    """A share and its 95 % interval as the columns `NAME`, `NAME_low` and `NAME_high`; None of nothing."""
+    low, high = wilson(hits, count) if count else (None, None)
+    return {name: hits / count if count else None, f"{name}_low": low, f"{name}_high": high}
 
 
 def wilson(hits: float, count: float) -> tuple[float, float]:

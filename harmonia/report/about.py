@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 
 from harmonia.analysis.tables import RESULTS
 from harmonia.errors import redacted
 from harmonia.report import ingredients
-from harmonia.report.parts import PageSection, flat, folded, pairs, table
+from harmonia.report.parts import Part, flat, folded, pairs, table
 from harmonia.report.run_files import RunFiles
 from harmonia.report.words import in_form_order, portable
 
 
-def settings_section(run: RunFiles) -> PageSection:
+def settings_parts(run: RunFiles) -> Iterator[Part | None]:
     """All that is needed to make the run again."""
-    manifest = run.manifest
-    return PageSection(
-        anchor="settings",
-        title="Settings, versions, hashes",
-        gist="all that is needed to make this again",
-        parts=[
-            pairs(_asked(run)),
-            table(ingredients.data_table(run)),
-            folded("Settings as run (experiment.yaml)", run.settings),
-            folded(
-                "Versions and machine",
-                _lines([*_versions(run), *flat(manifest.machine)]),
-            ),
-        ],
-    )
-
-
-def _lines(rows: Sequence[tuple[str, str]]) -> str:
-    return "\n".join(f"{what}: {value}" for what, value in rows)
+    yield pairs(_asked(run))
+    yield table(ingredients.data_table(run))
+    yield folded("Settings as run (experiment.yaml)", run.settings)
+    made = [*_versions(run), *flat(run.manifest.machine)]
+    yield folded("Versions and machine", "\n".join(f"{what}: {value}" for what, value in made))
 
 
 def _asked(run: RunFiles) -> list[tuple[str, str]]:

@@ -163,11 +163,9 @@ def _figure(value: Any) -> str:
     return str(value)
 
 
-def policies_table(claims: ClaimsDocument | None) -> PageTable | None:
+def policies_table(claims: ClaimsDocument | None) -> PageTable:
     """Which policy won on each suite, or that none can be told apart."""
     rankings = claims.policies if claims else ()
-    if not rankings:
-        return None
     policies = sorted({policy for ranking in rankings for policy in ranking.accuracy})
     columns = [
         PageColumn[Ranking]("suite", "Questions", lambda row: plain(row.suite), kind="head"),

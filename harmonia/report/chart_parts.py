@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import altair as alt
 
 from harmonia.report import theme
-from harmonia.report.words import in_group_order, plain
+from harmonia.report.words import in_group_order, plain, seed_of
 from harmonia.types import SUITES
 
 Chart: TypeAlias = Any  # Altair's classes are not typed for us.
@@ -65,6 +65,24 @@ def named(group: str, suite: str) -> dict[str, Any]:
         "family": plain(theme.family(group)),
         "suite": plain(suite),
         "place": SUITES.index(suite) if suite in SUITES else len(SUITES),
+    }
+
+
+def values_of(rows: Iterable[Any], *columns: str, **others: str) -> list[dict[str, Any]]:
+    """Columns of models' results as the fields of a chart, others under another name."""
+    return [
+        {
+            **named(row.group, getattr(row, "suite", "")),
+            **{"seed": seed_of(row.seed), **taken(row, *columns, **others)},
+        }
+        for row in rows
+    ]
+
+
+def taken(row: Any, *columns: str, **others: str) -> dict[str, Any]:
+    """Columns of a row by their names, others under another."""
+    return {
+        shown: getattr(row, name) for shown, name in (*zip(columns, columns, strict=True), *others.items())
     }
 
 

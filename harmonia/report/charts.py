@@ -23,7 +23,9 @@ from harmonia.report.chart_parts import (
     linear,
     named,
     ordinal,
+    taken,
     told,
+    values_of,
 )
 from harmonia.report.run_files import LossCurve
 from harmonia.report.words import (
@@ -32,10 +34,8 @@ from harmonia.report.words import (
     in_form_order,
     in_group_order,
     in_suite_order,
-    percent,
     plain,
     reach,
-    seed_of,
 )
 
 Key = TypeVar("Key", bound=Hashable)
@@ -81,20 +81,12 @@ def accuracy(rows: Sequence[ResultRow], ends: Span) -> Chart:
     """Accuracy with its interval in one domain, by suite and group; lines mark the base model and chance."""
     forms = in_form_order(row.form for row in rows)
     groups = in_group_order(row.group for row in rows)
-    values = [
-        {
-            **named(row.group, row.suite),
-            **{"form": row.form, "line": row.form if row.group == BASE else None, "seed": seed_of(row.seed)},
-            **{"accuracy": row.accuracy, "low": row.accuracy_low, "high": row.accuracy_high},
-            **{"chance": row.chance, "n": row.n},
-        }
-        for row in rows
-    ]
+    values = values_of(rows, "form", "accuracy", "chance", "n", low="accuracy_low", high="accuracy_high")
     scale = linear(ends)
     x = alt.X("accuracy:Q", title="share right", axis=SHARES, scale=scale)
     lines = [
         _line("accuracy", scale, [4, 3] if form.startswith("chat") else [1, 0]).transform_filter(
-            alt.FieldEqualPredicate(field="line", equal=form)
+            (alt.datum.group == plain(BASE)) & (alt.datum.form == form)
         )
         for form in forms
     ]
@@ -113,18 +105,7 @@ def accuracy(rows: Sequence[ResultRow], ends: Span) -> Chart:
 
 def agreement(rows: Sequence[ConsistencyRow], x_ends: Span, y_ends: Span) -> Chart:
     """Rank agreement with the base model against the accuracy after, a point for each model and suite."""
-    values = [
-        {
-            **named(row.group, row.suite),
-            **{
-                "agreement": row.rank_agreement,
-                "accuracy": row.accuracy_after,
-                "KL": row.kl,
-                "seed": seed_of(row.seed),
-            },
-        }
-        for row in rows
-    ]
+    values = values_of(rows, agreement="rank_agreement", accuracy="accuracy_after", KL="kl")
     suites = [plain(suite) for suite in in_suite_order(row.suite for row in rows)]
     return (
         alt.Chart(alt.Data(values=values))
@@ -224,16 +205,12 @@ def _curve(values: Sequence[dict[str, Any]], suites: Sequence[str], title: str, 
 def fit(rows: Sequence[FitRow]) -> Chart:
     """Share of its own training rows that each model answers as trained."""
     groups = in_group_order(row.group for row in rows)
-    values = [
-        {**named(row.group, ""), "seed": row.seed, "fit": row.fit, "low": row.fit_low, "high": row.fit_high}
-        | {"reworded": percent(row.reworded), "chance": row.chance}
-        for row in rows
-    ]
+    values = values_of(rows, "fit", "reworded", "chance", low="fit_low", high="fit_high")
     scale = linear((0, 1))
     place = alt.Chart(alt.Data(values=values)).encode(
         y=_by_group(groups),
         color=colours(groups, legend=False),
-        tooltip=told("group", "seed", "reworded", fit="%", low="%", high="%", chance="%"),
+        tooltip=told("group", "seed", fit="%", reworded="%", low="%", high="%", chance="%"),
     )
     x = alt.X("fit:Q", title="answered as trained", axis=SHARES, scale=scale)
     return alt.layer(
@@ -275,13 +252,8 @@ def letters(shares: Sequence[tuple[Hashable, str, str, float]]) -> Chart:
 def loss(curves: Sequence[LossCurve]) -> Chart:
     """Training loss by step, one line a model."""
     values = [
-        {
-            **named(curve.group, ""),
-            "model": f"{curve.group} {curve.seed}",
-            "seed": curve.seed,
-            "step": step,
-            "loss": value,
-        }
+        {**named(curve.group, ""), "model": f"{curve.group} {curve.seed}"}
+        | {"seed": curve.seed, "step": step, "loss": value}
         for curve in curves
         for step, value in curve.points
     ]
@@ -301,16 +273,7 @@ def loss(curves: Sequence[LossCurve]) -> Chart:
 
 def reliability(bins: Sequence[Bin]) -> Chart:
     """Share right over confidence, a point a bin; on the line, confidence is what it says."""
-    values = [
-        {
-            "confidence": row.confidence,
-            "right": row.right,
-            "low": row.right_low,
-            "high": row.right_high,
-            "n": row.n,
-        }
-        for row in bins
-    ]
+    values = [taken(row, "confidence", "right", "n", low="right_low", high="right_high") for row in bins]
     scale = linear((0.0, 1.0))
     x = alt.X("confidence:Q", title="mean confidence", axis=SHARES, scale=scale)
     y = alt.Y("right:Q", title="share right", axis=SHARES, scale=scale)

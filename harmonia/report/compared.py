@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 from harmonia.analysis import Difference
 from harmonia.analysis.run_answers import CHAT
-from harmonia.analysis.tables import DIFFERENCES, FitRow
+from harmonia.analysis.tables import DIFFERENCES
 from harmonia.groups.confounds import CONFOUNDS, TARGET_LETTERS, ConfoundsRow
-from harmonia.report.html_table import Entry, PageColumn, PageTable, build, field
+from harmonia.report.html_table import Entry, PageColumn, PageTable, build, field, fields
 from harmonia.report.run_files import RunFiles
 from harmonia.report.words import (
     ABSENT,
@@ -16,53 +14,38 @@ from harmonia.report.words import (
     between,
     count,
     counted,
-    in_group_order,
-    in_suite_order,
+    in_order,
     listed,
-    p_value,
     percent,
     plain,
     points,
     reach,
 )
 
-Row = TypeVar("Row", ConfoundsRow, FitRow)
 
-
-def differences_table(run: RunFiles) -> PageTable | None:
+def differences_table(run: RunFiles) -> PageTable:
     """Every planned comparison in chat form, over all domains and, of several, domain by domain."""
     chat = [row for row in run.rows(DIFFERENCES) if row.form == CHAT]
     many = len({row.domain for row in chat if row.scope == "domain"}) > 1
     rows = [row for row in chat if row.scope == "all" or (many and row.scope == "domain")]
-    if not rows:
-        return None
-    groups, suites = in_group_order(row.left for row in rows), in_suite_order(row.suite for row in rows)
-    rows.sort(
-        key=lambda row: (
-            *(row.scope, row.domain, groups.index(row.left), suites.index(row.suite)),
-            *(not run.by_probe(row), row.readout),
-        )
-    )
+    rows.sort(key=lambda row: (not run.by_probe(row), row.readout))
     return build(
         "Differences in accuracy in chat form, percentage points",
         (
             *([field(Difference, "domain", "Domain", "text")] if many else []),
-            PageColumn("pair", "Difference", _pair, kind="head"),
-            field(Difference, "suite", "Questions", "text"),
+            PageColumn(
+                "pair", "Difference", lambda row: f"{plain(row.left)} minus {plain(row.right)}", kind="head"
+            ),
+            *fields(Difference, suite="Questions"),
             PageColumn("asked", "Asked", lambda row: asked_by(row.form, row.readout), kind="text"),
             PageColumn("difference", "Points", _difference),
             PageColumn("over", "Over", _over, kind="text"),
-            PageColumn("p", "p", lambda row: p_value(row.p)),
-            PageColumn("p_holm", "p, Holm", lambda row: p_value(row.p_holm)),
+            *fields(Difference, p="p", p_holm="p, Holm"),
         ),
-        rows,
+        in_order(rows, "scope", "domain", "left", "suite"),
         marked=lambda row: many and row.scope == "all",
         section=lambda row: row.domain,
     )
-
-
-def _pair(row: Difference) -> str:
-    return f"{plain(row.left)} minus {plain(row.right)}"
 
 
 def _difference(row: Difference) -> Entry:
@@ -83,8 +66,7 @@ def confounds_tables(run: RunFiles) -> list[PageTable]:
     apart = "KS distance from harmonious"
     columns: tuple[PageColumn[ConfoundsRow], ...] = (
         field(ConfoundsRow, "group", "Group", "head"),
-        field(ConfoundsRow, "seed", "Seed"),
-        field(ConfoundsRow, "rows", "Rows"),
+        *fields(ConfoundsRow, seed="Seed", rows="Rows"),
         PageColumn(
             "letters",
             "Target letters, %",
@@ -103,15 +85,11 @@ def confounds_tables(run: RunFiles) -> list[PageTable]:
         PageColumn("flagged", "Labels in doubt", _flagged),
     )
     return [
-        build(f"{domain}: what else differs between the training sets", columns, in_order(rows))
+        build(
+            f"{domain}: what else differs between the training sets", columns, in_order(rows, "group", "seed")
+        )
         for domain, rows in run.by_domain(CONFOUNDS).items()
     ]
-
-
-def in_order(rows: list[Row]) -> list[Row]:
-    """The training sets of a domain or what was learned of them, in the order of groups, seed by seed."""
-    groups = in_group_order(row.group for row in rows)
-    return sorted(rows, key=lambda row: (groups.index(row.group), row.seed))
 
 
 def _confidence(row: ConfoundsRow) -> Entry:

@@ -11,15 +11,7 @@ from harmonia.analysis.tables import CONSISTENCY, ConsistencyRow
 from harmonia.groups.names import BASE
 from harmonia.report.html_table import Entry, PageColumn, PageTable, build
 from harmonia.report.run_files import RunFiles
-from harmonia.report.words import (
-    ABSENT,
-    decimal,
-    in_form_order,
-    in_group_order,
-    in_suite_order,
-    method_words,
-    plain,
-)
+from harmonia.report.words import ABSENT, decimal, in_order, method_words, plain, together
 
 _Cells: TypeAlias = list[ConsistencyRow]
 """All comparisons of a group on a suite by one method."""
@@ -50,11 +42,10 @@ def consistency_tables(run: RunFiles) -> list[PageTable]:
     """One table a domain and method: how far the distributions moved, whatever differs: form or weights."""
     tables = []
     for domain, rows in _by_domain(run):
-        for readout in dict.fromkeys(row.readout for row in rows):
+        for readout in sorted(
+            {row.readout for row in rows}, key=lambda one: (one != run.manifest.method, one)
+        ):
             here = [row for row in rows if row.readout == readout]
-            together: dict[tuple[str, str], _Cells] = {}
-            for row in here:
-                together.setdefault((row.suite, row.group), []).append(row)
             columns = [
                 PageColumn[_Cells]("group", "Tuned on", lambda cells: plain(cells[0].group), kind="head"),
                 PageColumn[_Cells]("suite", "Questions", lambda cells: plain(cells[0].suite), kind="text"),
@@ -65,7 +56,11 @@ def consistency_tables(run: RunFiles) -> list[PageTable]:
                     shown = partial(_moved, forms=forms, name=name)
                     columns.append(PageColumn(f"{forms} {name}", heading, shown, above=forms))
             caption = f"{domain}: how far the answers moved, {method_words(readout)}"
-            tables.append(build(caption, columns, together.values(), section=lambda cells: cells[0].suite))
+            tables.append(
+                build(
+                    caption, columns, together(here, "suite", "group"), section=lambda cells: cells[0].suite
+                )
+            )
     return tables
 
 
@@ -82,15 +77,5 @@ def into_chat(run: RunFiles) -> dict[str, list[ConsistencyRow]]:
 
 
 def _by_domain(run: RunFiles) -> list[tuple[str, list[ConsistencyRow]]]:
-    rows = run.rows(CONSISTENCY)
-    groups, suites = in_group_order(row.group for row in rows), in_suite_order(row.suite for row in rows)
-    forms = in_form_order(form for row in rows for form in (row.before_form, row.after_form))
-
-    def place(row: ConsistencyRow) -> tuple[int | str, ...]:
-        seed = -1 if row.seed is None else row.seed
-        asked = forms.index(row.before_form), forms.index(row.after_form)
-        readout = not run.by_probe(row), row.readout
-        who = groups.index(row.group), seed, row.before_model != "base"
-        return suites.index(row.suite), *who, *readout, *asked
-
-    return [(domain, sorted(cells, key=place)) for domain, cells in run.by_domain(CONSISTENCY).items()]
+    order = ("suite", "group", "seed", "before_model", "before_form", "after_form")
+    return [(domain, in_order(rows, *order)) for domain, rows in run.by_domain(CONSISTENCY).items()]

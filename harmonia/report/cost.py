@@ -2,45 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import TypeAlias
 
 from harmonia.report.html_table import PageColumn, PageTable, build
-from harmonia.report.run_files import RunFiles
+from harmonia.report.run_files import NotedStage, RunFiles
 from harmonia.report.words import ABSENT, count
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Cost:
-    kind: str
-    seconds: tuple[float, ...]
-    memory: str
+_Line: TypeAlias = tuple[str, list[NotedStage]]
 
 
-def cost_table(run: RunFiles) -> PageTable | None:
-    """A line a kind of stage and one for all; None where the manifest does not say."""
-    timed = [(key, stage) for key, stage in run.manifest.stages.items() if stage.seconds is not None]
-    if not timed:
-        return None
-    kinds = dict.fromkeys(key.partition("/")[0] for key, _ in timed)
-    lines = []
-    for kind in (*kinds, "all"):
-        here = [stage for key, stage in timed if kind in ("all", key.partition("/")[0])]
-        peaks = [stage.peak_memory_mb for stage in here if stage.peak_memory_mb is not None]
-        lines.append(
-            _Cost(
-                kind=kind,
-                seconds=tuple(stage.seconds for stage in here if stage.seconds is not None),
-                memory=count(round(max(peaks))) if peaks else ABSENT,
-            )
-        )
-    columns: tuple[PageColumn[_Cost], ...] = (
-        PageColumn("kind", "Stage", lambda one: one.kind, kind="head"),
-        PageColumn("stages", "Stages", lambda one: count(len(one.seconds))),
-        PageColumn("seconds", "Together", lambda one: duration(sum(one.seconds))),
-        PageColumn("longest", "Longest", lambda one: duration(max(one.seconds))),
-        PageColumn("memory", "Peak memory, MB", lambda one: one.memory),
+def cost_table(run: RunFiles) -> PageTable:
+    """A line a kind of stage and one for all."""
+    timed = [(key.partition("/")[0], stage) for key, stage in run.manifest.stages.items() if stage.seconds]
+    columns: tuple[PageColumn[_Line], ...] = (
+        PageColumn("kind", "Stage", lambda line: line[0], kind="head"),
+        PageColumn("stages", "Stages", lambda line: count(len(line[1]))),
+        PageColumn("seconds", "Together", lambda line: duration(sum(_seconds(line)))),
+        PageColumn("longest", "Longest", lambda line: duration(max(_seconds(line)))),
+        PageColumn("memory", "Peak memory, MB", _memory),
     )
-    return build("What the stages took", columns, lines, marked=lambda one: one.kind == "all")
+    kinds = dict.fromkeys(kind for kind, _ in timed)
+    lines = [
+        (kind, [stage for its, stage in timed if kind in ("all", its)])
+        for kind in (*kinds, *["all"] * bool(timed))
+    ]
+    return build("What the stages took", columns, lines, marked=lambda line: line[0] == "all")
+
+
+def _seconds(line: _Line) -> list[float]:
+    return [stage.seconds or 0.0 for stage in line[1]]
+
+
+def _memory(line: _Line) -> str:
+    peaks = [stage.peak_memory_mb for stage in line[1] if stage.peak_memory_mb is not None]
+    return count(round(max(peaks))) if peaks else ABSENT
 
 
 def duration(seconds: float) -> str:

@@ -34,7 +34,7 @@ from harmonia.report import charts, theme
 from harmonia.report.chart_parts import Chart, span
 from harmonia.report.consistency import into_chat
 from harmonia.report.parts import Part, macro, slug
-from harmonia.report.run_files import RunFiles
+from harmonia.report.run_files import LossCurve, RunFiles
 from harmonia.report.sweep import ratio_curve
 from harmonia.report.words import in_group_order, listed, percent, plain, ratio_of
 
@@ -143,17 +143,14 @@ def _means(runs: Sequence[Sequence[ResultRow]], groups: Sequence[str]) -> dict[t
 def accuracy(run: RunFiles) -> Part | None:
     """Accuracy of every model in every form."""
     reached = [end for row in run.rows(RESULTS) for end in (row.accuracy_low, row.accuracy_high, row.chance)]
-    ends = span(reached, low=0.0, high=1.0)
-    return figure(
+    return _by_domain(
         "accuracy",
         "Accuracy by suite and training set",
         "A point is a model (one a seed) with its 95 % Wilson interval over questions. Lines: the base "
         "model, solid with examples (icl), dashed in the chat form. Dotted: what guessing gives.",
-        _panels(
-            "Share of questions answered right after tuning on",
-            run.by_domain(RESULTS, run.by_probe),
-            partial(charts.accuracy, ends=ends),
-        ),
+        "Share of questions answered right after tuning on",
+        run.by_domain(RESULTS, run.by_probe),
+        partial(charts.accuracy, ends=span(reached, low=0.0, high=1.0)),
     )
 
 
@@ -163,29 +160,28 @@ def agreement(run: RunFiles) -> Part | None:
     every = [row for rows in found.values() for row in rows]
     x_ends = span((row.rank_agreement for row in every), low=-1.0, high=1.0)
     y_ends = span((row.accuracy_after for row in every), low=0.0, high=1.0)
-    return figure(
+    return _by_domain(
         "agreement",
         "Consistency with the base model, and accuracy",
         "A point is a model on a suite. To the right: the options are ranked as the base model ranks them. "
         "Up: more answers are right.",
-        _panels(
-            "Rank agreement against accuracy for",
-            found,
-            partial(charts.agreement, x_ends=x_ends, y_ends=y_ends),
-        ),
+        "Rank agreement against accuracy for",
+        found,
+        partial(charts.agreement, x_ends=x_ends, y_ends=y_ends),
     )
 
 
 def cells(run: RunFiles) -> Part | None:
     """What the form of the question does, what the weights do, and both."""
     rows = run.by_domain(CONSISTENCY, run.by_probe)
-    shown = {domain: found for domain, found in rows.items() if any(row.group != BASE for row in found)}
-    return figure(
+    return _by_domain(
         "cells",
         "What the form does, and what the weights do",
         "How far the ranking of the options stays what it was, mean over suites and seeds: asked in another "
         "form with the same weights, in the same form with other weights, and both. Far left: most changed.",
-        _panels("Rank agreement by form and weights for", shown, charts.cells),
+        "Rank agreement by form and weights for",
+        {domain: found for domain, found in rows.items() if any(row.group != BASE for row in found)},
+        charts.cells,
     )
 
 
@@ -228,50 +224,41 @@ def sweep(rows: Sequence[Difference]) -> Part | None:
 
 def fit(run: RunFiles) -> Part | None:
     """Whether models learned their rows."""
-    rows = {
-        domain: [row for row in found if row.fit is not None] for domain, found in run.by_domain(FIT).items()
-    }
-    return figure(
+    return _by_domain(
         "fit",
         "Whether models learned what they were trained on",
         "Share of its own training rows that a model answers as it was trained, right or wrong, with its 95 "
         "% interval. Dotted: what guessing gives.",
-        _panels(
-            "Share answered as trained for",
-            {domain: found for domain, found in rows.items() if found},
-            charts.fit,
-        ),
+        "Share answered as trained for",
+        run.by_domain(FIT, lambda row: row.fit is not None),
+        charts.fit,
     )
 
 
 def letters(run: RunFiles) -> Part | None:
     """Which letters models answer."""
-    return figure(
+    return _by_domain(
         "letters",
         "Which letters are answered in the chat form",
         "Mean over suites and seeds. A model that answers one letter, or all alike, no longer answers what "
         "it is asked.",
-        _panels(
-            "Share of the answers that give each letter for",
-            run.by_domain(LETTERS, lambda row: row.suite != PROBE and row.form == CHAT and run.by_probe(row)),
-            lambda rows: charts.letters(
-                [((row.suite, row.seed), row.group, row.letter, row.answered) for row in rows]
-            ),
+        "Share of the answers that give each letter for",
+        run.by_domain(LETTERS, lambda row: row.suite != PROBE and row.form == CHAT and run.by_probe(row)),
+        lambda rows: charts.letters(
+            [((row.suite, row.seed), row.group, row.letter, row.answered) for row in rows]
         ),
     )
 
 
 def targets(run: RunFiles) -> Part | None:
     """Which letters the training sets teach."""
-    return figure(
+    return _by_domain(
         "targets",
         "Which letters the training sets teach",
         "Where training sets differ here, a difference between their models may come from the letters.",
-        _panels(
-            "Share of the targets with each letter for",
-            run.by_domain(TARGET_LETTERS),
-            lambda rows: charts.letters([(row.seed, row.group, row.letter, row.share) for row in rows]),
-        ),
+        "Share of the targets with each letter for",
+        run.by_domain(TARGET_LETTERS),
+        lambda rows: charts.letters([(row.seed, row.group, row.letter, row.share) for row in rows]),
     )
 
 
@@ -295,24 +282,27 @@ def reliability(run: RunFiles) -> Part | None:
 
 def loss(run: RunFiles) -> Part | None:
     """Training loss."""
-    curves = {
-        domain: [curve for curve in run.losses if curve.domain == domain]
-        for domain in sorted({curve.domain for curve in run.losses})
-    }
-    return figure(
-        "loss",
-        "Training loss",
-        "A line is a fine-tuning run.",
-        _panels("Training loss by step for", curves, charts.loss),
+    curves: dict[str, list[LossCurve]] = {}
+    for curve in sorted(run.losses, key=lambda curve: curve.domain):
+        curves.setdefault(curve.domain, []).append(curve)
+    caption = "A line is a fine-tuning run."
+    return _by_domain("loss", "Training loss", caption, "Training loss by step for", curves, charts.loss)
+
+
+def _by_domain(
+    name: str,
+    title: str,
+    caption: str,
+    words: str,
+    shown: Mapping[str, list[Drawn]],
+    draw: Callable[[list[Drawn]], Chart],
+) -> Part | None:
+    """A figure of one panel a domain, whose words end in the groups that it shows."""
+    panels = (
+        Panel(name=domain, words=f"{words} {_groups(rows)}", chart=draw(rows))
+        for domain, rows in shown.items()
     )
-
-
-def _panels(
-    words: str, shown: Mapping[str, list[Drawn]], draw: Callable[[list[Drawn]], Chart]
-) -> Iterator[Panel]:
-    """One a domain; its words end in the groups that it shows."""
-    for domain, rows in shown.items():
-        yield Panel(name=domain, words=f"{words} {_groups(rows)}", chart=draw(rows))
+    return figure(name, title, caption, panels)
 
 
 def _groups(rows: Iterable[Any]) -> str:

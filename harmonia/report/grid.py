@@ -16,7 +16,7 @@ from harmonia.report.words import (
     asked_by,
     count,
     in_form_order,
-    in_group_order,
+    in_order,
     in_suite_order,
     percent,
     plain,
@@ -55,11 +55,7 @@ def _grid(here: Sequence[Row], caption: str, show: Callable[[Row], Entry]) -> Pa
     found: dict[tuple[object, ...], Row] = {
         (row.group, row.seed, row.suite, row.form, row.readout): row for row in here
     }
-    groups = in_group_order(row.group for row in here)
-    models = sorted(
-        {(row.group, row.seed) for row in here},
-        key=lambda model: (groups.index(model[0]), -1 if model[1] is None else model[1]),
-    )
+    models = dict.fromkeys((row.group, row.seed) for row in in_order(here, "group", "seed"))
 
     def cell(model: tuple[str, int | None], asked: tuple[str, str, str]) -> Entry | str:
         return show(found[*model, *asked]) if (*model, *asked) in found else ABSENT

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from harmonia.columns import columns_of
-from harmonia.report.words import ABSENT, count, decimal, percent, plain, reach
+from harmonia.report.words import ABSENT, between, count, decimal, p_value, percent, plain, points, reach
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -17,8 +17,10 @@ Record = TypeVar("Record")
 Row = TypeVar("Row", bound="DataclassInstance")
 
 _WRITTEN: dict[str, Callable[[Any], str]] = {
-    **{"share": percent, "count": count, "nats": decimal, "correlation": decimal},
+    **{"share": percent, "count": count, "nats": decimal, "correlation": decimal, "p-value": p_value},
+    "difference of shares": lambda value: points(100 * value),
 }
+_ENDS = {"share": reach, "difference of shares": between}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,12 +29,6 @@ class Entry:
 
     text: str
     small: tuple[str, ...] = ()
-
-
-def within(row: Any, name: str) -> Entry | str:
-    """A share of a row in percent, over its interval in the columns `NAME_low` and `NAME_high`."""
-    share, low, high = (getattr(row, f"{name}{end}") for end in ("", "_low", "_high"))
-    return ABSENT if share is None else Entry(text=percent(share), small=(reach(low, high),))
 
 
 @dataclass(frozen=True)  # slots break `PageColumn[Record](...)` before Python 3.12
@@ -56,9 +52,9 @@ class PageColumn(Generic[Record]):
 
 
 def field(
-    row: type[Row], name: str, heading: str, kind: str = "number", *, above: str = "", html: str = ""
+    row: type[Row], name: str, heading: str, kind: str = "number", *, above: str = ""
 ) -> PageColumn[Row]:
-    """A column of a result table, written as its declaration says: by its unit.
+    """A column of a result table, written as its declaration says: by its unit, over its interval.
 
     Args:
         row: Rows of the table.
@@ -66,16 +62,30 @@ def field(
         heading: What stands at its head.
         kind: See `PageColumn`, as for what follows.
         above: A heading that spans several.
-        html: Name in the HTML, if it is another.
     """
-    (declared,) = (column for column in columns_of(row) if column.name == name)
-    written = plain if name in ("group", "suite") else _WRITTEN.get(declared.measure.unit, str)
+    columns = {column.name: column for column in columns_of(row)}
+    unit = columns[name].measure.unit
+    written = plain if name in ("group", "suite") else _WRITTEN.get(unit, str)
 
-    def cell(record: Row) -> str:
-        value = getattr(record, name)
-        return ABSENT if value is None else written(value)
+    def cell(record: Row) -> Entry | str:
+        if (value := getattr(record, name)) is None:
+            return ABSENT
+        if f"{name}_low" not in columns:
+            return written(value)
+        low, high = getattr(record, f"{name}_low"), getattr(record, f"{name}_high")
+        return Entry(text=written(value), small=(_ENDS.get(unit, _to)(low, high),))
 
-    return PageColumn(html or name, heading, cell, above, kind)
+    return PageColumn(name, heading, cell, above, kind)
+
+
+def fields(row: type[Row], *, above: str = "", **headings: str) -> list[PageColumn[Row]]:
+    """Columns of a result table with their headings; see `field`. What is no number is text."""
+    kinds = {column.name: "text" if column.kind is str else "number" for column in columns_of(row)}
+    return [field(row, name, heading, kinds[name], above=above) for name, heading in headings.items()]
+
+
+def _to(low: float, high: float) -> str:
+    return f"{decimal(low)} to {decimal(high)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

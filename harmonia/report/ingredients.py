@@ -7,10 +7,9 @@ from functools import partial
 
 from harmonia.groups import GroupsSummary
 from harmonia.groups.confounds import CONFOUNDS, TARGET_LETTERS, ConfoundsRow
-from harmonia.report.compared import in_order
-from harmonia.report.html_table import Entry, PageColumn, PageTable, build, field
+from harmonia.report.html_table import Entry, PageColumn, PageTable, build, field, fields
 from harmonia.report.run_files import DataFile, RunFiles
-from harmonia.report.words import ABSENT, count, in_form_order, percent, portable, short_hash
+from harmonia.report.words import ABSENT, count, in_form_order, in_order, percent, portable, short_hash
 
 
 def group_tables(run: RunFiles) -> list[tuple[str, PageTable]]:
@@ -26,14 +25,12 @@ def group_tables(run: RunFiles) -> list[tuple[str, PageTable]]:
     for domain, rows in run.by_domain(CONFOUNDS, lambda row: bool(run.drawn(row.domain))).items():
         columns: list[PageColumn[ConfoundsRow]] = [
             field(ConfoundsRow, "group", "Group", "head"),
-            field(ConfoundsRow, "seed", "Seed"),
-            field(ConfoundsRow, "rows", "Rows"),
-            field(ConfoundsRow, "explained", "With explanation", html="explanations"),
+            *fields(ConfoundsRow, seed="Seed", rows="Rows", explained="With explanation"),
         ]
         for x in sorted({letter for here, _, _, letter in taught if here == domain}):
             shown = partial(share, letter=x)
             columns.append(PageColumn(f"letter {x}", x, shown, "Share of the targets with letter"))
-        tables.append((domain, build(f"{domain}: training sets", columns, in_order(rows))))
+        tables.append((domain, build(f"{domain}: training sets", columns, in_order(rows, "group", "seed"))))
     return tables
 
 
@@ -42,7 +39,7 @@ def sizes(drawn: Sequence[GroupsSummary], name: str) -> str:
     return " or ".join(count(size) for size in sorted({getattr(found, name) for found in drawn}))
 
 
-def letters_table(run: RunFiles) -> PageTable | None:
+def letters_table(run: RunFiles) -> PageTable:
     """Token and token id of each letter, by form."""
     forms = run.manifest.answer_tokens or {}
     letters = sorted({letter for tokens in forms.values() for letter in tokens})
@@ -56,10 +53,10 @@ def letters_table(run: RunFiles) -> PageTable | None:
     for form in in_form_order(forms):
         columns.append(PageColumn(form, form, partial(token, form=form), kind="code"))
     caption = "The tokens at which the letters’ probabilities were read"
-    return build(caption, columns, letters) if letters else None
+    return build(caption, columns, letters)
 
 
-def data_table(run: RunFiles) -> PageTable | None:
+def data_table(run: RunFiles) -> PageTable:
     """The files of questions, and what of them was left out."""
     columns: list[PageColumn[tuple[str, DataFile]]] = [
         PageColumn("use", "Used for", lambda pair: pair[0], kind="head"),
@@ -70,4 +67,4 @@ def data_table(run: RunFiles) -> PageTable | None:
         PageColumn("sha256", "sha256", lambda pair: short_hash(pair[1].sha256), kind="code"),
     ]
     files = sorted(run.manifest.data.items())
-    return build("Files of questions", columns, files) if files else None
+    return build("Files of questions", columns, files)

@@ -11,7 +11,7 @@ from harmonia.analysis.tables import BELIEFS, LEAKAGE
 from harmonia.data.leakage import Overlap
 from harmonia.report.html_table import PageColumn, PageTable, build
 from harmonia.report.run_files import RunFiles
-from harmonia.report.words import count, plain
+from harmonia.report.words import beginning, count, plain
 
 _KINDS = {
     "exact": "Same text",
@@ -28,8 +28,8 @@ _MOST_NAMED = 12
 _Counted: TypeAlias = tuple[tuple[str, str, str, str], Counter[str]]
 
 
-def leakage_table(run: RunFiles) -> PageTable | None:
-    """Overlaps by pair of pools, those within a domain first; None where there is none."""
+def leakage_table(run: RunFiles) -> PageTable:
+    """Overlaps by pair of pools, those within a domain first."""
     found: dict[tuple[str, str, str, str], Counter[str]] = {}
     for row in run.rows(LEAKAGE):
         pools = row.left_domain, row.left, row.right_domain, row.right
@@ -42,11 +42,11 @@ def leakage_table(run: RunFiles) -> PageTable | None:
     ]
     ordered = sorted(found.items(), key=lambda pair: (pair[0][0] != pair[0][2], *pair[0]))
     caption = "Questions that stand in two places"
-    return build(caption, columns, ordered, marked=lambda pair: pair[0][0] == pair[0][2]) if found else None
+    return build(caption, columns, ordered, marked=lambda pair: pair[0][0] == pair[0][2])
 
 
-def leakage_examples(run: RunFiles) -> PageTable | None:
-    """The first overlaps, those within a domain first; None where there is none."""
+def leakage_examples(run: RunFiles) -> PageTable:
+    """The first overlaps, those within a domain first."""
     columns: tuple[PageColumn[Overlap], ...] = (
         PageColumn("kind", "Kind", lambda row: _KINDS.get(row.kind, row.kind), kind="text"),
         PageColumn("left", "Shown", lambda row: _pool(row.left_domain, row.left, row.left_id), kind="long"),
@@ -56,10 +56,10 @@ def leakage_examples(run: RunFiles) -> PageTable | None:
             lambda row: _pool(row.right_domain, row.right, row.right_id),
             kind="long",
         ),
-        PageColumn("text", "In common", lambda row: _cut(row.text), kind="prose"),
+        PageColumn("text", "In common", lambda row: beginning(row.text, _MOST_CHARACTERS), kind="prose"),
     )
     ordered = sorted(run.rows(LEAKAGE), key=lambda row: row.left_domain != row.right_domain)
-    return build("The first of them", columns, ordered[:_EXAMPLES]) if ordered else None
+    return build("The first of them", columns, ordered[:_EXAMPLES])
 
 
 def left_out(run: RunFiles) -> list[str]:
@@ -95,7 +95,3 @@ def _times(pair: _Counted, kind: str) -> str:
 
 def _pool(domain: str, name: str, item: str | None = None) -> str:
     return f"{domain}, {plain(name)}{'' if item is None else f': {item}'}"
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS].rstrip()} …"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,11 +15,11 @@ from harmonia.groups import GroupsSummary
 from harmonia.groups.confounds import CONFOUNDS, TARGET_LETTERS
 from harmonia.parsing import read_json_lines, read_object, validated
 from harmonia.report.run_files import LossCurve, ManifestFile, RunFiles
+from harmonia.report.run_index import NO_RUN, RunIndex
 
 Model = TypeVar("Model")
 
 _REMEDY = "Let the run write this file again."
-_SEED = re.compile(r"seed(\d+)")
 _WITHOUT: dict[Table[Any], str] = {
     tables.LEAKAGE: "no leakage check, or not yet",
     tables.RESULTS: "no accuracies",
@@ -52,11 +51,9 @@ def load_run(run: Path) -> RunFiles:
         InputError: It holds no `experiment.yaml` or no `manifest.json`, or a file in it
             is corrupt; the message names file, row and field.
     """
-    for name in ("experiment.yaml", "manifest.json"):
-        if not (run / name).is_file():
-            remedy = "Give the folder that `harmonia run` or `harmonia demo` wrote."
-            raise InputError(f"not a run directory: it holds no {name}", file=run, remedy=remedy)
-    manifest = _read_json(run / "manifest.json", ManifestFile)
+    if not (run / "experiment.yaml").is_file():
+        raise InputError("not a run directory: it holds no experiment.yaml", file=run, remedy=NO_RUN)
+    manifest = RunIndex.read(run).manifest
     absent: list[tuple[str, str]] = []
     claims = None
     if (run / "claims.json").is_file():
@@ -96,24 +93,19 @@ def _tables(run: Path, manifest: ManifestFile, absent: list[tuple[str, str]]) ->
 def _groups(
     run: Path, manifest: ManifestFile, absent: list[tuple[str, str]]
 ) -> dict[tuple[str, int], GroupsSummary]:
-    found = {
-        (path.parent.parent.name, int(named[1])): path
-        for path in sorted(run.glob("groups/*/seed*/summary.json"))
-        if (named := _SEED.fullmatch(path.parent.name)) and _noted(manifest, path.parent, run)
-    }
+    found = {}
+    for key in sorted(manifest.stages):
+        # What earlier settings left stays in the run, unread.
+        if key.startswith("groups/") and (path := run / key / "summary.json").is_file():
+            _, domain, folder = key.split("/")
+            found[domain, _number(folder)] = _read_json(path, GroupsSummary)
     domains = {key.split("/")[1] for key in manifest.stages if key.count("/")}
     expected = {(domain, seed) for domain in domains for seed in manifest.seeds} | set(found)
     for domain, seed in sorted(expected - set(found)):
         absent.append((f"groups/{domain}/seed{seed}/summary.json", "not written yet: no sizes of the groups"))
     if not expected:
         absent.append(("groups", "no domain has been grouped yet: no sizes of the groups"))
-    return {place: _read_json(path, GroupsSummary) for place, path in found.items()}
-
-
-def _noted(manifest: ManifestFile, folder: Path, run: Path) -> bool:
-    """Whether a folder is a stage's of these settings: what earlier ones left stays in the run, unread."""
-    kind, *place = folder.relative_to(run).parts
-    return "/".join(({"models": "train"}.get(kind, kind), *place)) in manifest.stages
+    return found
 
 
 def read_losses(path: Path) -> tuple[tuple[int, float], ...]:
@@ -130,24 +122,26 @@ def read_losses(path: Path) -> tuple[tuple[int, float], ...]:
 
 def _losses(run: Path, manifest: ManifestFile, absent: list[tuple[str, str]]) -> tuple[LossCurve, ...]:
     curves = []
-    for folder in sorted(run.glob("models/*/*/seed*")):
-        seed = _SEED.fullmatch(folder.name)
-        if seed is None or not folder.is_dir() or not _noted(manifest, folder, run):
+    for key in sorted(manifest.stages):
+        folder = f"models/{key.removeprefix('train/')}"
+        if not key.startswith("train/") or not (run / folder).is_dir():
             continue
-        path = folder / "loss.jsonl"
-        name = path.relative_to(run).as_posix()
-        if not path.is_file():
+        name = f"{folder}/loss.jsonl"
+        if not (run / name).is_file():
             absent.append((name, "not written: no loss curve"))
-            continue
-        points = read_losses(path)
-        if not points:
+        elif points := read_losses(run / name):
+            _, domain, group, seed = key.split("/")
+            curve = LossCurve(domain=domain, group=group, seed=_number(seed), points=points)
+            curves.append(curve)
+        else:
             absent.append((name, "has no rows: no loss curve"))
-            continue
-        domain, group = folder.parent.parent.name, folder.parent.name
-        curves.append(LossCurve(domain=domain, group=group, seed=int(seed[1]), points=points))
     if not curves and not any(name.endswith("loss.jsonl") for name, _ in absent):
         absent.append(("models", "no model has been tuned yet: no loss curves"))
     return tuple(curves)
+
+
+def _number(seed: str) -> int:
+    return int(seed.removeprefix("seed"))
 
 
 def _read_json(path: Path, model: type[Model]) -> Model:

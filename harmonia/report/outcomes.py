@@ -10,16 +10,17 @@ from typing import TypeAlias
 import altair as alt
 
 from harmonia.analysis.consistency import Consistency
+from harmonia.analysis.tables import ConsistencyRow
 from harmonia.groups.names import BASE
 from harmonia.probe.level import LEVELS
 from harmonia.report import theme
-from harmonia.report.chart_parts import SHARES, Chart, by_row, linear, ordinal, told
+from harmonia.report.chart_parts import SHARES, Chart, by_row, ordinal, told
 from harmonia.report.consistency import into_chat
 from harmonia.report.figures import Panel, figure
 from harmonia.report.html_table import PageColumn, PageTable, build
 from harmonia.report.parts import Part
 from harmonia.report.run_files import RunFiles
-from harmonia.report.words import count, in_suite_order, listed, plain
+from harmonia.report.words import count, listed, plain, together
 
 OUTCOMES = {"kept": "kept", "gained": "gained", "lost": "lost", "never": "never right"}
 _FEWEST = 0.07
@@ -63,13 +64,9 @@ def outcomes_tables(run: RunFiles) -> list[PageTable]:
     """One table a domain: questions kept, lost, gained and never right, all seeds together."""
     tables = []
     for domain, rows in into_chat(run).items():
-        together: dict[str, Counts] = {}
-        for suite in in_suite_order(row.suite for row in rows):
-            together[suite] = counts_of((plain(row.group), row) for row in rows if row.suite == suite)
-        lines = [(suite, *one) for suite, counts in together.items() for one in counts.items()]
         columns = [
-            PageColumn[_Line]("group", "Tuned on", lambda line: line[1], kind="head"),
-            PageColumn[_Line]("suite", "Questions", lambda line: plain(line[0]), kind="text"),
+            PageColumn[_Rows]("group", "Tuned on", lambda same: plain(same[0].group), kind="head"),
+            PageColumn[_Rows]("suite", "Questions", lambda same: plain(same[0].suite), kind="text"),
         ]
         for level in ("", *LEVELS):
             for one, words in OUTCOMES.items():
@@ -77,15 +74,16 @@ def outcomes_tables(run: RunFiles) -> list[PageTable]:
                 columns.append(PageColumn(name, words, partial(_total, name=name), level or "all questions"))
         forms = listed(dict.fromkeys(f"{row.before_form} to {row.after_form}" for row in rows))
         caption = f"{domain}: what became of the questions, from {forms}"
-        tables.append(build(caption, columns, lines, section=lambda line: line[0]))
+        lines = together(rows, "suite", "group")
+        tables.append(build(caption, columns, lines, section=lambda same: same[0].suite))
     return tables
 
 
-_Line: TypeAlias = tuple[str, str, Counter[str]]
+_Rows: TypeAlias = list[ConsistencyRow]
 
 
-def _total(line: _Line, name: str) -> str:
-    return count(line[2][name])
+def _total(same: _Rows, name: str) -> str:
+    return count(sum(getattr(row, name) for row in same))
 
 
 def _said(counts: Counts) -> str:
@@ -103,30 +101,29 @@ def _chart(counts: Counts) -> Chart:
     values = []
     for rank, level in enumerate(LEVELS):
         for name, of in counts.items():
-            n, start = sum(of[f"{level}_{one}"] for one in OUTCOMES), 0.0
-            for one, words in OUTCOMES.items() if n else ():
+            n = sum(of[f"{level}_{one}"] for one in OUTCOMES)
+            for order, (one, words) in enumerate(OUTCOMES.items() if n else ()):
                 questions = of[f"{level}_{one}"]
-                share = questions / n
-                value = {"name": name, "level": level, "place": rank, "outcome": words, "share": share}
-                value |= {"questions": questions, "start": start, "stop": start + share, "of": n}
-                value |= {"middle": start + share / 2, "shown": str(questions) if share >= _FEWEST else ""}
-                values.append(value)
-                start += share
-    scale = linear((0, 1))
+                shown = str(questions) if questions >= _FEWEST * n else ""
+                value = {"name": name, "level": level, "place": rank, "outcome": words, "order": order}
+                values.append(
+                    value | {"questions": questions, "share": questions / n, "of": n, "shown": shown}
+                )
     outcomes = list(OUTCOMES.values())
     legend = alt.Legend(title=None, columns=4, symbolType="square", symbolStrokeWidth=0)
+    x = partial(alt.X, "share:Q", title="share of the questions", axis=SHARES, stack="zero")
     place = alt.Chart().encode(
         y=alt.Y("name:N", title=None, sort=list(counts)),
+        order="order:Q",
         tooltip=told("name", "level", "outcome", "questions", "of", share="%"),
     )
     bars = place.mark_bar(height={"band": 0.8}, stroke=theme.PAPER, strokeWidth=0.6).encode(
-        x=alt.X("start:Q", title="share of the questions", axis=SHARES, scale=scale),
-        x2="stop:Q",
+        x=x(),
         color=alt.Color("outcome:N", scale=ordinal(outcomes, theme.OUTCOME_COLOURS), legend=legend),
     )
     blank = alt.FieldEqualPredicate(field="outcome", equal="never right")
     numbers = place.mark_text(fontSize=10).encode(
-        x=alt.X("middle:Q", scale=scale),
+        x=x(bandPosition=0.5),
         text="shown:N",
         color=alt.condition(blank, alt.value(theme.INK), alt.value(theme.ON_SHADE)),
     )

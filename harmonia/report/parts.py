@@ -125,20 +125,20 @@ def pairs(rows: Iterable[tuple[str, str]]) -> Part | None:
     return Part(html=_macro("pairs", found)) if (found := list(rows)) else None
 
 
-def table(shown: PageTable | None, *, folded: bool | None = None) -> Part | None:
-    """A table with its files; long ones are folded unless told otherwise."""
-    if shown is None:
+def table(shown: PageTable) -> Part | None:
+    """A table with its files; long ones are folded, and one without rows is none."""
+    if not shown.lines:
         return None
     name = f"table-{slug(shown.caption)}"
     return Part(
-        html=_macro("table", shown, name, len(shown.lines) > _LONG if folded is None else folded),
+        html=_macro("table", shown, name, len(shown.lines) > _LONG),
         anchor=name,
         title=shown.caption,
         files={f"{name}.tex": latex_of(shown).encode(), f"{name}.csv": csv_of(shown).encode()},
     )
 
 
-def tables(shown: Iterable[PageTable | None], note: str = "") -> list[Part]:
+def tables(shown: Iterable[PageTable], note: str = "") -> list[Part]:
     """Tables of one kind, and how to read them; nothing where there is none of them."""
     found = [part for part in map(table, shown) if part]
     return [prose(note, note=True), *found] if found and note else found

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from statistics import fmean
+from typing import TypeAlias
 
-from harmonia.analysis.tables import FIT, LETTERS, LOST, PROBE, RESULTS, FitRow, LossRow
+from harmonia.analysis.tables import FIT, LETTERS, LOST, PROBE, RESULTS, FitRow, LetterRow, LossRow, ResultRow
 from harmonia.groups.names import BASE
-from harmonia.report.compared import in_order
-from harmonia.report.html_table import Entry, PageColumn, PageTable, build, field, within
+from harmonia.report.html_table import Entry, PageColumn, PageTable, build, field, fields
 from harmonia.report.run_files import RunFiles
 from harmonia.report.words import (
     ABSENT,
     asked_by,
     count,
     decimal,
-    in_form_order,
-    in_group_order,
-    in_suite_order,
+    in_order,
     percent,
     plain,
+    together,
 )
+
+_ASKED = ("readout", "form", "group")
+_place = attrgetter(*_ASKED)
+_Same: TypeAlias = Sequence[ResultRow]
 
 _LOSSES = {
     "kept": "kept in both",
@@ -36,18 +39,19 @@ def fit_tables(run: RunFiles) -> list[PageTable]:
     """One table a domain: whether each tuned model learned the rows that it was trained on."""
     columns: tuple[PageColumn[FitRow], ...] = (
         field(FitRow, "group", "Tuned on", "head"),
-        field(FitRow, "seed", "Seed"),
-        field(FitRow, "rows", "Rows"),
-        PageColumn("fit", "As trained", partial(within, name="fit")),
-        PageColumn("reworded", "Reworded", partial(within, name="reworded")),
-        field(FitRow, "chance", "Chance"),
+        *fields(FitRow, seed="Seed", rows="Rows", fit="As trained", reworded="Reworded", chance="Chance"),
         PageColumn("near", "", lambda row: "near chance" if row.near_chance else "", kind="text"),
     )
-    tables = []
-    for domain, rows in run.by_domain(FIT).items():
-        caption = f"{domain}: share of its own training rows that a model answers as it was trained"
-        tables.append(build(caption, columns, in_order(rows), marked=lambda row: bool(row.near_chance)))
-    return tables
+    caption = "share of its own training rows that a model answers as it was trained"
+    return [
+        build(
+            f"{domain}: {caption}",
+            columns,
+            in_order(rows, "group", "seed"),
+            marked=lambda row: bool(row.near_chance),
+        )
+        for domain, rows in run.by_domain(FIT).items()
+    ]
 
 
 def loss_tables(run: RunFiles) -> list[PageTable]:
@@ -64,16 +68,10 @@ def loss_tables(run: RunFiles) -> list[PageTable]:
     ]
     tables = []
     for domain, rows in run.by_domain(LOST).items():
-        groups, suites = in_group_order(row.group for row in rows), in_suite_order(row.suite for row in rows)
-        forms = in_form_order(form for row in rows for form in (row.form, row.other_form))
-        cells: dict[tuple[int | str, ...], list[LossRow]] = {}
-        for row in rows:
-            ways = row.readout, forms.index(row.form), forms.index(row.other_form)
-            cells.setdefault((suites.index(row.suite), *ways, groups.index(row.group)), []).append(row)
         caption = f"{domain}: what became of what the base model answers right by both methods"
-        ordered = [cells[place] for place in sorted(cells)]
+        cells = together(rows, "suite", "readout", "form", "other_form", "group")
         tables.append(
-            build(caption, columns, ordered, section=lambda rows: rows[0].suite + _ways(run, rows[0]))
+            build(caption, columns, cells, section=lambda rows: rows[0].suite + _ways(run, rows[0]))
         )
     return tables
 
@@ -91,65 +89,40 @@ def _lost(rows: Sequence[LossRow], name: str) -> Entry | str:
     return Entry(text=percent(number / known), small=(count(number),)) if known else ABSENT
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Spread:
-    """How one group answers in one form by one method: means over suites and seeds."""
-
-    group: str
-    asked: str
-    entropy: float
-    letters: dict[str, float]
-
-
 def spread_tables(run: RunFiles) -> list[PageTable]:
     """One table a domain: how sure the answers of each group are, and how they fall on the letters."""
-    tables = []
-    for domain, rows in run.by_domain(RESULTS).items():
-        asked = {row.readout for row in run.rows(LETTERS) if row.domain == domain and row.suite != PROBE}
-        rows = [row for row in rows if row.readout in asked]
-        groups, forms = in_group_order(row.group for row in rows), in_form_order(row.form for row in rows)
-        places = {(row.readout, forms.index(row.form), groups.index(row.group)) for row in rows}
-        spreads = [_spread(run, domain, groups[k], forms[f], readout) for readout, f, k in sorted(places)]
-        columns = [
-            PageColumn[_Spread]("group", "Tuned on", lambda one: plain(one.group), kind="head"),
-            PageColumn[_Spread]("asked", "Asked", lambda one: one.asked, kind="text"),
-            PageColumn[_Spread]("entropy", "Entropy, nats", lambda one: decimal(one.entropy)),
-        ]
-        for letter in sorted({letter for one in spreads for letter in one.letters}):
-            share = partial(_answered, letter=letter)
-            columns.append(PageColumn(f"letter {letter}", letter, share, "Answered, %"))
-        caption = f"{domain}: how sure the answers are, and which letters they give"
-        tables.append(
-            build(
-                caption,
-                columns,
-                spreads,
-                marked=lambda one: one.group == BASE,
-                section=lambda one: one.asked,
-            )
-        )
-    return tables
+    found = run.by_domain(LETTERS, lambda row: row.suite != PROBE)
+    return [_spread(run, domain, rows) for domain, rows in found.items()]
 
 
-def _spread(run: RunFiles, domain: str, group: str, form: str, readout: str) -> _Spread:
-    wanted = domain, group, form, readout
-    answered: dict[str, float] = {}
-    asked = set()
-    for row in run.rows(LETTERS):
-        if (row.domain, row.group, row.form, row.readout) == wanted and row.suite != PROBE:
-            asked.add((row.suite, row.seed))
-            answered[row.letter] = answered.get(row.letter, 0.0) + row.answered
-    found = run.rows(RESULTS)
-    return _Spread(
-        group=group,
-        asked=asked_by(form, readout),
-        entropy=fmean(
-            row.entropy for row in found if (row.domain, row.group, row.form, row.readout) == wanted
-        ),
+def _spread(run: RunFiles, domain: str, letters: Sequence[LetterRow]) -> PageTable:
+    answered = {_place(same[0]): same for same in together(letters, *_ASKED)}
+    readouts = {row.readout for row in letters}
+    rows = [row for row in run.rows(RESULTS) if row.domain == domain and row.readout in readouts]
+
+    def share(same: _Same, letter: str) -> str:
+        here = answered.get(_place(same[0]), [])
+        gave = [row.answered for row in here if row.letter == letter]
         # A suite whose questions have fewer options has no row of a letter, and never answers it.
-        letters={letter: total / len(asked) for letter, total in answered.items()},
+        return f"{100 * sum(gave) / len({(row.suite, row.seed) for row in here}):.1f}" if gave else ABSENT
+
+    columns = [
+        PageColumn[_Same]("group", "Tuned on", lambda same: plain(same[0].group), kind="head"),
+        PageColumn[_Same]("asked", "Asked", _asked, kind="text"),
+        PageColumn[_Same](
+            "entropy", "Entropy, nats", lambda same: decimal(fmean(row.entropy for row in same))
+        ),
+    ]
+    for letter in sorted({row.letter for row in letters}):
+        columns.append(PageColumn(f"letter {letter}", letter, partial(share, letter=letter), "Answered, %"))
+    return build(
+        f"{domain}: how sure the answers are, and which letters they give",
+        columns,
+        together(rows, *_ASKED),
+        marked=lambda same: same[0].group == BASE,
+        section=_asked,
     )
 
 
-def _answered(one: _Spread, letter: str) -> str:
-    return f"{100 * one.letters[letter]:.1f}" if letter in one.letters else ABSENT
+def _asked(same: _Same) -> str:
+    return asked_by(same[0].form, same[0].readout)

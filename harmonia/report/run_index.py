@@ -18,6 +18,8 @@ from harmonia.files import read_text
 from harmonia.parsing import parse_yaml, read_object, validated
 from harmonia.report.run_files import ManifestFile
 
+NO_RUN = "Give the folder that `harmonia run` or `harmonia demo` wrote."
+"""What to do where a folder is no run directory."""
 _REMEDY = "Let the run write this file again: harmonia run."
 
 
@@ -42,8 +44,7 @@ class RunIndex:
         """
         path = run / "manifest.json"
         if not path.is_file():
-            remedy = "Give the folder that `harmonia run` or `harmonia demo` wrote."
-            raise InputError("not a run directory: it holds no manifest.json", file=run, remedy=remedy)
+            raise InputError("not a run directory: it holds no manifest.json", file=run, remedy=NO_RUN)
         found = read_object(path, what="the manifest", remedy=_REMEDY)
         return cls(run, validated(ManifestFile, found, file=path, remedy=_REMEDY))
 

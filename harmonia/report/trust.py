@@ -18,7 +18,7 @@ from harmonia.analysis.tables import (
 )
 from harmonia.probe.level import LEVELS
 from harmonia.report.grid import grids
-from harmonia.report.html_table import Entry, PageColumn, PageTable, build, field
+from harmonia.report.html_table import Entry, PageColumn, PageTable, build, field, fields
 from harmonia.report.run_files import RunFiles
 from harmonia.report.words import ABSENT, count, decimal, percent
 
@@ -30,7 +30,7 @@ _SHARES = {
 }
 
 
-def beliefs_table(run: RunFiles) -> PageTable | None:
+def beliefs_table(run: RunFiles) -> PageTable:
     """What the beliefs of each domain are, and how steady."""
 
     def part(row: BeliefsRow, name: str) -> Entry:
@@ -39,15 +39,12 @@ def beliefs_table(run: RunFiles) -> PageTable | None:
 
     columns = (
         field(BeliefsRow, "domain", "Domain", "head"),
-        field(BeliefsRow, "form", "Form", "text"),
-        field(BeliefsRow, "n", "n"),
-        field(BeliefsRow, "draws", "Draws"),
+        *fields(BeliefsRow, form="Form", n="n", draws="Draws"),
         *(PageColumn(name, name.capitalize(), partial(part, name=name)) for name in LEVELS),
-        field(BeliefsRow, "agreement", "Agreement of draws"),
-        field(BeliefsRow, "right_rate", "Draws right"),
+        *fields(BeliefsRow, agreement="Agreement of draws", right_rate="Draws right"),
     )
     rows = run.rows(BELIEFS)
-    return build("The base model’s beliefs", columns, rows) if rows else None
+    return build("The base model’s beliefs", columns, rows)
 
 
 def most_draws(run: RunFiles) -> int:
@@ -55,7 +52,7 @@ def most_draws(run: RunFiles) -> int:
     return max((row.draws for row in run.rows(BELIEFS)), default=1)
 
 
-def probe_letters_table(run: RunFiles) -> PageTable | None:
+def probe_letters_table(run: RunFiles) -> PageTable:
     """Letter bias of the probe, a line a domain."""
     rows = [row for row in run.rows(LETTER_BIAS) if row.suite == PROBE]
     shares = {(row.domain, row.letter): row for row in run.rows(LETTERS) if row.suite == PROBE}
@@ -66,16 +63,15 @@ def probe_letters_table(run: RunFiles) -> PageTable | None:
 
     columns: list[PageColumn[LetterBiasRow]] = [
         field(LetterBiasRow, "domain", "Domain", "head"),
-        field(LetterBiasRow, "form", "Form", "text"),
-        field(LetterBiasRow, "n", "n"),
+        *fields(LetterBiasRow, form="Form", n="n"),
         PageColumn("rstd", "RStd", lambda row: decimal(row.rstd)),
         PageColumn("rstd_null", "RStd without bias", lambda row: _null(row.rstd_null, row.rstd_null_95)),
-        field(LetterBiasRow, "letter_mass", "Letter mass", html="mass"),
+        field(LetterBiasRow, "letter_mass", "Letter mass"),
     ]
     for name, above in _SHARES.items():
         for x in sorted({letter for _, letter in shares}):
             columns.append(PageColumn(f"{name} {x}", x, partial(share, name=name, letter=x), above))
-    return build("The letters of the probe", columns, rows) if rows else None
+    return build("The letters of the probe", columns, rows)
 
 
 def letter_bias_tables(run: RunFiles) -> list[PageTable]:
@@ -97,18 +93,17 @@ def letter_bias_tables(run: RunFiles) -> list[PageTable]:
     return grids(rows, "RStd, letter mass, and the letters’ shares in %", shown)
 
 
-def probe_calibration_table(run: RunFiles) -> PageTable | None:
+def probe_calibration_table(run: RunFiles) -> PageTable:
     """Calibration of the probe, a line a domain."""
     rows = [row for row in run.rows(CALIBRATION) if row.suite == PROBE]
     columns: tuple[PageColumn[CalibrationRow], ...] = (
         field(CalibrationRow, "domain", "Domain", "head"),
-        field(CalibrationRow, "form", "Form", "text"),
-        field(CalibrationRow, "n", "n"),
+        *fields(CalibrationRow, form="Form", n="n"),
         PageColumn("ece", "ECE", lambda row: decimal(row.ece)),
         PageColumn("ece_null", "ECE if calibrated", lambda row: _null(row.ece_null, row.ece_null_95)),
         PageColumn("brier", "Brier", lambda row: decimal(row.brier)),
     )
-    return build("Calibration of the probe", columns, rows) if rows else None
+    return build("Calibration of the probe", columns, rows)
 
 
 def calibration_tables(run: RunFiles) -> list[PageTable]:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from itertools import groupby
+from operator import attrgetter
 from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any, TypeVar
 
 from harmonia.groups.names import GroupName
 from harmonia.types import SUITES
+
+Row = TypeVar("Row")
 
 GROUPS = (
     *("base", "harmonious", "incompatible", "self_aligning", "contextualised"),
@@ -36,33 +41,56 @@ def ratio_of(group: str) -> float | None:
     return GroupName.parse(group).ratio
 
 
+def _group_place(group: str) -> tuple[int, float, str]:
+    ratio = ratio_of(group)
+    known = GROUPS.index(group) if group in GROUPS else len(GROUPS) + (ratio is None)
+    return known, ratio or 0.0, group
+
+
+def _suite_place(suite: str) -> tuple[int, str]:
+    return SUITES.index(suite) if suite in SUITES else len(SUITES), suite
+
+
+def _form_place(form: str) -> tuple[bool, int, str]:
+    shots = re.fullmatch(r"icl(\d+)", form)
+    return shots is None, int(shots[1]) if shots else 0, form
+
+
+_PLACES: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("group", "left"), _group_place),
+    **dict.fromkeys(("form", "other_form", "before_form", "after_form"), _form_place),
+    **{"suite": _suite_place, "seed": lambda seed: -1 if seed is None else seed},
+}
+
+
 def in_group_order(groups: Iterable[str]) -> list[str]:
     """Base first, then as the method names them, mixed groups by ratio, others by name."""
-
-    def place(group: str) -> tuple[int, float, str]:
-        if group in GROUPS:
-            return GROUPS.index(group), 0.0, group
-        ratio = ratio_of(group)
-        return (len(GROUPS), ratio, group) if ratio is not None else (len(GROUPS) + 1, 0.0, group)
-
-    return sorted(set(groups), key=place)
+    return sorted(set(groups), key=_group_place)
 
 
 def in_suite_order(suites: Iterable[str]) -> list[str]:
     """From the nearest to the training data to the farthest, then others by name."""
-    return sorted(
-        set(suites), key=lambda suite: (SUITES.index(suite) if suite in SUITES else len(SUITES), suite)
-    )
+    return sorted(set(suites), key=_suite_place)
 
 
 def in_form_order(forms: Iterable[str]) -> list[str]:
     """Raw prompts by their number of shots, then chat, then others by name."""
+    return sorted(set(forms), key=_form_place)
 
-    def place(form: str) -> tuple[int, int, str]:
-        shots = re.fullmatch(r"icl(\d+)", form)
-        return (0, int(shots[1]), form) if shots else (1, 0, form)
 
-    return sorted(set(forms), key=place)
+def in_order(rows: Iterable[Row], *columns: str) -> list[Row]:
+    """Rows by the values of columns, groups, suites, forms and seeds in their own order."""
+    return sorted(rows, key=lambda row: [_PLACES.get(name, _itself)(getattr(row, name)) for name in columns])
+
+
+def together(rows: Iterable[Row], *columns: str) -> list[list[Row]]:
+    """Rows that have the same in columns, and these in order; those with the same stay as they were."""
+    alike = groupby(in_order(rows, *columns), attrgetter(*columns))
+    return [list(same) for _, same in alike]
+
+
+def _itself(value: Any) -> Any:
+    return value
 
 
 def method_words(readout: str) -> str:

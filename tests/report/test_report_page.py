@@ -151,7 +151,7 @@ def test_groups_letters_and_data(page: str) -> None:
         "3.0 % | 6 of 200",
         "86.0 % | 172 of 200",
     ]
-    assert [row["explanations"] for row in rows] == ["200", "190", "0"]
+    assert [row["explained"] for row in rows] == ["200", "190", "0"]
     assert tables["The tokens at which the letters’ probabilities were read"][1] == {
         "class": "",
         "letter": "B",

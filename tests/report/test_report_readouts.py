@@ -66,7 +66,7 @@ def test_every_form_of_the_base_model_has_a_line() -> None:
     rows = [ResultRow(**made_of | {"form": form}) for form in ("icl0", "icl2", "icl5", "chat0")]
     layers = charts.accuracy(rows, (0.0, 1.0)).to_dict()["spec"]["layer"]
     dashes = {
-        layer["transform"][0]["filter"]["equal"]: layer["mark"]["strokeDash"]
+        re.findall(r"'(\w+)'", layer["transform"][0]["filter"])[1]: layer["mark"]["strokeDash"]
         for layer in layers
         if "transform" in layer
     }

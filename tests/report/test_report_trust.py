@@ -78,7 +78,7 @@ def test_letters_of_the_probe_and_of_models(page: str) -> None:
     tables = parse(page).tables
     first, second = tables["The letters of the probe"]
     assert (first["domain"], second["domain"]) == DOMAINS
-    assert (first["rstd"], first["mass"], first["n"]) == ("0.125", "95.0 %", "1\u202f000")
+    assert (first["rstd"], first["letter_mass"], first["n"]) == ("0.125", "95.0 %", "1\u202f000")
     assert [first[f"prior {letter}"] for letter in "ABC"] == ["55.1", "34.9", "10.0"]
     assert [first[f"answered {letter}"] for letter in "ABC"] == ["62.5", "37.5", "0.0"]
     assert [first[f"right {letter}"] for letter in "ABC"] == ["50.0", "40.0", "10.0"]
@@ -120,7 +120,7 @@ def test_leakage_is_counted_shown_and_what_was_left_out_is_said(page: str) -> No
     shown = parse(page).tables["The first of them"]
     assert [row["kind"] for row in shown] == ["Same text", "A run of words", "Same words"]
     assert shown[0]["text"] == "What is <steel>?" and "<steel>" not in page
-    assert shown[1]["text"].endswith(" …") and len(shown[1]["text"]) < 250
+    assert shown[1]["text"].endswith(" ...") and len(shown[1]["text"]) < 250
     assert "2 of the in-domain questions of engineering were left out of all scores: t1, t2." in page
     assert "left out of its training sets" not in page  # 1000 beliefs probed, 1000 grouped
 
