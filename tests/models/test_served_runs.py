@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,11 @@ from harmonia.analysis.tables import FOLDER, RESULTS
 from harmonia.compare.tables import COMPARED
 from harmonia.errors import HarmoniaError, InputError
 from harmonia.models.abilities import FIXED
+from harmonia.pipeline.agenda import Agenda
+from harmonia.pipeline.executors import Executor, perform
 from harmonia.pipeline.experiment import ExecutionSettings, Experiment
 from harmonia.pipeline.run import executor_of, run_experiment, run_experiments
+from harmonia.pipeline.task import Task
 from harmonia.probe import read_beliefs
 
 pytestmark = pytest.mark.slow
@@ -188,22 +190,21 @@ def test_a_plan_of_a_served_model_tells_tokens_and_no_time(speaker, settings, tm
     assert told.returncode == 2 and "for a served model leave --gpus out" in told.stderr
 
 
-@pytest.fixture(scope="module")
-def _cluster() -> Iterator[None]:
-    ray = pytest.importorskip("ray", reason="no Ray: pip install -e '.[dev]'")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_memory_monitor_refresh_ms", "0")  # other programs may have filled the memory
-        ray.init(address="local", num_cpus=4, include_dashboard=False, object_store_memory=80_000_000)
-        yield
-        ray.shutdown()
+class AllAtOnce(Executor):
+    """Takes whatever it is given before it does any of it."""
 
+    threads = 1
+    splits = True
 
-@pytest.fixture
-def several(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings with four tasks that could ask a server side by side, 40 questions together."""
-    (domain,) = settings["domains"].values()
-    letters = {"base_forms": ["icl0"], "readouts": []}
-    return {**settings, "evaluation": letters, "domains": {name: domain for name in ("person", "again")}}
+    def __init__(self) -> None:
+        self.taken: list[list[Task]] = []
+
+    def run(self, agenda: Agenda) -> None:
+        while units := list(iter(agenda.take, None)):
+            self.taken.append([unit.task for unit in units if unit.task])
+            for unit in units:
+                while unit.task:
+                    unit.ended(perform(unit.task, unit.bench, unit.progress))
 
 
 def most_at_once(server: Speaker) -> list[int]:
@@ -226,25 +227,16 @@ def most_at_once(server: Speaker) -> list[int]:
     return most
 
 
-@pytest.mark.parametrize("executor", ["processes", "ray"])
-def test_executors_ask_a_server_as_the_local_one_does(executor, speaker, several, tmp_path, request) -> None:
-    """The same files, and no more requests at a time than the settings say, whoever does the tasks."""
-    if executor == "ray":
-        request.getfixturevalue("_cluster")
-    server, how = speaker("llama"), {"workers": 3}
-    whole = run_experiment(served({**several, "out": str(tmp_path / "whole")}, server, **how))
-    most = most_at_once(server)
-    chosen = ExecutionSettings.model_validate({"executor": executor, "workers": 3})
-    run = run_experiments([served(several, server, **how)], executor_of(chosen))[0]
-    assert results_of(run) == results_of(whole)
-    assert most[-1] == 3
-
-
-def test_a_run_on_a_cluster_whose_server_goes_or_changes_is_taken_up(
-    _cluster, speaker, several, tmp_path
-) -> None:
-    server, chosen = speaker("llama"), ExecutionSettings(executor="ray")
-    whole = run_experiment(served({**several, "out": str(tmp_path / "whole")}, server))
+def test_on_a_cluster_a_server_is_asked_as_by_one_place(speaker, settings, tmp_path, monkeypatch) -> None:
+    """The same files, as many requests at a time, and what goes wrong is taken up; 40 questions in 4 tasks."""
+    ray = pytest.importorskip("ray", reason="no Ray: pip install -e '.[dev]'")
+    (domain,) = settings["domains"].values()
+    letters = {"base_forms": ["icl0"], "readouts": []}
+    settings |= {"evaluation": letters, "domains": {name: domain for name in ("person", "again")}}
+    server, at_once, chosen = speaker("llama"), AllAtOnce(), ExecutionSettings(executor="ray")
+    (whole,) = run_experiments([served({**settings, "out": str(tmp_path / "whole")}, server)], at_once)
+    assert max(map(len, at_once.taken)) > 1
+    assert max(sum(bool(task.servers) for task in tasks) for tasks in at_once.taken) == 1
 
     def gone(number: int) -> None:
         if len(questions(server)) > 20:
@@ -253,18 +245,25 @@ def test_a_run_on_a_cluster_whose_server_goes_or_changes_is_taken_up(
     def change(number: int) -> None:
         server.model = int(len(questions(server)) > 10)
 
-    # Two tasks are done before it goes.
-    for fail, said in ((gone, "no answer from the server"), (change, "as it did not before")):
+    monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "0")  # other programs may have filled the memory
+    ray.init(address="local", num_cpus=2, include_dashboard=False, object_store_memory=80_000_000)
+    try:
+        most = most_at_once(server)
+        # Two tasks are done before it goes.
+        for fail, said in ((gone, "no answer from the server"), (change, "as it did not before")):
+            server.asked.clear()
+            server.fail = fail
+            recorder = Recorder()
+            with pytest.raises(HarmoniaError, match=said):
+                broken = served(settings, server, attempts=2, workers=3)
+                run_experiments([broken], executor_of(chosen), recorder)
+            assert recorder.ended["report"] == "done"
+        # Of the two that are left only the first asked the other model.
+        assert len(questions(server)) == 12
+        server.fail, server.model = (lambda number: None), 0
         server.asked.clear()
-        server.fail = fail
-        recorder = Recorder()
-        with pytest.raises(HarmoniaError, match=said):
-            run_experiments([served(several, server, attempts=2)], executor_of(chosen), recorder)
-        assert recorder.ended["report"] == "done"
-    # Of the two that are left only the first asked the other model.
-    assert len(questions(server)) == 12
-    server.fail, server.model = (lambda number: None), 0
-    server.asked.clear()
-    run = run_experiments([served(several, server)], executor_of(chosen))[0]
+        (run,) = run_experiments([served(settings, server, workers=3)], executor_of(chosen))
+    finally:
+        ray.shutdown()
     assert results_of(run) == results_of(whole)
-    assert len(questions(server)) == 20
+    assert len(questions(server)) == 20 and most[-1] == 3
