@@ -228,7 +228,7 @@ def most_at_once(server: Speaker) -> list[int]:
 
 
 def test_on_a_cluster_a_server_is_asked_as_by_one_place(speaker, settings, tmp_path, monkeypatch) -> None:
-    """The same files, as many requests at a time, and what goes wrong is taken up; 40 questions in 4 tasks."""
+    """The same files, as many requests at a time, and what goes wrong is taken up: 40 questions, 4 tasks."""
     ray = pytest.importorskip("ray", reason="no Ray: pip install -e '.[dev]'")
     (domain,) = settings["domains"].values()
     letters = {"base_forms": ["icl0"], "readouts": []}
