@@ -70,13 +70,14 @@ def _card(claim: Claim) -> Card:
     for suite in in_suite_order(finding.suite for finding in shown):
         columns.append(PageColumn(suite, plain(suite), partial(_on, suite=suite), kind="long"))
     points = all(finding.unit == "points" for finding in claim.findings)
+    figures = "; ".join(f"{plain(name)}: {_figure(value)}" for name, value in claim.paper.items())
     return Card(
         claim=claim.claim,
         statement=claim.statement,
         verdict=claim.verdict,
         notes=tuple(_notes(claim)),
         table=build(f"{claim.claim}: findings", columns, [(effects[what], of) for what, of in found.items()]),
-        paper=f"The paper: {_paper(claim.paper)}{' percentage points' * points}.",
+        paper=f"The paper: {figures}{' percentage points' * points}.",
     )
 
 
@@ -148,10 +149,6 @@ def _verdict(row: Finding) -> str:
         if wanted
         else f"{row.verdict}: more seeds or questions alone would not decide it"
     )
-
-
-def _paper(figures: dict[str, Any]) -> str:
-    return "; ".join(f"{plain(name)}: {_figure(value)}" for name, value in figures.items())
 
 
 def _figure(value: Any) -> str:

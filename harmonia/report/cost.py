@@ -13,7 +13,8 @@ _Line: TypeAlias = tuple[str, list[NotedStage]]
 
 def cost_table(run: RunFiles) -> PageTable:
     """A line a kind of stage and one for all."""
-    timed = [(key.partition("/")[0], stage) for key, stage in run.manifest.stages.items() if stage.seconds]
+    stages = run.manifest.stages.items()
+    timed = [(key.partition("/")[0], stage) for key, stage in stages if stage.seconds is not None]
     columns: tuple[PageColumn[_Line], ...] = (
         PageColumn("kind", "Stage", lambda line: line[0], kind="head"),
         PageColumn("stages", "Stages", lambda line: count(len(line[1]))),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -96,9 +97,9 @@ def _groups(
     found = {}
     for key in sorted(manifest.stages):
         # What earlier settings left stays in the run, unread.
-        if key.startswith("groups/") and (path := run / key / "summary.json").is_file():
-            _, domain, folder = key.split("/")
-            found[domain, _number(folder)] = _read_json(path, GroupsSummary)
+        named, path = re.fullmatch(r"groups/([^/]+)/seed(\d+)", key), run / key / "summary.json"
+        if named and path.is_file():
+            found[named[1], int(named[2])] = _read_json(path, GroupsSummary)
     domains = {key.split("/")[1] for key in manifest.stages if key.count("/")}
     expected = {(domain, seed) for domain in domains for seed in manifest.seeds} | set(found)
     for domain, seed in sorted(expected - set(found)):
@@ -123,25 +124,20 @@ def read_losses(path: Path) -> tuple[tuple[int, float], ...]:
 def _losses(run: Path, manifest: ManifestFile, absent: list[tuple[str, str]]) -> tuple[LossCurve, ...]:
     curves = []
     for key in sorted(manifest.stages):
-        folder = f"models/{key.removeprefix('train/')}"
-        if not key.startswith("train/") or not (run / folder).is_dir():
+        named = re.fullmatch(r"train/(([^/]+)/([^/]+)/seed(\d+))", key)
+        if not named or not (run / "models" / named[1]).is_dir():
             continue
-        name = f"{folder}/loss.jsonl"
+        name = f"models/{named[1]}/loss.jsonl"
         if not (run / name).is_file():
             absent.append((name, "not written: no loss curve"))
         elif points := read_losses(run / name):
-            _, domain, group, seed = key.split("/")
-            curve = LossCurve(domain=domain, group=group, seed=_number(seed), points=points)
-            curves.append(curve)
+            _, domain, group, seed = named.groups()
+            curves.append(LossCurve(domain=domain, group=group, seed=int(seed), points=points))
         else:
             absent.append((name, "has no rows: no loss curve"))
     if not curves and not any(name.endswith("loss.jsonl") for name, _ in absent):
         absent.append(("models", "no model has been tuned yet: no loss curves"))
     return tuple(curves)
-
-
-def _number(seed: str) -> int:
-    return int(seed.removeprefix("seed"))
 
 
 def _read_json(path: Path, model: type[Model]) -> Model:
