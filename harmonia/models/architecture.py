@@ -32,15 +32,15 @@ MAX_LAYERS = 1000
 """Of a configuration that is believed; to lay out more takes minutes, and no model has them."""
 
 
-def require_few_layers(config: Any, file: Path) -> None:
-    """Refuse a configuration of more layers than any model has, before they are laid out.
+def require_layers(config: Any, file: Path) -> None:
+    """Refuse a configuration of no layers or of more than any model has, before they are laid out.
 
     Raises:
-        InputError: It has more than `MAX_LAYERS`.
+        InputError: It has none, or more than `MAX_LAYERS`.
     """
     layers = getattr(config.get_text_config(), "num_hidden_layers", None)
-    if isinstance(layers, int) and layers > MAX_LAYERS:
-        problem = f"a model of more than {MAX_LAYERS:,} layers"
+    if isinstance(layers, int) and not 1 <= layers <= MAX_LAYERS:
+        problem = f"a model of more than {MAX_LAYERS:,} layers" if layers > 0 else "a model without layers"
         remedy = "Give the config.json of a model that there is."
         raise InputError(problem, file=file, field="num_hidden_layers", seen=layers, remedy=remedy)
 
@@ -133,7 +133,7 @@ def kept_width(config: Any) -> int:
     # In newer configurations layers may differ, and the common one refuses to be asked (Gemma 4).
     layers = list(getattr(config, "per_layer_config", None) or [config] * config.num_hidden_layers)
     kinds = getattr(config, "layer_types", None) or ["attention"] * len(layers)
-    attended = ("attention" in kind and "linear" not in kind for kind in kinds)
+    attended = (kind == "hybrid" or ("attention" in kind and "linear" not in kind) for kind in kinds)
     return sum(_kept_in_layer(layer) for layer in compress(layers, attended))
 
 

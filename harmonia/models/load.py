@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harmonia.errors import InputError
-from harmonia.models.architecture import Shape, context_length, require_few_layers
+from harmonia.models.architecture import Shape, context_length, require_layers
 from harmonia.models.border import needed, refused
 from harmonia.models.checks import require_all_loaded, require_all_taken, require_answers, require_token_rows
 from harmonia.models.folder import (
@@ -163,7 +163,7 @@ def shape_in(file: Path) -> Shape:
         raise InputError("neither a number nor a file", field="parameters", seen=str(file), remedy=remedy)
     with refused("no model's configuration can be read", file=file, remedy=remedy), torch.device("meta"):
         config = AutoConfig.from_pretrained(str(file), trust_remote_code=False)
-        require_few_layers(config, file)
+        require_layers(config, file)
         return Shape.of(AutoModelForCausalLM.from_config(config, trust_remote_code=False))
 
 
@@ -172,7 +172,7 @@ def _config(settings: ModelSettings, folder: Path) -> Any:
 
     with _refused(settings, folder):
         config = AutoConfig.from_pretrained(str(folder), **_how(settings))
-        require_few_layers(config, folder / (settings.gguf_file or "config.json"))
+        require_layers(config, folder / (settings.gguf_file or "config.json"))
         return config
 
 

@@ -91,6 +91,14 @@ def test_a_model_without_attention_has_no_cache_that_grows(tmp_path: Path) -> No
     assert (asked.weights, asked.cache) == (2 * shape.parameters, 0)
 
 
+def test_layers_of_both_kinds_keep_what_their_attention_reads(tmp_path: Path) -> None:
+    file = tmp_path / "config.json"
+    file.write_text(
+        '{"model_type": "zamba2"}'
+    )  # by its defaults 9 of 54 layers have attention beside Mamba's
+    assert asking_memory(shape_in(file), "bfloat16", TOKENS).cache == 2 * 9 * 2 * 32 * 160 * TOKENS
+
+
 SMALL = {"hidden_size": 64, "intermediate_size": 64, "num_attention_heads": 4, "vocab_size": 120}
 LATENTS = {
     "kv_lora_rank": 12,
@@ -146,11 +154,15 @@ def test_of_a_mixture_memory_counts_all_experts_and_time_those_that_a_token_meet
     assert (round(shape.parameters / 1e9), round(shape.used / 1e9), shape.experts) == (671, 37, (8, 256))
 
 
-def test_layers_without_end_are_refused_at_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("layers", "said"),
+    [(100000, "more than 1,000 layers"), (0, "a model without layers"), (-1, "a model without layers")],
+)
+def test_layers_without_end_and_none_are_refused_at_once(layers: int, said: str, tmp_path: Path) -> None:
     file = tmp_path / "config.json"
-    file.write_text('{"model_type": "llama", "num_hidden_layers": 100000}')
+    file.write_text(f'{{"model_type": "llama", "num_hidden_layers": {layers}}}')
     for read in (lambda: shape_in(file), lambda: empty_model(ModelSettings(path=str(tmp_path)))):
-        with pytest.raises(InputError, match="more than 1,000 layers") as caught:
+        with pytest.raises(InputError, match=said) as caught:
             read()
         assert (caught.value.file, caught.value.field) == (str(file), "num_hidden_layers")
 
