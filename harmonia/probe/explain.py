@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from harmonia.errors import InputError
 from harmonia.models import Scorer
 from harmonia.prompts import LETTERS, Encoder, Form, Request, Template, encode_prompt, plain_text
+from harmonia.prompts.encode import WITHOUT_LETTERS
 from harmonia.types import Item, Prompt
 
 NEAR_ZERO_MASS = 0.01
@@ -152,8 +153,7 @@ def _as_it_comes(prompt: Prompt, encoder: Encoder) -> Request:
     tails = tuple(whole[len(context) :] for whole in wholes)
     if not all(tails):
         problem = "the tokenizer joins prompt and letters, so that nothing of them is left to score"
-        remedy = "Use the cloze method (method: cloze) with this tokenizer."
-        raise InputError(problem, seen=encoder.tokens(wholes[0][-4:]), remedy=remedy)
+        raise InputError(problem, seen=encoder.tokens(wholes[0][-4:]), remedy=WITHOUT_LETTERS)
     return Request(context=context, continuations=tails)
 
 

@@ -22,6 +22,12 @@ from harmonia.prompts.controls import BREAK, LiteralEncoder
 from harmonia.prompts.lines import cut_lines, encodes_lines
 from harmonia.types import Prompt
 
+WITHOUT_LETTERS = (
+    "Use the cloze method with this tokenizer (method: cloze), in a run without letters beside it "
+    "(evaluation.readouts: [])."
+)
+"""What to do where letters cannot be scored."""
+
 _LINES_KEPT = 20_000
 """Lines whose tokens an encoder remembers: demonstrations, answer cues."""
 
@@ -170,8 +176,7 @@ class Encoder:
         if len(singles) < len(request.continuations) or len(set(singles)) < len(singles):
             seen = {text: self.tokens(ids) for text, ids in self._pairs(prompt, request)}
             problem = f"the letters are not single, different tokens in item {prompt.item_id}"
-            remedy = "Use the cloze method (method: cloze) with this tokenizer."
-            raise InputError(problem, seen=seen, remedy=remedy)
+            raise InputError(problem, seen=seen, remedy=WITHOUT_LETTERS)
         solved = [
             prompt.context + text + after for text, after in zip(prompt.continuations, following, strict=True)
         ]
@@ -180,7 +185,7 @@ class Encoder:
                 raise InputError(
                     f"the letter {text.strip()!r} is another token in a solved example than when scored",
                     seen=self.tokens(row[len(request.context) - 1 : len(request.context) + 2]),
-                    remedy="Use the cloze method (method: cloze) with this tokenizer.",
+                    remedy=WITHOUT_LETTERS,
                 )
         return request
 

@@ -37,7 +37,7 @@ def _sentence(rows: list[ResultRow], suite: str, groups: tuple[str, ...], forms:
     shares = percent(low) if percent(low) == percent(high) else reach(low, high)
     chance = listed(dict.fromkeys(percent(row.chance) for row in here))
     everyone = {row.group for row in rows if row.suite == suite and row.form in forms}
-    asked = f"{plain(suite)} questions in the form {listed(forms)}"
+    asked = f"{plain(suite)} questions in the form{'s' if len(forms) > 1 else ''} {listed(forms)}"
     return guessed(f"{_who(groups, everyone)} cannot", asked, shares, chance)
 
 

@@ -38,10 +38,12 @@ def finding(document: ClaimsDocument) -> list[str]:
     one, other = "models tuned on what the base knows", "those tuned against it"
     how = "in words" if any(run.method == WORDS for run in document.runs) else "by letters"
     if claim.verdict == "inconclusive":
-        seed = ", one seed" if any(finding.seeds == 1 for finding in _of(claim, own)) else ""
+        # The interval may leave out 0 and yet say nothing of another seed.
+        alone = any(finding.seeds == 1 for finding in _of(claim, own))
+        it, over = ("With one seed it", ", over questions alone") if alone else ("It", "")
         said = (
-            f"It cannot be told whether {one}, asked {how} in the chat form, answer better than {other}: "
-            f"the difference is {_signed(total)} ({_ends(_of(claim, own))}{seed})"
+            f"{it} cannot be told whether {one}, asked {how} in the chat form, answer better than {other}: "
+            f"the difference is {_signed(total)} ({_ends(_of(claim, own))}{over})"
         )
     else:
         said = (

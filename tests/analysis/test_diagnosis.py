@@ -226,3 +226,5 @@ def test_the_headline_says_what_the_effect_is() -> None:
         "It cannot be told whether models tuned on what the base knows, asked by letters in the chat form"
     )
     assert "those tuned against it lost " in forgot and "they forgot" in forgot and "hardly" not in forgot
+    alone = headline(claims_document([_made(UNREAD, KEPT, seeds=1)]))
+    assert alone.startswith("With one seed it cannot be told whether ") and ", over questions alone)" in alone

@@ -245,7 +245,7 @@ def test_a_tokenizer_that_splits_letters_is_refused():
     with pytest.raises(InputError, match="letters are not single, different tokens in item q0") as caught:
         letter_request(bpe([], []), ICL)
     assert "'Ġ', 'A'" in caught.value.seen
-    assert "method: cloze" in caught.value.remedy
+    assert "method: cloze" in caught.value.remedy and "readouts: []" in caught.value.remedy
 
 
 def test_a_tokenizer_that_knows_no_letters_apart_is_refused():
