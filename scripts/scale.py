@@ -133,7 +133,7 @@ def commands(folder: Path) -> dict[str, list[str]]:
 
 
 def measured(arguments: Sequence[str]) -> tuple[float, float]:
-    """Processor time in seconds and peak memory in MB of a command.
+    """Processor time in seconds and peak memory in MiB of a command.
 
     Raises:
         SystemExit: It failed.
@@ -183,7 +183,7 @@ def main() -> None:
             for name in wanted:
                 found.setdefault(name, []).append(measured(lines[name]))
                 seconds, peak = found[name][-1]
-                print(f"{name}: {rows:,} rows, {seconds:.1f} s, {peak:.0f} MB", flush=True)
+                print(f"{name}: {rows:,} rows, {seconds:.1f} s, {peak:.0f} MiB", flush=True)
             if "page" in wanted:
                 _say_page(folder / "run", rows)
     for name, figures in found.items():

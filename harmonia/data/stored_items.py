@@ -16,6 +16,7 @@ from harmonia.parsing import read_parquet
 from harmonia.types import Item
 
 ITEM_FIELDS = tuple(field.name for field in fields(Item))
+_TOGETHER = 1 << 14  # rows that are values of Python at a time
 _CLUSTER = ITEM_FIELDS.index("cluster")  # the last
 
 
@@ -47,7 +48,7 @@ def read_items_table(path: Path) -> pa.Table:
     """
     table = ITEMS.typed(read_parquet(path, what="the file of items"), path)
     row = 0
-    for some in table.select((*ITEM_FIELDS, "key")).to_batches(max_chunksize=1 << 14):
+    for some in table.select((*ITEM_FIELDS, "key")).to_batches(max_chunksize=_TOGETHER):
         for *values, key in zip(*(column.to_pylist() for column in some.columns), strict=True):
             row += 1
             if key != _key(values):

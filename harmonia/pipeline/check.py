@@ -14,6 +14,7 @@ from harmonia.pipeline.task import Task
 from harmonia.pipeline.texts import require_writers
 from harmonia.pipeline.work import read_sources
 from harmonia.pipeline.workbench import Workbench
+from harmonia.training.launched import require_launcher
 from harmonia.training.needs import require_trainable
 
 
@@ -21,8 +22,8 @@ def check(bench: Workbench, tasks: Sequence[Task]) -> None:
     """Look for what the tasks still to be done need.
 
     Raises:
-        InputError: A file, a row of data, a device, a tracker, a kind of attention or a server is not there.
-            Or what is to be trained is an adapter, or a task does not fit the GPU's memory.
+        InputError: A file, a row of data, a device, a tracker, a kind of attention, a launcher or a server is
+            not there. Or what is to be trained is an adapter, or a task does not fit the GPU's memory.
         MissingExtraError: A library is not.
     """
     kinds = {task.kind for task in tasks}
@@ -48,6 +49,8 @@ def check(bench: Workbench, tasks: Sequence[Task]) -> None:
     if "train" in kinds:
         require_whole(bench.experiment.files)
         require_trainable(bench.experiment.files, bench.experiment.training)
+        if bench.experiment.execution.executor != "ray":  # else other machines start it
+            require_launcher(bench.experiment.execution.launch)
     if bench.experiment.execution.executor != "ray" and (room := gpu_memory(bench.experiment.model)):
         import torch
 

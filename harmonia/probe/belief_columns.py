@@ -247,7 +247,7 @@ def belief_columns(
     else:
         return None
     found.check()
-    pa.default_memory_pool().release_unused()  # what a check made is not needed, and is never small
+    pa.default_memory_pool().release_unused()  # a check makes as much as the file holds
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -23,6 +24,17 @@ _TOLD = '{"harmonia": '
 """How lines begin by which the first process tells the waiting one; launchers print others."""
 
 
+def require_launcher(launch: Sequence[str]) -> None:
+    """Require that a launcher's command is on this machine; none, too, will do.
+
+    Raises:
+        InputError: It is not.
+    """
+    if launch and shutil.which(launch[0]) is None:
+        remedy = "Name a launcher that is installed, such as [accelerate, launch, --config_file, FILE]."
+        raise InputError("no such command", field="execution.launch", seen=launch, remedy=remedy)
+
+
 def fine_tune_launched(
     launch: Sequence[str], job: TrainingJob, out: Path, *, work: Path, noted: str, progress: Progress
 ) -> Trained:
@@ -40,19 +52,13 @@ def fine_tune_launched(
         InputError: There is no such command.
         TrainingError: The processes failed, with what they said.
     """
+    require_launcher(launch)
     described = TypeAdapter(TrainingJob).dump_json(job).decode()
     command = [*launch, "-m", __name__, described, noted, str(out), str(work)]
     told: dict[str, Any] = {}
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
-        try:
-            pipe = subprocess.PIPE
-            process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=said, text=True)
-        except OSError as error:
-            remedy = "Name a launcher that is installed, such as [accelerate, launch, --config_file, FILE]."
-            raise InputError(
-                "no such command", field="execution.launch", seen=launch, remedy=remedy
-            ) from error
-        with process:
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=said, text=True) as process:
             try:
                 for line in process.stdout or ():
                     if line.startswith(_TOLD):

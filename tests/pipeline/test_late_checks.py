@@ -40,6 +40,7 @@ def _free_port() -> int:
         (["seeds=[0, 4294967296]"], r"field 'seeds\.1'.*less than 4294967296"),
         (["seeds=[0.5]"], r"field 'seeds\.0'"),
         (["training.attention=nonesuch"], r"field 'training\.attention'"),
+        (["execution.launch=[no-such-launcher]"], r"field 'execution\.launch'.*no such command"),
         (["model.device=cuda:99"], "no such device; saw 'cuda:99'"),
         ([OWN, "writing.explanations.own=model"], "the settings of model are missing"),
         ([OWN, "writing.explanations.own=model", "writing.model={path: no/such/model}"], "no such model"),
