@@ -15,9 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from harmonia.errors import InputError
-from harmonia.models.architecture import Shape, context_length, require_layers
+from harmonia.models.architecture import Shape, context_length, require_sizes, unsaid_sizes
 from harmonia.models.border import needed, refused
-from harmonia.models.checks import require_all_loaded, require_all_taken, require_answers, require_token_rows
+from harmonia.models.checks import (
+    require_all_loaded,
+    require_all_taken,
+    require_answers,
+    require_decoder,
+    require_token_rows,
+)
 from harmonia.models.folder import (
     ADAPTER_CONFIG,
     ModelSettings,
@@ -30,8 +36,11 @@ from harmonia.models.folder import (
 from harmonia.models.heap import keep_freed_memory
 from harmonia.models.local import LocalModel
 from harmonia.models.weight_files import ADAPTER_WEIGHTS, gguf_elements, require_weights
+from harmonia.parsing import read_object
 
 log = logging.getLogger(__name__)
+
+_CONFIG = "the model's configuration"
 
 
 def pick_device(wanted: str) -> str:
@@ -141,12 +150,26 @@ def empty_model(settings: ModelSettings, attention: str | None = None) -> Any:
     folder = model_folder(settings)
     if is_adapter(folder):
         return empty_model(adapter_base(folder, settings), attention)
-    config = _config(settings, folder)
-    told = _refused(settings, folder) if attention is None else nullcontext()
+    config, file = _config(settings, folder), folder / (settings.gguf_file or "config.json")
+    told = _refused(settings, folder, _leaves_out(config, file)) if attention is None else nullcontext()
     with torch.device("meta"), told:
-        return AutoModelForCausalLM.from_config(
+        model = AutoModelForCausalLM.from_config(
             config, trust_remote_code=settings.trust_remote_code, attn_implementation=attention
         )
+    return require_decoder(model, file)
+
+
+def shape_of(settings: ModelSettings) -> Shape:
+    """The shape of a model, without its weights.
+
+    Raises:
+        InputError: As for `empty_model`.
+    """
+    folder = model_folder(settings)
+    if is_adapter(folder):
+        return shape_of(adapter_base(folder, settings))
+    model = empty_model(settings)
+    return Shape.of(model, _unsaid(model.config, folder / (settings.gguf_file or "config.json")))
 
 
 def shape_in(file: Path) -> Shape:
@@ -158,13 +181,26 @@ def shape_in(file: Path) -> Shape:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
+    problem = "no model's configuration can be read"
     remedy = "Give a number such as 6.7e9, or the config.json of a causal language model."
     if not file.is_file():
         raise InputError("neither a number nor a file", field="parameters", seen=str(file), remedy=remedy)
-    with refused("no model's configuration can be read", file=file, remedy=remedy), torch.device("meta"):
+    with refused(problem, file=file, remedy=remedy):
         config = AutoConfig.from_pretrained(str(file), trust_remote_code=False)
-        require_layers(config, file)
-        return Shape.of(AutoModelForCausalLM.from_config(config, trust_remote_code=False))
+        require_sizes(config, file)
+    with refused(problem + _leaves_out(config, file), file=file, remedy=remedy), torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+        return Shape.of(require_decoder(model, file), _unsaid(config, file))
+
+
+def _unsaid(config: Any, file: Path) -> dict[str, Any]:
+    """Sizes that a config.json leaves out; a GGUF file has none."""
+    return unsaid_sizes(config, read_object(file, what=_CONFIG)) if file.suffix == ".json" else {}
+
+
+def _leaves_out(config: Any, file: Path) -> str:
+    """The same as the end of a message."""
+    return f", which leaves out {', '.join(names)}" if (names := _unsaid(config, file)) else ""
 
 
 def _config(settings: ModelSettings, folder: Path) -> Any:
@@ -172,7 +208,7 @@ def _config(settings: ModelSettings, folder: Path) -> Any:
 
     with _refused(settings, folder):
         config = AutoConfig.from_pretrained(str(folder), **_how(settings))
-        require_layers(config, folder / (settings.gguf_file or "config.json"))
+        require_sizes(config, folder / (settings.gguf_file or "config.json"))
         return config
 
 
@@ -184,9 +220,9 @@ def _read_gguf_without_bar() -> None:
         modeling_gguf_pytorch_utils.tqdm = lambda rows, **_: rows
 
 
-def _refused(settings: ModelSettings, folder: Path) -> AbstractContextManager[None]:
+def _refused(settings: ModelSettings, folder: Path, lacking: str = "") -> AbstractContextManager[None]:
     return refused(
-        "no causal language model can be read",
+        f"no causal language model can be read{lacking}",
         file=folder / (settings.gguf_file or ""),
         remedy=_remedy(
             settings,

@@ -16,7 +16,7 @@ from harmonia.errors import InputError
 from harmonia.groups.names import GroupName
 from harmonia.models.architecture import Shape
 from harmonia.models.folder import ModelSettings, model_folder
-from harmonia.models.load import empty_model
+from harmonia.models.load import shape_of
 from harmonia.models.server import ServedModelSettings
 from harmonia.pipeline.device_memory import (
     WIDTH,
@@ -93,9 +93,7 @@ class Costs:
             self.notes.append("what a server needs for its answers is its own affair: no time is told")
         else:
             self.shape = shape or _shape(bench.experiment.model, self.notes)
-        if self.shape and self.shape.experts:
-            met, every = self.shape.experts
-            self.notes.append(f"a token is sent to {met} of {every} experts: time counts those, memory all")
+        self.notes += self.shape.notes if self.shape else ()
         self._known: dict[tuple[str, ...], TaskCost] = {}
         self._template: Template | None = None
         try:
@@ -353,4 +351,4 @@ def _shape(settings: ModelSettings, notes: list[str]) -> Shape | None:
             "say how many `parameters` it has, such as 6.7e9, or name its config.json"
         )
         return None
-    return Shape.of(empty_model(settings))
+    return shape_of(settings)
