@@ -204,7 +204,8 @@ def test_sizes_that_a_configuration_leaves_out_are_named(tmp_path: Path) -> None
     sizes = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 4}
     assert not notes(model_type="llama", vocab_size=99, **sizes)
     # Of a model for pictures and text, in the part for text.
-    said = notes(model_type="gemma3", text_config={"hidden_size": 2560, "num_hidden_layers": 34})
+    text = {"hidden_size": 2560, "intermediate_size": 10240, "num_hidden_layers": 34}
+    said = notes(model_type="gemma3", text_config=text)
     assert "vocab_size (262208), num_attention_heads (8)" in said and "vision_config (all of it)" in said
     with pytest.raises(InputError, match=r"which leaves out num_key_value_heads \(TypeError"):
         notes(model_type="nemotron", vocab_size=99, **sizes)
