@@ -34,7 +34,7 @@ from harmonia.probe.ask import AskedCounts
 from harmonia.prompts import Controls, Encoder
 from harmonia.types import Conversation, Item
 
-VERSION = 6
+VERSION = 7
 """Raised where the same input gives other verdicts."""
 
 WHAT = "the fine-tuning file"
