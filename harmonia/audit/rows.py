@@ -94,6 +94,11 @@ class AuditRow:
     cut: Count
     shots: Count
 
+    @property
+    def asks_alone(self) -> bool:
+        """Whether its question can be asked by itself: at most a system turn stands before it."""
+        return self.turn <= 2
+
 
 AUDIT_ROWS = Table(name="rows", row=AuditRow, key=("id",))
 
