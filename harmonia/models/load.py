@@ -35,6 +35,7 @@ from harmonia.models.folder import (
 )
 from harmonia.models.heap import keep_freed_memory
 from harmonia.models.local import LocalModel
+from harmonia.models.spread import device_map
 from harmonia.models.weight_files import ADAPTER_WEIGHTS, gguf_elements, require_weights
 from harmonia.parsing import read_object
 
@@ -121,7 +122,9 @@ def load_checked(settings: ModelSettings, device: str, tokenizer: Any = None) ->
         MissingExtraError: As there.
     """
     folder = model_folder(settings)
-    model = _load_weights(settings, folder).to(device).eval()
+    model = _load_weights(settings, folder).eval()
+    if settings.device_map is None:
+        model = model.to(device)
     if tokenizer is None:
         tokenizer = load_tokenizer(settings)
     file = folder / (settings.gguf_file or "")
@@ -233,7 +236,7 @@ def _refused(settings: ModelSettings, folder: Path, lacking: str = "") -> Abstra
 
 
 def _load_weights(settings: ModelSettings, folder: Path) -> Any:
-    """The model without adapters on the CPU, in the dtype asked for."""
+    """The model in the dtype asked for, on the CPU, or on the GPUs that it is spread over."""
     import torch
     from transformers import AutoModelForCausalLM, GgufConfig
     from transformers.utils import logging as transformers_logging
@@ -247,7 +250,8 @@ def _load_weights(settings: ModelSettings, folder: Path) -> Any:
         return _load_adapter(settings, folder)
     file = folder / (settings.gguf_file or "")
     named = {**_how(settings), "dtype": getattr(torch, settings.dtype)}
-    places: tuple[str | None, ...] = (None,)
+    place = device_map(empty_model(settings), settings.dtype, file) if settings.device_map else None
+    places: tuple[Any, ...] = (place,)
     if settings.gguf_file:
         # Packed weights would be computed by whatever kernel the machine has, and cannot be trained.
         named["quantization_config"] = GgufConfig(dequantize=True)
@@ -258,7 +262,7 @@ def _load_weights(settings: ModelSettings, folder: Path) -> Any:
         named |= {"config": _config(settings, folder), "use_safetensors": True}
         if not (getattr(named["config"], "quantization_config", None) or _shared_out()):
             # First without memory: a configuration that the weights do not fit may ask for any amount.
-            places = ("meta", None)
+            places = ("meta", place)
     for place in places:
         with _refused(settings, folder):
             model, info = AutoModelForCausalLM.from_pretrained(
@@ -267,10 +271,11 @@ def _load_weights(settings: ModelSettings, folder: Path) -> Any:
         require_all_loaded(info, file)
     if settings.gguf_file:
         require_all_taken(model, elements, file)
-    # Tensors that keep their dtype are read page by page when they are used, from a file that
-    # may be another by then.
+    # On a CPU tensors that keep their dtype are read page by page when they are used, from a file
+    # that may be another by then.
     for tensor in chain(model.parameters(), model.buffers()):
-        tensor.data = tensor.data.clone()
+        if tensor.device.type == "cpu":
+            tensor.data = tensor.data.clone()
     return model
 
 

@@ -112,7 +112,9 @@ class Costs:
             cost = task.cost and task.cost(self)
             if not cost or not cost.memory or not self.shape:
                 continue
-            if (cost.memory.gpus(gpu_bytes) or math.inf) <= gpus:
+            # Asked it lies on one GPU, unless it is spread.
+            most = gpus if cost.trains or self._experiment.files.device_map else 1
+            if (cost.memory.gpus(gpu_bytes) or math.inf) <= most:
                 continue
             how = (self._experiment.files.dtype, cost.longest, gpu_bytes)
             fits = list(
@@ -120,7 +122,7 @@ class Costs:
                 if cost.trains
                 else asking_that_fits(self.shape, *how)
             )
-            held = f"{gpus} GPUs of {gpu_bytes / 1e9:,.0f} GB" if gpus > 1 else f"{gpu_bytes / 1e9:,.0f} GB"
+            held = f"{most} GPUs of {gpu_bytes / 1e9:,.0f} GB" if most > 1 else f"{gpu_bytes / 1e9:,.0f} GB"
             raise InputError(
                 f"{task.key} takes {cost.memory} of a GPU's memory, of which {SHARE:.0%} are planned with",
                 field="gpus",

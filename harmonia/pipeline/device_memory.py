@@ -128,7 +128,7 @@ def asking_that_fits(shape: Shape, dtype: str, longest: float, gpu_bytes: float)
     if tokens := _tokens(needed, longest, gpu_bytes):
         yield f"prompts of at most {tokens:,} tokens (prompt.shots)"
     if count := needed.gpus(gpu_bytes):
-        yield f"a server that spreads it over {count} GPUs (model.served, docs/served.md)"
+        yield f"model.device_map=auto, which takes {count} GPUs, or a server (model.served, docs/served.md)"
 
 
 def training_that_fits(

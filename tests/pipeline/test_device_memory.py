@@ -308,6 +308,11 @@ def test_what_does_not_fit_is_refused_with_what_does(
     said = planned(gpu_gb=80)
     assert "train/medicine/harmonious/seed0 takes 122.5 GB (weights 27.0, gradients 27.0, opt" in said
     assert "What fits: training.lora.rank=16 (15.4 GB); FSDP over 2 GPUs" in said
+    said = planned("model.device_map=null", "execution.launch=[]", name="llama-2-70b", gpus=8)
+    assert (
+        "probe/medicine takes 138.2 GB (weights 138.0," in said
+        and "model.device_map=auto, which takes 3 GPUs, or a server" in said
+    )
     said = planned(name="llama-2-70b", gpus=8)
     assert "FSDP over 21 GPUs" in said
     # 16 bytes a weight; on a GPU the activations and three layers of two bytes.
