@@ -77,7 +77,9 @@ def test_an_adapter_goes_where_the_layers_of_its_base_are(tmp_path, spread):
     adapter = ModelSettings(path=str(tmp_path / "adapter"))
     whole = sums(load_model(adapter).loglikelihoods(REQUESTS))
     with devices() as (first, second):
-        assert sums(spread(adapter, first, second).loglikelihoods(REQUESTS)) == pytest.approx(whole, abs=1e-5)
+        other = spread(adapter, first, second)
+        assert {str(one.device) for one in other.model.parameters()} == {first, second}
+        assert sums(other.loglikelihoods(REQUESTS)) == pytest.approx(whole, rel=1e-6)
 
 
 @pytest.fixture
