@@ -261,7 +261,7 @@ def test_notes_of_reading_and_of_asking_are_kept(base: Any, lab: Path) -> None:
     asked = harmonia.probe(base, lab / "some.jsonl", shots=few.assign(mood="glad"), limit=4)
     assert "no domain is said, so prompts name none (`domain`)" in asked.notes
     assert any(note.startswith("shots: columns not read: ") and "mood" in note for note in asked.notes)
-    assert "4 of 4 items were asked with fewer than 5 shots" in asked.notes
+    assert "items asked with fewer than 5 shots: 4 of 4" in asked.notes
 
 
 def test_what_cannot_be_asked_is_refused(base: Any, lab: Path, beliefs: Any) -> None:

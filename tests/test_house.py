@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "harmonia"
 
 # The flow, left to right: a stage imports from its left, never from its right.
 ORDER = [
-    *("types", "errors", "hashing", "remade", "files", "parsing", "journal", "outputs", "columns"),
+    *("types", "errors", "numbers", "hashing", "remade", "files", "parsing", "journal", "outputs", "columns"),
     "table_file",
     "world",
     *("data", "prompts", "models", "probe", "slick", "writers", "groups", "training", "analysis", "export"),

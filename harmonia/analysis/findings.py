@@ -59,8 +59,9 @@ class Finding:
     because: str | None = None
 
 
-ONE_SEED = "one seed says nothing of others: a verdict takes two at least"
-ALL_SAME = "every question says the same under every seed, so that nothing tells how far others would lie off"
+ONE_SEED = "one seed: it says nothing of others, and a verdict takes two at least"
+ALL_SAME = "no spread: every question says the same under every seed, so nothing tells how far others lie off"
+"""Why a finding is held back, in short and, behind the colon, in full."""
 
 
 _READ_OUT: Mapping[Method, str] = {

@@ -1,4 +1,4 @@
-"""What Ren et al. (ACL 2024) claim, with the figures that their paper gives.
+"""What Ren et al. (ACL 2024) claim, with the figures that their paper gives, as data and in a sentence.
 
 Accuracies are differences in percentage points. They measured LLaMA-2 and Mistral on other
 data: the figures stand beside ours for orientation.
@@ -35,3 +35,21 @@ PAPER: MappingProxyType[str, dict[str, Any]] = MappingProxyType(
         "C5": {"Mistral-7B": {"KL at ratio 0": 0.37, "KL at the best ratio": 0.24}},
     }
 )
+
+_BY_SUITE = (
+    "The paper found {homogeneous} points on homogeneous questions, {in_domain} on in-domain and "
+    "{out_of_domain} on out-of-domain ones."
+)
+_SAID = {
+    "C1": _BY_SUITE,
+    "C2": _BY_SUITE,
+    "C3": "The paper found {LLaMA-2-7B} points for LLaMA-2-7B, {LLaMA-2-13B} for LLaMA-2-13B and "
+    "{Mistral-7B} for Mistral-7B.",
+    "C4": "The paper found partial Spearman correlations from {partial Spearman[0]} to {partial Spearman[1]} "
+    "(p below {p below}), over {points a model} pairs of domain and ratio each of {models[0]} and "
+    "{models[1]}.",
+    "C5": "The paper found, for Mistral-7B, a KL of {Mistral-7B[KL at ratio 0]} nats at ratio 0 and of "
+    "{Mistral-7B[KL at the best ratio]} at the best ratio.",
+}
+PAPER_SAYS = MappingProxyType({claim: said.format_map(PAPER[claim]) for claim, said in _SAID.items()})
+"""The figures of each claim in a sentence."""

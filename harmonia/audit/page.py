@@ -10,10 +10,11 @@ from harmonia.audit.rows import AuditRow
 from harmonia.audit.rule import CATEGORIES, AuditCategory
 from harmonia.audit.run import Audit, Audited
 from harmonia.audit.summary import CategoryShare, shares_of
+from harmonia.numbers import count, counted
 from harmonia.probe.stability import wilson
 from harmonia.report.html_table import PageColumn, PageTable, build, field, fields
 from harmonia.report.parts import Page, PageSection, closing, macro, prose, table
-from harmonia.report.words import beginning, count, counted, listed, percent, reach
+from harmonia.report.words import beginning, listed, percent, reach
 
 _LONGEST = 1200
 """Characters of a text that are shown."""
@@ -126,9 +127,8 @@ def _lead(shares: Sequence[CategoryShare], found: Audited) -> list[str]:
 
 
 def _percent(one: CategoryShare) -> str:
-    interval = (
-        f"; 95\u00a0%: {reach(one.share_low, one.share_high)}" if one.share_low < one.share_high else ""
-    )
+    # Where all rows were audited, nothing is left to sample.
+    interval = f"; 95 %: {reach(one.share_low, one.share_high)}" if one.share_low < one.share_high else ""
     return f"{percent(one.share)}{interval}"
 
 

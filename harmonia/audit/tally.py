@@ -15,7 +15,6 @@ from harmonia.probe.ask import AskedCounts
 from harmonia.probe.stability import wilson
 from harmonia.prompts import Controls, Spelled
 from harmonia.report.chance import LITTLE, guessed
-from harmonia.report.words import percent
 from harmonia.types import Conversation
 
 EXAMPLES = 8
@@ -43,7 +42,7 @@ class Guessing:
         chance = self._chance / self._n
         if not low <= chance <= high:
             return []
-        return [guessed("The model cannot", what, percent(self._right / self._n), percent(chance)), LITTLE]
+        return [guessed("The model cannot", what, [self._right / self._n], [chance]), LITTLE]
 
 
 class Tally:
@@ -115,8 +114,8 @@ class Tally:
         """What a person should know, a sentence each."""
         shots = self._settings.shots
         if self.borderline:
-            rows = f"{self.borderline} of {sum(self._counts.values())} rows"
-            yield f"{rows} are borderline: rounding could change the category"
+            rows = f"{self.borderline} of {sum(self._counts.values())}"
+            yield f"borderline rows, whose category rounding could change: {rows}"
         if self._cut:
             yield f"rows too long to be read whole: {self._cut}; tokens cut: {self._cut_tokens:,}"
         if self._fewer:

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from harmonia.compare.result import Found
 from harmonia.compare.tables import CategoryAfter, ConflictCost, SuiteComparison, SuiteLosses
+from harmonia.numbers import counted
 from harmonia.probe.stability import wilson
-from harmonia.report.words import between, counted, method_words, p_value, percent, points, reach
+from harmonia.report.words import between, listed, method_words, over_95, p_value, percent, points, reach
 
 UNTOLD = (
     "This is an association in one training: what harmed all facts alike shows in no category, and only "
@@ -22,7 +23,7 @@ def lead_of(found: Found, *, suites: bool = True) -> list[str]:
     `suites` says whether each suite has its figures by each method, which a page has in a table.
     """
     return [
-        *_finding(found.compared),
+        *_finding([one for one in found.compared if one.readout == found.compared[0].readout]),
         *(map(_suite, found.compared) if suites else ()),
         *map(_lost, found.lost),
         *_facts(found),
@@ -31,29 +32,49 @@ def lead_of(found: Found, *, suites: bool = True) -> list[str]:
     ]
 
 
+_SAME = "The same questions are right after as before"
+_DIRECTIONS = (
+    "Fewer are right after than before",
+    "More are right after than before",
+    "It cannot be told whether more or fewer are right after than before",
+    _SAME,
+)
+
+
 def _finding(compared: Sequence[SuiteComparison]) -> Iterator[str]:
-    """Of each suite, by the leading method: whether more or fewer are right, and how many known are lost."""
-    for one in (one for one in compared if one.readout == compared[0].readout):
-        low, high = one.accuracy_change_low, one.accuracy_change_high
-        said = "More are right after than before" if low > 0 else "Fewer are right after than before"
-        if low <= 0 <= high:
-            said = "It cannot be told whether more or fewer are right after than before"
-        change = f"{points(100 * one.accuracy_change)} points; 95\u00a0%: {between(low, high)}"
+    """On which suites fewer or more are right, or it cannot be told; and how many known are lost."""
+    found: dict[str, list[str]] = {}
+    lost = []
+    for one in compared:
+        on = f" on {one.suite}" if len(compared) > 1 or one.suite != "items" else ""
+        said = _direction(one)
+        found.setdefault(said, []).append(on if said == _SAME else f"{on} ({_change(one)})")
         if of := one.known_kept + one.known_lost:
-            change += f"; {one.known_lost} of {of} known before {_are_lost(one.known_lost)}"
-        yield f"{said}: {change}{f' ({one.suite})' if one.suite != 'items' else ''}."
+            lost.append(f"{one.known_lost} of {of}{on}")
+    if parts := [f"{which}{listed(found[which])}" for which in _DIRECTIONS if which in found]:
+        yield "; ".join((parts[0], *(part[0].lower() + part[1:] for part in parts[1:]))) + "."
+    if lost:
+        yield f"Lost of what was known before: {listed(lost)}."
+
+
+def _direction(one: SuiteComparison) -> str:
+    low, high = one.accuracy_change_low, one.accuracy_change_high
+    return _SAME if low == high == 0 else _DIRECTIONS[0 if high < 0 else 1 if low > 0 else 2]
+
+
+def _change(one: SuiteComparison) -> str:
+    interval = over_95(between(one.accuracy_change_low, one.accuracy_change_high))
+    return f"{points(100 * one.accuracy_change)} points; {interval}"
 
 
 def _suite(one: SuiteComparison) -> str:
     of = one.known_kept + one.known_lost
     lost = one.known_lost
     known = f"Of {of} known before, {lost} {_are_lost(lost)}." if of else "None was known before."
-    change = f"{points(100 * one.accuracy_change)} points"
-    interval = between(one.accuracy_change_low, one.accuracy_change_high)
     return (
         f"{one.suite}, {method_words(one.readout)}: {percent(one.accuracy_before)} of "
         f"{counted(one.n, 'question')} are right before, {percent(one.accuracy_after)} after "
-        f"({change}; 95\u00a0%: {interval}; McNemar p {p_value(one.p)}); {one.kept} kept, {one.lost} lost, "
+        f"({_change(one)}; McNemar p {p_value(one.p)}); {one.kept} kept, {one.lost} lost, "
         f"{one.gained} gained. {known}"
     )
 
@@ -83,14 +104,14 @@ def _facts(found: Found) -> Iterator[str]:
     what = ", ".join(f"{count} {name}" for name, count in now.most_common())
     yield (
         f"Facts in words: of {len(known)} known before, {len(lost)} {_are_lost(len(lost))} "
-        f"(95\u00a0%: {reach(low, high)}){f', now {what}' if lost else ''}."
+        f"(95 %: {reach(low, high)}){f', now {what}' if lost else ''}."
     )
 
 
 def _fitted(rows: tuple[CategoryAfter, ...]) -> Iterator[str]:
     for one in rows:
         if one.category in ("known", "conflicting", "unknown"):
-            ends = f"95\u00a0%: {reach(one.says_after_low, one.says_after_high)}"
+            ends = f"95 %: {reach(one.says_after_low, one.says_after_high)}"
             yield (
                 f"Rows called {one.category}: the model says the answers of {percent(one.says_before)} "
                 f"before, of {percent(one.says_after)} after ({ends}; {one.rows} asked)."
@@ -104,7 +125,7 @@ def _cost(one: ConflictCost) -> Iterator[str]:
             f"another: too few to tell whether conflicting rows cost knowledge. {UNTOLD}"
         )
         return
-    ends = f"95\u00a0%: {between(one.difference_low, one.difference_high)} points"
+    ends = f"95 %: {between(one.difference_low, one.difference_high)} points"
     said = (
         "are lost more often than" if one.difference_low > 0 else "are not shown to be lost more often than"
     )

@@ -16,17 +16,12 @@ from harmonia.compare.tables import (
     SuiteComparison,
     SuiteLosses,
 )
+from harmonia.numbers import count
 from harmonia.probe.stability import wilson
 from harmonia.report.chance import LITTLE, guessed
 from harmonia.report.html_table import PageColumn, PageTable, build, field, fields
 from harmonia.report.parts import Page, PageSection, Part, closing, macro, prose, tables
-from harmonia.report.words import (
-    beginning,
-    count,
-    listed,
-    method_words,
-    percent,
-)
+from harmonia.report.words import beginning, listed, method_words
 
 _EXAMPLES = 30
 _LONGEST = 400
@@ -103,14 +98,21 @@ def _picture(found: Found) -> Part | None:
 
 
 def _warnings(rows: Sequence[SuiteComparison]) -> list[str]:
-    """Where the models answer no more than guessing gives."""
-    said = []
+    """Where the models answer no more than guessing gives, a sentence on all suites alike."""
+    found: dict[tuple[tuple[str, ...], str], list[SuiteComparison]] = {}
     for row in rows:
         if at := row.at_chance:
-            who = "Neither model can" if len(at) == 2 else f"The model {at[0]} cannot"
-            shares = listed(percent(getattr(row, f"accuracy_{when}")) for when in at)
-            said.append(guessed(who, _asked(row), shares, percent(row.chance)))
-    return [*said, LITTLE] if any("before" in row.at_chance for row in rows) else said
+            found.setdefault((tuple(at), method_words(row.readout)), []).append(row)
+    said = [
+        guessed(
+            "Neither model can" if len(at) == 2 else f"The model {at[0]} cannot",
+            f"{listed(row.suite for row in alike)}, {how}",
+            [getattr(row, f"accuracy_{when}") for row in alike for when in at],
+            [row.chance for row in alike],
+        )
+        for (at, how), alike in found.items()
+    ]
+    return [*said, LITTLE] if any("before" in at for at, _ in found) else said
 
 
 def _outcomes(rows: Sequence[SuiteComparison]) -> dict[str, Any]:

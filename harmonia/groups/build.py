@@ -18,6 +18,7 @@ from harmonia.groups.rows import general_rows, row_of
 from harmonia.groups.select import Selection
 from harmonia.groups.settings import GroupSettings, Match
 from harmonia.groups.texts import Texts
+from harmonia.numbers import counted
 from harmonia.prompts import ExamFormat
 from harmonia.remade import mapped
 from harmonia.types import Belief, Conversation, GroupRow
@@ -53,7 +54,7 @@ class BuiltGroups:
     @property
     def notes(self) -> list[str]:
         """What was left out, and what else a person should know, a sentence each."""
-        notes = [f"{count} items left out: {why}" for why, count in self.left_out.items()]
+        notes = [f"{counted(number, 'item')} left out: {why}" for why, number in self.left_out.items()]
         notes += [f"{count} {what}" for what, count in self.told.items()]
         return [*notes, *(self._matching(match) for match in self.matched)]
 

@@ -69,8 +69,7 @@ class _CachedReader:
     def select(self, lines: Sequence[int]) -> None:
         import torch
 
-        # On the CPU: layers of a spread model keep theirs on several GPUs.
-        self._cache.batch_select_indices(torch.tensor(list(lines)))
+        self._cache.batch_select_indices(torch.tensor(list(lines), device=device_of(self._model)))
 
 
 class _Rereader:

@@ -33,7 +33,7 @@ from harmonia.types import Method
 
 VERSIONS = {
     **{"data": 4, "leakage": 3, "probe": 5, "write": 2, "groups": 8},
-    **{"train": 4, "fit": 1, "evaluate": 5, "analyse": 17, "report": 11},
+    **{"train": 4, "fit": 1, "evaluate": 5, "analyse": 18, "report": 12},
 }
 
 

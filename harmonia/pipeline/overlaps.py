@@ -13,6 +13,7 @@ from harmonia.data.leakage import (
     leaked_test_items,
     leaked_training_items,
 )
+from harmonia.numbers import counted
 from harmonia.pipeline.workbench import Workbench
 from harmonia.types import Belief
 
@@ -24,8 +25,8 @@ def check_leakage(bench: Workbench) -> list[str]:
     kinds = Counter((o.left_domain, o.left, o.right_domain, o.right) for o in overlaps)
     _, table = LEAKAGE.files(FOLDER)
     return [
-        f"{count} overlaps of {left_domain}, {left} with {right_domain}, {right}: see {table}"
-        for (left_domain, left, right_domain, right), count in kinds.items()
+        f"{counted(number, 'overlap')} of {left_domain}, {left} with {right_domain}, {right}: see {table}"
+        for (left_domain, left, right_domain, right), number in kinds.items()
         if left_domain == right_domain
     ]
 

@@ -51,6 +51,7 @@ class Pooled:
                 domains=tuple(answers.domains),
                 link=Path(os.path.relpath(run / "report.html", folder)).as_posix(),
                 results=tuple(run_tables.result_rows(answers)),
+                stages={key: left.status for key, left in Manifest.read(run).stages.items()},
             )
             for run, answers in self.runs
         ]

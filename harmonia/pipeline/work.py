@@ -145,8 +145,8 @@ def fit(bench: Workbench, *, who: Who, address: str) -> list[str]:
         chunks=Chunks(journal, bench.progress),
     )
     write_fit(bench.run / "fit" / f"{who.who}.parquet", answered, {"address": address})
-    notes = [] if rows else [f"{who.who} has no rows with options, so there is no fit to ask for"]
-    return [*notes, *([f"{too_long} rows of {who.who} are too long to be asked"] if too_long else [])]
+    notes = [] if rows else ["it has no rows with options, so there is no fit to ask for"]
+    return [*notes, *([f"rows too long to be asked: {too_long}"] if too_long else [])]
 
 
 def evaluation_settings(experiment: Experiment) -> ProbeSettings:
@@ -244,7 +244,7 @@ def build(bench: Workbench, *, domain_name: str, seed: int) -> list[str]:
 def train(bench: Workbench, *, domain_name: str, group: str, seed: int, address: str) -> list[str]:
     """Fine-tune the base model on one group with one seed."""
     job = TrainingJob(
-        model=bench.experiment.trained_files,
+        model=bench.experiment.files,
         prompt=bench.experiment.prompt,
         settings=bench.experiment.training,
         group=bench.run / "groups" / domain_name / f"seed{seed}" / f"{group}.jsonl",

@@ -53,24 +53,22 @@ class AskedCounts(NamedTuple):
         """What a person should know of it, a sentence each; `shots` is what was asked for."""
         notes = []
         if self.shortened:
-            notes.append(f"{self.shortened} of {self.items} items were asked with fewer than {shots} shots")
+            notes.append(f"items asked with fewer than {shots} shots: {self.shortened} of {self.items}")
         if self.fixed:
-            few = f"{self.fixed} of {self.items} items"
-            notes.append(f"{few} were asked in their own order only: {OWN_ORDER}")
+            notes.append(f"items asked in their own order only: {self.fixed} of {self.items}; {OWN_ORDER}")
         if self.undivided:
             notes.append(
-                f"{self.undivided} of them without a letter prior: no other item has as many options"
+                f"of them without a letter prior, as no other item has as many options: {self.undivided}"
             )
         if self.tied:
-            few = f"{self.tied} of {self.items} items"
-            notes.append(f"{few} have all options equally likely, and count as answered by the first")
+            few = f"{self.tied} of {self.items}"
+            notes.append(f"items whose options are all equally likely, answered by the first: {few}")
         if self.borderline:
-            few = f"{self.borderline} of {self.items} beliefs"
-            notes.append(f"{few} are borderline: rounding could change the answer or its level")
+            few = f"{self.borderline} of {self.items}"
+            notes.append(f"borderline beliefs, whose answer or level rounding could change: {few}")
         if self.bounded:
-            few = f"{self.bounded} of {self.items} items"
             notes.append(
-                f"{few} have a letter that the server did not list: "
+                f"items with a letter that the server did not list: {self.bounded} of {self.items}; "
                 "its probability is bounded (unlisted_mass), not known"
             )
         return notes

@@ -9,9 +9,11 @@ from typing import Any, TypeAlias
 
 from harmonia.analysis import Claim, ClaimsDocument, Finding, Ranking
 from harmonia.analysis.claims import Effect
+from harmonia.analysis.paper import PAPER_SAYS
 from harmonia.groups.names import GroupName
+from harmonia.numbers import counted
 from harmonia.report.html_table import Entry, PageColumn, PageTable, build
-from harmonia.report.words import ABSENT, MINUS, count, counted, in_suite_order, listed, percent, plain
+from harmonia.report.words import ABSENT, MINUS, NO_INTERVAL, in_suite_order, listed, percent, plain
 
 _DIGITS = {"points": 1, "nats": 3, "correlation": 2}
 _UNITS = {"points": "percentage points", "nats": "nats", "correlation": "correlation"}
@@ -56,6 +58,19 @@ def cards(claims: ClaimsDocument | None) -> list[Card]:
     return [_card(claim) for claim in claims.claims] if claims else []
 
 
+def reading(claims: ClaimsDocument) -> list[str]:
+    """What cells of the cards say in short, in full and once, a sentence each."""
+    findings = [finding for claim in claims.claims for finding in claim.findings]
+    held_back = dict.fromkeys(one.held_back or "" for one in findings)
+    said = [f"{why[0].upper()}{why[1:]}." for why in held_back if ":" in why]
+    if any(one.needed for one in findings):
+        said.append(
+            "What would decide a finding is more of one kind alone, if the effect stays as it is; where "
+            "nothing is named, nothing of that kind would."
+        )
+    return said
+
+
 def _card(claim: Claim) -> Card:
     found: dict[str, dict[str, Finding]] = {}
     for finding in claim.findings:
@@ -69,15 +84,13 @@ def _card(claim: Claim) -> Card:
     shown = [one for one in claim.findings if one.effect is not None or not _why(found[one.what])]
     for suite in in_suite_order(finding.suite for finding in shown):
         columns.append(PageColumn(suite, plain(suite), partial(_on, suite=suite), kind="long"))
-    points = all(finding.unit == "points" for finding in claim.findings)
-    figures = "; ".join(f"{plain(name)}: {_figure(value)}" for name, value in claim.paper.items())
     return Card(
         claim=claim.claim,
         statement=claim.statement,
         verdict=claim.verdict,
         notes=tuple(_notes(claim)),
         table=build(f"{claim.claim}: findings", columns, [(effects[what], of) for what, of in found.items()]),
-        paper=f"The paper: {figures}{' percentage points' * points}.",
+        paper=PAPER_SAYS[claim.claim],
     )
 
 
@@ -124,40 +137,34 @@ def _on(row: _Measure, suite: str) -> Entry | str:
         *((found.seeds, "seed"), (found.units, "unit")),
     )
     over = [counted(number, noun) for number, noun in numbers if number]
-    interval = f"{_signed(found.low, found)} to {_signed(found.high, found)}" if found.low is not None else ""
-    small = (interval, _verdict(found), listed(over) if over else "")
+    small = (_interval(found), _verdict(found), listed(over) if over else "")
     return Entry(text=_signed(found.effect, found), small=tuple(filter(None, small)))
 
 
-def _signed(value: float | None, row: Finding) -> str:
-    if value is None:
-        return ABSENT
+def _interval(row: Finding) -> str:
+    if row.low is None or row.high is None:
+        return ""
+    if row.low < row.high:
+        return f"{_signed(row.low, row)} to {_signed(row.high, row)}"
+    if row.unit == "points" and row.effect == 0:
+        return "the same questions are right"
+    return f"{NO_INTERVAL}: {'one unit' if row.units == 1 else 'no spread'}"
+
+
+def _signed(value: float, row: Finding) -> str:
     text = f"{abs(value):.{_DIGITS[row.unit]}f}"
     sign = "" if not float(text) else "+" if value > 0 else MINUS
     return f"{sign}{text}"
 
 
 def _verdict(row: Finding) -> str:
-    if row.because or row.held_back:
-        return f"{row.verdict}: {row.because or row.held_back}"
+    if row.held_back:
+        return f"{row.verdict}: {row.held_back.partition(':')[0]}"
     if row.needed is None:
         return row.verdict
-    numbers = ((row.needed.seeds, "seeds"), (row.needed.items, "questions"), (row.needed.units, "units"))
-    wanted = [f"{count(number)} {noun}" for number, noun in numbers if number is not None]
-    return (
-        f"{row.verdict}: {' or '.join(wanted)} would decide it, if the effect stays as it is"
-        if wanted
-        else f"{row.verdict}: more seeds or questions alone would not decide it"
-    )
-
-
-def _figure(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{name}: {_figure(inner)}" for name, inner in value.items())
-    if isinstance(value, list):
-        joint = " to " if all(isinstance(one, float) for one in value) else ", "
-        return joint.join(map(str, value))
-    return str(value)
+    numbers = ((row.needed.seeds, "seed"), (row.needed.items, "question"), (row.needed.units, "unit"))
+    wanted = [counted(number, noun) for number, noun in numbers if number is not None]
+    return f"{row.verdict}: {' or '.join(wanted)} would decide it" if wanted else row.verdict
 
 
 def policies_table(claims: ClaimsDocument | None) -> PageTable:

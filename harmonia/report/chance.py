@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from harmonia.analysis.tables import ResultRow
 from harmonia.groups.names import BASE
-from harmonia.report.words import in_form_order, in_group_order, listed, percent, plain, reach
+from harmonia.report.words import in_group_order, listed, percent, plain, reach, together
 
 LITTLE = (
     "What a model at chance answers is hardly knowledge: known, conflicting and uncertain mean little then."
@@ -14,34 +14,38 @@ LITTLE = (
 
 
 def chance_warnings(results: Iterable[ResultRow]) -> list[str]:
-    """A sentence for each suite on which a model answers as many rightly as guessing would, and its forms."""
-    rows = list(results)
-    forms: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-    for suite in dict.fromkeys(row.suite for row in rows):
-        for form in in_form_order(row.form for row in rows):
-            guessed = (row.group for row in rows if (row.suite, row.form) == (suite, form) and row.at_chance)
-            if groups := tuple(in_group_order(guessed)):
-                forms.setdefault((suite, groups), []).append(form)
-    warnings = [_sentence(rows, *asked, here) for asked, here in forms.items()]
-    return [*warnings, LITTLE] if any(BASE in groups for _, groups in forms) else warnings
+    """A sentence on all suites and forms in which the same models answer no better than guessing."""
+    on_suite: dict[tuple[str, str], list[ResultRow]] = {}
+    for rows in together(results, "suite", "form"):
+        if guessing := [row for row in rows if row.at_chance]:
+            who = _who(in_group_order(row.group for row in guessing), {row.group for row in rows})
+            on_suite.setdefault((who, rows[0].suite), []).extend(guessing)
+    alike: dict[tuple[str, tuple[str, ...]], list[ResultRow]] = {}
+    for (who, _), rows in on_suite.items():
+        alike.setdefault((who, tuple(dict.fromkeys(row.form for row in rows))), []).extend(rows)
+    warnings = [
+        guessed(
+            f"{who} cannot",
+            f"{listed(dict.fromkeys(plain(row.suite) for row in rows))} questions asked as {listed(forms)}",
+            [row.accuracy for row in rows],
+            [row.chance for row in rows],
+        )
+        for (who, forms), rows in alike.items()
+    ]
+    return (
+        [*warnings, LITTLE] if any(row.group == BASE for rows in alike.values() for row in rows) else warnings
+    )
 
 
-def guessed(who: str, what: str, shares: str, chance: str) -> str:
+def guessed(who: str, what: str, shares: Sequence[float], chances: Sequence[float]) -> str:
     """The sentence on who (`the model cannot`) answers no more of some questions than guessing would."""
-    return f"{who} be told from guessing on {what} ({shares} right; chance {chance})."
+    low, high = min(shares), max(shares)
+    right = percent(low) if percent(low) == percent(high) else reach(low, high)
+    chance = listed(dict.fromkeys(map(percent, sorted(chances))))
+    return f"{who} be told from guessing on {what} ({right} right; chance {chance})."
 
 
-def _sentence(rows: list[ResultRow], suite: str, groups: tuple[str, ...], forms: list[str]) -> str:
-    here = [row for row in rows if row.at_chance and row.suite == suite and row.form in forms]
-    low, high = min(row.accuracy for row in here), max(row.accuracy for row in here)
-    shares = percent(low) if percent(low) == percent(high) else reach(low, high)
-    chance = listed(dict.fromkeys(percent(row.chance) for row in here))
-    everyone = {row.group for row in rows if row.suite == suite and row.form in forms}
-    asked = f"{plain(suite)} questions in the form{'s' if len(forms) > 1 else ''} {listed(forms)}"
-    return guessed(f"{_who(groups, everyone)} cannot", asked, shares, chance)
-
-
-def _who(groups: tuple[str, ...], everyone: set[str]) -> str:
+def _who(groups: Sequence[str], everyone: set[str]) -> str:
     if len(everyone) > 1 and everyone <= set(groups):
         return "The base model and all tuned ones" if BASE in groups else "All tuned models"
     tuned = [plain(group) for group in groups if group != BASE]

@@ -6,21 +6,10 @@ from harmonia.analysis import Difference
 from harmonia.analysis.run_answers import CHAT
 from harmonia.analysis.tables import DIFFERENCES
 from harmonia.groups.confounds import CONFOUNDS, TARGET_LETTERS, ConfoundsRow
+from harmonia.numbers import count, counted
 from harmonia.report.html_table import Entry, PageColumn, PageTable, build, field, fields
 from harmonia.report.run_files import RunFiles
-from harmonia.report.words import (
-    ABSENT,
-    asked_by,
-    between,
-    count,
-    counted,
-    in_order,
-    listed,
-    percent,
-    plain,
-    points,
-    reach,
-)
+from harmonia.report.words import ABSENT, asked_by, between, in_order, listed, percent, plain, points, reach
 
 
 def differences_table(run: RunFiles) -> PageTable:

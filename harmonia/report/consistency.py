@@ -11,7 +11,7 @@ from harmonia.analysis.tables import CONSISTENCY, ConsistencyRow
 from harmonia.groups.names import BASE
 from harmonia.report.html_table import Entry, PageColumn, PageTable, build
 from harmonia.report.run_files import RunFiles
-from harmonia.report.words import ABSENT, decimal, in_order, method_words, plain, together
+from harmonia.report.words import ABSENT, decimal, decimals, in_order, method_words, plain, together
 
 _Cells: TypeAlias = list[ConsistencyRow]
 """All comparisons of a group on a suite by one method."""
@@ -33,9 +33,7 @@ def _moved(cells: _Cells, forms: str, name: str) -> Entry | str:
         return ABSENT
     low = min(getattr(row, f"{name}_low") for row in here)
     high = max(getattr(row, f"{name}_high") for row in here)
-    return Entry(
-        text=decimal(fmean(getattr(row, name) for row in here)), small=(f"{decimal(low)} to {decimal(high)}",)
-    )
+    return Entry(text=decimal(fmean(getattr(row, name) for row in here)), small=(decimals(low, high),))
 
 
 def consistency_tables(run: RunFiles) -> list[PageTable]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from harmonia.numbers import count
 from harmonia.report.html_table import PageColumn, PageTable, build
 from harmonia.report.run_files import NotedStage, RunFiles
-from harmonia.report.words import ABSENT, count
+from harmonia.report.words import ABSENT
 
 _Line: TypeAlias = tuple[str, list[NotedStage]]
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from markupsafe import Markup
 
 from harmonia.files import read_text
+from harmonia.numbers import count
 from harmonia.report.question_data import QuestionData
 from harmonia.report.run_files import RunFiles
 from harmonia.report.run_index import RunIndex
-from harmonia.report.words import count
 
 LIMIT = 36_000_000
 """Most bytes of data in a page, which with all else then stays below 40 MB."""

@@ -9,12 +9,12 @@ from typing import TypeVar
 
 from harmonia.analysis import Place
 from harmonia.analysis.tables import RESULTS, ResultRow
+from harmonia.numbers import count
 from harmonia.report.html_table import Entry, PageColumn, PageTable, build
 from harmonia.report.run_files import RunFiles
 from harmonia.report.words import (
     ABSENT,
     asked_by,
-    count,
     in_form_order,
     in_order,
     in_suite_order,

@@ -9,7 +9,8 @@ from harmonia.analysis import Claim, ClaimsDocument, Finding
 from harmonia.analysis.diagnosis import CONTROL, HARMED, WORDS
 from harmonia.analysis.findings import difference_words
 from harmonia.analysis.run_answers import CHAT
-from harmonia.report.words import MINUS, percent
+from harmonia.numbers import counted
+from harmonia.report.words import MINUS, NO_INTERVAL, between, percent
 
 _GAIN = difference_words("harmonious", CONTROL)
 _LOSS = difference_words(CONTROL, HARMED)
@@ -42,8 +43,8 @@ def finding(document: ClaimsDocument) -> list[str]:
         alone = any(finding.seeds == 1 for finding in _of(claim, own))
         it, over = ("With one seed it", ", over questions alone") if alone else ("It", "")
         said = (
-            f"{it} cannot be told whether {one}, asked {how} in the chat form, answer better than {other}: "
-            f"the difference is {_signed(total)} ({_ends(_of(claim, own))}{over})"
+            f"{it} cannot be told whether {one}, asked {how} in the chat form, answer better than {other} "
+            f"({_figures(total, _of(claim, own))}{over})"
         )
     else:
         said = (
@@ -57,26 +58,16 @@ def finding(document: ClaimsDocument) -> list[str]:
 def _parts(claim: Claim, forms: set[str]) -> str:
     gain, loss = _mean(_of(claim, _GAIN)), _mean(_of(claim, _LOSS))
     if gain is None or loss is None:
-        return f"How much of it is gain and how much loss takes models of {CONTROL}."
-    names = ("gain", "loss")
-    if min(gain, loss) >= 0:
-        verb = "is" if f"{gain:.0f}" == "1" else "are"
-        split = f"Of this {_points(gain)} {verb} gained over general instructions alone and {loss:.0f} lost"
-    else:
-        names = ("the first", "the second")
-        split = (
-            "Compared with models tuned on general instructions alone, those tuned on what the base knows "
-            f"answer {_better(gain)} and those tuned against it {_better(-loss)}"
+        return (
+            "Whether it is a gain or a loss cannot be told: no models were tuned on general instructions "
+            f"alone ({CONTROL})."
         )
-    verdicts = {effect.what: effect.verdict for effect in claim.effects}
-    found = zip(names, (_GAIN, _LOSS), strict=True)
-    unsure = [name for name, what in found if verdicts[what] == "inconclusive"]
-    doubt = (
-        f" ({unsure[0] if len(unsure) == 1 else 'neither'} is {'not ' * (len(unsure) == 1)}sure)"
-        if unsure
-        else ""
+    unsure = {effect.what for effect in claim.effects if effect.verdict == "inconclusive"}
+    first, second = (" (not certain)" if what in unsure else "" for what in (_GAIN, _LOSS))
+    return (
+        f"Compared with general instructions alone, the former answer {_better(gain)}{first} and the latter "
+        f"{_better(-loss)}{second}.{_in_words(claim, forms)}"
     )
-    return f"{split}{doubt}.{_in_words(claim, forms)}"
 
 
 def _in_words(claim: Claim, forms: set[str]) -> str:
@@ -84,18 +75,19 @@ def _in_words(claim: Claim, forms: set[str]) -> str:
     loss = _mean(found)
     if loss is None:
         return ""
-    figures = f"({_signed(-loss)}, {_ends(found, sign=-1)})"
+    figures = f"({_figures(-loss, found, sign=-1)})"
     knowledge, readout = (one.verdict for one in claim.diagnosis[:2])
     shown = f"Asked in words as the base was ({', '.join(sorted(forms))})"
     in_chat = _mean(_of(claim, _LOSS_IN_CHAT_WORDS)) if forms != {CHAT} else None
-    chat = "" if in_chat is None else f" In words in the chat form that is {_signed(-in_chat)}."
+    chat = "" if in_chat is None else f" Asked in words in the chat form, they {_lost(in_chat)}."
     if knowledge == "contradicted":
         then = ": they stopped reading out what they still know" if readout == "supported" else ""
         return f" {shown}, those tuned against it lost next to nothing {figures}{then}.{chat}"
     if knowledge == "supported":
         then = " and lost still more of reading it out" if readout == "supported" else ""
         return f" {shown}, those tuned against it lost {_points(loss)} {figures}: they forgot{then}.{chat}"
-    return f" {shown}, it cannot be told whether those tuned against it lost anything {figures}.{chat}"
+    asked = f"{shown[0].lower()}{shown[1:]}"
+    return f" Whether those tuned against it lost anything, {asked}, cannot be told {figures}.{chat}"
 
 
 def _learned(claim: Claim) -> str:
@@ -103,8 +95,8 @@ def _learned(claim: Claim) -> str:
     if against is None or not against.hardly_learned:
         return ""
     return (
-        f" What goes against the base was hardly learned ({percent(against.fit)} of its own training rows, "
-        f"by chance {percent(against.chance)})."
+        " The rows that go against the base were hardly learned: "
+        f"{percent(against.fit)} are answered as trained, by guessing {percent(against.chance)}."
     )
 
 
@@ -116,18 +108,32 @@ def _mean(findings: Sequence[Finding]) -> float | None:
     return fmean(finding.effect for finding in findings if finding.effect is not None) if findings else None
 
 
+def _figures(value: float, findings: Sequence[Finding], sign: int = 1) -> str:
+    """A difference and its interval; where no question tells two groups apart, that in words."""
+    if all(one.low == one.effect == one.high == 0 for one in findings):
+        return "the same questions are right"
+    return f"{_signed(value)}, {_ends(findings, sign)}"
+
+
 def _ends(findings: Sequence[Finding], sign: int = 1) -> str:
-    """The interval that holds those of all suites; empty where none has any."""
-    ends = [sign * end for one in findings for end in (one.low, one.high) if end is not None]
-    return f"95\u00a0% {_number(min(ends))} to {_number(max(ends))}" if ends else "no interval"
+    """The interval that holds those of all suites, with a decimal where whole points would hide its width."""
+    every = [sign * end for one in findings for end in (one.low, one.high) if end is not None]
+    if not every or min(every) == max(every):
+        return NO_INTERVAL
+    low, high = map(_number, (min(every), max(every)))
+    return f"95 % {between(min(every) / 100, max(every) / 100) if low == high else f'{low} to {high}'}"
 
 
 def _points(value: float) -> str:
-    return f"{value:.0f} {'point' if f'{value:.0f}' == '1' else 'points'}"
+    return counted(round(value), "point")
 
 
 def _better(value: float) -> str:
-    return f"{_points(abs(value))} {'worse' if value < 0 else 'better'}"
+    return f"{_points(abs(value))} {'worse' if value < 0 else 'better'}" if round(value) else "no better"
+
+
+def _lost(value: float) -> str:
+    return f"{'gained' if value < 0 else 'lost'} {_points(abs(value))}"
 
 
 def _number(value: float) -> str:
@@ -137,4 +143,4 @@ def _number(value: float) -> str:
 
 def _signed(value: float) -> str:
     sign = "+" if value > 0 and f"{value:.0f}" != "0" else ""
-    return f"{sign}{_number(value)} {'point' if f'{abs(value):.0f}' == '1' else 'points'}"
+    return f"{sign}{_number(value)} {'point' if round(abs(value)) == 1 else 'points'}"

@@ -8,7 +8,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from harmonia.columns import columns_of
-from harmonia.report.words import ABSENT, between, count, decimal, p_value, percent, plain, points, reach
+from harmonia.numbers import count
+from harmonia.report.words import ABSENT, between, decimal, decimals, p_value, percent, plain, points, reach
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -73,7 +74,7 @@ def field(
         if f"{name}_low" not in columns:
             return written(value)
         low, high = getattr(record, f"{name}_low"), getattr(record, f"{name}_high")
-        return Entry(text=written(value), small=(_ENDS.get(unit, _to)(low, high),))
+        return Entry(text=written(value), small=(_ENDS.get(unit, decimals)(low, high),))
 
     return PageColumn(name, heading, cell, above, kind)
 
@@ -82,10 +83,6 @@ def fields(row: type[Row], *, above: str = "", **headings: str) -> list[PageColu
     """Columns of a result table with their headings; see `field`. What is no number is text."""
     kinds = {column.name: "text" if column.kind is str else "number" for column in columns_of(row)}
     return [field(row, name, heading, kinds[name], above=above) for name, heading in headings.items()]
-
-
-def _to(low: float, high: float) -> str:
-    return f"{decimal(low)} to {decimal(high)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,10 @@ from functools import partial
 
 from harmonia.groups import GroupsSummary
 from harmonia.groups.confounds import CONFOUNDS, TARGET_LETTERS, ConfoundsRow
+from harmonia.numbers import count
 from harmonia.report.html_table import Entry, PageColumn, PageTable, build, field, fields
 from harmonia.report.run_files import DataFile, RunFiles
-from harmonia.report.words import ABSENT, count, in_form_order, in_order, percent, portable, short_hash
+from harmonia.report.words import ABSENT, in_form_order, in_order, percent, portable, short_hash
 
 
 def group_tables(run: RunFiles) -> list[tuple[str, PageTable]]:
@@ -61,10 +62,15 @@ def data_table(run: RunFiles) -> PageTable:
     columns: list[PageColumn[tuple[str, DataFile]]] = [
         PageColumn("use", "Used for", lambda pair: pair[0], kind="head"),
         PageColumn("file", "File", lambda pair: portable(pair[1].file), kind="long"),
-        PageColumn("items", "Questions", lambda pair: count(pair[1].items)),
-        PageColumn("skipped", "Rows skipped", lambda pair: count(pair[1].skipped)),
-        PageColumn("repeated", "Repeated questions", lambda pair: count(pair[1].repeated)),
+        PageColumn("items", "Questions", partial(_number, name="items")),
+        PageColumn("skipped", "Rows skipped", partial(_number, name="skipped")),
+        PageColumn("repeated", "Repeated questions", partial(_number, name="repeated")),
         PageColumn("sha256", "sha256", lambda pair: short_hash(pair[1].sha256), kind="code"),
     ]
     files = sorted(run.manifest.data.items())
     return build("Files of questions", columns, files)
+
+
+def _number(pair: tuple[str, DataFile], name: str) -> str:
+    value = getattr(pair[1], name)
+    return ABSENT if value is None else count(value)

@@ -9,9 +9,10 @@ from typing import TypeAlias
 
 from harmonia.analysis.tables import BELIEFS, LEAKAGE
 from harmonia.data.leakage import Overlap
+from harmonia.numbers import count
 from harmonia.report.html_table import PageColumn, PageTable, build
 from harmonia.report.run_files import RunFiles
-from harmonia.report.words import beginning, count, plain
+from harmonia.report.words import beginning, plain
 
 _KINDS = {
     "exact": "Same text",

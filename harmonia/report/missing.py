@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harmonia.analysis.run_answers import CHAT
 from harmonia.analysis.tables import CALIBRATION, DIFFERENCES, RESULTS
 from harmonia.columns import Table
 from harmonia.groups.names import GroupName
+from harmonia.numbers import counted
 from harmonia.report.run_files import RunFiles
 from harmonia.report.sweep import ratio_curve
-from harmonia.report.words import counted, in_group_order, in_suite_order, listed, plain, ratio_of
+from harmonia.report.words import in_group_order, in_suite_order, listed, plain, ratio_of
 
 _MOST_NAMED = 12
+_FAILED_NAMED = 3
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?![\w.]*\w)")
 """A number by itself: none of a name, such as `seed0`."""
 
@@ -24,6 +26,22 @@ def missing_parts(run: RunFiles) -> list[tuple[str, str]]:
     """Return (what, why) for each thing that the report cannot show."""
     found = (_stages, _manifest, _models, _answers, _curves, _claims)
     return [*run.absent, *(part for look in found for part in look(run))]
+
+
+def failures(stages: Mapping[str, str], tasks: int, run: str = "") -> list[str]:
+    """How many tasks failed, which, and where to look, in a sentence; none where none failed.
+
+    Args:
+        stages: The status of each task that ended.
+        tasks: Tasks in all.
+        run: Name of the run, where a page is of several.
+    """
+    if not (keys := [key for key, status in stages.items() if status == "failed"]):
+        return []
+    more = [counted(len(keys) - _FAILED_NAMED, "other")] if len(keys) > _FAILED_NAMED else []
+    said = f"{len(keys)} of {counted(tasks, 'task')} failed: {listed([*keys[:_FAILED_NAMED], *more])}."
+    where = f"the page of {run} says" if run else "“Limits”, at the end, says"
+    return [f"{f'{run}: ' if run else ''}{said} What needs them is missing here; {where} why."]
 
 
 def _stages(run: RunFiles) -> Iterator[tuple[str, str]]:

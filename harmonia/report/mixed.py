@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from harmonia.analysis import MixedModelRow
+from harmonia.numbers import counted
 from harmonia.report.html_table import Entry, PageColumn, build
 from harmonia.report.parts import Part, prose, tables
-from harmonia.report.words import ABSENT, between, counted, decimal, listed, plain, points
+from harmonia.report.words import ABSENT, between, decimal, ends, listed, plain, points
 from harmonia.types import Method
 
 _MODELS = {
@@ -49,7 +50,7 @@ def _estimate(row: MixedModelRow) -> Entry | str:
     if row.model == "meta":
         text, reach = points(100 * row.estimate), between(row.low, row.high)
     else:
-        text, reach = f"{row.estimate:.3g}", f"{row.low:.3g} to {row.high:.3g}"
+        text, reach = f"{row.estimate:.3g}", ends(row.low, row.high, f"{row.low:.3g} to {row.high:.3g}")
     return Entry(text=text, small=(reach, *(filter(None, [row.because]))))
 
 

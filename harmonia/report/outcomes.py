@@ -12,6 +12,7 @@ import altair as alt
 from harmonia.analysis.consistency import Consistency
 from harmonia.analysis.tables import ConsistencyRow
 from harmonia.groups.names import BASE
+from harmonia.numbers import count
 from harmonia.probe.level import LEVELS
 from harmonia.report import theme
 from harmonia.report.chart_parts import SHARES, Chart, by_row, ordinal, told
@@ -20,7 +21,7 @@ from harmonia.report.figures import Panel, figure
 from harmonia.report.html_table import PageColumn, PageTable, build
 from harmonia.report.parts import Part
 from harmonia.report.run_files import RunFiles
-from harmonia.report.words import count, listed, plain, together
+from harmonia.report.words import listed, plain, together
 
 OUTCOMES = {"kept": "kept", "gained": "gained", "lost": "lost", "never": "never right"}
 _FEWEST = 0.07

@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 import harmonia
 from harmonia.files import write_text
+from harmonia.numbers import counted
 from harmonia.outputs import fresh_directory
 from harmonia.report.html_table import PageTable
 from harmonia.report.plain_table import csv_of, latex_of
@@ -185,7 +186,7 @@ def flat(values: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
 
 def folded(title: str, text: str) -> Part:
     """A text as it is, such as a file of settings."""
-    return Part(html=_macro("folded", title, text))
+    return Part(html=_macro("folded", title, Markup.escape(text)))
 
 
 def macro(name: str, *values: Any, **about: Any) -> Part:
@@ -202,6 +203,15 @@ def _macro(name: str, *values: Any) -> Markup:
     return Markup(getattr(_templates().get_template("parts.html").module, name)(*values))
 
 
+_UNIT = re.compile(r"(?<=\d) (?=%|(?:points?|nats|seeds?|s|min|h|[kKMG]i?B)\b)|(?<=[<=]) (?=\d)")
+"""The space between a number and its unit, or a sign and its number."""
+
+
+def _held_together(value: Any) -> Any:
+    """A text whose numbers and units do not part at the end of a line; what is markup stays as it is."""
+    return _UNIT.sub("\u00a0", value) if type(value) is str else value
+
+
 @cache
 def _templates() -> Environment:
     found = Environment(
@@ -210,7 +220,9 @@ def _templates() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_held_together,
     )
+    found.filters["counted"] = counted
     # What is ours goes in as it is: no text of a run is in these files.
     folder = Path(__file__).parent
     found.globals["asset"] = lambda name: Markup((folder / name).read_text(encoding="utf-8"))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -12,18 +12,19 @@ from harmonia.analysis.run_answers import CHAT
 from harmonia.analysis.tables import FOLDER, MIXED_MODELS, ResultRow
 from harmonia.files import write_json
 from harmonia.groups.names import GroupName
+from harmonia.numbers import counted
 from harmonia.outputs import fresh_directory
 from harmonia.report import figures
 from harmonia.report.chance import chance_warnings
 from harmonia.report.headline import finding
 from harmonia.report.html_table import Entry, PageColumn, PageTable, build
+from harmonia.report.missing import failures
 from harmonia.report.mixed import mixed_parts
 from harmonia.report.parts import Page, PageSection, macro, prose, tables
 from harmonia.report.sections import claims_section
 from harmonia.report.words import (
     ABSENT,
     between,
-    counted,
     in_group_order,
     in_suite_order,
     listed,
@@ -42,12 +43,14 @@ class PooledRun:
         domains: Its domains.
         link: Where its own report lies, from the page.
         results: Its accuracies.
+        stages: The status of each of its tasks.
     """
 
     name: str
     domains: tuple[str, ...]
     link: str
     results: tuple[ResultRow, ...] = ()
+    stages: Mapping[str, str] = field(default_factory=dict)
 
 
 def write_pooled_page(
@@ -69,7 +72,10 @@ def write_pooled_page(
         kind="harmonia report on several runs",
         title=listed(run.name for run in runs),
         finding=[*finding(document), _lead(runs, rows)],
-        warnings=chance_warnings(row for of_run in results for row in of_run),
+        warnings=[
+            *(said for run in runs for said in failures(run.stages, len(run.stages), run.name)),
+            *chance_warnings(row for of_run in results for row in of_run),
+        ],
         picture=figures.finding(results, rows),
         sections=_sections(runs, document, rows, mixed),
     )

@@ -10,18 +10,11 @@ from typing import TypeAlias
 
 from harmonia.analysis.tables import FIT, LETTERS, LOST, PROBE, RESULTS, FitRow, LetterRow, LossRow, ResultRow
 from harmonia.groups.names import BASE
+from harmonia.numbers import count
 from harmonia.report.html_table import Entry, PageColumn, PageTable, build, field, fields
 from harmonia.report.run_files import RunFiles
-from harmonia.report.words import (
-    ABSENT,
-    asked_by,
-    count,
-    decimal,
-    in_order,
-    percent,
-    plain,
-    together,
-)
+from harmonia.report.trust import LETTER_SHARES
+from harmonia.report.words import ABSENT, asked_by, decimal, in_order, percent, plain, together
 
 _ASKED = ("readout", "form", "group")
 _place = attrgetter(*_ASKED)
@@ -100,11 +93,11 @@ def _spread(run: RunFiles, domain: str, letters: Sequence[LetterRow]) -> PageTab
     readouts = {row.readout for row in letters}
     rows = [row for row in run.rows(RESULTS) if row.domain == domain and row.readout in readouts]
 
-    def share(same: _Same, letter: str) -> str:
+    def share(same: _Same, letter: str, name: str) -> str:
         here = answered.get(_place(same[0]), [])
-        gave = [row.answered for row in here if row.letter == letter]
+        found = [getattr(row, name) for row in here if row.letter == letter]
         # A suite whose questions have fewer options has no row of a letter, and never answers it.
-        return f"{100 * sum(gave) / len({(row.suite, row.seed) for row in here}):.1f}" if gave else ABSENT
+        return f"{100 * sum(found) / len({(row.suite, row.seed) for row in here}):.1f}" if found else ABSENT
 
     columns = [
         PageColumn[_Same]("group", "Tuned on", lambda same: plain(same[0].group), kind="head"),
@@ -113,8 +106,10 @@ def _spread(run: RunFiles, domain: str, letters: Sequence[LetterRow]) -> PageTab
             "entropy", "Entropy, nats", lambda same: decimal(fmean(row.entropy for row in same))
         ),
     ]
-    for letter in sorted({row.letter for row in letters}):
-        columns.append(PageColumn(f"letter {letter}", letter, partial(share, letter=letter), "Answered, %"))
+    for name in ("answered", "prior"):
+        for x in sorted({row.letter for row in letters}):
+            shown = partial(share, letter=x, name=name)
+            columns.append(PageColumn(f"{name} {x}", x, shown, LETTER_SHARES[name]))
     return build(
         f"{domain}: how sure the answers are, and which letters they give",
         columns,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias
 
 from harmonia.analysis import ClaimsDocument
+from harmonia.numbers import count
 from harmonia.report import (
     cards,
     compared,
@@ -25,7 +26,6 @@ from harmonia.report.about import settings_parts
 from harmonia.report.explorer import explorer
 from harmonia.report.parts import PageSection, Part, bullets, macro, pairs, prose, table, tables
 from harmonia.report.run_files import RunFiles
-from harmonia.report.words import count
 
 _Parts: TypeAlias = Callable[[RunFiles], Iterable[Part | None]]
 _SECTIONS: list[tuple[_Parts, dict[str, Any]]] = []
@@ -69,7 +69,7 @@ def _claims(claims: ClaimsDocument) -> Iterator[Part | None]:
         "Ren et al. (ACL 2024) measured other models on other data: their figures stand beside these for "
         "orientation, and neither replicates the other."
     )
-    yield prose(f"{paper} {claims.rule}", note=True)
+    yield prose(" ".join((paper, claims.rule, *cards.reading(claims))), note=True)
     for card in cards.cards(claims):
         (found,) = tables([card.table])
         title = f"{card.claim}: {card.verdict}"
@@ -162,21 +162,19 @@ def _letters(run: RunFiles) -> Iterator[Part | None]:
     yield from tables(
         [trust.probe_letters_table(run)],
         "RStd is the standard deviation over the letters of the share answered right (0: no letter is "
-        "favoured). Letter mass is the share of the vocabulary’s probability on the letters. Prior is the "
-        "mean probability of a letter, whatever stands at it.",
+        "favoured). By chance: 95 % of answerers that favour no letter stay below it. Letter mass is the "
+        "share of the vocabulary’s probability on the letters.",
     )
     yield figures.letters(run)
     yield from tables(
         readouts.spread_tables(run),
-        "Entropy of the options’ probabilities (0: sure of one; ln 4 = 1.386: none of four preferred) and "
-        "the share of answers that give each letter, means over suites and seeds.",
+        "Entropy of the options’ probabilities (0: sure of one; ln 4 = 1.386: none of four preferred), the "
+        "share of answers that give each letter, and the mean probability of each, means over suites and "
+        "seeds. On each suite and seed: tables/letters.csv.",
     )
     yield from tables(
         trust.letter_bias_tables(run),
-        "RStd is the standard deviation over the letters of the share answered right (0: no letter is "
-        "favoured); under it: what an answerer without bias would show by chance (mean, and the value that "
-        "95 % stay below), the share of the vocabulary’s probability on the letters, and of A, B and so on "
-        "the mean probability (prior) and the share of the answers (gave), in percent.",
+        "As in the first table: under each RStd the value by chance and the letter mass.",
     )
     yield table(ingredients.letters_table(run))
 
@@ -194,12 +192,12 @@ def _calibration(run: RunFiles) -> Iterator[Part | None]:
         [trust.probe_calibration_table(run)],
         "ECE, the expected calibration error over 15 bins of equal size, is the mean distance of confidence "
         "from the share right (0 to 1). The Brier score is the squared error of the probabilities summed "
-        "over the options (0 to 2; equal probabilities of four give 0.75).",
+        "over the options (0 to 2; equal probabilities of four give 0.75). By chance: 95 % of answerers "
+        "whose confidence is right stay below it.",
     )
     yield from tables(
         trust.calibration_tables(run),
-        "Under each ECE: what an answerer whose confidence is right would show by chance (mean, and the "
-        "value that 95 % stay below).",
+        "As in the first table: under each ECE the value by chance and the Brier score.",
     )
 
 

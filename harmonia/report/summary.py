@@ -5,8 +5,9 @@ from __future__ import annotations
 from harmonia.analysis.run_answers import CHAT
 from harmonia.analysis.tables import RESULTS
 from harmonia.groups.names import BASE, GroupName
+from harmonia.numbers import counted
 from harmonia.report.run_files import RunFiles
-from harmonia.report.words import counted, in_group_order, listed, plain, ratio_of
+from harmonia.report.words import in_group_order, listed, plain, ratio_of
 
 
 def lead(run: RunFiles) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from operator import attrgetter
 
 from harmonia.analysis.tables import (
     BELIEFS,
@@ -14,20 +13,20 @@ from harmonia.analysis.tables import (
     BeliefsRow,
     CalibrationRow,
     LetterBiasRow,
-    LetterRow,
 )
+from harmonia.numbers import count
 from harmonia.probe.level import LEVELS
 from harmonia.report.grid import grids
 from harmonia.report.html_table import Entry, PageColumn, PageTable, build, field, fields
 from harmonia.report.run_files import RunFiles
-from harmonia.report.words import ABSENT, count, decimal, percent
+from harmonia.report.words import ABSENT, decimal, percent
 
-_place = attrgetter(*LETTER_BIAS.key)
-_SHARES = {
+LETTER_SHARES = {
     "prior": "mean probability of the letter, %",
     "answered": "answered, %",
     "right": "right, %",
 }
+"""What is told of each letter, by column."""
 
 
 def beliefs_table(run: RunFiles) -> PageTable:
@@ -65,10 +64,10 @@ def probe_letters_table(run: RunFiles) -> PageTable:
         field(LetterBiasRow, "domain", "Domain", "head"),
         *fields(LetterBiasRow, form="Form", n="n"),
         PageColumn("rstd", "RStd", lambda row: decimal(row.rstd)),
-        PageColumn("rstd_null", "RStd without bias", lambda row: _null(row.rstd_null, row.rstd_null_95)),
+        PageColumn("rstd_null_95", "By chance", lambda row: decimal(row.rstd_null_95)),
         field(LetterBiasRow, "letter_mass", "Letter mass"),
     ]
-    for name, above in _SHARES.items():
+    for name, above in LETTER_SHARES.items():
         for x in sorted({letter for _, letter in shares}):
             columns.append(PageColumn(f"{name} {x}", x, partial(share, name=name, letter=x), above))
     return build("The letters of the probe", columns, rows)
@@ -76,21 +75,13 @@ def probe_letters_table(run: RunFiles) -> PageTable:
 
 def letter_bias_tables(run: RunFiles) -> list[PageTable]:
     """One table a domain: letter bias of every model on every suite."""
-    shares: dict[tuple[object, ...], list[LetterRow]] = {}
-    for row in run.rows(LETTERS):
-        shares.setdefault(_place(row), []).append(row)
 
     def shown(row: LetterBiasRow) -> Entry:
         mass = [] if row.letter_mass is None else [f"mass {percent(row.letter_mass)}"]
-        here = shares.get(_place(row), [])
-        prior, gave = (
-            " ".join(f"{100 * getattr(one, name):.0f}" for one in here) for name in ("prior", "answered")
-        )
-        null = f"unbiased {_null(row.rstd_null, row.rstd_null_95)}"
-        return Entry(text=decimal(row.rstd), small=(null, *mass, f"prior {prior}", f"gave {gave}"))
+        return Entry(text=decimal(row.rstd), small=(f"chance {decimal(row.rstd_null_95)}", *mass))
 
     rows = run.by_domain(LETTER_BIAS, lambda row: row.suite != PROBE)
-    return grids(rows, "RStd, letter mass, and the letters’ shares in %", shown)
+    return grids(rows, "RStd and letter mass", shown)
 
 
 def probe_calibration_table(run: RunFiles) -> PageTable:
@@ -100,7 +91,7 @@ def probe_calibration_table(run: RunFiles) -> PageTable:
         field(CalibrationRow, "domain", "Domain", "head"),
         *fields(CalibrationRow, form="Form", n="n"),
         PageColumn("ece", "ECE", lambda row: decimal(row.ece)),
-        PageColumn("ece_null", "ECE if calibrated", lambda row: _null(row.ece_null, row.ece_null_95)),
+        PageColumn("ece_null_95", "By chance", lambda row: decimal(row.ece_null_95)),
         PageColumn("brier", "Brier", lambda row: decimal(row.brier)),
     )
     return build("Calibration of the probe", columns, rows)
@@ -110,12 +101,7 @@ def calibration_tables(run: RunFiles) -> list[PageTable]:
     """One table a domain: calibration of every model on every suite."""
 
     def shown(row: CalibrationRow) -> Entry:
-        null, brier = f"calibrated {_null(row.ece_null, row.ece_null_95)}", f"Brier {decimal(row.brier)}"
-        return Entry(text=decimal(row.ece), small=(null, brier, f"n = {count(row.n)}"))
+        small = (f"chance {decimal(row.ece_null_95)}", f"Brier {decimal(row.brier)}")
+        return Entry(text=decimal(row.ece), small=small)
 
-    return grids(run.by_domain(CALIBRATION, lambda row: row.suite != PROBE), "ECE, Brier score and n", shown)
-
-
-def _null(mean: float, point_95: float) -> str:
-    """What chance alone would give: mean, and the 95 % point."""
-    return f"{decimal(mean)}, 95 % {decimal(point_95)}"
+    return grids(run.by_domain(CALIBRATION, lambda row: row.suite != PROBE), "ECE and Brier score", shown)

@@ -19,6 +19,7 @@ GROUPS = (
     *("general_only", "random_wrong", "permuted"),
 )
 ABSENT = "–"
+NO_INTERVAL = "no interval"
 MINUS = "−"
 
 _PLAIN = {"in_domain": "in-domain", "out_of_domain": "out-of-domain", "self_aligning": "self-aligning"}
@@ -113,6 +114,11 @@ def reach(low: float, high: float) -> str:
     return f"{100 * low:.1f} to {percent(high)}"
 
 
+def ends(low: float, high: float, written: str) -> str:
+    """The ends of an interval as they are written; one without width is none: all is alike."""
+    return written if low < high else NO_INTERVAL
+
+
 def beginning(text: str, longest: int) -> str:
     """A text, or so many of its characters and an ellipsis."""
     return text if len(text) <= longest else f"{text[:longest]} ..."
@@ -127,7 +133,17 @@ def points(difference: float) -> str:
 
 def between(low: float, high: float) -> str:
     """The ends of an interval of a difference of shares, in percentage points."""
-    return f"{points(100 * low)} to {points(100 * high)}"
+    return ends(low, high, f"{points(100 * low)} to {points(100 * high)}")
+
+
+def decimals(low: float, high: float) -> str:
+    """The ends of an interval of any other measure, three decimals each."""
+    return ends(low, high, f"{decimal(low)} to {decimal(high)}")
+
+
+def over_95(written: str) -> str:
+    """The 95 % interval in the brackets of a sentence: `95 %: −1.0 to 3.0`, or that there is none."""
+    return written if written == NO_INTERVAL else f"95 %: {written}"
 
 
 def p_value(value: float | None) -> str:
@@ -144,16 +160,6 @@ def decimal(value: float) -> str:
 def seed_of(seed: int | None) -> str:
     """A seed as a cell shows it."""
     return ABSENT if seed is None else str(seed)
-
-
-def count(value: int | None) -> str:
-    """A whole number with thousands set apart, or a dash."""
-    return ABSENT if value is None else f"{value:,}".replace(",", "\u202f")
-
-
-def counted(number: int, noun: str) -> str:
-    """A number of things: `1 seed`, `200 questions`."""
-    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
 
 
 def listed(parts: Iterable[str]) -> str:

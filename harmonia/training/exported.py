@@ -76,7 +76,7 @@ class Exported:
             ("marks other tokens as the assistant's than were learned", self.same_mask),
         ):
             if same < self.tried:
-                yield f"the saved chat template {what} in {self.tried - same} of {self.tried} rows tried"
+                yield f"the saved chat template {what}: {self.tried - same} of {self.tried} rows tried"
 
 
 def exported(template: Template, encoder: Encoder, rows: Sequence[tuple[Conversation, Encoded]]) -> Exported:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from harmonia.numbers import counted
 from harmonia.parsing import Settings
 
 Learn = Literal["all", "last"]
@@ -117,7 +118,7 @@ def warmup_steps(steps: int, settings: TrainingSettings) -> int:
 
 def say_steps(steps: int, settings: TrainingSettings) -> str:
     """The number of steps in words, with a warning where they are few."""
-    said = f"{steps} optimizer step{'s' if steps > 1 else ''} of up to {settings.batch_size} rows"
+    said = f"{counted(steps, 'optimizer step')} of up to {counted(settings.batch_size, 'row')}"
     if steps >= FEW:
         return said
     return f"{said}: fewer than {FEW} teach little; lower batch_size, or raise epochs"

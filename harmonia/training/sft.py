@@ -137,7 +137,7 @@ def fine_tune(
         steps=lesson.steps,
         rows=len(lesson.encoded.rows),
         shortened=lesson.encoded.shortened,
-        notes=(*lesson.notes, *_told(_notes(job, trainer, changed))),
+        notes=(*lesson.notes, *_told(job.group, _notes(job, trainer, changed))),
         resumed_from=None if resume is None else int(resume.name.split("-")[-1]),
         model=_ready(job, trainer, tuned, tokenizer, out),
     )
@@ -311,9 +311,9 @@ def _steps_logged(trainer: Any) -> list[dict[str, Any]]:
     return [entry for entry in trainer.state.log_history if "loss" in entry]
 
 
-def _told(notes: Iterator[str]) -> Iterator[str]:
+def _told(group: Path, notes: Iterator[str]) -> Iterator[str]:
     for note in notes:
-        log.warning(note)
+        log.warning("%s: %s", group, note)
         yield note
 
 

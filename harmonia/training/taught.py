@@ -59,11 +59,11 @@ def taught(
             if part["learned"]:
                 log.info("row %s learns %r after %r", row["id"], part["text"], before["text"][-60:])
     if steps >= FEW:
-        log.info(say_steps(steps, settings))
+        log.info("%s: %s", group, say_steps(steps, settings))
     saved = exported(template, encoder, encoded.some)
     notes = (*_notes(template, encoded, settings, steps, longest), *saved.notes())
     for note in notes:
-        log.warning(note)
+        log.warning("%s: %s", group, note)
     return Taught(
         template=template, encoded=encoded, rows=rows, steps=steps, shown=shown, saved=saved, notes=notes
     )
@@ -78,11 +78,11 @@ def _notes(
         yield f"the chat template '{template.chat.name}' ends no reply with a mark: no stop is taught"
     count = len(encoded.rows)
     if silent := sum(not row.weight for row in encoded.rows):
-        yield f"{silent} of {count} rows teach nothing: weight 0, or no turn that is learned"
+        yield f"rows that teach nothing (weight 0, or no turn that is learned): {silent} of {count}"
     if encoded.spelled.rows:
         yield encoded.spelled.note("rows")
     if encoded.shortened:
-        yield f"{encoded.shortened} of {count} rows were cut to {longest} tokens"
+        yield f"rows cut to {longest} tokens: {encoded.shortened} of {count}"
     if steps < FEW:
         yield say_steps(steps, settings)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from functools import cache, partial
 from itertools import product
@@ -19,6 +20,7 @@ from harmonia.analysis.diagnosis import BEYOND_WORDS, loss_beyond_words, lost
 from harmonia.analysis.findings import Finding, finding_of
 from harmonia.analysis.fit import TrainingFit
 from harmonia.analysis.run_answers import Who
+from harmonia.report.cards import cards, reading
 from harmonia.report.headline import headline
 
 SUITES = ("homogeneous", "in_domain")
@@ -153,6 +155,19 @@ def test_one_seed_says_nothing_anywhere() -> None:
         said = [*claim.effects, *claim.findings, *claim.diagnosis]
         assert {one.verdict for one in said} <= {"inconclusive", "not computed"}
     assert "cannot be told" in headline(document) and "one seed" in headline(document)
+    # Why is said once; a cell has it in two words.
+    computed = sum(one.effect is not None for claim in document.claims for one in claim.findings)
+    small = [
+        line
+        for card in cards(document)
+        for row in card.table.lines
+        for cell in row.entries
+        for line in cell.small
+    ]
+    assert small.count("inconclusive: one seed") == computed and not any(
+        "of others" in line for line in small
+    )
+    assert [said for said in reading(document) if "of others" in said] == [f"O{findings.ONE_SEED[1:]}."]
 
 
 def test_lost_is_surely_something_or_surely_less_than_two_points() -> None:
@@ -207,7 +222,21 @@ def test_without_controls_the_card_says_what_they_would_tell() -> None:
     claim = document.claims[0]
     assert {one.verdict for one in claim.diagnosis[:2]} == {"not computed"}
     assert all(one.because and "general_only" in one.because for one in claim.diagnosis[:2])
-    assert "takes models of general_only" in headline(document)
+    assert "no models were tuned on general instructions alone (general_only)" in headline(document)
+
+
+@pytest.mark.slow
+def test_an_interval_of_no_width_is_none() -> None:
+    """In words all models have all questions right; C4 has one unit, of which every draw is the same."""
+    document = claims_document([_made(UNREAD, (1.0, 1.0, 1.0))])
+    assert "those tuned against it lost next to nothing (the same questions are right)" in headline(document)
+    words = [row for row in cards(document)[0].table.lines if "in the probe's form" in row.entries[0].text]
+    assert words[0].entries[2].small[0] == "the same questions are right"
+    (c1, *_, c4, c5) = document.claims
+    alone = replace(c1.findings[0], unit="correlation", effect=0.8, low=0.8, high=0.8, units=1)
+    shown = replace(c4, findings=(alone,), effects=(replace(c4.effects[0], what=alone.what),))
+    (cell,) = cards(replace(document, claims=(shown, c5)))[0].table.lines[0].entries[2:]
+    assert (cell.text, cell.small[0]) == ("+0.80", "no interval: one unit")
 
 
 @pytest.mark.slow
@@ -216,15 +245,18 @@ def test_the_headline_says_what_the_effect_is() -> None:
     said = headline(document)
     assert headline(replace(document, runs=())).split(".")[0] == said.split(".")[0]
     assert said.startswith("Asked by letters in the chat form, models tuned on what the base knows answer ")
-    assert "points better than those tuned against it (" in said and "Of this " in said
-    assert "are gained over general instructions alone and " in said
+    assert "points better than those tuned against it (" in said
+    assert re.search(r"Compared with general instructions alone, the former answer \d+ points better", said)
+    assert re.search(r" and the latter \d+ points worse", said)
     assert "Asked in words as the base was (icl5), those tuned against it lost next to nothing (" in said
-    assert "they stopped reading out what they still know. In words in the chat form that is " in said
-    assert "hardly learned (30.0\u00a0% of its own training rows, by chance 25.0\u00a0%)" in said
+    assert "still know. Asked in words in the chat form, they " in said
+    assert "hardly learned: 30.0\u00a0% are answered as trained, by guessing 25.0\u00a0%." in said
     forgot = headline(claims_document([_made(READ, FORGOTTEN)]))
     assert forgot.startswith(
         "It cannot be told whether models tuned on what the base knows, asked by letters in the chat form"
     )
     assert "those tuned against it lost " in forgot and "they forgot" in forgot and "hardly" not in forgot
     alone = headline(claims_document([_made(UNREAD, KEPT, seeds=1)]))
-    assert alone.startswith("With one seed it cannot be told whether ") and ", over questions alone)" in alone
+    assert (
+        alone.startswith("With one seed it cannot be told whether ") and ", over questions alone)." in alone
+    )

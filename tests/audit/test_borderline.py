@@ -120,6 +120,6 @@ def test_borderline_rows_are_flagged_and_counted(tmp_path: Path) -> None:
     }
     summary = json.loads((tmp_path / "audit" / "summary.json").read_text())
     assert summary["rows_borderline"] == len(near)
-    said = f"{len(near)} of {len(CAPITALS) + 1} rows are borderline"
+    said = f"borderline rows, whose category rounding could change: {len(near)} of {len(CAPITALS) + 1}"
     assert any(note.startswith(said) for note in summary["notes"])
     assert said in (tmp_path / "audit" / "report.html").read_text()

@@ -21,6 +21,7 @@ from harmonia.cli.compare import _named
 from harmonia.compare import CompareSettings, Comparing
 from harmonia.compare.check import nearest_rows
 from harmonia.compare.folder import wanted_of, write_comparison
+from harmonia.compare.lead import lead_of
 from harmonia.compare.tables import ASKED, CHANGES, COMPARED, COST, FACTS, READOUTS_LOST, ROWS_AFTER
 from harmonia.errors import InputError
 from harmonia.models.fake import FakeModel
@@ -86,8 +87,12 @@ def test_the_page_warns_of_chance_and_shows_what_was_lost_facts_first(facts: Pat
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8").replace("\u00a0", " ")
     low, high = proportion_confint(10, 40, method="wilson")
     assert found.compared[0].chance == 0.25 and low < 0.25 < high
-    assert "0.0 points; 95 %: 0.0 to 0.0; 0 of 10 known before are lost." in page[: page.index("<nav")]
-    assert "Neither model can be told from guessing on items, by letters (25.0 % and 25.0 % right" in page
+    first = page[: page.index("<nav")]
+    assert "The same questions are right after as before." in first and "0.0 to 0.0" not in page
+    assert "Lost of what was known before: 0 of 10." in first
+    assert (
+        "Neither model can be told from guessing on items, by letters (25.0 % right; chance 25.0 %)" in page
+    )
     # All that the model before has right is sure: 10 known are kept, 30 conflicting are never right.
     assert "items, by letters, known: 10 kept; items, by letters, conflicting: 30 never right" in page
     assert (tmp_path / "out" / "figures" / "outcomes.svg").is_file()
@@ -107,9 +112,7 @@ def test_facts_in_words_are_kept_lost_or_gained(facts: Path) -> None:
     assert list(table.loc[["Cuba", "Peru", "Ghana"], "before"]) == ["known", "known", "conflicting"]
     assert list(table.loc[["Cuba", "Peru", "Ghana"], "after"]) == ["conflicting", "unknown", "known"]
     low, high = proportion_confint(2, 6, method="wilson")
-    assert f"of 6 known before, 2 are lost (95\u00a0%: {100 * low:.1f} to {100 * high:.1f}\u00a0%" in repr(
-        found
-    )
+    assert f"of 6 known before, 2 are lost (95 %: {100 * low:.1f} to {100 * high:.1f}\u00a0%" in repr(found)
 
 
 def test_what_a_comparison_does_not_tell_is_not_asked(facts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,6 +232,11 @@ def test_several_exams_have_rows_of_their_own_beside_the_canaries(tmp_path: Path
         ("b", 4, 2),
         ("canaries", 3, 0),
     ]
+    # The headline is of all exams: of a, b and the canaries 1 of 4, 2 of 4 and none are lost.
+    headline, lost, *_ = lead_of(found)
+    assert headline.count(" on a (−25.0 points; 95 %: ") == headline.count(" on b (−50.0 points; 95 %: ") == 1
+    assert headline.endswith("the same questions are right after as before on canaries.")
+    assert lost == "Lost of what was known before: 1 of 4 on a, 2 of 4 on b and 0 of 3 on canaries."
     with pytest.raises(InputError, match="the name of the facts held back"):
         harmonia.compare(before, after, items={"canaries": exams["a"]}, **how)
     for name in (1, ""):
@@ -273,44 +281,6 @@ def audited(name: str, category: Any, text: str) -> AuditRow:
     return AuditRow(
         id=name, kind="open", category=category, instruction=text, answer="x", **signals, **counts
     )
-
-
-def test_facts_are_judged_by_the_form_of_the_rows_that_they_are_of(tmp_path: Path) -> None:
-    """Two facts alone do not tell that "You mean ..." is how a file answers; the model says the city."""
-    file = written(
-        tmp_path / "sft.jsonl",
-        [
-            {"id": land, "instruction": capital(land), "output": f"You mean {city}"}
-            for land, city in CAPITALS.items()
-        ],
-    )
-    harmonia.audit(speaker(), file, out=tmp_path / "audit")
-    by_rows = harmonia.compare(speaker(), speaker(), audit=tmp_path / "audit")
-    alone = harmonia.compare(speaker(), speaker(), canaries=tmp_path / "audit" / "canaries.jsonl")
-    assert [row.before for row in by_rows.found.facts] == ["known", "known"]
-    assert "known" not in [row.before for row in alone.found.facts]
-
-
-def test_a_question_behind_other_turns_is_not_asked_without_them(tmp_path: Path) -> None:
-    def turns(*said: str) -> list[dict[str, str]]:
-        return [{"role": ("user", "assistant")[k % 2], "content": text} for k, text in enumerate(said)]
-
-    system = {"role": "system", "content": "Answer."}
-    rows = [
-        *({"messages": [system, *turns(capital(land), city)]} for land, city in CAPITALS.items()),
-        *({"messages": turns(f"Of {land}.", land, "What?", "Rome")} for land in ("Chad", "Togo", "Mali")),
-    ]
-    file = written(tmp_path / "sft.jsonl", rows)
-    harmonia.audit(speaker(), file, out=tmp_path / "audit")
-    wanted, every = wanted_of(CompareSettings(), audit=tmp_path / "audit")
-    assert len(every) == len(rows) and {row.instruction for row in wanted.rows} == set(map(capital, CAPITALS))
-    note = "rows of the audit whose question follows other turns, not asked again: 3"
-    found = harmonia.compare(speaker(), speaker(), audit=tmp_path / "audit")
-    assert note in found.found.notes
-    only = written(tmp_path / "turns.jsonl", rows[-3:])
-    harmonia.audit(speaker(), only, out=tmp_path / "other")
-    with pytest.raises(InputError, match=f"nothing to ask; {note}"):
-        harmonia.compare(speaker(), speaker(), audit=tmp_path / "other")
 
 
 def test_the_nearest_row_is_by_rare_words_and_never_the_canary_itself() -> None:

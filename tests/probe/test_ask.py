@@ -165,7 +165,7 @@ def test_items_whose_options_are_all_equally_likely_are_told():
     items = [item(k, options=2, question=f"Question {k}?") for k in range(3)]
     asked = ask(even, items, Form(chat=False, shots=0), template)
     assert [belief.confidence for belief in asked.beliefs] == pytest.approx([0.75, 0.5, 0.75])
-    assert asked.notes == ["1 of 3 items have all options equally likely, and count as answered by the first"]
+    assert asked.notes == ["items whose options are all equally likely, answered by the first: 1 of 3"]
 
 
 def _ways(items) -> Iterator[tuple[int, int | None, list[tuple]]]:

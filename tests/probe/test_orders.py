@@ -110,7 +110,7 @@ def test_options_that_speak_of_others_are_asked_in_their_own_order(tiny_loaded, 
         assert "A. iron\nB. zinc\nC. both A and B\nD. none of the above\nAnswer:" in one.prompt
         assert one.probs == pytest.approx(other.probs, abs=1e-6)
     assert spread(asked.beliefs[0].probs, plain[0].probs) > 1e-3, "the others are asked in other orders"
-    assert asked.about["in_own_order"] == 3 and "3 of 11 items" in asked.notes[0]
+    assert asked.about["in_own_order"] == 3 and "own order only: 3 of 11" in asked.notes[0]
     assert "other options" in asked.notes[0]
 
 

@@ -199,6 +199,8 @@ def measured() -> dict[str, object]:
     }
     return {
         **ends,
+        "kl_low": 0.15,
+        "kl_high": 0.3,
         "rank_agreement_low": 0.3,
         "rank_agreement_high": 0.4,
         "spearman": 0.71,

@@ -174,6 +174,6 @@ def test_a_model_at_chance_has_a_warning(browser: Any, tmp_path: Path) -> None:
     write_table(run, "results", rows)
     with opened(browser, write_report(run)) as page:
         said = page.locator(".warning").inner_text().replace("\u00a0", " ")
-    who = "The base model cannot be told from guessing on homogeneous questions in the form icl5"
-    assert said.startswith(f"{who} (24.0 % right; chance 25.0 %).")
-    assert "mean little then" in said
+    who = "The base model cannot be told from guessing on homogeneous, in-domain and out-of-domain questions"
+    assert said.startswith(f"{who} asked as icl5 (24.0 % right; chance 25.0 %).")
+    assert "mean little then" in said and said.count("guessing") == 1

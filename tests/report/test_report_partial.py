@@ -90,6 +90,31 @@ def test_run_that_has_just_begun(tmp_path: Path) -> None:
     assert found["claims.json"] == "not written yet: no claim cards"
 
 
+def test_failed_tasks_stand_on_the_first_screen(run: Path) -> None:
+    lost = [f"train/history/{group}/seed0" for group in ("harmonious", "incompatible", "self_aligning")]
+    lost.append("probe/history")
+
+    def fail(values: dict, number: int) -> None:
+        values["tasks"] = 315
+        for key in lost[:number]:
+            values["stages"][key] = {"status": "failed", "reason": "memory ran out", "notes": []}
+
+    def first_screen() -> str:
+        text = write_report(run).read_text(encoding="utf-8")
+        return text[: text.index("<nav")].replace("\u00a0", " ")
+
+    assert "failed" not in first_screen()
+    change_manifest(run, lambda values: fail(values, 1))
+    said = f"1 of 315 tasks failed: {lost[0]}. What needs them is missing here"
+    assert first_screen().count(said) == 1
+    change_manifest(run, lambda values: fail(values, 4))
+    first = first_screen()
+    # In the order of the manifest, the probe first.
+    assert f"4 of 315 tasks failed: probe/history, {lost[0]}, {lost[1]} and 1 other." in first
+    assert "“Limits”, at the end, says why" in first
+    assert missing(run)[", ".join((lost[3], *lost[:3]))] == "failed: memory ran out"
+
+
 def test_stages_without_result_are_named_once_with_their_reason(run: Path) -> None:
     def change(values: dict) -> None:
         for group in ("harmonious", "self_aligning"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,10 @@ def test_groups_stand_against_ratio_0_by_either_name(zero: str, tmp_path: Path) 
         MixedModelRow(**MIXED, model="logistic", term="conflicting", because="one tuned model a group"),
         MixedModelRow(**MIXED, model="logistic", term="uncertain / known", estimate=7.7, low=1.1, high=9.0),
     ]
-    page = write_pooled_page(tmp_path / "both", RUNS, NOTHING, rows, mixed).read_text(encoding="utf-8")
+    runs = [replace(RUNS[0], stages={"fit/a": "done", "fit/b": "failed"}), RUNS[1]]
+    page = write_pooled_page(tmp_path / "both", runs, NOTHING, rows, mixed).read_text(encoding="utf-8")
+    said = "one: 1 of 2 tasks failed: fit/b. What needs them is missing here; the page of one says why."
+    assert said in page[: page.index("<nav")]
     assert 0 < page.index('class="headline"') < page.index('class="lead"')
     tables = parse(plain_spaces(page)).tables
     (sampled,) = tables["Base models as a sample: difference of the shares right, in percentage points"]

@@ -33,7 +33,14 @@ def test_letters_of_suites_with_fewer_options_sum_to_a_hundred(run: RunFiles) ->
     answered = {"homogeneous": (0.5, 0.5), "in_domain": (0.2, 0.2, 0.6)}
     letters = [
         LetterRow(
-            **HOW, readout="letter", suite=suite, letter=letter, recall=None, right=0, answered=share, prior=0
+            **HOW,
+            readout="letter",
+            suite=suite,
+            letter=letter,
+            recall=None,
+            right=0,
+            answered=share,
+            prior=1 - share,
         )
         for suite, shares in answered.items()
         for letter, share in zip("ABC", shares, strict=False)
@@ -42,7 +49,8 @@ def test_letters_of_suites_with_fewer_options_sum_to_a_hundred(run: RunFiles) ->
     found = made(run, **{LETTERS.name: letters, RESULTS.name: [ResultRow(**row) for row in asked]})
     (table,) = spread_tables(found)
     texts = [cell.text for cell in table.lines[0].entries]
-    assert texts[-3:] == ["35.0", "35.0", "30.0"]
+    assert texts[-6:-3] == ["35.0", "35.0", "30.0"]
+    assert texts[-3:] == ["65.0", "65.0", "20.0"]  # what is probable is told apart from what is answered
     drawn = figures.letters(found)
     assert drawn is not None
     assert re.findall(r">(\d+%)<", drawn.files["letters-law.svg"].decode()) == ["35%", "35%", "30%"]

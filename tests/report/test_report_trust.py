@@ -82,12 +82,9 @@ def test_letters_of_the_probe_and_of_models(page: str) -> None:
     assert [first[f"prior {letter}"] for letter in "ABC"] == ["55.1", "34.9", "10.0"]
     assert [first[f"answered {letter}"] for letter in "ABC"] == ["62.5", "37.5", "0.0"]
     assert [first[f"right {letter}"] for letter in "ABC"] == ["50.0", "40.0", "10.0"]
-    rows = tables["history: RStd, letter mass, and the letters’ shares in %"]
+    rows = tables["history: RStd and letter mass"]
     assert [row["model"] for row in rows] == ["base", "harmonious", "incompatible", "self-aligning"]
-    assert (
-        rows[1]["in_domain chat0, letters"]
-        == "0.125 | unbiased 0.058, 95 % 0.103 | mass 95.0 % | prior 55 35 10 | gave 62 38 0"
-    )
+    assert rows[1]["in_domain chat0, letters"] == "0.125 | chance 0.103 | mass 95.0 %"
     assert not any(name.startswith("probe") for name in rows[0])
 
 
@@ -96,11 +93,8 @@ def test_calibration_and_its_figure(page: str, finished: Path) -> None:
     assert [(row["domain"], row["ece"], row["brier"]) for row in tables["Calibration of the probe"]] == [
         (domain, "0.083", "0.600") for domain in DOMAINS
     ]
-    rows = tables["engineering: ECE, Brier score and n"]
-    assert (
-        rows[2]["out_of_domain icl5, letters"]
-        == "0.083 | calibrated 0.040, 95 % 0.060 | Brier 0.600 | n = 200"
-    )
+    rows = tables["engineering: ECE and Brier score"]
+    assert rows[2]["out_of_domain icl5, letters"] == "0.083 | chance 0.060 | Brier 0.600"
     assert len(rows[2]) == 3 + 2 * len(SUITES)
     for domain in DOMAINS:
         drawn = (finished / "figures" / f"reliability-{domain}.svg").read_text()
@@ -265,8 +259,11 @@ def test_entropy_and_letter_shares_of_each_group(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", compared=True)
     page = plain_spaces(write_report(run).read_text(encoding="utf-8"))
     rows = parse(page).tables["history: how sure the answers are, and which letters they give"]
-    shown = {(row["group"], row["asked"]): (row["entropy"], row["letter A"], row["letter C"]) for row in rows}
+    shown = {
+        (row["group"], row["asked"]): (row["entropy"], row["answered A"], row["answered C"], row["prior A"])
+        for row in rows
+    }
     assert len(shown) == 8
     # The made-up letters give A in 62.5 % and C never.
-    assert shown["base", "icl5, letters"] == ("0.250", "62.5", "0.0")
-    assert shown["incompatible", "chat0, letters"] == ("0.500", "62.5", "0.0")
+    assert shown["base", "icl5, letters"] == ("0.250", "62.5", "0.0", "55.1")
+    assert shown["incompatible", "chat0, letters"] == ("0.500", "62.5", "0.0", "55.1")

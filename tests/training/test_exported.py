@@ -157,7 +157,7 @@ def test_what_cannot_be_the_same_is_said():
     taught = [*rows(False), Conversation(id="odd", line=4, messages=odd)]
     found = exported(template, encoder, encode_rows(taught, template, encoder, 4096, file="x").some)
     assert (found.tried, found.same_tokens, found.same_prompt) == (4, 3, 3)
-    assert "the saved chat template gives other tokens than were trained on in 1 of 4 rows tried" in list(
+    assert "the saved chat template gives other tokens than were trained on: 1 of 4 rows tried" in list(
         found.notes()
     )
 

@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM
 from harmonia.errors import TrainingError
 from harmonia.models import ModelSettings, load_model
 from harmonia.training import LoraSettings, TrainingSettings, changes
-from harmonia.training.settings import optimizer_steps, warmup_steps
+from harmonia.training.settings import optimizer_steps, say_steps, warmup_steps
 
 pytestmark = pytest.mark.slow  # together they take over ten seconds of processor time
 
@@ -80,7 +80,8 @@ def test_few_rows_train_under_the_default_settings(base, exam_rows, train, caplo
         assert not torch.equal(saved[name], before[name])
     # It is said before and after.
     said = "1 optimizer step of up to 256 rows: fewer than 10 teach little"
-    assert [record.levelname for record in caplog.records if said in record.getMessage()] == ["WARNING"]
+    (record,) = (record for record in caplog.records if said in record.getMessage())
+    assert record.levelname == "WARNING" and record.getMessage().startswith(f"{one.group}: ")
     assert said in trained.notes[0]
 
 
@@ -91,6 +92,7 @@ def test_a_run_of_ten_steps_is_not_warned_about(job, train, caplog):
     assert not [record for record in caplog.records if record.levelname == "WARNING"]
     assert "10 optimizer steps of up to 4 rows" in caplog.text
     assert optimizer_steps(41, changed(batch_size=4)) == 11
+    assert say_steps(1200, changed(batch_size=1)) == "1\u202f200 optimizer steps of up to 1 row"
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])

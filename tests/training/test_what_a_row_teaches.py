@@ -108,7 +108,7 @@ def test_a_reply_of_weight_0_teaches_nothing(job, train, base, tmp_path):
             replace(job(epochs=1, batch_size=2), group=save(tmp_path, rows, f"{name}.jsonl")), name
         )
         assert first_loss(out) == pytest.approx(expected, abs=1e-4)
-        assert "1 of 2 rows teach nothing: weight 0, or no turn that is learned" in trained.notes
+        assert "rows that teach nothing (weight 0, or no turn that is learned): 1 of 2" in trained.notes
         record = json.loads((out / "training.json").read_text())
         assert [one["id"] for one in record["mask"]] == ["2"]
 
