@@ -28,6 +28,8 @@ def error_lines(path: Path, *, what: str) -> Iterator[int]:
 class KnownFacts:
     """Facts on which all draws agree, of which some are held back, drawn by (seed, row).
 
+    A question that follows other turns is none: without them nobody could answer it.
+
     Args:
         source: Of the `file`, or of the `exam`.
         seed: Seed of the draws.
@@ -42,7 +44,8 @@ class KnownFacts:
 
     def add(self, row: Conversation, verdict: AuditRow, item: Item | None = None) -> None:
         """Take a row, if it is one; a question of an exam is its `item`."""
-        if verdict.category == "known" and verdict.confidence == 1 and verdict.line not in self._errors:
+        sure = verdict.category == "known" and verdict.confidence == 1 and verdict.asks_alone
+        if sure and verdict.line not in self._errors:
             self._known += 1
             self._first.add(verdict.id, (verdict, row, item))
 

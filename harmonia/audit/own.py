@@ -36,11 +36,13 @@ class OwnAnswers:
         agreement: For each draw, the mean agreement of its samples with the row, 0 to 1.
         steady: Share of the samples that say the same as the most frequent one; 0 where that has
             no word of content. None for long answers, of which no two are the same.
+        contained: Whether the row's answer holds all words of content of that one; not of a long answer.
         answer: That one's text.
     """
 
     agreement: tuple[float, ...]
     steady: float | None
+    contained: bool
     answer: str
 
 
@@ -146,6 +148,7 @@ class SecondPass:
         return OwnAnswers(
             agreement=tuple(sum(map(agrees, samples)) / len(samples) for samples in said),
             steady=count / len(every) if short else None,
+            contained=short and count > 0 and set(most) <= set(keys_of(answer.text)),
             answer=next(text for text in every if kind(text) == most),
         )
 

@@ -28,9 +28,9 @@ class AuditRow:
             answers are taken as they are.
         conflict: How little the model would say what the row teaches. 1 less the geometric mean of
             the probability of the words at stake and of that over the probability of its own words
-            there. Or the share of its own answers that say the same, if that is more. Of it the
-            share that agrees with the row is taken off. Of multiple choice by how much more probable
-            another option is. Rows are ranked by it.
+            there. Or the share of its own answers that say the same, if that is more and the row's
+            answer does not hold all that they say. Of it the share that agrees with the row is taken
+            off. Of multiple choice by how much more probable another option is. Rows are ranked by it.
         reason: What decided, in words.
         instruction: The turn in front of the answer that decided.
         answer: That answer.
@@ -93,6 +93,11 @@ class AuditRow:
     tokens: Count
     cut: Count
     shots: Count
+
+    @property
+    def asks_alone(self) -> bool:
+        """Whether its question can be asked by itself: at most a system turn stands before it."""
+        return self.turn <= 2
 
 
 AUDIT_ROWS = Table(name="rows", row=AuditRow, key=("id",))

@@ -2,8 +2,9 @@
 
 - `form`: no word of the answer is at stake. All stand in the instruction or are the file's form.
 - `conflicting`: sampled answers do not agree with the row, and the model is sure of something else.
-  Either at least `settled` of its answers say the same. Or there is a confident conflict, another
-  word is more probable by at least `conflicting`, and its answers do not differ among one another.
+  What it says most is not all in the row's answer. Either at least `settled` of its answers say the
+  same. Or there is a confident conflict, another word is more probable by at least `conflicting`, and
+  its answers do not differ among one another.
 - `known`: the words at stake have a probability of at least `known`, or are at least `likely` times as
   probable as the model's own words there, or sampled answers agree.
 - `unknown`: neither, and the model has no answer of its own. Its samples differ, or the entropy at
@@ -46,6 +47,7 @@ class Signals:
         entropy: Entropy at their tokens, in nats, the mean.
         agreement: Share of sampled answers that agree with the row; None without samples.
         steady: Share of sampled answers that say the same; None without samples.
+        contained: Whether the row's answer holds all that these say.
         doubtful: Whether rounding in the model could change `confident`.
     """
 
@@ -56,6 +58,7 @@ class Signals:
     entropy: float
     agreement: float | None = None
     steady: float | None = None
+    contained: bool = False
     doubtful: bool = False
 
     @property
@@ -69,7 +72,7 @@ class Signals:
     @property
     def of_words(self) -> Signals:
         """Those of the first pass, without sampled answers."""
-        return replace(self, agreement=None, steady=None)
+        return replace(self, agreement=None, steady=None, contained=False)
 
     @property
     def conflict(self) -> float:
@@ -77,10 +80,11 @@ class Signals:
 
         1 less the geometric mean of `trained` and `likelihood`, so that neither a rare word alone nor an
         open question alone makes a conflict. Or the share of its own answers that say the same, if
-        that is more. Of it the share that agrees with the row is taken off.
+        that is more and not contained in the row's. Of it the share that agrees with the row is taken off.
         """
         surprise = 1 - min(1.0, math.sqrt(self.trained * self.likelihood))
-        return max(surprise, self.steady or 0.0) * (1 - (self.agreement or 0.0))
+        other = 0.0 if self.contained else self.steady or 0.0
+        return max(surprise, other) * (1 - (self.agreement or 0.0))
 
 
 def category_of(one: Signals, rule: RuleSettings) -> AuditCategory:
@@ -91,7 +95,7 @@ def category_of(one: Signals, rule: RuleSettings) -> AuditCategory:
     differs = one.steady is not None and one.steady < rule.steady
     settled = one.steady is not None and one.steady >= rule.settled
     expects = one.confident and one.gap >= rule.conflicting and not differs
-    if not agrees and (settled or expects):
+    if not agrees and not one.contained and (settled or expects):
         return "conflicting"
     if agrees or one.trained >= rule.known or one.likelihood >= rule.likely:
         return "known"

@@ -34,7 +34,7 @@ from harmonia.probe.ask import AskedCounts
 from harmonia.prompts import Controls, Encoder
 from harmonia.types import Conversation, Item
 
-VERSION = 6
+VERSION = 7
 """Raised where the same input gives other verdicts."""
 
 WHAT = "the fine-tuning file"
@@ -126,6 +126,7 @@ class Audit:
         settings: How.
         exam: Questions whose right answers, where the model knows them, are canaries, too.
         ifd: Whether IFD is wanted, too.
+        spoken: Rows that tell which words are form; those of the file if None.
 
     Attributes:
         survey: Which rows are to be audited, and how, and rows to demonstrate with.
@@ -139,12 +140,13 @@ class Audit:
         exam: Sequence[Item] = (),
         *,
         ifd: bool = True,
+        spoken: Sequence[Conversation] | None = None,
     ) -> None:
         self.exam = exam_rows(exam)
         self.model, self.file, self.settings = model, file, settings
         self.encoder = Encoder(model.tokenizer)
         self.survey = survey(file.rows, self._choice, settings)
-        self.form = FileForm(self.survey.spoken, settings.common, settings.short)
+        self.form = FileForm(spoken or self.survey.spoken, settings.common, settings.short)
         self._controls = Controls(model.tokenizer)
         self.shown = Shown(self.survey.shown, settings, self._controls.guard, self.encoder, model.max_tokens)
         self.first = FirstPass(model, self.encoder, self.shown, self.form, settings, ifd=ifd)

@@ -96,6 +96,7 @@ def signals_of(found: FirstReading, own: OwnAnswers | None = None, draw: int | N
         entropy=math.fsum(word.entropy for word in words) / tokens,
         agreement=agreement,
         steady=own.steady if own else None,
+        contained=own is not None and own.contained,
     )
 
 
@@ -167,6 +168,8 @@ def _reason(
     if own:
         often = "" if own.steady is None else f" ({own.steady:.0%} of samples)"
         said = f'; its own answer: "{shortened(own.answer)}"{often}'
+        if own.steady == 0:
+            said = "; its own answers state nothing"
     if category == "form":
         return "nothing at stake: no new word, or in a long answer no name or number"
     if category == "known":

@@ -43,12 +43,14 @@ class AskedOfBoth:
     Attributes:
         suites: Multiple choice.
         facts: Facts in words: an instruction and its answer each.
-        rows: Rows of an audit, as it judged them.
+        rows: Rows of an audit, as it judged them, whose question can be asked by itself.
+        notes: What of the audit is not asked, a sentence each.
     """
 
     suites: tuple[QuestionSuite, ...] = ()
     facts: tuple[Conversation, ...] = ()
     rows: tuple[AuditRow, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def read_canaries(path: Path) -> tuple[QuestionSuite | None, tuple[Conversation, ...]]:
@@ -78,6 +80,14 @@ def conversation_of(name: str, line: int, question: str, answer: str) -> Convers
     """A question and its answer as a row of a fine-tuning file."""
     turns = Message(role="user", content=question), Message(role="assistant", content=answer)
     return Conversation(id=name, line=line, messages=turns)
+
+
+def asked_alone(rows: Sequence[AuditRow]) -> tuple[list[AuditRow], tuple[str, ...]]:
+    """Rows of an audit whose question can be asked by itself, and a note where there are others."""
+    alone = [row for row in rows if row.asks_alone]
+    others = len(rows) - len(alone)
+    note = f"rows of the audit whose question follows other turns, not asked again: {others}"
+    return alone, (note,) if others else ()
 
 
 def rows_to_ask(rows: Sequence[AuditRow], most: int, seed: int) -> Iterator[AuditRow]:

@@ -19,7 +19,7 @@ from transformers import Trainer, TrainerCallback
 from harmonia.audit import AUDIT_ROWS, AuditSettings
 from harmonia.audit.folder import CANARIES
 from harmonia.audit.rows import ROWS
-from harmonia.compare.canaries import AskedOfBoth, QuestionSuite, read_canaries
+from harmonia.compare.canaries import AskedOfBoth, QuestionSuite, asked_alone, read_canaries
 from harmonia.compare.said import ModelSaid, said_by
 from harmonia.compare.settings import CompareSettings
 from harmonia.errors import InputError
@@ -117,6 +117,8 @@ class KnowledgeDriftCallback(TrainerCallback):  # type: ignore[misc]
         self._unknown = frozenset(names - _taught(said))
         if not self._known:
             log.warning("none of the canaries is known to the model: no fall can be seen")
+        for note in self._asked.notes:
+            log.warning(note)
         self._tell(said, state, control)
         self._began = time.monotonic()
 
@@ -197,8 +199,9 @@ def _asked_of(path: Path, most: int) -> AskedOfBoth:
         return tuple(sample(0, f"drift/{stage}", values, names, min(most, len(values))))
 
     suites = (QuestionSuite(name=suite.name, items=some("items", suite.items)),) if suite else ()
-    unknown = some("unknown", [row for row in rows if row.category == "unknown"])
-    return AskedOfBoth(suites=suites, facts=some("facts", facts), rows=unknown)
+    alone, notes = asked_alone([row for row in rows if row.category == "unknown"])
+    unknown = some("unknown", alone)
+    return AskedOfBoth(suites=suites, facts=some("facts", facts), rows=unknown, notes=notes)
 
 
 def _right(said: ModelSaid) -> frozenset[str]:

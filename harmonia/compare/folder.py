@@ -14,6 +14,7 @@ from harmonia.compare.canaries import (
     ITEMS,
     AskedOfBoth,
     QuestionSuite,
+    asked_alone,
     read_canaries,
     rows_to_ask,
 )
@@ -79,10 +80,12 @@ def wanted_of(
         suites.append(QuestionSuite(name=name, items=items_from(questions).items, shots=shown))
     if suite:
         suites.append(suite)
-    asked = tuple(rows_to_ask(rows, settings.rows, seed))
+    alone, notes = asked_alone(rows)
+    asked = tuple(rows_to_ask(alone, settings.rows, seed))
     if not (suites or facts or asked):
-        raise InputError("nothing to ask", remedy="Give items, canaries, or the folder of an audit.")
-    return AskedOfBoth(suites=tuple(suites), facts=facts, rows=asked), rows
+        problem = "; ".join(("nothing to ask", *notes))
+        raise InputError(problem, remedy="Give items, canaries, or the folder of an audit.")
+    return AskedOfBoth(suites=tuple(suites), facts=facts, rows=asked, notes=notes), rows
 
 
 def require_audit_of(audit: Path, identity: str) -> None:

@@ -138,7 +138,7 @@ def found_between(
         rows=tuple(rows_after(wanted.rows, before.rows, after.rows)),
         nearest=nearest,
         cost=cost,
-        notes=tuple(said),
+        notes=(*wanted.notes, *said),
     )
 
 

@@ -85,8 +85,10 @@ def said_by(
             found, said = _asked(model, suite, method, settings, form, chunks)
             beliefs[suite.name, method] = found
             notes += (f"{suite.name}, {method}: {note}" for note in said)
+    every = (*wanted.facts, *rows)
     facts, row_verdicts = (
-        _audited(model, one, settings, journal, told(2 * len(one))) for one in (wanted.facts, tuple(rows))
+        _audited(model, one, every, settings, journal, told(2 * len(one)))
+        for one in (wanted.facts, tuple(rows))
     )
     return ModelSaid(
         identity=model.identity,
@@ -132,15 +134,19 @@ def _asked(
 def _audited(
     model: Answerer,
     rows: Sequence[Conversation],
+    every: Sequence[Conversation],
     settings: CompareSettings,
     journal: Path | None,
     progress: Progress | None,
 ) -> dict[str, AuditRow]:
-    """Verdicts as the audit makes them, behind demonstrations from these rows."""
+    """Verdicts as the audit makes them, behind demonstrations from these rows.
+
+    `every` is all that is asked: a few facts alone would not tell which words are a file's form.
+    """
     if not rows:
         return {}
-    told = [[row.id, [asdict(turn) for turn in row.messages]] for row in rows]
+    told = [[[row.id, [asdict(turn) for turn in row.messages]] for row in some] for some in (rows, every)]
     file = AuditedFile(path=Path("rows"), sha256="", rows=tuple(rows))
-    audit = Audit(model, file, settings.audit, ifd=False)
+    audit = Audit(model, file, settings.audit, ifd=False, spoken=every)
     noted = journal and journal / sha256_json([audit.address, told])[:12]
     return {row.id: row for row in audit.run(noted, progress).rows}

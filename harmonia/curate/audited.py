@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,12 +11,12 @@ from harmonia.audit import AUDIT_ROWS, ROWS, Audited
 from harmonia.audit.canaries import error_lines
 from harmonia.audit.choices import choice_of
 from harmonia.audit.folder import CANARIES
-from harmonia.data.conversations import conversations_at
+from harmonia.data.conversations import ConversationFile, conversations_at
 from harmonia.errors import InputError
 from harmonia.files import require_file
 from harmonia.hashing import file_sha256
 from harmonia.parsing import noted_in, parquet_schema, read_json_lines
-from harmonia.types import Conversation, Message
+from harmonia.types import Conversation
 
 _WHAT = "the fine-tuning file"
 
@@ -47,7 +47,7 @@ class AuditedRows:
         rows: Gives the verdicts in the file's order, each time anew.
         path: The file.
         about: How the verdicts were made.
-        held_lines: Lines of facts that are held back.
+        held_lines: Lines of facts that are held back, and of rows that ask for one in any turn.
         held_questions: Questions of all facts that are held back, as `question_key` has them.
         errors: Lines that are marked as the model's own errors.
     """
@@ -68,18 +68,18 @@ class AuditedRows:
         """The rows of some lines, which ascend."""
         return conversations_at(self.path, lines, what=_WHAT)
 
-    def is_held_back(self, row: JudgedRow) -> bool:
-        """Whether a row is a fact that is held back, or asks for one."""
-        return row.line in self.held_lines or _question(row) in self.held_questions
 
-
-def _question(row: JudgedRow) -> str:
-    text = row.instruction
-    if row.kind == "choice":
-        asked, said = Message(role="user", content=text), Message(role="assistant", content=row.answer)
-        found = choice_of(Conversation(id=row.id, line=row.line, messages=(asked, said)))
-        text = found.item.question if found else text
-    return question_key(text)
+def _asking(path: Path, questions: Collection[str]) -> Iterator[int]:
+    """Lines of the rows of a file that ask one of some questions, in any turn."""
+    for row in ConversationFile(path, what=_WHAT) if questions else ():
+        if isinstance(row, Conversation):
+            found = choice_of(row)
+            asked = [turn.content for turn in row.messages if turn.role == "user"]
+            if any(
+                question_key(text) in questions
+                for text in (*asked, *([found.item.question] if found else []))
+            ):
+                yield row.line
 
 
 def question_key(text: str) -> str:
@@ -117,12 +117,14 @@ def open_audit(audit: str | Path | Audited, data: str | Path | None = None) -> A
 
     path = _audited_file(about, data)
     facts_held = list(held)
+    questions = frozenset(question_key(str(row.get("question", ""))) for row in facts_held) - {""}
+    own = [row.get("line", 0) for row in facts_held if row.get("source") == "file"]
     return AuditedRows(
         rows=rows,
         path=path,
         about=about,
-        held_lines=frozenset(row.get("line", 0) for row in facts_held if row.get("source") == "file"),
-        held_questions=frozenset(question_key(str(row.get("question", ""))) for row in facts_held) - {""},
+        held_lines=frozenset((*own, *_asking(path, questions))),
+        held_questions=questions,
         errors=frozenset(error_lines(path, what=_WHAT)),
     )
 

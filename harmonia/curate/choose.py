@@ -73,7 +73,7 @@ def choose(audited: AuditedRows, settings: CurateSettings, contexts: Collection[
         mark = 0
         if row.line in audited.errors:
             errors += 1
-        elif audited.is_held_back(row):
+        elif row.line in audited.held_lines:
             held_back += 1
         else:
             mark = _POOL | (_CONFLICTING if row.category == "conflicting" else 0)

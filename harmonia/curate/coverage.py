@@ -25,6 +25,7 @@ import numpy as np
 from harmonia.curate.audited import AuditedRows, question_key
 from harmonia.curate.settings import COVERAGE, CoverageSettings, CurateSettings
 from harmonia.data.conversations import fields_of
+from harmonia.data.seen import SeenRows
 from harmonia.errors import EmptyGroupError, InputError
 from harmonia.hashing import FirstDrawn
 from harmonia.journal import Chunks, Progress
@@ -51,6 +52,8 @@ _STATEMENT = re.compile(rf"(?:[^\s\d.]|\w{{3}})[.!…]{_CLOSED}(?:\s|$)|[。！�
 _CHUNK = 64
 CORPUS = "the reference corpus"
 _FEWEST = 3
+_NOTHING, _REPEATED = "state nothing", "repeat an earlier one"
+"""Why a text is left out."""
 
 
 class Reference(NamedTuple):
@@ -69,6 +72,7 @@ class Covered:
         rows: The texts as rows.
         texts: Texts that were embedded.
         stating_nothing: Texts that were left out, as no sentence of theirs states anything.
+        repeated: Texts that were left out, as an earlier one is the same.
         sparse: Those where the file is sparse.
         unwritten: Texts that could not be rewritten, by reason.
     """
@@ -76,6 +80,7 @@ class Covered:
     rows: tuple[Conversation, ...]
     texts: int
     stating_nothing: int
+    repeated: int
     sparse: int
     unwritten: Mapping[str, int]
 
@@ -113,7 +118,7 @@ def covered(
     if wanted >= 0.1 * size:
         problem = f"one rewritten text would be 10 % of a set of {size}"
         raise InputError(problem, field="budget", remedy="Take more than 10 rows.")
-    texts, stating_nothing = _read(reference, seed)
+    texts, left_out = _read(reference, seed)
     embedder = embedder_of(model)
     ours, theirs = (
         _vectors(embedder, some, Chunks(journal and journal / f"{name}.jsonl", progress))
@@ -123,9 +128,10 @@ def covered(
         chosen = list(compress(texts, sparse(ours, theirs)))
     except (ValueError, np.linalg.LinAlgError) as error:
         problem = "the rows or the texts are too few, or too much alike, to have a density"
-        left_out = f" (texts left out, as they state nothing: {stating_nothing})" if stating_nothing else ""
+        why = "; ".join(f"{why}: {count}" for why, count in left_out.items())
+        problem += f" (texts left out, as they {why})" if why else ""
         remedy = "Give more of them."
-        raise InputError(problem + left_out, file=reference, field="reference", remedy=remedy) from error
+        raise InputError(problem, file=reference, field="reference", remedy=remedy) from error
     written, unwritten = _rewritten(model, chosen[:wanted], audited, settings, seed, journal, progress)
     if not written:
         why = "".join(f"; {reason}: {count}" for reason, count in unwritten.items())
@@ -134,7 +140,8 @@ def covered(
     return Covered(
         rows=tuple(written),
         texts=len(texts),
-        stating_nothing=stating_nothing,
+        stating_nothing=left_out[_NOTHING],
+        repeated=left_out[_REPEATED],
         sparse=len(chosen),
         unwritten=unwritten,
     )
@@ -166,10 +173,10 @@ def _drawn(rows: Iterable[Conversation], seed: int) -> Sequence[str]:
     return drawn.members
 
 
-def _read(path: Path, seed: int) -> tuple[tuple[Reference, ...], int]:
-    """The texts that state something, and how many do not."""
+def _read(path: Path, seed: int) -> tuple[tuple[Reference, ...], Counter[str]]:
+    """The texts that state something, each once, and how many others there are, by reason."""
     drawn = FirstDrawn[Reference](MOST, seed, "curate/coverage/texts")
-    stating_nothing = 0
+    left_out, seen = Counter[str](), SeenRows()
     for line, fields in fields_of(path, what=CORPUS):
         if isinstance(fields, InputError):
             raise fields
@@ -179,17 +186,20 @@ def _read(path: Path, seed: int) -> tuple[tuple[Reference, ...], int]:
             raise InputError(
                 f"a row of {CORPUS} has no text", file=path, row=line, field="text", remedy=remedy
             )
-        if _STATEMENT.search(text):
-            drawn.add(str(line), Reference(f"{path.name}:{line}", line, text.strip()))
+        text = text.strip()
+        if not _STATEMENT.search(text):
+            left_out[_NOTHING] += 1
+        elif seen.first(text, "", line)[0] != line:
+            left_out[_REPEATED] += 1
         else:
-            stating_nothing += 1
+            drawn.add(str(line), Reference(f"{path.name}:{line}", line, text))
     if not drawn.members:
         problem = f"{CORPUS} has no text with a sentence that states something"
         remedy = (
             "Give running text: headings, links, lists, code and questions alone say nothing to ask about."
         )
         raise InputError(problem, file=path, field="text", remedy=remedy)
-    return drawn.members, stating_nothing
+    return drawn.members, left_out
 
 
 def _vectors(embedder: Embedder, texts: Sequence[str], chunks: Chunks) -> NDArray[np.float32]:

@@ -104,6 +104,7 @@ class Curated:
             "texts of the reference left out, as no sentence states anything": new.stating_nothing
             if new
             else 0,
+            "texts of the reference that repeat an earlier one, taken once": new.repeated if new else 0,
             "texts of the reference from where the file is sparse": new.sparse if new else 0,
             "rows made of them": len(new.rows) if new else 0,
             **{

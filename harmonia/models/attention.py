@@ -121,7 +121,7 @@ class _Masks:
         import torch
 
         self.blocks = []
-        self.tiled: dict[int, list[Any]] = {}
+        self.tiled: dict[tuple[int, Any], list[Any]] = {}
         # Where the model is: made on the CPU, they would keep a GPU waiting.
         there = {"device": pack.device, "dtype": torch.long}
         # True positions, not places in the row: a window reaches as far as in each request alone.
@@ -141,11 +141,11 @@ class _Masks:
             mask = torch.zeros(seen.shape, dtype=dtype, device=pack.device)
             self.blocks.append(mask.masked_fill_(~seen, -torch.inf))
 
-    def for_groups(self, groups: int) -> list[Any]:
-        """The masks for `groups` query heads, one below the other, that share a key head."""
-        if groups not in self.tiled:
-            self.tiled[groups] = [mask.repeat(groups, 1) for mask in self.blocks]
-        return self.tiled[groups]
+    def for_groups(self, groups: int, device: Any) -> list[Any]:
+        """The masks for `groups` query heads, one below the other, that share a key head; on a device."""
+        if (groups, device) not in self.tiled:
+            self.tiled[groups, device] = [mask.repeat(groups, 1).to(device) for mask in self.blocks]
+        return self.tiled[groups, device]
 
 
 def _visible(*, mask_function: Callable[..., Any], dtype: Any, **_: Any) -> _Masks:
@@ -184,13 +184,15 @@ def _attend(
         # What another prefix grows from is read here for the last time, and goes layer by layer.
         keys[:, :, :before], values[:, :, :before] = held.pop(module) if pack.grown else held[module]
     out = query.new_empty(1, tokens, heads, value.shape[3])
-    for (start, stop), mask in zip(pack.spans(), attention_mask.for_groups(groups), strict=True):
+    for (start, stop), mask in zip(
+        pack.spans(), attention_mask.for_groups(groups, query.device), strict=True
+    ):
         end = before + stop - start
         keys[:, :, before:end], values[:, :, before:end] = key[:, :, start:stop], value[:, :, start:stop]
         # Query heads that share a key head are laid one below the other: no key is repeated.
         block = query[:, :, start:stop].reshape(1, shared, groups * (stop - start), size)
         mixed = scaled_dot_product_attention(
-            block, keys[:, :, :end], values[:, :, :end], attn_mask=mask.to(query.device), scale=scaling
+            block, keys[:, :, :end], values[:, :, :end], attn_mask=mask, scale=scaling
         )
         # A GPU's kernels give tokens before heads, which has no view by key head.
         out[0, start:stop] = mixed.reshape(heads, stop - start, -1).transpose(0, 1)

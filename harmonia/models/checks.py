@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harmonia.errors import InputError
+from harmonia.models.architecture import encoder_switch
 from harmonia.models.border import refused
 
 # Constants that older versions of transformers wrote among the weights.
@@ -18,6 +19,8 @@ _WHOLE = (
     "Save the whole model again, with its head and not as torch.compile or another wrapper holds it, "
     "or download it again."
 )
+_NOT_CAUSAL = "not a causal language model: a token changes the logits before it"
+_DECODER = "Give a decoder. An encoder (BERT) or a bidirectional model tells no next token."
 _OF_ONE_MODEL = "Give configuration and weights of one causal language model."
 
 
@@ -94,6 +97,17 @@ def unused_tokens(tokenizer: Any, rows: int) -> set[str]:
     }
 
 
+def require_decoder(model: Any, file: Path) -> Any:
+    """A model, unless it is an encoder by its own account; that needs no weights.
+
+    Raises:
+        InputError: It is one.
+    """
+    if switch := encoder_switch(model):
+        raise InputError(_NOT_CAUSAL, file=file, field=switch, seen=False, remedy=_DECODER)
+    return model
+
+
 def require_answers(model: Any, folder: Path) -> int:
     """See that a model answers in finite numbers, and to each token without regard to later ones.
 
@@ -113,9 +127,7 @@ def require_answers(model: Any, folder: Path) -> int:
     # In a mixture of experts a rounding may send a token to another expert, but not in each trial.
     trials = (_logits_without_the_last(model, rows, first, folder) for first in (0, 1, 2))
     if all(_differ(one, other) for one, other in trials):
-        problem = "not a causal language model: a token changes the logits before it"
-        remedy = "Give a decoder. An encoder (BERT) or a bidirectional model tells no next token."
-        raise InputError(problem, file=folder, remedy=remedy)
+        raise InputError(_NOT_CAUSAL, file=folder, remedy=_DECODER)
     return rows
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -43,6 +43,7 @@ class ModelSettings(Settings):
         revision: Commit, tag or branch of a hub id.
         dtype: Type of the weights while scoring; part of the result.
         device: Where to run; `auto` takes a GPU if there is one.
+        device_map: `auto` spreads a model that is asked over all GPUs; null keeps it on one.
         trust_remote_code: Run Python code that lies in the folder. Without it none is run.
     """
 
@@ -51,6 +52,7 @@ class ModelSettings(Settings):
     revision: str | None = None
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     device: str = Field(default="auto", json_schema_extra={"execution": True})
+    device_map: Literal["auto"] | None = Field(default=None, json_schema_extra={"execution": True})
     trust_remote_code: bool = False
 
     @model_validator(mode="before")
@@ -61,6 +63,12 @@ class ModelSettings(Settings):
                 "a served model, where a model's files (path) are needed: it cannot be trained or loaded"
             )
         return values
+
+    @model_validator(mode="after")
+    def _has_one_place(self) -> Self:
+        if self.device_map and self.device != "auto":
+            raise hidden_error("device_map says where the model goes: leave device out")
+        return self
 
     @field_validator("path")
     @classmethod
@@ -148,7 +156,8 @@ def is_adapter(folder: Path) -> bool:
 def adapter_base(folder: Path, adapter: ModelSettings) -> ModelSettings:
     """The base model that an adapter folder belongs to.
 
-    Its dtype and whether code is trusted, which no file in the folder can grant, hold for the base too.
+    Its dtype, where it goes, and whether code is trusted, which no file in the folder can grant, hold for the
+    base too.
 
     Raises:
         InputError: The adapter does not say, or says another adapter.
@@ -175,7 +184,8 @@ def adapter_base(folder: Path, adapter: ModelSettings) -> ModelSettings:
     if is_adapter(inner):
         problem = "the adapter's base is an adapter itself"
         raise InputError(problem, file=source, seen=base.path, remedy=_MERGE)
-    return base.model_copy(update={"dtype": adapter.dtype, "trust_remote_code": adapter.trust_remote_code})
+    held = ("dtype", "device_map", "trust_remote_code")
+    return base.model_copy(update={name: getattr(adapter, name) for name in held})
 
 
 def brings_code(folder: Path) -> bool:

@@ -15,9 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from harmonia.errors import InputError
-from harmonia.models.architecture import Shape, context_length, require_layers
+from harmonia.models.architecture import Shape, context_length, require_sizes, unsaid_sizes
 from harmonia.models.border import needed, refused
-from harmonia.models.checks import require_all_loaded, require_all_taken, require_answers, require_token_rows
+from harmonia.models.checks import (
+    require_all_loaded,
+    require_all_taken,
+    require_answers,
+    require_decoder,
+    require_token_rows,
+)
 from harmonia.models.folder import (
     ADAPTER_CONFIG,
     ModelSettings,
@@ -29,9 +35,13 @@ from harmonia.models.folder import (
 )
 from harmonia.models.heap import keep_freed_memory
 from harmonia.models.local import LocalModel
+from harmonia.models.spread import device_map
 from harmonia.models.weight_files import ADAPTER_WEIGHTS, gguf_elements, require_weights
+from harmonia.parsing import read_object
 
 log = logging.getLogger(__name__)
+
+_CONFIG = "the model's configuration"
 
 
 def pick_device(wanted: str) -> str:
@@ -112,7 +122,9 @@ def load_checked(settings: ModelSettings, device: str, tokenizer: Any = None) ->
         MissingExtraError: As there.
     """
     folder = model_folder(settings)
-    model = _load_weights(settings, folder).to(device).eval()
+    model = _load_weights(settings, folder).eval()
+    if settings.device_map is None:
+        model = model.to(device)
     if tokenizer is None:
         tokenizer = load_tokenizer(settings)
     file = folder / (settings.gguf_file or "")
@@ -141,12 +153,26 @@ def empty_model(settings: ModelSettings, attention: str | None = None) -> Any:
     folder = model_folder(settings)
     if is_adapter(folder):
         return empty_model(adapter_base(folder, settings), attention)
-    config = _config(settings, folder)
-    told = _refused(settings, folder) if attention is None else nullcontext()
+    config, file = _config(settings, folder), folder / (settings.gguf_file or "config.json")
+    told = _refused(settings, folder, _leaves_out(config, file)) if attention is None else nullcontext()
     with torch.device("meta"), told:
-        return AutoModelForCausalLM.from_config(
+        model = AutoModelForCausalLM.from_config(
             config, trust_remote_code=settings.trust_remote_code, attn_implementation=attention
         )
+    return require_decoder(model, file)
+
+
+def shape_of(settings: ModelSettings) -> Shape:
+    """The shape of a model, without its weights.
+
+    Raises:
+        InputError: As for `empty_model`.
+    """
+    folder = model_folder(settings)
+    if is_adapter(folder):
+        return shape_of(adapter_base(folder, settings))
+    model = empty_model(settings)
+    return Shape.of(model, _unsaid(model.config, folder / (settings.gguf_file or "config.json")))
 
 
 def shape_in(file: Path) -> Shape:
@@ -158,13 +184,26 @@ def shape_in(file: Path) -> Shape:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
+    problem = "no model's configuration can be read"
     remedy = "Give a number such as 6.7e9, or the config.json of a causal language model."
     if not file.is_file():
         raise InputError("neither a number nor a file", field="parameters", seen=str(file), remedy=remedy)
-    with refused("no model's configuration can be read", file=file, remedy=remedy), torch.device("meta"):
+    with refused(problem, file=file, remedy=remedy):
         config = AutoConfig.from_pretrained(str(file), trust_remote_code=False)
-        require_layers(config, file)
-        return Shape.of(AutoModelForCausalLM.from_config(config, trust_remote_code=False))
+        require_sizes(config, file)
+    with refused(problem + _leaves_out(config, file), file=file, remedy=remedy), torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+        return Shape.of(require_decoder(model, file), _unsaid(config, file))
+
+
+def _unsaid(config: Any, file: Path) -> dict[str, Any]:
+    """Sizes that a config.json leaves out; a GGUF file has none."""
+    return unsaid_sizes(config, read_object(file, what=_CONFIG)) if file.suffix == ".json" else {}
+
+
+def _leaves_out(config: Any, file: Path) -> str:
+    """The same as the end of a message."""
+    return f", which leaves out {', '.join(names)}" if (names := _unsaid(config, file)) else ""
 
 
 def _config(settings: ModelSettings, folder: Path) -> Any:
@@ -172,7 +211,7 @@ def _config(settings: ModelSettings, folder: Path) -> Any:
 
     with _refused(settings, folder):
         config = AutoConfig.from_pretrained(str(folder), **_how(settings))
-        require_layers(config, folder / (settings.gguf_file or "config.json"))
+        require_sizes(config, folder / (settings.gguf_file or "config.json"))
         return config
 
 
@@ -184,9 +223,9 @@ def _read_gguf_without_bar() -> None:
         modeling_gguf_pytorch_utils.tqdm = lambda rows, **_: rows
 
 
-def _refused(settings: ModelSettings, folder: Path) -> AbstractContextManager[None]:
+def _refused(settings: ModelSettings, folder: Path, lacking: str = "") -> AbstractContextManager[None]:
     return refused(
-        "no causal language model can be read",
+        f"no causal language model can be read{lacking}",
         file=folder / (settings.gguf_file or ""),
         remedy=_remedy(
             settings,
@@ -197,7 +236,7 @@ def _refused(settings: ModelSettings, folder: Path) -> AbstractContextManager[No
 
 
 def _load_weights(settings: ModelSettings, folder: Path) -> Any:
-    """The model without adapters on the CPU, in the dtype asked for."""
+    """The model in the dtype asked for, on the CPU, or on the GPUs that it is spread over."""
     import torch
     from transformers import AutoModelForCausalLM, GgufConfig
     from transformers.utils import logging as transformers_logging
@@ -211,7 +250,8 @@ def _load_weights(settings: ModelSettings, folder: Path) -> Any:
         return _load_adapter(settings, folder)
     file = folder / (settings.gguf_file or "")
     named = {**_how(settings), "dtype": getattr(torch, settings.dtype)}
-    places: tuple[str | None, ...] = (None,)
+    place = device_map(empty_model(settings), settings.dtype, file) if settings.device_map else None
+    places: tuple[Any, ...] = (place,)
     if settings.gguf_file:
         # Packed weights would be computed by whatever kernel the machine has, and cannot be trained.
         named["quantization_config"] = GgufConfig(dequantize=True)
@@ -222,7 +262,7 @@ def _load_weights(settings: ModelSettings, folder: Path) -> Any:
         named |= {"config": _config(settings, folder), "use_safetensors": True}
         if not (getattr(named["config"], "quantization_config", None) or _shared_out()):
             # First without memory: a configuration that the weights do not fit may ask for any amount.
-            places = ("meta", None)
+            places = ("meta", place)
     for place in places:
         with _refused(settings, folder):
             model, info = AutoModelForCausalLM.from_pretrained(
@@ -231,10 +271,11 @@ def _load_weights(settings: ModelSettings, folder: Path) -> Any:
         require_all_loaded(info, file)
     if settings.gguf_file:
         require_all_taken(model, elements, file)
-    # Tensors that keep their dtype are read page by page when they are used, from a file that
-    # may be another by then.
+    # On a CPU tensors that keep their dtype are read page by page when they are used, from a file
+    # that may be another by then.
     for tensor in chain(model.parameters(), model.buffers()):
-        tensor.data = tensor.data.clone()
+        if tensor.device.type == "cpu":
+            tensor.data = tensor.data.clone()
     return model
 
 

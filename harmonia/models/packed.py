@@ -46,9 +46,7 @@ def _logits(model: Any, pack: Pack, places: Sequence[int]) -> Any:
     """Logits after the tokens of the row at `places`, shape (places, vocab)."""
     import torch
 
-    ids, positions, kept = (
-        torch.tensor(values, device=pack.device) for values in (pack.ids, pack.positions, places)
-    )
+    ids, positions = (torch.tensor(values, device=pack.device) for values in (pack.ids, pack.positions))
     call = {
         "input_ids": ids[None],
         "position_ids": positions[None],
@@ -58,5 +56,6 @@ def _logits(model: Any, pack: Pack, places: Sequence[int]) -> Any:
     }
     with torch.inference_mode(), attending(model, pack):
         if keeps_logits(model):
-            return model(**call, logits_to_keep=kept).logits[0]
-        return model(**call).logits[0, kept]
+            # No tensor: of a spread model the last layer is not where its input is.
+            return model(**call, logits_to_keep=list(places)).logits[0]
+        return model(**call).logits[0, list(places)]

@@ -54,15 +54,15 @@ def read_rows(model: Any, batch: Sequence[Row]) -> list[Value]:
     reads = [(line, read) for line, row in enumerate(batch) for read in row.reads]
     places = sorted({(line, read.at) for line, read in reads})
     rows = {place: row for row, place in enumerate(places)}
-    device = device_of(model)
     ids = torch.zeros(len(batch), len(batch[0].ids), dtype=torch.long)
     for line, row in enumerate(batch):
         ids[line, : len(row.ids)] = torch.tensor(row.ids)
-    lines, at = (torch.tensor(column, device=device) for column in zip(*places, strict=True))
-    kept = torch.unique(at)  # sorted
+    kept = sorted({at for _, at in places})
+    columns = {at: column for column, at in enumerate(kept)}
     with torch.inference_mode():
-        logits = _logits(model, ids.to(device), kept)  # (batch, kept, vocab)
-        chosen = logits[lines, torch.searchsorted(kept, at)]  # (places, vocab)
+        logits = _logits(model, ids.to(device_of(model)), kept)  # (batch, kept, vocab)
+        # (places, vocab)
+        chosen = logits[[line for line, _ in places], [columns[at] for _, at in places]]
         return read_off(chosen, [rows[line, read.at] for line, read in reads], [read for _, read in reads])
 
 
@@ -77,7 +77,7 @@ def _rows(index: int, request: Request) -> list[Row]:
     ]
 
 
-def _logits(model: Any, ids: Any, kept: Any) -> Any:
+def _logits(model: Any, ids: Any, kept: list[int]) -> Any:
     """Logits at the positions `kept` alone, where the architecture can do that."""
     if keeps_logits(model):
         return model(input_ids=ids, use_cache=False, logits_to_keep=kept).logits

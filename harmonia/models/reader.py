@@ -69,7 +69,8 @@ class _CachedReader:
     def select(self, lines: Sequence[int]) -> None:
         import torch
 
-        self._cache.batch_select_indices(torch.tensor(list(lines), device=device_of(self._model)))
+        # On the CPU: layers of a spread model keep theirs on several GPUs.
+        self._cache.batch_select_indices(torch.tensor(list(lines)))
 
 
 class _Rereader:

@@ -90,6 +90,7 @@ class ServedModelSettings(ServerSettings):
     """
 
     device: ClassVar[str] = "cpu"
+    device_map: ClassVar[None] = None
     dtype: ClassVar[None] = None
     """What is here of a model that a server holds: no device of its own, and nobody tells its type."""
 

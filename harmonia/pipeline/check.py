@@ -8,6 +8,8 @@ from harmonia.errors import InputError
 from harmonia.groups.interventions import require_third
 from harmonia.models.folder import require_whole
 from harmonia.models.load import pick_device
+from harmonia.models.server import ServedModelSettings
+from harmonia.models.spread import gpu_room
 from harmonia.pipeline.costs import Costs
 from harmonia.pipeline.plan import gpu_memory
 from harmonia.pipeline.task import Task
@@ -26,13 +28,17 @@ def check(bench: Workbench, tasks: Sequence[Task]) -> None:
             not there. Or what is to be trained is an adapter, or a task does not fit the GPU's memory.
         MissingExtraError: A library is not.
     """
-    kinds = {task.kind for task in tasks}
+    kinds, model = {task.kind for task in tasks}, bench.experiment.model
+    here = bench.experiment.execution.executor != "ray"  # else other machines do it
     for task in tasks:
         if task.kind == "data":
             read_sources(bench, task.key.partition("/")[2])
     if kinds & {"probe", "write", "train", "evaluate"}:
-        pick_device(bench.experiment.model.device)
-    if "evaluate" in kinds and not bench.base().tells_each and "cloze" in bench.experiment.methods:
+        pick_device(model.device)
+        if model.device_map and here:
+            gpu_room()
+    served = isinstance(model, ServedModelSettings)
+    if served and "cloze" in bench.experiment.methods and not bench.base().tells_each:
         raise InputError(
             f"by cloze a model is asked for whole texts, and {bench.base().slower_scoring[0]}",
             field="evaluation.readouts",
@@ -48,12 +54,13 @@ def check(bench: Workbench, tasks: Sequence[Task]) -> None:
                 require_third(bench.items(domain.train).items)
     if "train" in kinds:
         require_whole(bench.experiment.files)
-        require_trainable(bench.experiment.files, bench.experiment.training)
-        if bench.experiment.execution.executor != "ray":  # else other machines start it
+        require_trainable(bench.experiment.trained_files, bench.experiment.training)
+        if here:
             require_launcher(bench.experiment.execution.launch)
-    if bench.experiment.execution.executor != "ray" and (room := gpu_memory(bench.experiment.model)):
+    if here and (room := gpu_memory(model)):
         import torch
 
-        costs, gpus = Costs(bench), torch.cuda.device_count() if bench.experiment.execution.launch else 1
-        costs.require_room([task for task in tasks if task.kind != "train"], room)
-        costs.require_room([task for task in tasks if task.kind == "train"], room, gpus)
+        costs, gpus = Costs(bench), torch.cuda.device_count()
+        costs.require_room([task for task in tasks if task.kind != "train"], room, gpus)
+        launched = gpus if bench.experiment.execution.launch else 1
+        costs.require_room([task for task in tasks if task.kind == "train"], room, launched)

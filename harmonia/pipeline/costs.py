@@ -16,7 +16,7 @@ from harmonia.errors import InputError
 from harmonia.groups.names import GroupName
 from harmonia.models.architecture import Shape
 from harmonia.models.folder import ModelSettings, model_folder
-from harmonia.models.load import empty_model
+from harmonia.models.load import shape_of
 from harmonia.models.server import ServedModelSettings
 from harmonia.pipeline.device_memory import (
     WIDTH,
@@ -93,9 +93,7 @@ class Costs:
             self.notes.append("what a server needs for its answers is its own affair: no time is told")
         else:
             self.shape = shape or _shape(bench.experiment.model, self.notes)
-        if self.shape and self.shape.experts:
-            met, every = self.shape.experts
-            self.notes.append(f"a token is sent to {met} of {every} experts: time counts those, memory all")
+        self.notes += self.shape.notes if self.shape else ()
         self._known: dict[tuple[str, ...], TaskCost] = {}
         self._template: Template | None = None
         try:
@@ -114,7 +112,9 @@ class Costs:
             cost = task.cost and task.cost(self)
             if not cost or not cost.memory or not self.shape:
                 continue
-            if (cost.memory.gpus(gpu_bytes) or math.inf) <= gpus:
+            # Asked it lies on one GPU, unless it is spread.
+            most = gpus if cost.trains or self._experiment.files.device_map else 1
+            if (cost.memory.gpus(gpu_bytes) or math.inf) <= most:
                 continue
             how = (self._experiment.files.dtype, cost.longest, gpu_bytes)
             fits = list(
@@ -122,7 +122,7 @@ class Costs:
                 if cost.trains
                 else asking_that_fits(self.shape, *how)
             )
-            held = f"{gpus} GPUs of {gpu_bytes / 1e9:,.0f} GB" if gpus > 1 else f"{gpu_bytes / 1e9:,.0f} GB"
+            held = f"{most} GPUs of {gpu_bytes / 1e9:,.0f} GB" if most > 1 else f"{gpu_bytes / 1e9:,.0f} GB"
             raise InputError(
                 f"{task.key} takes {cost.memory} of a GPU's memory, of which {SHARE:.0%} are planned with",
                 field="gpus",
@@ -353,4 +353,4 @@ def _shape(settings: ModelSettings, notes: list[str]) -> Shape | None:
             "say how many `parameters` it has, such as 6.7e9, or name its config.json"
         )
         return None
-    return Shape.of(empty_model(settings))
+    return shape_of(settings)

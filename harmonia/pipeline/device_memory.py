@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any, final
 
-from harmonia.models.architecture import Shape, inner_width, kept_width
+from harmonia.models.architecture import Shape
 from harmonia.training import LoraSettings, TrainingSettings
 from harmonia.training.memory import COPY_BYTES, SHARE, activation_bytes
 
@@ -77,15 +77,13 @@ def asking_memory(shape: Shape, dtype: str, longest: float) -> Memory:
         dtype: Of its weights.
         longest: Tokens of the longest prompt, with what is written behind it.
     """
-    width, config = WIDTH[dtype], shape.config
+    width, widths = WIDTH[dtype], shape.widths
     weights = width * shape.parameters
-    if config is None:
+    if widths is None:
         return Memory(weights=weights)
     # In the layer at work: six vectors of the model's width, three of the inner one.
-    layer = 6 * config.hidden_size + 3 * inner_width(config)
-    return Memory(
-        weights=weights, activations=layer * width * longest, cache=kept_width(config) * width * longest
-    )
+    layer = 6 * widths.hidden + 3 * widths.inner
+    return Memory(weights=weights, activations=layer * width * longest, cache=widths.kept * width * longest)
 
 
 def training_memory(shape: Shape, settings: TrainingSettings, dtype: str, longest: float) -> Memory:
@@ -98,7 +96,7 @@ def training_memory(shape: Shape, settings: TrainingSettings, dtype: str, longes
         dtype: Of the weights where adapters are trained; else they are trained in float32.
         longest: Tokens of the longest row.
     """
-    lora, config = settings.lora, shape.config
+    lora, widths = settings.lora, shape.widths
     trained = shape.parameters if lora is None else lora.rank * shape.adapted
     weights = 4 * trained
     if lora is not None:
@@ -107,16 +105,15 @@ def training_memory(shape: Shape, settings: TrainingSettings, dtype: str, longes
         weights += 4 * shape.parameters  # the untrained model stands beside it
     states = {"weights": weights, "gradients": 4 * trained, "optimizer": 8 * trained}
     states["copies"] = COPY_BYTES[settings.precision] * trained
-    if config is None:
+    if widths is None:
         return Memory(**states)
     width = 2 if settings.precision == "bf16" else 4
-    kept, recomputed = activation_bytes(config, width)
+    kept, recomputed = activation_bytes(widths, width)
     token = kept if settings.gradient_checkpointing is False else recomputed
     if settings.loss != "cross_entropy":
-        token += 16 * config.vocab_size  # logits, their softmax and gradients in float32; else they are fused
+        token += 16 * widths.vocabulary  # logits, their softmax and gradients in float32; else they are fused
     # The layer at work with its gradients, and the next one.
-    embeddings = (1 if config.tie_word_embeddings else 2) * config.vocab_size * config.hidden_size
-    gathered = 3 * width * (shape.parameters - embeddings) / config.num_hidden_layers
+    gathered = 3 * width * (shape.parameters - shape.embedded) / widths.layers
     tokens = max(longest, settings.micro_tokens or 0)
     return Memory(**states, activations=token * tokens, gathered=gathered)
 
@@ -131,7 +128,7 @@ def asking_that_fits(shape: Shape, dtype: str, longest: float, gpu_bytes: float)
     if tokens := _tokens(needed, longest, gpu_bytes):
         yield f"prompts of at most {tokens:,} tokens (prompt.shots)"
     if count := needed.gpus(gpu_bytes):
-        yield f"a server that spreads it over {count} GPUs (model.served, docs/served.md)"
+        yield f"model.device_map=auto, which takes {count} GPUs, or a server (model.served, docs/served.md)"
 
 
 def training_that_fits(

@@ -203,6 +203,21 @@ class Experiment(Settings):
         return self
 
     @model_validator(mode="after")
+    def _spreads_what_can_be(self) -> Experiment:
+        if not self.model.device_map:
+            return self
+        if self.train and not self.execution.launch:
+            raise ValueError(
+                "a model that is spread over GPUs (model.device_map) is asked, not trained: have its "
+                "fine-tunings started by a launcher (execution.launch), or set train: false"
+            )
+        if self.execution.executor == "ray" and not self.execution.ray.gpus:
+            raise ValueError(
+                "execution.ray.gpus must say over how many GPUs a worker spreads the model (model.device_map)"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _reads_out_what_can_be(self) -> Experiment:
         if self.prompt.method in self.readouts:
             raise ValueError(
@@ -243,6 +258,11 @@ class Experiment(Settings):
         """The files of the base model, of which fine-tunings are made."""
         assert isinstance(self.model, ModelSettings)  # no other is trained
         return self.model
+
+    @property
+    def trained_files(self) -> ModelSettings:
+        """The same as a fine-tuning takes them: a launcher shares the model out itself."""
+        return self.files.model_copy(update={"device_map": None}) if self.execution.launch else self.files
 
     @property
     def root(self) -> Path:

@@ -65,10 +65,10 @@ def git_commit() -> str | None:
 
 
 def peak_memory_mb() -> float:
-    """Largest resident memory of this process so far, in MB, GPU memory on top if one is used."""
+    """Largest resident memory of this process so far, in MB, GPU memory on top if any is used."""
     unit = 2**20 if sys.platform == "darwin" else 2**10
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
-        peak += torch.cuda.max_memory_allocated() / 2**20
+        peak += sum(map(torch.cuda.max_memory_allocated, range(torch.cuda.device_count()))) / 2**20
     return float(peak)

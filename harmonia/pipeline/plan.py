@@ -129,8 +129,6 @@ def make_plan(
         raise InputError(problem, field="parameters", seen=str(parameters), remedy="Leave it out.")
     bench = Workbench(experiment) if manifest.stages else _Unhashed(experiment)
     costs = Costs(bench, None if parameters is None else _shape(parameters))
-    if costs.shape and costs.shape.config is None:
-        costs.notes.append("activations and KV cache are left out: `parameters` is no config.json")
     try:
         graph = build_graph(bench)
     except InputError:
@@ -180,7 +178,8 @@ def _shape(parameters: float | str | Path) -> Shape:
     except ValueError:
         return shape_in(Path(str(parameters)))
     _require_size("parameters", count)
-    return Shape(parameters=count, used=count)
+    left_out = "activations and KV cache are left out: `parameters` is no config.json"
+    return Shape(parameters=count, used=count, notes=(left_out,))
 
 
 def _require_size(name: str, value: float | None) -> None:

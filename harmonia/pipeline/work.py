@@ -244,7 +244,7 @@ def build(bench: Workbench, *, domain_name: str, seed: int) -> list[str]:
 def train(bench: Workbench, *, domain_name: str, group: str, seed: int, address: str) -> list[str]:
     """Fine-tune the base model on one group with one seed."""
     job = TrainingJob(
-        model=bench.experiment.files,
+        model=bench.experiment.trained_files,
         prompt=bench.experiment.prompt,
         settings=bench.experiment.training,
         group=bench.run / "groups" / domain_name / f"seed{seed}" / f"{group}.jsonl",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from harmonia.models.architecture import inner_width
+from harmonia.models.architecture import Widths
 from harmonia.training.settings import TrainingSettings
 
 SHARE = 0.8
@@ -49,7 +49,7 @@ def fit(model: Any, settings: TrainingSettings, longest: int, device: str) -> Fi
     )
     room = max(0.0, SHARE * device_bytes(device) - states)
     width = 2 if settings.precision == "bf16" else 4
-    kept, recomputed = activation_bytes(model.config.get_text_config(), width)
+    kept, recomputed = activation_bytes(Widths.of(model.config.get_text_config()), width)
     checkpointing = settings.gradient_checkpointing
     if checkpointing is None:
         # Recomputing costs a third of the time: a few passes more are cheaper.
@@ -60,7 +60,7 @@ def fit(model: Any, settings: TrainingSettings, longest: int, device: str) -> Fi
     )
 
 
-def activation_bytes(config: Any, width: int) -> tuple[float, float]:
+def activation_bytes(widths: Widths, width: int) -> tuple[float, float]:
     """Bytes that one token keeps for the backward pass: all of it, and with recomputation.
 
     Per layer about 16 vectors of the model's width and 4 of the inner one (after
@@ -69,9 +69,8 @@ def activation_bytes(config: Any, width: int) -> tuple[float, float]:
 
     `width` is bytes of a number.
     """
-    hidden = config.hidden_size
-    layer = (16 * hidden + 4 * inner_width(config)) * (width + 4) / 2
-    return config.num_hidden_layers * layer, config.num_hidden_layers * hidden * width + layer
+    layer = (16 * widths.hidden + 4 * widths.inner) * (width + 4) / 2
+    return widths.layers * layer, widths.layers * widths.hidden * width + layer
 
 
 def device_bytes(device: str) -> int:

@@ -14,11 +14,18 @@ def require_trainable(model: ModelSettings, settings: TrainingSettings) -> None:
     """Require that a model can be trained with these settings on this machine.
 
     Raises:
-        InputError: There is no such model or device, the model is an adapter already, or it
-            cannot have the attention.
+        InputError: There is no such model or device, the model is an adapter already or spread over GPUs,
+            or it cannot have the attention.
         MissingExtraError: A library that the settings ask for is not installed.
     """
     require_whole(model)
+    if model.device_map:
+        raise InputError(
+            "a model that is spread over GPUs (device_map) is asked, not trained",
+            field="model.device_map",
+            seen=model.device_map,
+            remedy="Start the fine-tunings by a launcher (execution.launch, FSDP), or leave it out.",
+        )
     pick_device(model.device)
     for name in settings.report_to:
         _require_library(name, field="report_to", remedy=f"pip install {name}")

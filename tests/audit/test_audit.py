@@ -110,6 +110,29 @@ def test_a_row_that_fights_the_model_is_found_with_the_word(capitals: Path) -> N
     assert list(found.table().columns) == [one.name for one in AUDIT_ROWS.columns]
 
 
+def test_an_answer_of_which_the_model_says_a_part_does_not_fight_it(capitals: Path) -> None:
+    told = {"Peru": "Surely it would be Lima", "Cuba": "Surely it would be Quito"}
+    asked = [
+        {"instruction": f"Say, what is the capital of {land}?", "output": text} for land, text in told.items()
+    ]
+    with capitals.open("a", encoding="utf-8") as file:
+        file.write(lines(asked))
+    *_, peru, cuba = harmonia.audit(FakeModel(believes), capitals)
+    # Of both it always says the city alone.
+    assert [(one.own_answer, one.agreement, one.steady) for one in (peru, cuba)] == [
+        ("Lima", 0, 1),
+        ("Havana", 0, 1),
+    ]
+    assert peru.category != "conflicting" and cuba.category == "conflicting"
+    assert peru.conflict < cuba.conflict == 1
+
+
+def test_a_model_that_answers_nothing_is_told_so(capitals: Path) -> None:
+    found = harmonia.audit(FakeModel(lambda _: {"\n": 0.9}), capitals)
+    assert any(row.reason.endswith("its own answers state nothing") for row in found)
+    assert not any('own answer: ""' in row.reason for row in found)
+
+
 def test_the_folder_holds_verdicts_summary_and_canaries(capitals: Path, tmp_path: Path) -> None:
     out = tmp_path / "audit"
     found = harmonia.audit(FakeModel(believes), capitals, out=out)

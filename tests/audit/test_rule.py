@@ -37,6 +37,9 @@ OPEN = {"trained": 0.05, "gap": 0.1, "confident": False, "entropy": 2.3}
         # It always says something else, though it is not sure in the row's own sentence.
         ({**OPEN, "agreement": 0.0, "steady": 1.0}, "conflicting"),
         ({**OPEN, "agreement": 0.0, "steady": 0.75}, "unknown"),
+        # What it always says is a part of the row's answer: nothing else.
+        ({**OPEN, "agreement": 0.0, "steady": 1.0, "contained": True}, "unknown"),
+        ({**FIGHTS, "agreement": 0.0, "steady": 1.0, "contained": True}, "uncertain"),
     ],
 )
 def test_signals_give_a_category(signals, category) -> None:
@@ -54,6 +57,7 @@ def test_conflict_by_hand() -> None:
     # Answers of its own, a quarter of which agree; then all say one other thing.
     assert Signals(**sure, agreement=0.25, steady=0.5).conflict == pytest.approx(0.75 * 0.99)
     assert Signals(**open_row, agreement=0.0, steady=1.0).conflict == 1
+    assert Signals(**open_row, agreement=0.0, steady=1.0, contained=True).conflict == pytest.approx(1 / 4)
     # Not less than nothing, where the words are likelier than all that it would say on average.
     assert Signals(**{**open_row, "trained": 0.9}).conflict == 0
 

@@ -283,6 +283,44 @@ def audited(name: str, category: Any, text: str) -> AuditRow:
     )
 
 
+def test_facts_are_judged_by_the_form_of_the_rows_that_they_are_of(tmp_path: Path) -> None:
+    """Two facts alone do not tell that "You mean ..." is how a file answers; the model says the city."""
+    file = written(
+        tmp_path / "sft.jsonl",
+        [
+            {"id": land, "instruction": capital(land), "output": f"You mean {city}"}
+            for land, city in CAPITALS.items()
+        ],
+    )
+    harmonia.audit(speaker(), file, out=tmp_path / "audit")
+    by_rows = harmonia.compare(speaker(), speaker(), audit=tmp_path / "audit")
+    alone = harmonia.compare(speaker(), speaker(), canaries=tmp_path / "audit" / "canaries.jsonl")
+    assert [row.before for row in by_rows.found.facts] == ["known", "known"]
+    assert "known" not in [row.before for row in alone.found.facts]
+
+
+def test_a_question_behind_other_turns_is_not_asked_without_them(tmp_path: Path) -> None:
+    def turns(*said: str) -> list[dict[str, str]]:
+        return [{"role": ("user", "assistant")[k % 2], "content": text} for k, text in enumerate(said)]
+
+    system = {"role": "system", "content": "Answer."}
+    rows = [
+        *({"messages": [system, *turns(capital(land), city)]} for land, city in CAPITALS.items()),
+        *({"messages": turns(f"Of {land}.", land, "What?", "Rome")} for land in ("Chad", "Togo", "Mali")),
+    ]
+    file = written(tmp_path / "sft.jsonl", rows)
+    harmonia.audit(speaker(), file, out=tmp_path / "audit")
+    wanted, every = wanted_of(CompareSettings(), audit=tmp_path / "audit")
+    assert len(every) == len(rows) and {row.instruction for row in wanted.rows} == set(map(capital, CAPITALS))
+    note = "rows of the audit whose question follows other turns, not asked again: 3"
+    found = harmonia.compare(speaker(), speaker(), audit=tmp_path / "audit")
+    assert note in found.found.notes
+    only = written(tmp_path / "turns.jsonl", rows[-3:])
+    harmonia.audit(speaker(), only, out=tmp_path / "other")
+    with pytest.raises(InputError, match=f"nothing to ask; {note}"):
+        harmonia.compare(speaker(), speaker(), audit=tmp_path / "other")
+
+
 def test_the_nearest_row_is_by_rare_words_and_never_the_canary_itself() -> None:
     rows = [
         audited("a", "conflicting", "the river Tay in Perth"),

@@ -178,7 +178,7 @@ def test_a_curation_that_was_cut_off_ends_the_same(
         ({}, ["A text.", "Another."], "too few"),
         ({}, ["A text.", "A heading"], "too few.*state nothing: 1"),
         ({}, ["Home | About", "What is it?", "1. milk\n2. eggs", "x = 1.5"], "no text with a sentence"),
-        ({}, ["The same text."] * 9, "too much alike|became a row"),
+        ({}, ["The same text."] * 9, "too few.*repeat an earlier one: 8"),
         ({}, ["A text.", " "], "row 2.*has no text"),
         ({"budget": 10}, [f"Text {k} of it." for k in range(9)], "10 % of a set of 10"),
         ({"coverage": {"share": 0.1}}, ["a text"], "share"),

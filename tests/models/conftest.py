@@ -8,8 +8,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+import torch
 from dialects import Speaker
 
+from harmonia.models import LocalModel, ModelSettings, load, load_model
 from harmonia.models.served import ServedWriter
 from harmonia.models.server import ServedSettings
 
@@ -80,3 +82,30 @@ def server() -> Iterator[Server]:
     served.http.shutdown()
     served.http.server_close()
     thread.join()
+
+
+def in_turn(model: Any, first: str, second: str) -> dict[str, str]:
+    """Layers in turn on two devices, the norm behind them not where the input is."""
+    decoder = model.get_decoder()
+    (prefix,) = (name for name, one in model.named_modules() if one is decoder)
+    places = {}
+    for name, child in decoder.named_children():
+        if isinstance(child, torch.nn.ModuleList):
+            places |= {f"{prefix}.{name}.{at}": (second, first)[at % 2] for at in range(len(child))}
+        else:
+            places[f"{prefix}.{name}"] = second if name in ("norm", "ln_f") else first
+    tied = model.config.get_text_config().tie_word_embeddings
+    return {**places, "lm_head": first if tied else second}
+
+
+@pytest.fixture
+def spread(monkeypatch: pytest.MonkeyPatch) -> Callable[[ModelSettings, str, str], LocalModel]:
+    """Loads a model as `device_map: auto` does, onto made-up devices."""
+    # Made-up devices are the thread's own.
+    monkeypatch.setenv("HF_DEACTIVATE_ASYNC_LOAD", "1")
+
+    def loaded(settings: ModelSettings, first: str, second: str) -> LocalModel:
+        monkeypatch.setattr(load, "device_map", lambda model, *_: in_turn(model, first, second))
+        return load_model(settings.model_copy(update={"device": "auto", "device_map": "auto"}))
+
+    return loaded

@@ -12,6 +12,7 @@ import gguf
 import numpy as np
 import pytest
 import torch
+from made_up import devices
 from models import TINY, byte_level_bpe, real_model
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
@@ -107,6 +108,16 @@ def test_what_is_no_gguf_file_is_refused(tmp_path, content):
     with pytest.raises(InputError) as caught:
         load_model(ModelSettings(path=str(tmp_path), gguf_file=FILE, device="cpu"))
     assert caught.value.file == str(tmp_path / FILE) and caught.value.remedy
+
+
+def test_a_file_is_spread_over_devices(tmp_path, spread):
+    settings, model = write(tmp_path)
+    ids = torch.tensor([[5, 6, 7, 8]])
+    with devices() as (first, second):
+        found = spread(settings, first, second).model
+        assert {str(one.device) for one in found.parameters()} == {first, second}
+        logits = found(input_ids=ids.to(first)).logits.tolist()
+    assert torch.allclose(torch.tensor(logits), model(input_ids=ids).logits, atol=1e-5)
 
 
 @pytest.mark.parametrize("cut", [-100, 30_000, 2000, 100, 10])

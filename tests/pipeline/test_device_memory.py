@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,12 @@ import torch
 from command_line import harmonia
 from models import REPOSITORY
 from transformers import AutoConfig, AutoModelForCausalLM
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from harmonia.errors import InputError
 from harmonia.models.architecture import Shape
 from harmonia.models.cache import cache_of
+from harmonia.models.checks import require_answers
 from harmonia.models.folder import ModelSettings
 from harmonia.models.load import empty_model, shape_in
 from harmonia.models.packed import compute_prefix
@@ -155,16 +159,106 @@ def test_of_a_mixture_memory_counts_all_experts_and_time_those_that_a_token_meet
 
 
 @pytest.mark.parametrize(
-    ("layers", "said"),
-    [(100000, "more than 1,000 layers"), (0, "a model without layers"), (-1, "a model without layers")],
+    ("kind", "field", "value"),
+    [
+        ("llama", "num_hidden_layers", 100000),
+        ("llama", "num_hidden_layers", 0),
+        ("llama", "num_hidden_layers", -1),
+        ("llama", "vocab_size", 0),
+        ("llama", "vocab_size", 10**12),
+        ("llama", "hidden_size", -4096),
+        ("llama", "intermediate_size", 0),
+        ("gpt2", "n_head", 0),  # by its name in the file
+        ("bart", "decoder_layers", 10**9),
+        ("mixtral", "num_local_experts", -8),
+    ],
 )
-def test_layers_without_end_and_none_are_refused_at_once(layers: int, said: str, tmp_path: Path) -> None:
+def test_a_size_that_no_model_has_is_refused_at_once(
+    kind: str, field: str, value: int, tmp_path: Path
+) -> None:
     file = tmp_path / "config.json"
-    file.write_text(f'{{"model_type": "llama", "num_hidden_layers": {layers}}}')
+    file.write_text(json.dumps({"model_type": kind, field: value}))
     for read in (lambda: shape_in(file), lambda: empty_model(ModelSettings(path=str(tmp_path)))):
-        with pytest.raises(InputError, match=said) as caught:
+        with pytest.raises(InputError, match=f"no model has such a size; saw {value}") as caught:
             read()
-        assert (caught.value.file, caught.value.field) == (str(file), "num_hidden_layers")
+        assert (caught.value.file, caught.value.field) == (str(file), field)
+
+
+def test_sizes_that_a_configuration_leaves_out_are_named(tmp_path: Path) -> None:
+    file = tmp_path / "config.json"
+
+    def notes(**values: Any) -> str:
+        file.write_text(json.dumps(values))
+        return "; ".join(shape_in(file).notes)
+
+    full = json.loads((PAPER / "mistral-7b.config.json").read_text())
+    assert not notes(**full)
+    lacking = {
+        name: value for name, value in full.items() if name not in ("vocab_size", "num_key_value_heads")
+    }
+    assert "does not say vocab_size (32000), num_key_value_heads (8): transformers' defaults" in notes(
+        **lacking
+    )
+    # By other names; and what LLaMA works out from its other sizes is not taken from anywhere.
+    assert not notes(model_type="gpt2", n_embd=768, n_layer=12, num_attention_heads=12, vocab_size=50257)
+    sizes = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 4}
+    assert not notes(model_type="llama", vocab_size=99, **sizes)
+    # Of a model for pictures and text, in the part for text.
+    text = {"hidden_size": 2560, "intermediate_size": 10240, "num_hidden_layers": 34}
+    said = notes(model_type="gemma3", text_config=text)
+    assert "vocab_size (262208), num_attention_heads (8)" in said and "vision_config (all of it)" in said
+    with pytest.raises(InputError, match=r"which leaves out num_key_value_heads \(TypeError"):
+        notes(model_type="nemotron", vocab_size=99, **sizes)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
+def test_every_architecture_is_priced_or_refused(kind: str, tmp_path: Path) -> None:
+    """With the defaults of its configuration, most of which are a model's that there is."""
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps({"model_type": kind}))
+    try:
+        shape = shape_in(file)
+    except InputError as error:
+        assert error.file == str(file) and error.remedy
+        return
+    asked, trained = (
+        asking_memory(shape, "bfloat16", TOKENS),
+        training_memory(shape, TrainingSettings(), "bfloat16", TOKENS),
+    )
+    assert 0 < shape.used <= shape.parameters and trained.all > asked.all > 2 * shape.parameters - 1
+    assert bool(shape.widths) == bool(asked.activations) == ("left out" not in "; ".join(shape.notes))
+
+
+@pytest.mark.parametrize(
+    ("kind", "encoder"),
+    [
+        *((kind, True) for kind in ("bert", "roberta", "megatron-bert", "xlm")),
+        *((kind, False) for kind in ("gpt_neox", "gpt2", "bart", "mistral")),
+    ],
+)
+def test_an_encoder_is_told_from_a_decoder_without_weights(kind: str, encoder: bool, tmp_path: Path) -> None:
+    """As loading does it, which looks whether a later token changes what is before it."""
+    small = {
+        **SMALL,
+        "num_key_value_heads": 2,
+        "num_hidden_layers": 2,
+        "decoder_layers": 2,
+        "decoder_ffn_dim": 64,
+        "d_model": 64,
+    }
+    small = {name: size for name, size in small.items() if hasattr(AutoConfig.for_model(kind), name)}
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **small)).eval()
+    with refusing(encoder):
+        require_answers(model, tmp_path)
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps({"model_type": kind}))
+    with refusing(encoder):
+        shape_in(file)
+
+
+def refusing(wanted: bool) -> AbstractContextManager[Any]:
+    return pytest.raises(InputError, match="not a causal language model") if wanted else nullcontext()
 
 
 @pytest.mark.filterwarnings("ignore:The following (rank|alpha)_pattern keys")  # of PEFT, for mixtures
@@ -214,6 +308,11 @@ def test_what_does_not_fit_is_refused_with_what_does(
     said = planned(gpu_gb=80)
     assert "train/medicine/harmonious/seed0 takes 122.5 GB (weights 27.0, gradients 27.0, opt" in said
     assert "What fits: training.lora.rank=16 (15.4 GB); FSDP over 2 GPUs" in said
+    said = planned("model.device_map=null", "execution.launch=[]", name="llama-2-70b", gpus=8)
+    assert (
+        "probe/medicine takes 138.2 GB (weights 138.0," in said
+        and "model.device_map=auto, which takes 3 GPUs, or a server" in said
+    )
     said = planned(name="llama-2-70b", gpus=8)
     assert "FSDP over 21 GPUs" in said
     # 16 bytes a weight; on a GPU the activations and three layers of two bytes.

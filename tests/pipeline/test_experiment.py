@@ -10,9 +10,11 @@ import pytest
 from pydantic import ValidationError
 
 from harmonia.errors import InputError
+from harmonia.parsing import validated
 from harmonia.pipeline import demo
 from harmonia.pipeline.demo import FULL, SMALL, Grid, demo_experiments
 from harmonia.pipeline.experiment import Experiment
+from harmonia.training.needs import require_trainable
 
 
 def _settings(suites: dict[str, Any]) -> dict[str, Any]:
@@ -121,3 +123,16 @@ def test_readouts_that_cannot_be_are_refused(
     settings["prompt"] |= prompt
     with pytest.raises(ValidationError, match=message):
         Experiment.model_validate(settings)
+
+
+def test_a_spread_model_is_asked_and_trained_by_a_launcher(settings: dict[str, Any]) -> None:
+    settings["model"] = {"path": settings["model"]["path"], "device_map": "auto"}
+    with pytest.raises(InputError, match=r"is asked, not trained: .* \(execution.launch\), or set train: f"):
+        validated(Experiment, settings, file=None)
+    on_ray = {"launch": ["torchrun"], "executor": "ray"}
+    with pytest.raises(InputError, match="over how many GPUs a worker spreads"):
+        validated(Experiment, {**settings, "execution": on_ray}, file=None)
+    spread = validated(Experiment, {**settings, "execution": {**on_ray, "ray": {"gpus": 2}}}, file=None)
+    assert (spread.files.device_map, spread.trained_files.device_map) == ("auto", None)
+    with pytest.raises(InputError, match=r"spread over GPUs \(device_map\) is asked, not trained"):
+        require_trainable(spread.files, spread.training)

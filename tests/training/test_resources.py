@@ -18,6 +18,7 @@ from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
 from harmonia.errors import InputError, MissingExtraError, TrainingError
+from harmonia.models.architecture import Widths
 from harmonia.training import LoraSettings, TrainingSettings, memory, trainer
 from harmonia.training.encode import IGNORED
 from harmonia.training.memory import recomputes
@@ -51,14 +52,14 @@ def bytes_kept(model: torch.nn.Module, tokens: int) -> int:
 def test_the_estimate_of_activations_is_a_little_above_what_is_kept(name):
     model = MODELS[name]()
     per_token = (bytes_kept(model, 256) - bytes_kept(model, 128)) / 128
-    estimate, recomputed = memory.activation_bytes(model.config, 4)
+    estimate, recomputed = memory.activation_bytes(Widths.of(model.config), 4)
     assert per_token <= estimate < 1.6 * per_token
     assert recomputed < estimate
 
 
 def test_a_run_is_laid_out_to_the_device(monkeypatch):
     model = MODELS["llama"]()
-    kept, recomputed = memory.activation_bytes(model.config, 4)
+    kept, recomputed = memory.activation_bytes(Widths.of(model.config), 4)
     states = 16 * sum(weight.numel() for weight in model.parameters())
 
     def laid_out(room: float, device: str = "cuda", **fields: object) -> tuple[int, bool]:
