@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 
 from harmonia.errors import InputError
 from harmonia.groups.interventions import require_third
@@ -16,6 +17,7 @@ from harmonia.pipeline.task import Task
 from harmonia.pipeline.texts import require_writers
 from harmonia.pipeline.work import read_sources
 from harmonia.pipeline.workbench import Workbench
+from harmonia.prompts import parse_form, require_encodable
 from harmonia.training.launched import require_launcher
 from harmonia.training.needs import require_trainable
 
@@ -25,7 +27,8 @@ def check(bench: Workbench, tasks: Sequence[Task]) -> None:
 
     Raises:
         InputError: A file, a row of data, a device, a tracker, a kind of attention, a launcher or a server is
-            not there. Or what is to be trained is an adapter, or a task does not fit the GPU's memory.
+            not there. Or what is to be trained is an adapter, a letter is no token of the model's, or a task
+            does not fit the GPU's memory.
         MissingExtraError: A library is not.
     """
     kinds, model = {task.kind for task in tasks}, bench.experiment.model
@@ -35,6 +38,7 @@ def check(bench: Workbench, tasks: Sequence[Task]) -> None:
             read_sources(bench, task.key.partition("/")[2])
     if kinds & {"probe", "write", "train", "evaluate"}:
         pick_device(model.device)
+        _require_encodable(bench)
         if model.device_map and here:
             gpu_room()
     served = isinstance(model, ServedModelSettings)
@@ -64,3 +68,14 @@ def check(bench: Workbench, tasks: Sequence[Task]) -> None:
         costs.require_room([task for task in tasks if task.kind != "train"], room, gpus)
         launched = gpus if bench.experiment.execution.launch else 1
         costs.require_room([task for task in tasks if task.kind == "train"], room, launched)
+
+
+def _require_encodable(bench: Workbench) -> None:
+    """Require that the questions of each source can be asked in each form and by each method."""
+    experiment = bench.experiment
+    forms = dict.fromkeys((*experiment.base_forms, *(experiment.tuned_forms if experiment.train else ())))
+    for domain in experiment.domains.values():
+        asked = [(domain.train, experiment.prompt.probe_form, experiment.prompt.method)]
+        suites = [suite.items for suite in domain.suites.values()]
+        for source, form, method in (*asked, *product(suites, forms, experiment.methods)):
+            require_encodable(bench.items(source).items, parse_form(form), bench.template(method))

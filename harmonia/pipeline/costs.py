@@ -30,7 +30,7 @@ from harmonia.pipeline.task import MOST_PARTS, Task
 from harmonia.pipeline.texts import writers_of
 from harmonia.pipeline.workbench import Workbench
 from harmonia.probe.ask import CHUNK
-from harmonia.prompts import Encoder, ShotPool, Template, parse_form
+from harmonia.prompts import Encoder, ShotPool, Template, parse_form, require_encodable
 from harmonia.prompts.encode import common_length
 from harmonia.training.memory import SHARE
 from harmonia.training.settings import FEW, optimizer_steps, say_steps
@@ -72,6 +72,8 @@ class TaskCost:
 
 class Costs:
     """Works out what the tasks of an experiment cost, each kind once.
+
+    Where the tokenizer is at hand, what a task of asking costs is an `InputError` if it cannot be asked.
 
     Args:
         bench: The experiment.
@@ -286,6 +288,7 @@ class Costs:
             longest = max(lengths) + shared * shown / _CHARS_PER_TOKEN
             return own * self._orders(some, method), longest
         template = self._bench.template(method)
+        require_encodable(items, form, template)
         prompts = [template.prompt(item, form, shots) for item, shots in zip(some, shots_of, strict=True)]
         rows = self._encoder.encode([prompt.context for prompt in prompts])
         shared_tokens = common_length(rows) if len(rows) > 1 else 0

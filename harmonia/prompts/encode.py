@@ -168,11 +168,13 @@ class Encoder:
         be the same token there.
 
         Raises:
-            InputError: A letter is not one token of its own here, two letters share
-                one, or a solved example holds another token than the one scored.
+            InputError: A letter is not one token of its own here or is unknown to the
+                tokenizer, two letters share one, or a solved example holds another token
+                than the one scored.
         """
         request = self.request(prompt)
-        singles = [ids for ids in request.continuations if len(ids) == 1]
+        unknown = (getattr(self.tokenizer, "unk_token_id", None),)
+        singles = [ids for ids in request.continuations if len(ids) == 1 and ids != unknown]
         if len(singles) < len(request.continuations) or len(set(singles)) < len(singles):
             seen = {text: self.tokens(ids) for text, ids in self._pairs(prompt, request)}
             problem = f"the letters are not single, different tokens in item {prompt.item_id}"

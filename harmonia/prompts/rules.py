@@ -19,6 +19,7 @@ harness would cut tokens from its left.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +43,18 @@ def encode_prompt(item: Item, form: Form, prompt: Prompt, template: Template, en
     if template.exam.method == "letter":
         return encoder.letter_request(prompt, template.following(item, form))
     return encoder.text_request(prompt)
+
+
+def require_encodable(items: Iterable[Item], form: Form, template: Template) -> None:
+    """Require that of some items, one at least, the one with the most options can be asked in a form.
+
+    Its letters are all that are needed, and stand before no demonstration otherwise than behind some.
+
+    Raises:
+        InputError: As for `encode_prompt`.
+    """
+    item = max(items, key=lambda one: len(one.choices))
+    encode_prompt(item, form, template.prompt(item, form), template, Encoder(template.chat.tokenizer))
 
 
 def _standalone(prompt: Prompt, encoder: Encoder, *, bos: bool) -> Request:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib.util
 import json
 import socket
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harmonia.errors import HarmoniaError, InputError, MissingExtraError
+from harmonia.pipeline.plan import make_plan
 from harmonia.pipeline.run import run_experiment
 from harmonia.pipeline.settings_file import apply_overrides, load_experiment
 
@@ -93,6 +95,25 @@ def test_questions_of_two_options_are_told_before_anything_is_written(
     ):
         run_experiment(load_experiment(_settings(settings, tmp_path, *changes)))
     assert not Path(settings["out"]).exists()
+
+
+@pytest.mark.parametrize("where", ["train", "suites.in_domain.items"])
+def test_more_options_than_the_tokenizer_has_letters_are_told_by_plan_and_before_a_run(
+    where: str, settings: dict[str, Any], tmp_path: Path
+) -> None:
+    """The lab's tokenizer has letters up to D. Of a tokenizer that is not at hand nothing is told."""
+    row = {"question": "What is the profession of jisin?", "choices": ["futu", "hiri", "roko", "vipi"]}
+    rows = [row | {"id": str(k), "answer": "D"} for k in range(300)]
+    rows[299]["choices"] = [*row["choices"], "jisin"]
+    (tmp_path / "five.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    change = f"domains.person.{where}={{path: {tmp_path / 'five.jsonl'}, domain: person}}"
+    experiment = load_experiment(_settings(settings, tmp_path, change))
+    for does in (run_experiment, partial(make_plan, tflops=1.0)):
+        with pytest.raises(InputError, match=r"letters are not single, different tokens in item 299.*cloze"):
+            does(experiment)
+    assert not Path(settings["out"]).exists()
+    away = load_experiment(_settings(settings, tmp_path, change, "model.path=no/such-model"))
+    assert make_plan(away, tflops=1.0).all.tokens
 
 
 @pytest.mark.parametrize(

@@ -248,8 +248,9 @@ def test_a_tokenizer_that_splits_letters_is_refused():
     assert "method: cloze" in caught.value.remedy and "readouts: []" in caught.value.remedy
 
 
-def test_a_tokenizer_that_knows_no_letters_apart_is_refused():
-    vocab = {"<unk>": 0, "</s>": 1, "Answer:": 2}
+@pytest.mark.parametrize("known", ["", "ABC"])  # with the last D is the only one that is unknown
+def test_a_tokenizer_that_knows_no_letters_apart_is_refused(known):
+    vocab = {"<unk>": 0, "</s>": 1, "Answer:": 2, **{letter: 3 + k for k, letter in enumerate(known)}}
     tokenizer = Tokenizer(models.WordLevel(vocab, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="</s>", unk_token="<unk>")
