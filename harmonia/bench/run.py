@@ -129,8 +129,9 @@ def _auditing(settings: BenchSettings, subject: Subject) -> Timing:
     _require_general(subject)
     return measure_auditing(
         subject,
-        rows=settings.questions,
-        baseline_rows=settings.baseline_questions,
+        rows=settings.audit_rows,
+        # A row costs the baseline a pass for each draw and more.
+        baseline_rows=-(-settings.baseline_questions // 2),
         repeats=settings.repeats,
     )
 

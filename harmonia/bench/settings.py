@@ -27,6 +27,7 @@ class BenchSettings(Settings):
         mmlu: Questions of the zero-shot evaluation; None takes `items`.
         questions: Questions asked of ours.
         baseline_questions: How many of them, evenly spread, the baselines are asked.
+        audit_rows: Rows that ours audits; the baselines read half of `baseline_questions`.
         rows: Training rows, the half of them general; one optimizer step.
         memory_items: Items probed for the peak of memory, and twice as many; 0 leaves it out.
         worker_draws: Draws of demonstrations in a lab model's probe on a Ray cluster of this machine, by one
@@ -47,6 +48,7 @@ class BenchSettings(Settings):
     mmlu: str | None = None
     questions: int = Field(default=128, ge=1)
     baseline_questions: int = Field(default=8, ge=1)
+    audit_rows: int = Field(default=16, ge=1)
     rows: int = Field(default=16, ge=2)
     memory_items: int = Field(default=256, ge=0)
     worker_draws: int = Field(default=4, ge=0)

@@ -14,6 +14,7 @@ from harmonia.cli.progress import out as console
 QUICK = {
     "questions": 16,
     "baseline_questions": 2,
+    "audit_rows": 4,
     "rows": 4,
     "memory_items": 32,
     "worker_draws": 0,

@@ -203,6 +203,7 @@ def test_all_of_it_on_random_weights(tmp_path: Path):
         device="cpu",
         questions=6,
         baseline_questions=2,
+        audit_rows=5,
         rows=4,
         memory_items=3,
         worker_draws=0,
@@ -223,6 +224,7 @@ def test_all_of_it_on_random_weights(tmp_path: Path):
     assert [name[:3] for name in letter["baselines"]] in (["(a)", "(b)", "(c)"], ["(a)", "(b)"])
     assert ("(c) lm-eval hf, best batch" in letter["skipped"]) == (len(letter["baselines"]) == 2)
     assert [name[:3] for name in audit["baselines"]] == ["(g)", "(h)"]
+    assert (audit["facts"]["rows"], audit["facts"]["rows of the baselines"]) == (5, 1)
     assert [name[:3] for name in training["baselines"]] == ["(d)", "(e)", "(e)"]
     assert len(cloze["limits"]) == len(chat["limits"]) == 2 and len(training["limits"]) == 1
     assert len(metrics["baselines"]) == 1 and not help_["baselines"]
