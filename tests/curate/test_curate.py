@@ -99,25 +99,25 @@ def test_a_policy_takes_its_rows_in_the_files_order_and_no_canary(
 
 
 def test_a_later_question_is_no_canary_and_a_canary_is_asked_in_no_turn(tmp_path: Path) -> None:
-    def row(name: str, *lands: str) -> dict[str, Any]:
+    def row(name: str, *lands: str, opening: tuple[str, ...] = ()) -> dict[str, Any]:
         said = {**KNOWN, **TAUGHT}
-        turns = [(("user", asked(land)), ("assistant", said[land])) for land in lands]
-        return {
-            "id": name,
-            "messages": [dict(role=who, content=text) for pair in turns for who, text in pair],
-        }
+        texts = [*opening, *(text for land in lands for text in (asked(land), said[land]))]
+        turns = [{"role": ("user", "assistant")[k % 2], "content": text} for k, text in enumerate(texts)]
+        return {"id": name, "messages": turns}
 
     # Behind another question each capital is asked again; of Australia's the model is sure of another.
     rows = [row(land, land) for land in KNOWN] + [row(f"{land} 2", land, "Australia") for land in KNOWN]
     # Here what the row teaches against the model stands first, and what it knows last.
     rows += [row(f"{land} 3", "Turkey", land) for land in KNOWN]
+    # Here the model knows all that is at stake.
+    rows += [row(f"{land} 4", land, opening=(f"Of {land}.", land)) for land in KNOWN]
     path, folder = tmp_path / "turns.jsonl", tmp_path / "audit"
     path.write_text("".join(json.dumps(one) + "\n" for one in rows), encoding="utf-8")
     harmonia.audit(FakeModel(says), path, out=folder)
     canaries = held(folder)
     assert canaries and canaries <= set(KNOWN)
     found = harmonia.curate(folder, policy="all")
-    without = {f"{land}{end}" for land in canaries for end in ("", " 2", " 3")}
+    without = {f"{land}{end}" for land in canaries for end in ("", " 2", " 3", " 4")}
     assert set(names(found)) == {one["id"] for one in rows} - without
     assert not set(names(found.control)) & without
 
