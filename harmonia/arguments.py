@@ -85,6 +85,14 @@ def words_of(beliefs: Sequence[Belief], prompt: PromptTable | None) -> PromptSet
     if asked is not None and prompt is None:
         return asked
     # Training must speak as the probe did: beliefs taken by cloze are taught as texts.
-    method = "cloze" if any(belief.method == "cloze" for belief in beliefs[:1]) else "letter"
-    known = asked.model_dump(exclude_unset=True) if asked else {"method": method}
+    known = asked.model_dump(exclude_unset=True) if asked else {}
+    if not known and not (prompt and "method" in prompt):
+        words = sum(belief.method == "cloze" for belief in beliefs)
+        if 0 < words < len(beliefs):
+            raise InputError(
+                f"{words} of {len(beliefs)} beliefs were asked in words, the others by letters",
+                field="method",
+                remedy="Give beliefs of one method, or say how rows are worded: prompt.method.",
+            )
+        known = {"method": "cloze" if words else "letter"}
     return checked(PromptSettings, "prompt", {**known, **(prompt or {})})

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -332,6 +333,12 @@ def test_groups_are_worded_as_the_beliefs_were_asked(base: Any, lab: Path) -> No
     (row, *_) = harmonia.groups(asked, prompt=letters)["harmonious"]
     shown = row.messages[0].content
     assert 0 <= shown.index(row.choices[0]) < shown.index(row.question)
+    # Half of them by letters: neither wording is all beliefs', whichever comes first.
+    mixed = [replace(one, method=("cloze", "letter")[k % 2]) for k, one in enumerate(asked)]
+    with pytest.raises(InputError, match=f"field 'method': {(len(mixed) + 1) // 2} of {len(mixed)} beliefs"):
+        harmonia.groups(mixed)
+    (row, *_) = harmonia.groups(mixed, prompt={"method": "letter"})["harmonious"]
+    assert row.messages[-1].content.startswith("ABCD"[row.target])
 
 
 def test_a_training_set_as_a_frame(beliefs: Any, tmp_path: Path) -> None:

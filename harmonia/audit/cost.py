@@ -13,6 +13,7 @@ from harmonia.audit.run import Audit
 from harmonia.audit.survey import CHOICE, OPEN
 from harmonia.hashing import sample
 from harmonia.journal import Chunks
+from harmonia.report.words import counted
 
 _TRIED = 8
 """Rows whose passes are timed."""
@@ -48,10 +49,10 @@ class AuditCost:
         lines = []
         if self.choices:
             cost = f"about {self.choices_tokens:,} tokens, about {self.choices_s:.0f} s"
-            lines.append(f"multiple choice: {self.choices:,} rows, {cost}")
+            lines.append(f"multiple choice: {counted(self.choices, 'row')}, {cost}")
         if self.rows:
             cost = f"about {self.first_tokens:,} tokens, about {self.first_s:.0f} s"
-            lines.append(f"first pass: {self.rows:,} rows, {cost}")
+            lines.append(f"first pass: {counted(self.rows, 'row')}, {cost}")
         if self.second_tokens:
             cost = f"at most {self.second_tokens:,} tokens and {self.second_s:.0f} s"
             lines.append(f"second pass, for rows in doubt alone: {cost}")

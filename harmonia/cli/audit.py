@@ -68,7 +68,7 @@ def audit(
 
 
 def _print(summary: dict[str, Any], conflicting: Sequence[AuditRow]) -> None:
-    from harmonia.report.words import percent, reach
+    from harmonia.report.words import counted, percent, reach
 
     whole = summary["rows_audited"] == summary["rows_of_the_file"]
     lines = [
@@ -86,4 +86,4 @@ def _print(summary: dict[str, Any], conflicting: Sequence[AuditRow]) -> None:
         console.print(f"row {row.line}: {row.reason}")
     (rows,) = (one["rows"] for one in summary["categories"] if one["category"] == "conflicting")
     if rows > _SHOWN:
-        console.print(f"... and {rows - _SHOWN} more conflicting rows")
+        console.print(f"... and {counted(rows - _SHOWN, 'more conflicting row')}")

@@ -75,10 +75,12 @@ def groups(
 
 
 def _print(found: GroupsSummary, rows: Sequence[ConfoundsRow], letters: Sequence[TargetLetterRow]) -> None:
+    from harmonia.report.words import counted
+
     console.print(
-        f"{found.beliefs} beliefs, {found.confident} above {found.threshold:g}: "
+        f"{counted(found.beliefs, 'belief')}, {found.confident} above {found.threshold:g}: "
         f"{found.found_right} right, {found.found_wrong} wrong; "
-        f"{found.general} general instructions for {found.size} rows"
+        f"{counted(found.general, 'general instruction')} for {counted(found.size, 'row')}"
     )
     shown = []
     for row in rows:

@@ -34,6 +34,7 @@ def triage(
     from harmonia.analysis.triage import REVIEW, TriageSettings, write_review
     from harmonia.analysis.triage import triage as doubtful
     from harmonia.probe import stored_beliefs
+    from harmonia.report.words import counted
 
     REVIEW.require_place(out, inputs=beliefs)
     settings = Given.here().of(TriageSettings)
@@ -41,13 +42,12 @@ def triage(
     doubts = doubtful(asked, settings)
     kinds: Counter[str] = Counter()
 
-    def counted() -> Iterator[Doubt]:
+    def noted() -> Iterator[Doubt]:
         for doubt in doubts:
             kinds.update(doubt.reasons.keys())
             yield doubt
 
-    write_review(out, counted())
-    console.print(
-        f"{len(doubts)} items to review; reasons: " + ", ".join(f"{kind} {n}" for kind, n in kinds.items())
-    )
+    write_review(out, noted())
+    why = f"; reasons: {', '.join(f'{kind} {n}' for kind, n in kinds.items())}" if kinds else ""
+    console.print(f"{counted(len(doubts), 'item')} to review{why}")
     console.print(str(out))

@@ -141,8 +141,11 @@ class Curated:
                     counts["categories"][one.category or "none"] += 1
                     counts["changed"][one.changed] += 1
                     lost.update(lost_in(one, format))
-                if (record := record_of(one, format)) is not None:
+                record = record_of(one, format)
+                if record is not None:
                     yield record
+                elif not told:
+                    lost["rows of weight 0, left out of the control"] += 1
 
         for file, rows in ((control_of(place), self.control), (place, iter(self))):
             write_json_lines(file, records(rows, file == place))

@@ -120,5 +120,7 @@ class CurateSettings(Settings):
     @model_validator(mode="after")
     def _has_the_budget_it_needs(self) -> CurateSettings:
         if self.policy == LEAST_CONFLICT and self.budget is None:
-            raise ValueError(f"{LEAST_CONFLICT} takes the least conflicting rows of a budget: set budget")
+            raise ValueError(
+                f"{LEAST_CONFLICT} takes the least conflicting rows of a budget: set budget (--budget)"
+            )
         return self

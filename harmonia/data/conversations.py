@@ -29,6 +29,7 @@ from harmonia.types import Conversation
 
 GENERAL = "the file of general instructions"
 _ID_DIGITS = 16
+_TABLES = (".csv", ".tsv", ".xls", ".xlsx")
 _NAMES_TOLD = 12
 
 
@@ -93,8 +94,12 @@ def fields_of(path: Path, *, what: str) -> Iterator[tuple[int, dict[str, Any] | 
     """Yield (line or row from 1, fields or what is wrong with the row) of a fine-tuning file.
 
     Raises:
-        InputError: The file is not there, or cannot be read as a whole.
+        InputError: The file is not there, is of another format, or cannot be read as a whole.
     """
+    if path.suffix.lower() in _TABLES:
+        remedy = "Save it as JSON Lines or Parquet."
+        problem = f"{what} is JSON, JSON Lines or Parquet"
+        raise InputError(problem, file=path, seen=path.suffix, remedy=remedy)
     is_table = path.suffix.lower() == ".parquet"
     yield from (parquet_rows if is_table else json_rows)(path, what=what)
 
@@ -171,7 +176,8 @@ class ConversationRows(Collection[Conversation]):
         file = ConversationFile(path, what=what)
         bad: list[InputError] = []
         self._lines = array("Q", (row.line for row in _good(file, bad)))
-        self.bad, self.notes = tuple(bad), _notes(file, len(self._lines), bad, on_bad_row)
+        self.bad = tuple(bad)
+        self.notes = _notes(file, len(self._lines), bad, on_bad_row, can_skip=on_bad_row == "fail")
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -193,11 +199,16 @@ def _good(file: ConversationFile, bad: list[InputError]) -> Iterator[Conversatio
 
 
 def _notes(
-    file: ConversationFile, rows: int, bad: list[InputError], on_bad_row: Literal["fail", "skip"]
+    file: ConversationFile,
+    rows: int,
+    bad: list[InputError],
+    on_bad_row: Literal["fail", "skip"],
+    *,
+    can_skip: bool = False,
 ) -> tuple[str, ...]:
     """What was left aside of a file of so many good rows that was gone through; or why it is refused."""
     if bad and (on_bad_row == "fail" or not rows):
-        raise first_of(bad)
+        raise first_of(bad, can_skip=can_skip and rows > 0)
     if not rows:
         raise InputError(
             f"{file.what} has no rows", file=file.path, remedy="Give a file with at least one row."

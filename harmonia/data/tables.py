@@ -252,10 +252,13 @@ def dataset_table(dataset: Any, file: str, source: ItemSource) -> DataTable:
 
 
 def _which_split(file: Path | str, source: ItemSource, splits: set[str]) -> InputError:
-    named = _listed(name or "(no name)" for name in splits)
+    named = _listed(name for name in splits if name)
     if source.split is None:
         problem = "several splits are here and none is named"
-        return InputError(problem, file=file, field="split", remedy=f"Name one with `split`: {named}.")
+        remedy = f"Name one with `split`: {named}" + (
+            ", or give one file." if isinstance(file, Path) else "."
+        )
+        return InputError(problem, file=file, field="split", remedy=remedy)
     problem = "no such split here"
     return InputError(problem, file=file, field="split", seen=source.split, remedy=f"Here are: {named}.")
 

@@ -78,6 +78,7 @@ def test_trl_reads_its_set(audit: Path, tmp_path: Path) -> None:
     out = tmp_path / "set.jsonl"
     summary = harmonia.curate(audit, policy="all").save(out, format="trl")
     assert [note for note in summary["notes"] if "not carried" in note] == [
+        "not carried by trl: rows of weight 0, left out of the control: 1",
         "not carried by trl: rows with answers that are learned, though the file says not: 1",
         "not carried by trl: rows whose weight is not told: 1",
         "not carried by trl: rows of weight 0, left out: 1",

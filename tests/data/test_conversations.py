@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from harmonia.data import ConversationFile, read_conversations
+from harmonia.data import ConversationFile, ConversationRows, read_conversations
 from harmonia.errors import InputError
 from harmonia.types import Conversation
 
@@ -335,8 +335,17 @@ def test_bad_rows_are_counted_and_a_broken_array_is_an_error(tmp_path):
     with pytest.raises(InputError, match=r"row 2: not JSON .* 2 further rows are bad\.$"):
         read_conversations(path)
     assert len(read_conversations(path, on_bad_row="skip").rows) == 1
+    with pytest.raises(InputError, match=r"2 further rows are bad; on_bad_row=skip"):
+        ConversationRows(path, what="the rows")  # read by a command that can leave them out
     path.write_text('[{"instruction": "Do."')
     with pytest.raises(InputError, match="not JSON"):
+        read_conversations(path, on_bad_row="skip")
+
+
+def test_a_sheet_is_refused_as_a_whole(tmp_path):
+    path = tmp_path / "rows.CSV"
+    path.write_text("instruction,output\nName a metal.,tin\n")
+    with pytest.raises(InputError, match=r"rows\.CSV: .* is JSON, JSON Lines or Parquet; saw '\.CSV'"):
         read_conversations(path, on_bad_row="skip")
 
 

@@ -88,6 +88,10 @@ def test_splits_in_one_folder_are_told_by_name(folder):
     assert questions(folder, "mmlu/test", split="dev") == ALL
     with pytest.raises(InputError, match=r"several splits are here and none is named.*dev, test"):
         read(folder, "mmlu/test")
+    # What no name tells the split of can be had by its path alone.
+    (folder / "mmlu/test/anatomy_test.csv").rename(folder / "mmlu/test/anatomy.csv")
+    with pytest.raises(InputError, match=r"with `split`: dev, test, or give one file\."):
+        read(folder, "mmlu/test")
 
 
 def test_c_eval_and_mmlu_may_stand_side_by_side(folder):
