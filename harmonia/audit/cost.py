@@ -13,7 +13,7 @@ from harmonia.audit.run import Audit
 from harmonia.audit.survey import CHOICE, OPEN
 from harmonia.hashing import sample
 from harmonia.journal import Chunks
-from harmonia.report.words import counted
+from harmonia.numbers import counted
 
 _TRIED = 8
 """Rows whose passes are timed."""

@@ -68,7 +68,8 @@ def audit(
 
 
 def _print(summary: dict[str, Any], conflicting: Sequence[AuditRow]) -> None:
-    from harmonia.report.words import counted, percent, reach
+    from harmonia.numbers import counted
+    from harmonia.report.words import percent, reach
 
     whole = summary["rows_audited"] == summary["rows_of_the_file"]
     lines = [

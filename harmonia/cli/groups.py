@@ -75,7 +75,7 @@ def groups(
 
 
 def _print(found: GroupsSummary, rows: Sequence[ConfoundsRow], letters: Sequence[TargetLetterRow]) -> None:
-    from harmonia.report.words import counted
+    from harmonia.numbers import counted
 
     console.print(
         f"{counted(found.beliefs, 'belief')}, {found.confident} above {found.threshold:g}: "

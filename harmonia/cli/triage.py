@@ -33,8 +33,8 @@ def triage(
 
     from harmonia.analysis.triage import REVIEW, TriageSettings, write_review
     from harmonia.analysis.triage import triage as doubtful
+    from harmonia.numbers import counted
     from harmonia.probe import stored_beliefs
-    from harmonia.report.words import counted
 
     REVIEW.require_place(out, inputs=beliefs)
     settings = Given.here().of(TriageSettings)
