@@ -18,6 +18,7 @@ from harmonia.errors import HarmoniaError, InputError
 from harmonia.files import read_text
 from harmonia.probe.item_columns import ItemColumns
 from harmonia.report.load import read_losses
+from harmonia.report.missing import without_result
 from harmonia.report.run_index import RunIndex
 from harmonia.report.words import asked_by, plain
 
@@ -58,7 +59,7 @@ class Following:
         return {"runs": runs, "finished": done}
 
     def state(self, run: Path) -> dict[str, Any]:
-        """A run as its files are now: tasks in all and ended, failures, losses, accuracies."""
+        """A run as its files are now: its tasks, those without a result, losses, accuracies."""
         index = RunIndex.read(run)
         stages = index.manifest.stages
         return {
@@ -66,7 +67,9 @@ class Following:
             "tasks": index.manifest.tasks or len(stages),
             "ended": len(stages),
             "kinds": Counter(key.partition("/")[0] for key in stages),
-            "failed": [f"{key}: {one.reason}" for key, one in stages.items() if one.reason],
+            "lost": sum(one.status != "done" for one in stages.values()),
+            "failed": [f"{which}: {why}" for which, why in without_result(stages)],
+            "written": (run / "manifest.json").stat().st_mtime,
             "losses": [self._loss(run, key) for key in stages if key.startswith("train/")],
             "accuracies": list(self._accuracies(index)),
         }

@@ -12,7 +12,7 @@ from harmonia.analysis.tables import CALIBRATION, DIFFERENCES, RESULTS
 from harmonia.columns import Table
 from harmonia.groups.names import GroupName
 from harmonia.numbers import counted
-from harmonia.report.run_files import RunFiles
+from harmonia.report.run_files import NotedStage, RunFiles
 from harmonia.report.sweep import ratio_curve
 from harmonia.report.words import in_group_order, in_suite_order, listed, plain, ratio_of
 
@@ -44,19 +44,24 @@ def failures(stages: Mapping[str, str], tasks: int, run: str = "") -> list[str]:
     return [f"{f'{run}: ' if run else ''}{said} What needs them is missing here; {where} why."]
 
 
-def _stages(run: RunFiles) -> Iterator[tuple[str, str]]:
+def without_result(stages: Mapping[str, NotedStage]) -> list[tuple[str, str]]:
+    """Return (which tasks, why) for those that have no result, of one reason together."""
     lost: dict[str, list[str]] = {}
-    noted: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    for key, stage in run.manifest.stages.items():
+    for key, stage in stages.items():
         if stage.status != "done":
             reason = f"{stage.status.replace('_', ' ')}: {stage.reason or 'the run gives no reason'}"
             lost.setdefault(reason, []).append(key)
+    return [(_keys(keys), reason) for reason, keys in lost.items()]
+
+
+def _stages(run: RunFiles) -> Iterator[tuple[str, str]]:
+    noted: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for key, stage in run.manifest.stages.items():
         for note in stage.notes:
             noted.setdefault((key.partition("/")[0], _NUMBER.sub("#", note)), []).append((key, note))
     if not run.manifest.stages:
         yield "all stages", "not run yet: manifest.json lists none"
-    for reason, keys in lost.items():
-        yield _keys(keys), reason
+    yield from without_result(run.manifest.stages)
     for found in noted.values():
         yield _keys([key for key, _ in found]), f"note: {_together([note for _, note in found])}"
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from answered_run import write_answered_run
-from browser import chromium, opened
+from browser import chromium, faults, opened
 from command_line import harmonia
 
 from harmonia.report.live import server_of
@@ -67,6 +67,36 @@ def test_how_far_a_run_is_is_what_its_files_say(answered: Path) -> None:
         """
     ).fetchall()[0]
     assert ["law/harmonious/seed1", "chat0, letters", "in-domain", right, questions] in run["accuracies"]
+
+
+@pytest.mark.slow
+def test_what_has_no_result_is_told_with_its_reason_once(answered: Path) -> None:
+    path = answered / "manifest.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    asked = [
+        key for key in manifest["stages"] if "/harmonious/seed1/" in key and key.startswith("evaluate/law")
+    ]
+    for key, status, reason in (
+        ("groups/law/seed1", "failed", "memory ran out"),
+        *((key, "not_computed", "it needs groups/law/seed1, which could not be computed") for key in asked),
+    ):
+        manifest["stages"].setdefault(key, {}).update(status=status, reason=reason)
+    path.write_text(json.dumps(manifest), encoding="utf-8")
+    with (
+        served(answered) as port,
+        chromium() as browser,
+        opened(
+            browser, f"http://127.0.0.1:{port}/", viewport={"width": 400, "height": 800}, color_scheme="dark"
+        ) as page,
+    ):
+        page.wait_for_selector("text=tasks ended")
+        assert f"{1 + len(asked)} of them without a result" in page.locator("main").inner_text()
+        assert set(page.locator(".failed").all_inner_texts()) == {
+            "groups/law/seed1: failed: memory ran out",
+            f"{', '.join(asked)}: not computed: it needs groups/law/seed1, which could not be computed",
+        }
+        assert page.evaluate("document.documentElement.scrollWidth") <= 400
+        assert not faults(page)
 
 
 def test_a_finished_run_opens_at_its_page_and_one_at_work_at_what_it_does(answered: Path) -> None:
@@ -161,9 +191,9 @@ def test_the_page_follows_a_run(answered: Path) -> None:
         chromium() as browser,
         opened(browser, f"http://127.0.0.1:{port}/") as page,
     ):
-        page.wait_for_selector("text=3 of 60 tasks done")
+        page.wait_for_selector("text=3 of 60 tasks ended")
         path.write_text(json.dumps(manifest | {"stages": dict(stages[:20])}), encoding="utf-8")
-        page.wait_for_selector("text=20 of 60 tasks done")
+        page.wait_for_selector("text=20 of 60 tasks ended")
         assert page.locator("caption", has_text="Right answers so far").count() == 1
 
 
