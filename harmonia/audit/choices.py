@@ -1,6 +1,6 @@
 """Multiple-choice rows: told by their text, asked as the probe asks, judged by the belief.
 
-A row is one if it has a single question with options on lines of their own, lettered from A. Its
+A row is one if it has a single question with options on lines of their own, lettered from A or a. Its
 answer names one of them, by its letter ("B", "B. iron", "The answer is B") or its text.
 All others are read word by word.
 """
@@ -23,10 +23,10 @@ from harmonia.prompts import LETTERS, ExamFormat, PromptSettings, ShotPool, buil
 from harmonia.slick.questions import normalised
 from harmonia.types import Belief, Conversation, Item
 
-_OPTION = re.compile(r"\s*\(?([A-Z])[).:]\s*(\S.*?)\s*")
+_OPTION = re.compile(r"\s*\(?([A-Za-z])[).:]\s*(\S.*?)\s*")
 _SAYS = r"(?i:\s*(?:the )?(?:correct )?answer(?: is)?\s*[:：]?\s*)"
 _CUE = re.compile(_SAYS)
-_LETTER = re.compile(rf"(?:{_SAYS})?\(?([A-Z])(?:[).:,]|\s*$)", re.MULTILINE)
+_LETTER = re.compile(rf"(?:{_SAYS})?\(?([A-Za-z])(?:[).:,]|\s*$)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,12 +47,10 @@ def choice_of(row: Conversation) -> ChoiceRow | None:
     if [turn.role for turn in row.messages] != ["user", "assistant"]:
         return None
     lines = row.messages[0].content.strip().splitlines()
-    options = [(k, found) for k, line in enumerate(lines) if (found := _OPTION.fullmatch(line))]
-    places, texts = [k for k, _ in options], tuple(found[2] for _, found in options)
-    lettered = "".join(found[1] for _, found in options) == LETTERS[: len(options)]
-    together = bool(places) and places[-1] - places[0] + 1 == len(places)
-    if len(options) < 2 or not lettered or not together or len(set(texts)) < len(texts):
+    options = _options(lines, LETTERS) or _options(lines, LETTERS.lower())
+    if not options:
         return None
+    places, texts = list(options), tuple(options.values())
     before, after = lines[: places[0]], [line for line in lines[places[-1] + 1 :] if not _CUE.fullmatch(line)]
     question = "\n".join([*before, *after]).strip()
     answer = _target(row.messages[1].content.strip(), texts)
@@ -60,6 +58,17 @@ def choice_of(row: Conversation) -> ChoiceRow | None:
         return None
     item = Item(id=row.id, domain="", question=question, choices=texts, answer=answer)
     return ChoiceRow(row=row, item=item, options_first=not "".join(before).strip())
+
+
+def _options(lines: Sequence[str], letters: str) -> dict[int, str]:
+    """Options by their lines, which blank ones alone may part; none where they are not a question's."""
+    found = {k: one for k, line in enumerate(lines) if (one := _OPTION.fullmatch(line)) and one[1] in letters}
+    texts = {k: one[2] for k, one in found.items()}
+    between = range(min(found, default=0), max(found, default=0))
+    lettered = "".join(one[1] for one in found.values()) == letters[: len(found)]
+    together = all(k in found or not lines[k].strip() for k in between)
+    several = len(found) > 1 and len(set(texts.values())) == len(texts)
+    return texts if several and lettered and together else {}
 
 
 def exam_rows(items: Sequence[Item]) -> tuple[ChoiceRow, ...]:
@@ -78,7 +87,7 @@ def _target(said: str, choices: Sequence[str]) -> int | None:
     """The option that an answer names; None if none."""
     first = normalised(said.splitlines()[0])
     if found := _LETTER.match(said):
-        place = LETTERS.index(found[1])
+        place = LETTERS.index(found[1].upper())
         return place if place < len(choices) else None
     return next((k for k, text in enumerate(choices) if normalised(text) == first), None)
 
@@ -89,7 +98,8 @@ def naming(said: str, choices: Sequence[str], option: int) -> str:
     found = _LETTER.match(said)
     if not found:
         return new
-    head, old = said[: found.start(1)] + LETTERS[option], choices[LETTERS.index(found[1])]
+    letter = LETTERS[option] if found[1].isupper() else LETTERS[option].lower()
+    head, old = said[: found.start(1)] + letter, choices[LETTERS.index(found[1].upper())]
     rest = next(iter(said[found.end(1) :].splitlines()), "")
     mark = rest[:1] if rest[:1] in tuple(").:") else ""
     after = rest[len(mark) :]

@@ -46,10 +46,28 @@ def test_an_answer_names_an_option_by_letter_or_text(said: str, answer: int | No
         "Which?\nA. tin\nor\nB. iron",
         "Which?\nA. tin\nB. tin",
         "Write these down:\n1. tin\n2. iron",
+        "Which?\nA. tin\nb. iron",
     ],
 )
 def test_what_has_no_lettered_options_of_a_question_is_open(asked: str) -> None:
     assert choice_of(row(asked, "A")) is None
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "Which metal?\na) tin\nb) iron\nc) salt",
+        "Which metal?\n\n(a) tin\n\n(b) iron\n\n(c) salt\n\nAnswer:",
+        f"Which metal?\n{OPTIONS.replace(chr(10), chr(10) * 2)}",
+        # A line that begins with a small letter and a point is none of the options here.
+        f"Which metal?\ni.e. element\n{OPTIONS}",
+    ],
+)
+@pytest.mark.parametrize("said", ["b", "B", "(b)", "b) iron", "iron", "The answer is b."])
+def test_letters_may_be_small_and_blank_lines_part_options(asked: str, said: str) -> None:
+    found = choice_of(row(asked, said))
+    assert found is not None and found.item.choices == ("tin", "iron", "salt") and found.item.answer == 1
+    assert found.item.question.splitlines()[0] == "Which metal?"
 
 
 def test_rows_with_a_system_turn_are_open() -> None:

@@ -260,22 +260,19 @@ def test_the_command_writes_a_set_that_reads_back_whole(folder: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("said", "instead"),
     [
-        *(("B", "A"), ("B.", "A."), ("(B)", "(A)"), ("B. iron", "A. tin"), ("b) iron", None)),
+        *(("B", "A"), ("B.", "A."), ("(B)", "(A)"), ("B. iron", "A. tin"), ("b) iron", "a) tin")),
         *(("The answer is B.", "The answer is A."), ("B. Iron.\nIt pulls.", "A. tin."), ("iron", "tin")),
         *(("Answer: B", "Answer: A"), ("B. iron, as it pulls", "A. tin"), ("B\nbecause it pulls", "A")),
         ("The answer is\nB. iron", "The answer is\nA. tin"),
     ],
 )
-def test_an_answer_names_the_other_option_in_the_same_words(said: str, instead: str | None) -> None:
+def test_an_answer_names_the_other_option_in_the_same_words(said: str, instead: str) -> None:
     question = "Which metal?\nA. tin\nB. iron\nC. salt"
 
     def row(text: str) -> Conversation:
         turns = Message(role="user", content=question), Message(role="assistant", content=text)
         return Conversation(id="r", line=1, messages=turns)
 
-    if instead is None:
-        assert choice_of(row(said)) is None
-        return
     assert naming(said, ("tin", "iron", "salt"), 0) == instead
     found = choice_of(row(instead))
     assert found is not None and found.item.answer == 0
