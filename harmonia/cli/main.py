@@ -42,7 +42,11 @@ def main() -> None:
     warnings.filterwarnings("ignore", category=FutureWarning)
     try:
         _run()
-    except _Stopped as stopped:
+    except (_Stopped, SystemError) as error:
+        # Compiled libraries such as Ray's make a SystemError of what is raised inside of them.
+        stopped = error if isinstance(error, _Stopped) else error.__cause__
+        if not isinstance(stopped, _Stopped):
+            raise
         _fail(f"interrupted; {_again()}", 128 + stopped.args[0])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -134,16 +135,21 @@ class ExecutionSettings(Settings):
             with `ray` for as many as the cluster has room for.
         keep_models: Tuned models that stay on disk once they were asked: `all`, those of the `last` seed,
             or `none`. One that is gone is trained anew when more is asked of it.
-        launch: Words of the command that starts each fine-tuning in several processes, such as
-            `[accelerate, launch, --config_file, FILE]`; none for training in the worker's own.
+        launch: Command that starts each fine-tuning in several processes, or its words, such as
+            `accelerate launch --config_file FILE`; none for training in the worker's own.
         ray: The cluster of executor `ray`.
     """
 
     executor: Literal["local", "processes", "ray"] = "local"
     workers: int | None = Field(default=None, ge=1)
-    launch: tuple[str, ...] = ()
+    launch: tuple[Annotated[str, Field(coerce_numbers_to_str=True)], ...] = ()
     ray: RaySettings = RaySettings()
     keep_models: Literal["all", "last", "none"] = "all"
+
+    @field_validator("launch", mode="before")
+    @classmethod
+    def _in_words(cls, launch: object) -> object:
+        return shlex.split(launch) if isinstance(launch, str) else launch
 
 
 class Experiment(Settings):

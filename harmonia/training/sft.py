@@ -118,9 +118,9 @@ def fine_tune(
         longest=min(job.settings.max_length, context_length(model.config, model_folder(job.model))),
         sets=sets or EncodedSets(),
     )
-    resume = _last_complete(work)
     with disk_told(work), set_up_for_training(model, job.settings):
         trainer = _trainer(job, model, tokenizer, lesson, work, progress)
+        resume, useless = _last_complete(work, trainer)
         weights, changed = _train(job, trainer, resume)
     tokenizer = copy.copy(tokenizer)
     tokenizer.chat_template = lesson.saved.jinja
@@ -137,7 +137,7 @@ def fine_tune(
         steps=lesson.steps,
         rows=len(lesson.encoded.rows),
         shortened=lesson.encoded.shortened,
-        notes=(*lesson.notes, *_told(job.group, _notes(job, trainer, changed))),
+        notes=(*lesson.notes, *_told(job.group, _notes(job, trainer, changed, useless))),
         resumed_from=None if resume is None else int(resume.name.split("-")[-1]),
         model=_ready(job, trainer, tuned, tokenizer, out),
     )
@@ -193,7 +193,9 @@ def _trainer(
         args=config,
         processing_class=tokenizer,
         peft_config=_peft_config(settings),
-        callbacks=[Watch(lesson.steps, progress, timed=settings.save_steps is None)],
+    )
+    trainer.add_callback(
+        Watch(lesson.steps, progress, timed=settings.save_steps is None, layout=trainer.layout)
     )
     # It prints every log line; the losses are on disk.
     trainer.remove_callback(PrinterCallback)
@@ -240,12 +242,18 @@ def _peft_config(settings: TrainingSettings) -> Any:
     )
 
 
-def _last_complete(work: Path) -> Path | None:
-    """The newest checkpoint that was written whole."""
+def _last_complete(work: Path, trainer: Any) -> tuple[Path | None, bool]:
+    """The newest checkpoint that was written whole; and whether there were some that another layout has."""
     from harmonia.training.trainer import COMPLETE
 
-    whole = [path.parent for path in work.glob(f"checkpoint-*/{COMPLETE}")]
-    return max(whole, key=lambda path: int(path.name.split("-")[-1]), default=None)
+    marks = list(work.glob(f"checkpoint-*/{COMPLETE}"))
+    useless = [mark.parent for mark in marks if mark.read_text() != trainer.layout]
+    trainer.accelerator.wait_for_everyone()
+    if trainer.accelerator.is_main_process:
+        for folder in useless:  # they would be taken for newer than those to come
+            shutil.rmtree(folder)
+    whole = [mark.parent for mark in marks if mark.parent not in useless]
+    return max(whole, key=lambda path: int(path.name.split("-")[-1]), default=None), bool(useless)
 
 
 def _train(job: TrainingJob, trainer: Any, resume: Path | None) -> tuple[Any, float | None]:
@@ -260,8 +268,8 @@ def _train(job: TrainingJob, trainer: Any, resume: Path | None) -> tuple[Any, fl
     if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
         import torch
 
-        # All processes take part in collecting them.
-        weights = trainer.accelerator.get_state_dict(trainer.model_wrapped)
+        # All processes take part in collecting them; DeepSpeed gives them to the first alone.
+        weights = trainer.accelerator.get_state_dict(trainer.model_wrapped) or {}
         if job.settings.lora is None:
             weights = {name: value.to(getattr(torch, job.model.dtype)) for name, value in weights.items()}
     share = before.changed_share(trainer.model, weights)
@@ -317,9 +325,11 @@ def _told(group: Path, notes: Iterator[str]) -> Iterator[str]:
         yield note
 
 
-def _notes(job: TrainingJob, trainer: Any, changed: float | None) -> Iterator[str]:
+def _notes(job: TrainingJob, trainer: Any, changed: float | None, useless: bool) -> Iterator[str]:
     """What only the end of a run tells."""
     yield from trainer.slower
+    if useless:
+        yield "begun anew: what it could resume from was written by another kind of launch (execution.launch)"
     if changed is None and trainer.accelerator.is_main_process:
         yield "whether the weights changed is not known: processes hold parts of them"
     if changed is not None and changed < LITTLE:

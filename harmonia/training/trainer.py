@@ -23,6 +23,7 @@ from transformers import TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
 from harmonia.errors import TrainingError
+from harmonia.files import write_text
 from harmonia.models.cache import behind
 from harmonia.models.memory import out_of_memory
 from harmonia.training.batches import PASS_COST, micro_batches, step_tokens, tensors
@@ -33,7 +34,7 @@ from harmonia.training.prefix import cached_prefix, common_prefix, share_refusal
 from harmonia.training.settings import TrainingSettings
 
 COMPLETE = "harmonia_complete"
-"""Lies in a checkpoint that was written whole."""
+"""Lies in a checkpoint that was written whole, and says how it lies."""
 CHECKPOINT_S = 300.0
 """Seconds between checkpoints where no number of steps is set."""
 
@@ -157,6 +158,17 @@ class StepTrainer(SFTTrainer):  # type: ignore[misc]
         return share_refusal(self._inner) if self._may_share else None
 
     @property
+    def layout(self) -> str:
+        """How checkpoints lie: they are taken up by processes that share the model out alike."""
+        if self.is_deepspeed_enabled:
+            stage = self.accelerator.state.deepspeed_plugin.zero_stage
+            return f"ZeRO-{stage}, {self.accelerator.num_processes} processes"
+        if self.is_fsdp_enabled:
+            plugin = self.accelerator.state.fsdp_plugin
+            return f"FSDP{plugin.fsdp_version}, {plugin.state_dict_type.name}"
+        return ""
+
+    @property
     def opening(self) -> str:
         """How often what rows begin with is computed, and why not once."""
         if self._shares:
@@ -222,12 +234,16 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         steps: Optimizer steps in all.
         progress: Told (steps done, steps in all).
         timed: Save by the clock.
+        layout: How checkpoints lie, which marks say.
     """
 
-    def __init__(self, steps: int, progress: Callable[[int, int], None] | None, *, timed: bool) -> None:
+    def __init__(
+        self, steps: int, progress: Callable[[int, int], None] | None, *, timed: bool, layout: str
+    ) -> None:
         self._steps = steps
         self._progress = progress
         self._timed = timed
+        self._layout = layout
         self._saved = time.monotonic()
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
@@ -253,7 +269,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         if torch.distributed.is_initialized():
             torch.distributed.barrier()
         if state.is_world_process_zero:
-            (Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE).touch()
+            write_text(Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE, self._layout)
 
 
 def _agreed(said: bool, device: torch.device) -> bool:

@@ -84,6 +84,24 @@ def test_each_signal_has_its_exit_code(number: signal.Signals, code: int) -> Non
     assert (done.returncode, done.stdout, done.stderr) == (code, "", AGAIN)
 
 
+def test_a_signal_within_compiled_code_is_one_too() -> None:
+    """Ray's makes a SystemError of what is raised while it waits."""
+    code = (
+        "import os, signal, sys\n"
+        "sys.argv = ['harmonia', 'run']\n"
+        "from harmonia.cli import commands, main\n"
+        "def app(**_):\n"
+        "    try:\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    except BaseException as error:\n"
+        "        raise SystemError('returned a result with an exception set') from error\n"
+        "commands.app = app\n"
+        "main.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (143, AGAIN)
+
+
 def test_what_begins_anew_is_not_said_to_be_taken_up() -> None:
     done = _stopped_by(signal.SIGTERM, command="groups")
     assert done.stderr == "harmonia: interrupted; give the same command again\n"

@@ -27,7 +27,7 @@ from harmonia.models import LocalModel
 from harmonia.pipeline.agenda import Agenda, GivenUnit, Run
 from harmonia.pipeline.executors import Executor, Local, perform
 from harmonia.pipeline.experiment import ExecutionSettings, Experiment
-from harmonia.pipeline.manifest import Noted
+from harmonia.pipeline.manifest import PARTIAL, Noted
 from harmonia.pipeline.processes import Processes
 from harmonia.pipeline.run import executor_of, run_experiments
 from harmonia.pipeline.settings_file import apply_overrides
@@ -346,6 +346,9 @@ def test_settings_say_who_does_it() -> None:
     assert isinstance(executor_of(ExecutionSettings()), Local)
     chosen = executor_of(ExecutionSettings(executor="processes", workers=3))
     assert isinstance(chosen, Processes) and chosen.threads >= 1
+    words = ("torchrun", "--nproc-per-node", "2", "a b")
+    for launch in (words, ["torchrun", "--nproc-per-node", 2, "a b"], "torchrun --nproc-per-node 2 'a b'"):
+        assert ExecutionSettings.model_validate({"launch": launch}).launch == words
 
 
 @pytest.mark.slow
@@ -438,17 +441,83 @@ def test_a_launcher_that_fails_fails_the_task_with_what_it_said(copied: Experime
     shutil.rmtree(run / "models/person/harmonious")
     launch = (sys.executable, "-c", "raise SystemExit('nobody here')")
     execution = copied.execution.model_copy(update={"launch": launch})
-    with pytest.raises(HarmoniaError, match="ended with 1: nobody here"):
+    with pytest.raises(HarmoniaError, match="exit code 1 and without a model: nobody here"):
         run_experiments([copied.model_copy(update={"execution": execution})], Local())
     assert _statuses(run)[TRAINED] == "failed"
-    # Nothing goes on when whoever waits is killed.
-    code = (
-        "import time; from harmonia.training import launched; launched.end_with_the_waiting(); time.sleep(60)"
-    )
-    left = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE)
-    assert left.stdin is not None
-    left.stdin.close()
-    assert left.wait(30) == 1
+    (log,) = (run / PARTIAL).glob("*/launched.log")
+    reason = json.loads((run / "manifest.json").read_text())["stages"][TRAINED]["reason"]
+    assert log.read_text() == "nobody here\n" and str(log) in reason
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "script",
+    [
+        '"$0" "$@" <&- >/dev/null 2>&1',  # nothing to read from, and nothing is heard
+        "printf '\\351\\n'; : | \"$0\" \"$@\" | sed 's/^/[rank0]:/'",  # no UTF-8, a pipe that ends, labels
+    ],
+)
+def test_what_a_launcher_does_with_what_is_said_changes_nothing(copied: Experiment, script: str) -> None:
+    run = copied.run_directory
+    whole = results_of(run)
+    shutil.rmtree(run / "models/person/harmonious")
+    launch = ("sh", "-c", script, sys.executable)
+    execution = copied.execution.model_copy(update={"launch": launch})
+    run_experiments([copied.model_copy(update={"execution": execution})], Local())
+    assert results_of(run) == whole
+    assert not list((run / PARTIAL).glob("*/launched.log"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stopped", [True, False], ids=["the run is stopped", "the launcher is killed"])
+def test_nothing_that_was_launched_survives_and_what_it_did_is_taken_up(
+    copied: Experiment, monkeypatch: pytest.MonkeyPatch, stopped: bool
+) -> None:
+    """A launcher that does not heed to be ended, and a process that it left to itself."""
+    monkeypatch.setattr("harmonia.training.launched._PATIENCE_S", 0.2)
+    run = copied.run_directory
+    whole = results_of(run)
+    shutil.rmtree(run / "models/person/harmonious")
+    script = 'trap \'\' TERM; "$0" "$@"; true'
+    launch = ("sh", "-c", script, sys.executable)
+    execution = copied.execution.model_copy(update={"launch": launch})
+    launched = copied.model_copy(update={"execution": execution})
+    left: list[psutil.Process] = []
+
+    def disturb() -> None:
+        left.extend(psutil.Process().children(recursive=True))
+        (launcher,) = (one for one in left if script in one.cmdline())
+        assert len(launcher.children()) == 1
+        if stopped:
+            raise KeyboardInterrupt
+        launcher.kill()
+
+    with pytest.raises(KeyboardInterrupt if stopped else HarmoniaError, match=None if stopped else "code -9"):
+        run_experiments([launched], Local(), _Meddler(TRAINED, at_work=disturb))
+    gone, alive = psutil.wait_procs(left, timeout=10)
+    assert len(gone) >= 2 and not alive
+    run_experiments([launched], Local())
+    assert results_of(run) == whole
+
+
+def test_a_launched_process_ends_when_whoever_waits_for_it_is_killed(tmp_path: Path) -> None:
+    """The one has its place held by a lock, which ends with it; the other finds the lock free."""
+    holds = "import sys; from filelock import FileLock; lock = FileLock(sys.argv[1]); lock.acquire()"
+    holds += "; print(flush=True); input()"
+    lock = str(tmp_path / "waiting")
+    pipe = subprocess.PIPE
+    waiting = subprocess.Popen([sys.executable, "-c", holds, lock], stdin=pipe, stdout=pipe)
+    assert waiting.stdout is not None and waiting.stdout.read(1)
+    code = "import sys, time; from pathlib import Path; from harmonia.training import launched\n"
+    code += "launched.end_with_the_waiting(Path(sys.argv[1])); print(flush=True); time.sleep(60)"
+    left = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE)
+    assert left.stdout is not None and left.stdout.read(1)
+    with pytest.raises(subprocess.TimeoutExpired):
+        left.wait(1)
+    waiting.kill()
+    waiting.communicate()
+    left.communicate(timeout=30)
+    assert left.returncode == 1
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -23,7 +24,7 @@ from harmonia.probe import ask
 from harmonia.prompts import Form, PromptSettings, build_template
 from harmonia.training import LoraSettings, TrainingSettings
 from harmonia.training.alone import fine_tune_alone
-from harmonia.training.sft import TrainingJob, fine_tune, job_hash
+from harmonia.training.sft import TrainingJob, _train, fine_tune, job_hash
 
 
 def losses(folder: Path) -> list[dict]:
@@ -250,6 +251,42 @@ def test_a_second_training_into_one_folder_is_refused_as_long_as_the_first_lasts
         fine_tune_alone(job(), place, progress=second)
     assert fine_tune_alone(job(), place).steps == 5
     assert not list(tmp_path.glob(".tuned.*")), "what it held and noted is gone"
+
+
+def test_what_another_kind_of_launch_wrote_is_not_taken_up(job, train, tmp_path):
+    """As marked where processes share the model out; one without words is of a whole model."""
+    undisturbed, _ = train(job(save_steps=2), "undisturbed")
+    for mark in ("FSDP2, FULL_STATE_DICT", ""):
+        with pytest.raises(Killed):
+            train(job(save_steps=2), "killed", progress=killed_at(5))
+        (newest,) = (tmp_path / "killed-work").glob("checkpoint-4")
+        for folder in (newest, newest.with_name("checkpoint-2")):
+            assert (folder / "harmonia_complete").read_text() == ""
+            (folder / "harmonia_complete").write_text(mark)
+        resumed, trained = train(job(save_steps=2), "killed")
+        assert trained.resumed_from == (None if mark else 4)
+        assert any("begun anew" in note for note in trained.notes) == bool(mark)
+        assert (resumed / "model.safetensors").read_bytes() == (
+            undisturbed / "model.safetensors"
+        ).read_bytes()
+        shutil.rmtree(tmp_path / "killed-work")
+
+
+def test_only_the_first_process_need_be_given_the_weights(job):
+    """DeepSpeed gives the others None."""
+    given = [None, {"weight": torch.ones(2, 3)}]
+    accelerator = SimpleNamespace(get_state_dict=lambda model: given.pop(0))
+    trainer = SimpleNamespace(
+        model=torch.nn.Linear(3, 2),
+        model_wrapped=None,
+        train=lambda resume_from_checkpoint: None,
+        state=SimpleNamespace(log_history=[{"loss": 1.0, "grad_norm": 1.0, "learning_rate": 1.0}]),
+        accelerator=accelerator,
+        is_fsdp_enabled=False,
+        is_deepspeed_enabled=True,
+    )
+    assert _train(job(), trainer, None) == ({}, None)
+    assert _train(job(), trainer, None)[1] == 1.0
 
 
 def test_a_run_killed_at_its_very_end_ends_the_same(job, train, tmp_path):
