@@ -164,7 +164,7 @@
     const columns = [
       { title: "Question", field: "question", widthGrow: 4, minWidth: 220, formatter: (found) => {
         const { i } = found.getData();
-        const button = make("button", texts.question[i], { type: "button", "data-row": i });
+        const button = make("button", texts.question[i], { type: "button", "data-row": i, tabindex: -1 });
         button.addEventListener("click", () => open(i, true));
         return button;
       } },
@@ -196,10 +196,20 @@
     });
     table.on("dataFiltered", (_, found) => tell(found.map((row) => row.getData())));
     table.on("tableBuilt", () => {
+      const holder = root.querySelector(".tabulator-tableholder");
       // What scrolls takes the focus, and stands between the grid and its rows: it must have a grid's role itself.
       table.element.removeAttribute("aria-owns");
-      root.querySelector(".tabulator-tableholder").setAttribute("role", "rowgroup");
+      holder.setAttribute("role", "rowgroup");
+      new MutationObserver(refocus).observe(root.querySelector(".tabulator-table"), { childList: true });
       root.querySelector(".tabulator-table").setAttribute("role", "presentation");
+      for (const head of root.querySelectorAll(".tabulator-col")) {
+        head.tabIndex = 0;
+        head.addEventListener("keydown", (event) => {
+          if (event.key !== "Enter" && event.key !== " ") return;
+          event.preventDefault();
+          head.click();
+        });
+      }
       filter();
       root.dataset.ready = "yes";
     });
@@ -276,24 +286,37 @@
         panel.scrollIntoView({ block: "nearest" });
       }
     };
+    // The table draws rows anew as it scrolls or changes its size: the one that has the focus gets it back.
+    let focused = -1;
+    const refocus = () => {
+      if (focused >= 0 && document.activeElement === document.body)
+        root.querySelector(`[data-row="${focused}"]`)?.focus({ preventScroll: true });
+    };
+    root.addEventListener("focusin", (event) => { focused = Number(event.target.dataset.row ?? -1); });
+    root.addEventListener("focusout", (event) => { if (event.relatedTarget) focused = -1; });
+    const focusOn = (row) => table.scrollToRow(row, "nearest", false).then(() => {
+      document.activeElement.blur();
+      focused = row.getData().i;
+      refocus();
+    });
     const shut = () => {
       panel.hidden = true;
-      const button = root.querySelector(`[data-row="${opened}"]`);
+      const row = table.getRows("active").find((one) => one.getData().i === opened);
       opened = -1;
-      (button ?? get("search")).focus();
+      if (row) focusOn(row);
+      else get("search").focus();
     };
     panel.addEventListener("keydown", (event) => event.key === "Escape" && shut());
 
-    // Up and down go from question to question, as far as the table reaches.
+    // Tab goes to the table as a whole; within it keys go from question to question, as far as it reaches.
+    const STEPS = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10, Home: -Infinity, End: Infinity };
     root.querySelector(".questions").addEventListener("keydown", (event) => {
-      const step = { ArrowDown: "getNextRow", ArrowUp: "getPrevRow" }[event.key];
-      const button = step && event.target.closest("[data-row]");
-      if (!button) return;
+      const step = STEPS[event.key], shown = table.getRows("active");
+      if (!step || !shown.length || !event.target.closest(".tabulator-tableholder")) return;
       event.preventDefault();
-      const row = table.getRows("visible").find((one) => one.getData().i === Number(button.dataset.row));
-      const next = row && row[step]();
-      if (next) table.scrollToRow(next, "nearest", false).then(() =>
-        root.querySelector(`[data-row="${next.getData().i}"]`)?.focus());
+      const button = event.target.closest("[data-row]");
+      const at = button && shown.findIndex((row) => row.getData().i === Number(button.dataset.row));
+      focusOn(button ? shown[Math.max(0, Math.min(shown.length - 1, at + step))] : table.getRows("visible")[0]);
     });
     let waiting;
     get("search").addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(filter, 120); });
