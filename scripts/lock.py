@@ -5,6 +5,9 @@
 
 `requirements/cpu.txt`, torch for machines without a GPU, is written by hand; its version of
 torch is locked here too. Only metadata is fetched, no package.
+
+No version goes back: without that the newest of one library brings an old one of another, from
+before it said which it bears. Where one must, delete its line in the lock.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from pathlib import Path
 
 REQUIREMENTS = Path(__file__).resolve().parent.parent / "requirements"
 _FOR_GPU = re.compile(r"(torch|triton|liger-kernel|cuda-[\w-]+|nvidia-[\w-]+)==")
+_LOCKED = re.compile(r"^([\w.-]+)==([^\s;]+)", re.MULTILINE)
 _HEAD = "# Written by `make lock`. Install it without dependencies (pip install --no-deps): it names all.\n"
 
 
@@ -24,12 +28,14 @@ def main() -> None:
     torch = re.search(r"^torch==[\d.]+", (REQUIREMENTS / "cpu.txt").read_text(encoding="utf-8"), re.MULTILINE)
     if torch is None:
         sys.exit("requirements/cpu.txt names no version of torch")
+    locked = "".join((REQUIREMENTS / name).read_text(encoding="utf-8") for name in ("common.txt", "gpu.txt"))
+    floors = [f"{name}>={version}" for name, version in _LOCKED.findall(locked)]
     command = ["uv", "pip", "compile", "pyproject.toml", "--all-extras", "--generate-hashes"]
     command += ["--python-version", "3.11", "--python-platform", "linux", "--no-header", "--no-annotate"]
     made = subprocess.run(
         [*command, "--constraints", "-"],
         cwd=REQUIREMENTS.parent,
-        input=torch[0],
+        input="\n".join([torch[0], *floors]),
         capture_output=True,
         text=True,
         check=False,

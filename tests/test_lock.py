@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -66,3 +69,19 @@ def test_what_breaks_often_has_an_upper_bound(name):
 def test_transformers_ends_where_it_says_that_old_names_end():
     (wanted,) = [one.specifier for one in asked() if one.name == "transformers"]
     assert "5.20.0" in wanted and "5.39.9" in wanted and "5.40.0" not in wanted
+
+
+def test_no_version_goes_back_when_the_lock_is_made_anew(tmp_path):
+    """A newer library may fit an old version of another that did not say what it bears."""
+    uv, seen = tmp_path / "uv", tmp_path / "asked"
+    uv.write_text(f"#!/bin/sh\ncat > {seen}\necho nothing fits >&2\nexit 1\n")
+    uv.chmod(0o755)
+    done = subprocess.run(
+        [sys.executable, REPOSITORY / "scripts" / "lock.py"],
+        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1 and "nothing fits" in done.stderr
+    floors = {f"{name}>={version}" for name, version in (locked("common.txt") | locked("gpu.txt")).items()}
+    assert len(floors) > 150 and floors <= set(seen.read_text().splitlines())
