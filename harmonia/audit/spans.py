@@ -112,8 +112,11 @@ def _word(
 
 
 def _expected(begun: str, piece: str) -> str:
-    """The word that the model would write: what stands there already, and one token more."""
-    return begun if begun and piece[:1].isspace() else begun + piece.strip()
+    """The word that the model would write: what stands there already, and one token more.
+
+    A token that ends within a character does not tell which it is.
+    """
+    return begun if begun and piece[:1].isspace() else begun + piece.strip().rstrip("\ufffd")
 
 
 def _is_other(expected: str, word: Word, answer: Answer) -> bool:

@@ -55,6 +55,19 @@ def test_what_says_the_same_or_nothing_is_none(text: str, said: str, trained: st
     assert reading(text, said, trained, other) == (0.0, "", False)
 
 
+def test_a_part_of_a_character_is_no_other_word() -> None:
+    text = "in paжя"
+    ids, (part, _) = ENCODER.encode([f" {text}"])[0], ENCODER.encode(["é"])[0]
+    at = ids.index(ENCODER.encode(["ж"])[0][0])
+    sure = TokenReading(logprob=0.0, entropy=0.0, other=0, other_logprob=-30.0)
+    doubt = TokenReading(logprob=math.log(0.05), entropy=0.5, other=part, other_logprob=math.log(0.9))
+    word = words_of(text)[1]
+    answer = Answer(turn=1, text=text, content=(word,), form=frozenset(), own=frozenset(keys_of(text)))
+    tokens = [doubt if k == at else sure for k in range(len(ids))]
+    (found,) = read_words(answer, ids, tokens, ENCODER, RuleSettings())
+    assert (found.conflict, found.expected, found.confident) == (0.0, "", False)
+
+
 @pytest.mark.parametrize(
     "text", ["in Paris, now", "né à Zürich", "東京 and 大阪", "a\n\nb  c", "C++ \U0001f600 x"]
 )
