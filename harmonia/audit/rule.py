@@ -8,7 +8,7 @@
 - `known`: the words at stake have a probability of at least `known`, or are at least `likely` times as
   probable as the model's own words there, or sampled answers agree.
 - `unknown`: neither, and the model has no answer of its own. Its samples differ, or the entropy at
-  the words at stake is at least `open`.
+  the words at stake is at least `open` and fewer than `settled` of its answers say the same.
 - `uncertain`: all else.
 
 The same rule judges each draw of demonstrations alone; the share of the draws with the category of
@@ -99,7 +99,7 @@ def category_of(one: Signals, rule: RuleSettings) -> AuditCategory:
         return "conflicting"
     if agrees or one.trained >= rule.known or one.likelihood >= rule.likely:
         return "known"
-    if differs or one.entropy >= rule.open:
+    if differs or (one.entropy >= rule.open and not settled):
         return "unknown"
     return "uncertain"
 

@@ -38,7 +38,8 @@ OPEN = {"trained": 0.05, "gap": 0.1, "confident": False, "entropy": 2.3}
         ({**OPEN, "agreement": 0.0, "steady": 1.0}, "conflicting"),
         ({**OPEN, "agreement": 0.0, "steady": 0.75}, "unknown"),
         # What it always says is a part of the row's answer: nothing else.
-        ({**OPEN, "agreement": 0.0, "steady": 1.0, "contained": True}, "unknown"),
+        ({**OPEN, "agreement": 0.0, "steady": 1.0, "contained": True}, "uncertain"),
+        ({**OPEN, "agreement": 0.0, "steady": 0.75, "contained": True}, "unknown"),
         ({**FIGHTS, "agreement": 0.0, "steady": 1.0, "contained": True}, "uncertain"),
     ],
 )
