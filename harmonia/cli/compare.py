@@ -69,7 +69,7 @@ def compare(
     comparing = Comparing(wanted=wanted, settings=settings, audited=rows, seed=seed)
     with Bars("asking") as bars:
         found = comparing.run(first, second, journal=journal, progress=bars.progress)
-    write_comparison(out, found, settings, (_name(which[0]), _name(which[1])))
+    write_comparison(out, found, settings, _names(*which))
     rmtree(journal, ignore_errors=True)
     for note in found.notes:
         err.print(note)
@@ -109,10 +109,14 @@ def _models(given: Given, before: str, after: str) -> tuple[AskedModel, AskedMod
     return model_settings(given, before), given.of_table("after", kind, place, **both)
 
 
-def _name(which: AskedModel) -> str:
-    """What the page calls a model."""
+def _names(before: AskedModel, after: AskedModel) -> tuple[str, str]:
+    """What the page calls the models: the ends of their paths, as long as it takes to tell them apart."""
     from harmonia.models import ModelSettings
 
-    if isinstance(which, ModelSettings):
-        return Path(which.path).name
-    return which.name or which.served
+    one, other = (
+        Path(which.path).parts if isinstance(which, ModelSettings) else (which.name or which.served,)
+        for which in (before, after)
+    )
+    most = max(len(one), len(other))
+    parts = next((k for k in range(1, most) if one[-k:] != other[-k:]), 1)
+    return "/".join(one[-parts:]), "/".join(other[-parts:])

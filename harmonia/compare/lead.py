@@ -46,12 +46,13 @@ def _finding(compared: Sequence[SuiteComparison]) -> Iterator[str]:
     found: dict[str, list[str]] = {}
     lost = []
     for one in compared:
-        on = f" on {one.suite}" if len(compared) > 1 or one.suite != "items" else ""
+        on = f"on {one.suite}" if len(compared) > 1 or one.suite != "items" else ""
         said = _direction(one)
-        found.setdefault(said, []).append(on if said == _SAME else f"{on} ({_change(one)})")
+        figures = "" if said == _SAME else f"({_change(one)})"
+        found.setdefault(said, []).append(f"{on} {figures}".strip())
         if of := one.known_kept + one.known_lost:
-            lost.append(f"{one.known_lost} of {of}{on}")
-    if parts := [f"{which}{listed(found[which])}" for which in _DIRECTIONS if which in found]:
+            lost.append(f"{one.known_lost} of {of} {on}".strip())
+    if parts := [f"{which} {listed(found[which])}".strip() for which in _DIRECTIONS if which in found]:
         yield "; ".join((parts[0], *(part[0].lower() + part[1:] for part in parts[1:]))) + "."
     if lost:
         yield f"Lost of what was known before: {listed(lost)}."

@@ -17,13 +17,14 @@ from statsmodels.stats.proportion import proportion_confint
 
 import harmonia
 from harmonia.audit import AuditRow, AuditSettings
-from harmonia.cli.compare import _named
+from harmonia.cli.compare import _named, _names
 from harmonia.compare import CompareSettings, Comparing
 from harmonia.compare.check import nearest_rows
 from harmonia.compare.folder import wanted_of, write_comparison
 from harmonia.compare.lead import lead_of
 from harmonia.compare.tables import ASKED, CHANGES, COMPARED, COST, FACTS, READOUTS_LOST, ROWS_AFTER
 from harmonia.errors import InputError
+from harmonia.models import ModelSettings
 from harmonia.models.fake import FakeModel
 from harmonia.types import Item
 from harmonia.world import base_folder
@@ -235,6 +236,7 @@ def test_several_exams_have_rows_of_their_own_beside_the_canaries(tmp_path: Path
     # The headline is of all exams: of a, b and the canaries 1 of 4, 2 of 4 and none are lost.
     headline, lost, *_ = lead_of(found)
     assert headline.count(" on a (−25.0 points; 95 %: ") == headline.count(" on b (−50.0 points; 95 %: ") == 1
+    assert "  " not in headline
     assert headline.endswith("the same questions are right after as before on canaries.")
     assert lost == "Lost of what was known before: 1 of 4 on a, 2 of 4 on b and 0 of 3 on canaries."
     with pytest.raises(InputError, match="the name of the facts held back"):
@@ -242,6 +244,13 @@ def test_several_exams_have_rows_of_their_own_beside_the_canaries(tmp_path: Path
     for name in (1, ""):
         with pytest.raises(InputError, match="field 'items': no name of an exam"):
             harmonia.compare(before, after, items={name: exams["a"]}, **how)
+
+
+def test_models_are_named_by_what_tells_them_apart() -> None:
+    one, other = (ModelSettings(path=path) for path in ("/runs/a/seed0", "b/seed0"))
+    assert _names(one, other) == ("a/seed0", "b/seed0")
+    assert _names(one, ModelSettings(path="tuned")) == ("seed0", "tuned")
+    assert _names(one, one) == ("seed0", "seed0")
 
 
 def test_exams_are_named_by_the_user_or_by_their_files() -> None:
