@@ -52,16 +52,16 @@ No model has more, and to lay out so many layers would take minutes.
 
 
 def require_sizes(config: Any, file: Path) -> None:
-    """Refuse a configuration with a size that no model has, before it is laid out.
+    """Refuse a language model's configuration with a size that no model has, before it is laid out.
 
     Raises:
         InputError: A size is below 1 (experts may be 0), or above `MOST`.
     """
-    text = config.get_text_config()
     for name, most in MOST.items():
-        sizes, least = _sizes(text, name), int(name not in _EXPERTS)
+        sizes, least = _sizes(config, name), int(name not in _EXPERTS)
         if sizes and not least <= min(sizes) <= max(sizes) <= most:
-            field, seen = text.attribute_map.get(name, name), sizes if len(sizes) > 1 else sizes[0]
+            field = getattr(config, "attribute_map", {}).get(name, name)
+            seen = sizes if len(sizes) > 1 else sizes[0]
             remedy = f"Give the config.json of a model that there is (here {least} to {most:,})."
             raise InputError("no model has such a size", file=file, field=field, seen=seen, remedy=remedy)
 
@@ -195,6 +195,8 @@ class Shape:
             notes.append(f"config.json does not say {', '.join(taken)}: transformers' defaults are taken")
         if experts:
             notes.append(f"a token is sent to {met} of {every} experts: time counts those, memory all")
+        if getattr(model.config, "quantization_config", None):
+            notes.append("its weights are packed (quantization_config): memory is reckoned with plain ones")
         widths = None
         try:
             widths = Widths.of(config)

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import cache
 from itertools import chain
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from harmonia.errors import InputError
@@ -37,11 +38,8 @@ from harmonia.models.heap import keep_freed_memory
 from harmonia.models.local import LocalModel
 from harmonia.models.spread import device_map
 from harmonia.models.weight_files import ADAPTER_WEIGHTS, gguf_elements, require_weights
-from harmonia.parsing import read_object
 
 log = logging.getLogger(__name__)
-
-_CONFIG = "the model's configuration"
 
 
 def pick_device(wanted: str) -> str:
@@ -189,16 +187,24 @@ def shape_in(file: Path) -> Shape:
     if not file.is_file():
         raise InputError("neither a number nor a file", field="parameters", seen=str(file), remedy=remedy)
     with refused(problem, file=file, remedy=remedy):
+        require_sizes(SimpleNamespace(**_said(file)), file)
         config = AutoConfig.from_pretrained(str(file), trust_remote_code=False)
-        require_sizes(config, file)
+        require_sizes(config.get_text_config(), file)
     with refused(problem + _leaves_out(config, file), file=file, remedy=remedy), torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
         return Shape.of(require_decoder(model, file), _unsaid(config, file))
 
 
+def _said(file: Path) -> dict[str, Any]:
+    """What a config.json holds, read as transformers does: some write infinity. A GGUF file has none."""
+    from transformers import PreTrainedConfig
+
+    return PreTrainedConfig.get_config_dict(str(file))[0] if file.suffix == ".json" else {}
+
+
 def _unsaid(config: Any, file: Path) -> dict[str, Any]:
-    """Sizes that a config.json leaves out; a GGUF file has none."""
-    return unsaid_sizes(config, read_object(file, what=_CONFIG)) if file.suffix == ".json" else {}
+    """Sizes that a config.json leaves out."""
+    return unsaid_sizes(config, said) if (said := _said(file)) else {}
 
 
 def _leaves_out(config: Any, file: Path) -> str:
@@ -209,9 +215,12 @@ def _leaves_out(config: Any, file: Path) -> str:
 def _config(settings: ModelSettings, folder: Path) -> Any:
     from transformers import AutoConfig
 
+    file = folder / (settings.gguf_file or "config.json")
     with _refused(settings, folder):
+        # Before transformers divides by one.
+        require_sizes(SimpleNamespace(**_said(file)), file)
         config = AutoConfig.from_pretrained(str(folder), **_how(settings))
-        require_sizes(config, folder / (settings.gguf_file or "config.json"))
+        require_sizes(config.get_text_config(), file)
         return config
 
 

@@ -168,6 +168,7 @@ def test_of_a_mixture_memory_counts_all_experts_and_time_those_that_a_token_meet
         ("llama", "vocab_size", 10**12),
         ("llama", "hidden_size", -4096),
         ("llama", "intermediate_size", 0),
+        ("llama", "num_attention_heads", 0),
         ("gpt2", "n_head", 0),  # by its name in the file
         ("bart", "decoder_layers", 10**9),
         ("mixtral", "num_local_experts", -8),
@@ -203,6 +204,9 @@ def test_sizes_that_a_configuration_leaves_out_are_named(tmp_path: Path) -> None
     assert not notes(model_type="gpt2", n_embd=768, n_layer=12, num_attention_heads=12, vocab_size=50257)
     sizes = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 4}
     assert not notes(model_type="llama", vocab_size=99, **sizes)
+    assert "are packed" in notes(**full, quantization_config={"quant_method": "gptq", "bits": 4})
+    # Infinity, which is no JSON, is what some published files hold.
+    assert "left out" not in notes(model_type="mamba2", time_step_limit=[0.0, float("inf")])
     # Of a model for pictures and text, in the part for text.
     text = {"hidden_size": 2560, "intermediate_size": 10240, "num_hidden_layers": 34}
     said = notes(model_type="gemma3", text_config=text)

@@ -144,9 +144,9 @@ def test_a_plan_of_a_model_that_makes_no_sense_is_refused(settings: dict[str, An
     config = json.loads((base / "config.json").read_text())
     (base / "config.json").write_text(json.dumps({**config, "num_attention_heads": 0}))
     settings["model"]["path"] = str(base)
-    with pytest.raises(InputError, match="no causal language model can be read") as caught:
+    with pytest.raises(InputError, match="no model has such a size; saw 0") as caught:
         make_plan(Experiment.model_validate(settings), tflops=1.0)
-    assert caught.value.file == str(base)
+    assert (caught.value.file, caught.value.field) == (str(base / "config.json"), "num_attention_heads")
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf")])
