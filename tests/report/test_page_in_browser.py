@@ -159,6 +159,13 @@ def test_all_is_printed(browser: Any, file: Path) -> None:
             ".filter(one => one.getBoundingClientRect().right > 704).map(one => one.outerHTML.slice(0, 90))"
         )
         assert not wide
+        # What cannot be parted leaves little of a page empty: 160 mm are 605 px.
+        high = "[...document.querySelectorAll('figure')].map(one => one.getBoundingClientRect().height)"
+        assert max(page.evaluate(high)) < 605
+        caption, drawing = (
+            page.locator(f"#figure-finding {name}").bounding_box() for name in ("figcaption", ".drawing")
+        )
+        assert caption["x"] + caption["width"] <= drawing["x"] and caption["y"] <= drawing["y"]
         page.evaluate("dispatchEvent(new Event('afterprint'))")
         assert page.locator("details:not([open])").count()
 
