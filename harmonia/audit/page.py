@@ -54,6 +54,7 @@ def audit_page(audit: Audit, found: Audited) -> Page:
     from harmonia.report.figures import shares_figure
 
     shares = shares_of(found.counts, found.of)
+    sampled = len(found.rows) < found.of
     return Page(
         kind="harmonia audit",
         title=audit.file.path.name,
@@ -61,7 +62,7 @@ def audit_page(audit: Audit, found: Audited) -> Page:
         warnings=found.warnings,
         picture=shares_figure(
             "Rows by category",
-            "Share of the rows; where a sample was audited, bars are 95 % intervals of the whole file.",
+            f"Share of the rows{'; bars are 95 % intervals of the whole file' if sampled else ''}.",
             [("rows", one.category, one.share, one.share_low, one.share_high) for one in shares],
         ),
         sections=[
@@ -69,7 +70,7 @@ def audit_page(audit: Audit, found: Audited) -> Page:
                 anchor="shares",
                 title="Shares",
                 gist="how many rows are in each category, and what it means",
-                parts=[table(_shares(shares, sampled=len(found.rows) < found.of))],
+                parts=[table(_shares(shares, sampled=sampled))],
                 opened=True,
             ),
             *_groups(found, audit.settings.draws),
