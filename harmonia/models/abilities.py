@@ -7,7 +7,6 @@ know a setting passes over it and answers all the same, with zeros or with one t
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -116,9 +115,8 @@ def find_abilities(server: Completions, texts: Sequence[tuple[int, ...]]) -> Abi
 
 def _is_distribution(place: ToldToken) -> bool:
     """Whether what is told of an open text can be log-probabilities of its next token."""
-    total = math.fsum(map(math.exp, place.listed.values()))
     best = max(place.listed.values())
-    return total < 1.01 and best < -0.001 and (len(place.listed) == 1 or best > min(place.listed.values()))
+    return place.may_be and best < -0.001 and (len(place.listed) == 1 or best > min(place.listed.values()))
 
 
 def _forces(server: Completions, ids: tuple[int, ...], token: int, value: float) -> bool:

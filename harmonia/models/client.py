@@ -20,6 +20,8 @@ MAX_ANSWER_BYTES = 4 * 2**20
 _LONGEST_WAIT_S = 30.0
 _FIRST = 3
 _BUSY = (429, 503)
+_ANOTHER_TIME = (408, 425, 429)
+"""Of the statuses that refuse a request those that another attempt may better."""
 _NOTHING_SUCH = 501
 
 Thing = TypeVar("Thing")
@@ -95,7 +97,7 @@ class ServerClient:
 
     def _asked(self, url: str, body: dict[str, Any] | None, limit: int) -> Any:
         """The server's answer, asked again while it is busy or failing."""
-        last, reached = "", False
+        last, reached, remedy = "", False, "Start it, or correct the url."
         # What has never answered, or was given up, is hardly on its way back.
         attempts = self._settings.attempts if self._answered else min(_FIRST, self._settings.attempts)
         for attempt in range(attempts):
@@ -103,7 +105,7 @@ class ServerClient:
             try:
                 status, content, wait = self._answer(url, body, limit)
                 reached = self._answered = True
-                if status == _NOTHING_SUCH or (300 <= status < 500 and status != 429):
+                if status == _NOTHING_SUCH or (300 <= status < 500 and status not in _ANOTHER_TIME):
                     raise RefusedError(
                         f"the server refuses the request (status {status})",
                         field=self._table,
@@ -119,13 +121,17 @@ class ServerClient:
                         self._busy_until = max(self._busy_until, time.monotonic() + wait)
             except _FailingError as error:
                 last, reached = str(error), True
+            except self._httpx.ReadTimeout:
+                last, remedy = (
+                    f"nothing in {self._settings.timeout_s:g} s",
+                    "Raise timeout_s, or lower workers.",
+                )
             except (self._httpx.RequestError, self._httpx.InvalidURL) as error:
                 last = self._key.left_out(str(error)) or type(error).__name__
         problem = f"no answer from the server in {attempts} attempts ({last})"
         if reached:
             raise HarmoniaError(f"{url}: {problem}.")
         self._answered = False
-        remedy = "Start it, or correct the url."
         raise InputError(problem, field=f"{self._table}.{self._place}", seen=url, remedy=remedy)
 
     def _wait(self, attempt: int, body: dict[str, Any] | None) -> None:

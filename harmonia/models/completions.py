@@ -20,6 +20,8 @@ Token = int | str
 _BY_ID = "token_id:"
 _LEAST = -9000.0
 """Servers that cannot write the logarithm of 0 write numbers below."""
+_MOST = 1.01
+"""What rounding may make of a probability of 1."""
 _BYTES_A_TOKEN = 400
 _EXTRAS = {"return_tokens_as_token_ids": True, "top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
 """What strict servers refuse; drawing from the model's own distribution is llama.cpp's default no more."""
@@ -42,9 +44,19 @@ class ToldToken:
     listed: dict[Token, float]
 
     @property
+    def total(self) -> float:
+        """What the listed tokens have together."""
+        return math.fsum(map(math.exp, self.listed.values()))
+
+    @property
+    def may_be(self) -> bool:
+        """Whether all this can be log-probabilities of one place; zeros for each token cannot."""
+        return not math.isnan(self.logprob) and self.total < _MOST
+
+    @property
     def least(self) -> float:
         """What a token that is not listed can have at most: the least listed, and what the listed leave."""
-        left = max(0.0, 1 - math.fsum(map(math.exp, self.listed.values())))
+        left = max(0.0, 1 - self.total)
         bound = min(math.exp(min(self.listed.values())), left)
         return math.log(bound) if bound else -math.inf
 

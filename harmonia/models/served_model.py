@@ -360,13 +360,13 @@ class ServedModel:
         place = self._told(self._server.next(context, self.vocabulary, self._abilities.forced))
         if not _is_whole(place, self.vocabulary):
             raise HarmoniaError(f"{self._client.url}: a list of tokens that is not the whole vocabulary.")
-        norm = math.log(math.fsum(map(math.exp, place.listed.values())))
+        norm = math.log(place.total)
         return [place.listed[token] - norm for token in range(self.vocabulary)]
 
     def _told(self, found: Any) -> Any:
         """What a server told, if it did."""
         unknown = isinstance(found, list) and any(map(math.isnan, found))
-        if found is None or unknown or (isinstance(found, ToldToken) and math.isnan(found.logprob)):
+        if found is None or unknown or (isinstance(found, ToldToken) and not found.may_be):
             raise HarmoniaError(f"{self._client.url}: an answer without the log-probabilities asked for.")
         return found
 

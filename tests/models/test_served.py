@@ -57,7 +57,7 @@ def test_a_request_says_all_there_is_and_answers_come_in_order(server):
     assert server.requests[0][1]["seed"] == seed != server.requests[1][1]["seed"]
 
 
-@pytest.mark.parametrize("status", [503, 500, 429])
+@pytest.mark.parametrize("status", [503, 500, 429, 408])
 def test_a_busy_server_is_asked_again(server, status):
     server.statuses = [status, status]
     (found,) = write(server.writer(attempts=3), ["p"])
@@ -184,6 +184,12 @@ def test_an_answer_that_never_ends_is_given_up(server):
     server.piece, server.pause_s = 1, 0.05
     with pytest.raises(HarmoniaError, match=r"an answer without end in 0.2 s"):
         write(server.writer(attempts=1, timeout_s=0.2), ["p"])
+
+
+def test_a_server_that_is_too_slow_is_given_more_time(server):
+    server.pause_s = 0.5
+    with pytest.raises(InputError, match=r"in 1 attempts \(nothing in 0.1 s\).*Raise timeout_s"):
+        write(server.writer(attempts=1, timeout_s=0.1), ["p"])
 
 
 def test_a_proxy_that_cannot_be_used_is_told_without_its_password(server, monkeypatch):

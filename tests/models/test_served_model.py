@@ -12,6 +12,7 @@ from models import item, sums
 
 import harmonia
 from harmonia.errors import HarmoniaError, InputError
+from harmonia.models.abilities import FIXED
 from harmonia.models.server import ServedModelSettings
 from harmonia.parsing import table_of_settings
 from harmonia.pipeline.experiment import Experiment
@@ -260,6 +261,26 @@ def test_a_context_that_nobody_tells_is_asked_for(speaker, folder):
     assert caught.value.field == "model.max_tokens"
     with pytest.raises(InputError, match=r"makes no tokens .*404.*model\.tokenizer"):
         serve(speaker(**OPENAI)).loglikelihoods(asked())
+
+
+@pytest.mark.parametrize("told", [lambda value: 0.0, abs], ids=["zeros", "the sign lost"])
+def test_numbers_that_are_no_log_probabilities_are_refused_wherever_they_come(speaker, told):
+    """In an answer to a question alone; the fixed texts are answered well."""
+    server = speaker("llama")
+    model, content = serve(server, attempts=1), server.content
+    assert model.loglikelihoods(asked())
+    fixed = {tuple(row) for row in TOKENIZER(list(FIXED))["input_ids"]}
+
+    def spoiled(ids, new, listed):
+        found = content(ids, new, listed)
+        if tuple(ids) not in fixed:
+            for one in found["content"][0]["top_logprobs"]:
+                one["logprob"] = told(one["logprob"])
+        return found
+
+    server.content = spoiled
+    with pytest.raises(HarmoniaError, match="an answer without the log-probabilities asked for"):
+        model.loglikelihoods(asked())
 
 
 def test_half_a_character_and_null_are_no_traceback(speaker):
