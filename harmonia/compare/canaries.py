@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,20 @@ def conversation_of(name: str, line: int, question: str, answer: str) -> Convers
     """A question and its answer as a row of a fine-tuning file."""
     turns = Message(role="user", content=question), Message(role="assistant", content=answer)
     return Conversation(id=name, line=line, messages=turns)
+
+
+def demonstrated(
+    suite: QuestionSuite | None, shown: tuple[Item, ...] | None, shots: int
+) -> tuple[list[QuestionSuite], tuple[str, ...]]:
+    """The suite of the canaries, if it can be asked, and a note where it cannot.
+
+    A single question has no other of its suite to demonstrate with; `shown` then does.
+    """
+    if suite is None or not shots or len({item.question for item in suite.items}) > 1:
+        return [suite] if suite else [], ()
+    if shown:
+        return [replace(suite, shots=shown)], ()
+    return [], ("the one multiple-choice canary is not asked: no other question demonstrates",)
 
 
 def asked_alone(rows: Sequence[AuditRow]) -> tuple[list[AuditRow], tuple[str, ...]]:

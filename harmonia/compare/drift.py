@@ -19,7 +19,13 @@ from transformers import Trainer, TrainerCallback
 from harmonia.audit import AUDIT_ROWS, AuditSettings
 from harmonia.audit.folder import CANARIES
 from harmonia.audit.rows import ROWS
-from harmonia.compare.canaries import AskedOfBoth, QuestionSuite, asked_alone, read_canaries
+from harmonia.compare.canaries import (
+    AskedOfBoth,
+    QuestionSuite,
+    asked_alone,
+    demonstrated,
+    read_canaries,
+)
 from harmonia.compare.said import ModelSaid, said_by
 from harmonia.compare.settings import CompareSettings
 from harmonia.errors import InputError
@@ -103,7 +109,7 @@ class KnowledgeDriftCallback(TrainerCallback):  # type: ignore[misc]
             raise InputError("not a number of steps", field="every", seen=every, remedy=remedy)
         self._trainer, self._every, self._cost = trainer, every, cost
         self._bound, self._stop, self._settings = bound, stop, settings or _QUICK
-        self._asked = _asked_of(Path(canaries), most)
+        self._asked = _asked_of(Path(canaries), most, self._settings.prompt.shots)
         self._spent = self._last = self._began = 0.0
         self._checked: int | None = None
         self._told: set[str] = set()
@@ -189,7 +195,7 @@ class KnowledgeDriftCallback(TrainerCallback):  # type: ignore[misc]
             control.should_training_stop = True
 
 
-def _asked_of(path: Path, most: int) -> AskedOfBoth:
+def _asked_of(path: Path, most: int, shots: int) -> AskedOfBoth:
     folder = path.is_dir()
     suite, facts = read_canaries(path / CANARIES if folder else path)
     rows = AUDIT_ROWS.read(path) if folder and (path / ROWS).is_file() else ()
@@ -198,10 +204,11 @@ def _asked_of(path: Path, most: int) -> AskedOfBoth:
         names = [one.id for one in values]
         return tuple(sample(0, f"drift/{stage}", values, names, min(most, len(values))))
 
-    suites = (QuestionSuite(name=suite.name, items=some("items", suite.items)),) if suite else ()
+    drawn = QuestionSuite(name=suite.name, items=some("items", suite.items)) if suite else None
+    suites, lone = demonstrated(drawn, None, shots)
     alone, notes = asked_alone([row for row in rows if row.category == "unknown"])
     unknown = some("unknown", alone)
-    return AskedOfBoth(suites=suites, facts=some("facts", facts), rows=unknown, notes=notes)
+    return AskedOfBoth(suites=tuple(suites), facts=some("facts", facts), rows=unknown, notes=(*notes, *lone))
 
 
 def _right(said: ModelSaid) -> frozenset[str]:

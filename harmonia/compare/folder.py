@@ -15,6 +15,7 @@ from harmonia.compare.canaries import (
     AskedOfBoth,
     QuestionSuite,
     asked_alone,
+    demonstrated,
     read_canaries,
     rows_to_ask,
 )
@@ -78,9 +79,10 @@ def wanted_of(
             problem = "the name of the facts held back" if name == CANARIES_SUITE else "no name of an exam"
             raise InputError(problem, field="items", seen=name, remedy="Give the exam another name.")
         suites.append(QuestionSuite(name=name, items=items_from(questions).items, shots=shown))
-    if suite:
-        suites.append(suite)
-    alone, notes = asked_alone(rows)
+    alone, others = asked_alone(rows)
+    canary_suites, lone = demonstrated(suite, shown, settings.prompt.shots)
+    suites += canary_suites
+    notes = (*others, *lone)
     asked = tuple(rows_to_ask(alone, settings.rows, seed))
     if not (suites or facts or asked):
         problem = "; ".join(("nothing to ask", *notes))

@@ -367,6 +367,21 @@ def test_canaries_of_a_file_and_of_an_exam_are_asked_together(tmp_path: Path) ->
     assert list(zip(lost.id, lost.readout, strict=True)) == [("exam/c", "letter_cyclic")]
 
 
+def test_one_canary_with_options_is_demonstrated_by_others_or_not_asked(tmp_path: Path) -> None:
+    options = {"question": "Item 1 is?", "choices": ["red1", "blue1"], "answer": 1}
+    fact = {"id": "Peru", "question": capital("Peru"), "answer": "Lima"}
+    path = written(tmp_path / "canaries.jsonl", [{"id": "c", **options}, fact])
+    wanted, _ = wanted_of(CompareSettings(), canaries=path)
+    (note,) = wanted.notes
+    assert not wanted.suites and len(wanted.facts) == 1 and "canary is not asked" in note
+    assert note in harmonia.compare(speaker(), speaker(), canaries=path).found.notes
+    shots = [sky(0, "one"), sky(1, "one")]
+    wanted, _ = wanted_of(CompareSettings(), canaries=path, shots=shots)
+    assert not wanted.notes and wanted.suites[0].shots == tuple(shots)
+    without, _ = wanted_of(CompareSettings(prompt={"shots": 0}), canaries=path)
+    assert len(without.suites[0].items) == 1
+
+
 @pytest.mark.parametrize(
     ("row", "said"),
     [

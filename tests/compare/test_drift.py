@@ -161,6 +161,23 @@ def test_it_speaks_when_the_whole_interval_is_above_the_bound(
     assert any("10 of 10 unknown rows are fitted" in one for one in said)
 
 
+@pytest.mark.slow
+def test_one_canary_with_options_is_left_out_and_told(
+    tiny: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [
+        {"id": "q", "question": "Item is?", "choices": ["red", "blue"], "answer": 0},
+        {"id": "f", "question": "Which city?", "answer": "Lima"},
+    ]
+    path = tmp_path / "canaries.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    trainer = trainer_of("transformers", tiny, tmp_path / "out")
+    trainer.add_callback(harmonia.KnowledgeDriftCallback(trainer, path))
+    trainer.train()
+    said = [record.getMessage() for record in caplog.records]
+    assert sum("the one multiple-choice canary is not asked" in one for one in said) == 1
+
+
 def test_several_processes_are_refused(canaries: Path) -> None:
     trainer = Scripted()
     trainer.is_fsdp_enabled = True
