@@ -92,7 +92,7 @@ def words_of(beliefs: Sequence[Belief], prompt: PromptTable | None) -> PromptSet
             raise InputError(
                 f"{words} of {len(beliefs)} beliefs were asked in words, the others by letters",
                 field="method",
-                remedy="Give beliefs of one method, or in Python prompt={'method': ...}, which words all rows.",
+                remedy="Give beliefs of one method, or word all rows by prompt={'method': ...} (Python).",
             )
         known = {"method": "cloze" if words else "letter"}
     return checked(PromptSettings, "prompt", {**known, **(prompt or {})})
