@@ -168,7 +168,7 @@ class Encoder:
         be the same token there.
 
         Raises:
-            InputError: A letter is not one token of its own here or is unknown to the
+            InputError: A letter is not one token of its own or is unknown to the
                 tokenizer, two letters share one, or a solved example holds another token
                 than the one scored.
         """
