@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,8 @@ from harmonia.errors import InputError
 from harmonia.probe.belief_columns import BeliefColumns
 from harmonia.probe.level import LEVELS, level
 from harmonia.types import Belief
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,6 +155,9 @@ def consistency_of(
         _require_same_texts(first, second)
     before, after = (one if isinstance(one, Answers) else Answers.of_columns(one) for one in (first, second))
     require_same_items(before, after)
+    in_words = [np.isnan(one.letter_mass_I) for one in (before, after)]
+    if unlike := int((in_words[0] != in_words[1]).sum()):
+        log.warning("asked by letters once and in words once, which may be what differs: %s items", unlike)
     values = measures(before, after)
     low_M, high_M = mean_intervals(
         np.stack(list(values.values()), axis=1),

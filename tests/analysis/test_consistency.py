@@ -57,6 +57,14 @@ def test_unlike_items_are_refused(after: list[Belief], words: str) -> None:
         consistency_of([], [])
 
 
+def test_letters_held_against_words_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    letters = [replace(one, letter_mass=0.9) for one in BEFORE]
+    consistency_of(letters, letters)
+    assert not caplog.records
+    consistency_of(letters, BEFORE)  # which have none, as in words
+    assert f"asked by letters once and in words once, which may be what differs: {len(BEFORE)}" in caplog.text
+
+
 def test_accuracy_micro_macro_and_wilson() -> None:
     beliefs = [belief(f"a{i}", (0.9, 0.1), 0, domain="a") for i in range(3)]
     beliefs += [belief("b0", (0.6, 0.4), 1, domain="b")]
