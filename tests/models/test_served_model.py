@@ -100,7 +100,7 @@ def test_a_letter_outside_the_list_is_bounded_and_told(speaker):
             low, high = (prob * mass / most, prob) if value >= top[-1] else (0, one.unlisted_mass / most)
             assert low - 1e-12 <= true <= high + 1e-12
     assert 0 < bounded < 12
-    assert f"{bounded} of 12 items have a letter that the server did not list" in " ".join(beliefs.notes)
+    assert f"items with a letter that the server did not list: {bounded} of 12" in " ".join(beliefs.notes)
 
 
 def _context(server, belief) -> tuple[int, ...]:

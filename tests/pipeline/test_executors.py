@@ -485,8 +485,9 @@ def test_nothing_that_was_launched_survives_and_what_it_did_is_taken_up(
     left: list[psutil.Process] = []
 
     def disturb() -> None:
-        left.extend(psutil.Process().children(recursive=True))
-        (launcher,) = (one for one in left if script in one.cmdline())
+        # Beside it there may be a cluster of the other tests.
+        (launcher,) = (one for one in psutil.Process().children() if script in one.cmdline())
+        left.extend((launcher, *launcher.children(recursive=True)))
         assert len(launcher.children()) == 1
         if stopped:
             raise KeyboardInterrupt
